@@ -1,0 +1,26 @@
+"""Linear models trained by gradient descent, for people who live in scikit-learn."""
+
+from .estimators import GDClassifier, GDRegressor
+from .losses import ClassificationLoss, Loss, RegressionLoss, check_loss
+from .optimizers import Optimizer
+from .penalties import Penalty
+from .schedules import Schedule
+from .solvers import SGD, Batch, MiniBatch, Solver
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "SGD",
+    "Batch",
+    "ClassificationLoss",
+    "GDClassifier",
+    "GDRegressor",
+    "Loss",
+    "MiniBatch",
+    "Optimizer",
+    "Penalty",
+    "RegressionLoss",
+    "Schedule",
+    "Solver",
+    "check_loss",
+]

@@ -1,0 +1,197 @@
+"""How a plain Python function of a part becomes machine code that is kept on disk and never goes stale.
+
+A *leaf* is a small function written in a part's class body: the value of a loss, one coordinate's update of an optimizer.
+A *kernel* is a loop of ours. Kernels are written as factories: ``make(leaf_a, leaf_b)`` returns the function to compile,
+with the leaves as its closure, so that the compiler inlines them.
+
+Numba keys its disk cache on the kernel's own file and on the pickled closure. A leaf therefore pickles to a stamp of the
+file it was written in: an edit to that file, or another leaf, gives another key. A leaf without a file (a notebook cell,
+an interactive session) or with a closure of its own is compiled anew in each process.
+
+This module imports numba: only `_kernels` may import it, and only when the first fit begins.
+"""
+
+import functools
+import os
+import types as python_types
+
+import numba
+from numba import types
+from numba.core.errors import NumbaError
+from numba.extending import typeof_impl
+
+FLOAT = types.float64
+REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
+
+
+class Leaf:
+    """A function to be inlined into a kernel, pickled as the stamp of its source."""
+
+    def __init__(self, dispatcher, stamp, function=None):
+        self.dispatcher = dispatcher
+        self.stamp = stamp
+        self.function = function
+
+    def __reduce__(self):
+        return Leaf, (None, self.stamp)
+
+
+@typeof_impl.register(Leaf)
+def _leaf_type(leaf, context):
+    return numba.typeof(leaf.dispatcher)
+
+
+def _stamp(function):
+    """What changes when the function's source does; None where there is no source file to watch."""
+    code = function.__code__
+    if function.__closure__:
+        return None
+    try:
+        status = os.stat(code.co_filename)
+    except OSError:
+        return None
+    return (function.__module__, function.__qualname__, code.co_firstlineno, status.st_mtime_ns, status.st_size)
+
+
+def _with_compiled_helpers(function, jit):
+    """A copy of `function` whose plain Python helpers, found among its globals, are compiled too."""
+    helpers = {
+        name: jit(_with_compiled_helpers(helper, jit))
+        for name in function.__code__.co_names
+        if isinstance(helper := function.__globals__.get(name), python_types.FunctionType) and helper is not function
+    }
+    if not helpers:
+        return function
+    copy = python_types.FunctionType(
+        function.__code__, {**function.__globals__, **helpers}, function.__name__, function.__defaults__, function.__closure__
+    )
+    copy.__qualname__ = function.__qualname__
+    copy.__module__ = function.__module__
+    return copy
+
+
+@functools.cache
+def leaf(function, fastmath=False):
+    """The leaf of a plain function."""
+    jit = functools.partial(numba.njit, fastmath=REASSOCIATE if fastmath else False, nogil=True)
+    return Leaf(jit(_with_compiled_helpers(function, jit)), _stamp(function), function)
+
+
+@functools.cache
+def derived_leaf(make, *leaves):
+    """The leaf of ``make(*leaves)``, a function built around other leaves; it goes stale with any of them."""
+    stamps = tuple(each.stamp for each in leaves)
+    stamp = None if None in stamps else (_stamp(make), stamps)
+    return Leaf(numba.njit(nogil=True)(make(*leaves)), stamp, leaves[0].function)
+
+
+@functools.cache
+def leaf_with_parameters(function, n_leading, positions):
+    """The leaf ``bound(*leading, p)`` that hands p[position] to `function` as its parameters, in turn."""
+    leading = [f"a{k}" for k in range(n_leading)]
+    call = ", ".join(leading + [f"p[{k}]" for k in positions])
+    source = f"def bound({', '.join([*leading, 'p'])}):\n    return f({call})\n"
+    return _generated(source, leaf(function), ("parameters", positions))
+
+
+@functools.cache
+def update_leaf(function, n_slots, n_parameters):
+    """The leaf of one coordinate's update: reads and writes coefficient, slots and proximal step at index i."""
+    slots = [f"slots[{k}, i]" for k in range(n_slots)]
+    call = ", ".join(["theta[i]", "gradient[i]", "rate", "t", *slots, *[f"p[{k}]" for k in range(n_parameters)]])
+    results = ", ".join(["theta[i]", "prox_step[i]", *slots])
+    source = f"def bound(i, theta, gradient, slots, prox_step, rate, t, p):\n    {results} = f({call})\n"
+    return _generated(source, leaf(function), ("update", n_slots, n_parameters))
+
+
+def _generated(source, inner, kind):
+    """The leaf of generated source that calls `inner` as ``f``."""
+    namespace = {"f": inner.dispatcher}
+    exec(source, namespace)
+    stamp = None if inner.stamp is None else (*kind, inner.stamp)
+    return Leaf(numba.njit(nogil=True)(namespace["bound"]), stamp, inner.function)
+
+
+def array(ndim, dtype=FLOAT):
+    """The type of a C-contiguous array."""
+    return types.Array(dtype, ndim, "C")
+
+
+def compiled(make, signature, *leaves, fastmath=False):
+    """``make(*leaves)`` compiled for one signature, kept on disk where every leaf has a source file.
+
+    Raises
+    ------
+    TypeError
+        Where a leaf cannot be compiled; the message names its function, file and line.
+    """
+    # The first lookup is by identity of the leaves, which `leaf` and its kin keep unique for a function.
+    return _compiled(make, signature, leaves, fastmath)
+
+
+@functools.cache
+def _compiled(make, signature, leaves, fastmath):
+    jit = numba.njit(
+        signature,
+        cache=all(each.stamp is not None for each in leaves),
+        nogil=True,
+        fastmath=REASSOCIATE if fastmath else False,
+    )
+    try:
+        return jit(make(*leaves))
+    except NumbaError as error:
+        raise _explained(error, leaves) from error
+
+
+def _explained(error, leaves):
+    """A TypeError that names the leaf at fault and the line, for the numba error that it caused."""
+    location = getattr(error, "loc", None)
+    for each in leaves:
+        function = each.function
+        if function is None:
+            continue
+        try:
+            n_arguments = function.__code__.co_argcount
+            numba.njit(_with_compiled_helpers(function, numba.njit)).compile((FLOAT,) * n_arguments)
+        except NumbaError as own_error:
+            location = getattr(own_error, "loc", None) or location
+            code = function.__code__
+            line = location.line if location is not None and location.line else code.co_firstlineno
+            reason = next((text for text in str(own_error.args[0]).splitlines() if text.strip()), "") if own_error.args else ""
+            details = str(own_error).strip().splitlines()
+            return TypeError(
+                f"{function.__qualname__} cannot be compiled: {code.co_filename}, line {line}: "
+                f"{reason.strip()} {' '.join(text.strip() for text in details[1:4])}".strip()
+                + ". Compiled functions use numbers, `math` and NumPy functions only."
+            )
+    names = ", ".join(each.function.__qualname__ for each in leaves if each.function is not None)
+    return TypeError(f"{names} cannot be compiled: {error}")
+
+
+def abi(value):
+    """The numba type under which `value` is handed to a kernel; a compiled leaf goes as a first-class function."""
+    if hasattr(value, "dtype"):
+        return types.Array(numba.from_dtype(value.dtype), value.ndim, "C")
+    if isinstance(value, bool):
+        return types.boolean
+    if isinstance(value, int):
+        return types.int64
+    if isinstance(value, float):
+        return FLOAT
+    if isinstance(value, tuple):
+        members = tuple(abi(each) for each in value)
+        return types.NamedTuple(members, type(value)) if hasattr(value, "_fields") else types.BaseTuple.from_types(members)
+    return types.FunctionType(value.nopython_signatures[0])
+
+
+def run(make, leaves, *arguments):
+    """Call the kernel ``make(*leaves)`` on `arguments`, compiled once for each layout of them."""
+    entry = _entry_point(make, leaves, tuple([abi(value) for value in arguments]))
+    return entry(*arguments)
+
+
+@functools.cache
+def _entry_point(make, leaves, types_of_arguments):
+    dispatcher = numba.njit(cache=all(each.stamp is not None for each in leaves), nogil=True)(make(*leaves))
+    dispatcher.compile(types_of_arguments)
+    return dispatcher.get_overload(types_of_arguments)

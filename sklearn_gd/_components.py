@@ -1,0 +1,125 @@
+"""What every part of a model shares: its base class, its parameter checks, and how a string becomes an object."""
+
+import inspect
+import math
+from numbers import Integral, Real
+
+from sklearn.base import BaseEstimator
+
+
+class Component(BaseEstimator):
+    """Base class of losses, penalties, solvers, optimizers and schedules.
+
+    The constructor only assigns, as scikit-learn asks of every estimator: `clone`, `set_params`, `repr` and the double
+    underscore names of a grid search then work on a part exactly as they do on an estimator.
+    """
+
+    def validate(self):
+        """Raise a ValueError or TypeError that names the first parameter out of its range; the base has none."""
+
+    @classmethod
+    def written_functions(cls, name):
+        """The plain function called `name` in the class body, with or without ``@staticmethod``; None where absent."""
+        try:
+            function = inspect.getattr_static(cls, name)
+        except AttributeError:
+            return None
+        return function.__func__ if isinstance(function, staticmethod) else function
+
+    @classmethod
+    def function_parameters(cls, name, n_leading):
+        """Names of the constructor parameters that the function `name` asks for after its `n_leading` own arguments.
+
+        Raises
+        ------
+        TypeError
+            If the function is written as a method, has too few arguments, or asks for a name that the constructor lacks.
+        """
+        function = cls.written_functions(name)
+        arguments = list(inspect.signature(function).parameters)
+        known = cls._get_param_names()
+        if arguments[:1] == ["self"]:
+            raise TypeError(
+                f"{cls.__name__}.{name} takes `self`; write it as a static function of its {n_leading} arguments followed by "
+                f"any of the constructor's parameters {known}: compiled code has no `self`"
+            )
+        if len(arguments) < n_leading:
+            raise TypeError(f"{cls.__name__}.{name} takes {arguments}; it needs {n_leading} arguments before its parameters")
+        for argument in arguments[n_leading:]:
+            if argument not in known:
+                raise TypeError(
+                    f"{cls.__name__}.{name} asks for `{argument}`, which is not a parameter of {cls.__name__}.__init__; "
+                    f"those are {known}"
+                )
+        return arguments[n_leading:]
+
+
+def check_number(owner, name, *, above=None, least=None, below=None, most=None, integer=False, none=False):
+    """Check that ``owner.name`` is a finite number in its range; the error names owner, parameter, value and range."""
+    value = getattr(owner, name)
+    if none and value is None:
+        return
+    kind = "an integer" if integer else "a number"
+    bounds = [
+        f"{sign} {bound}"
+        for sign, bound in ((">", above), (">=", least), ("<", below), ("<=", most))
+        if bound is not None
+    ]
+    wanted = kind + (" " + " and ".join(bounds) if bounds else "") + (" or None" if none else "")
+    right_type = isinstance(value, Integral if integer else Real) and not isinstance(value, bool)
+    message = f"{type(owner).__name__}: {name}={value!r} must be {wanted}"
+    if not right_type:
+        raise TypeError(message)
+    inside = (
+        math.isfinite(value)
+        and (above is None or value > above)
+        and (least is None or value >= least)
+        and (below is None or value < below)
+        and (most is None or value <= most)
+    )
+    if not inside:
+        raise ValueError(message)
+
+
+def check_flag(owner, name):
+    """Check that ``owner.name`` is True or False."""
+    value = getattr(owner, name)
+    if value not in (True, False) or not isinstance(value, (bool, Integral)) and type(value).__name__ != "bool":
+        raise TypeError(f"{type(owner).__name__}: {name}={value!r} must be True or False")
+
+
+def resolve(parameter, value, kind, registry, options=()):
+    """The object of class `kind` that `value` stands for: a registry string, or an object of the class.
+
+    Parameters
+    ----------
+    parameter : str
+        The estimator's parameter, for messages.
+    value : object
+        What the user gave.
+    kind : type
+        The class that the part must have.
+    registry : dict of str to type
+        The strings that stand for a class.
+    options : sequence of str
+        Further strings to list in the message, handled by the caller.
+
+    Raises
+    ------
+    ValueError
+        For a string that is not in the registry; the message lists those that are.
+    TypeError
+        For an object of another kind, or a class instead of an object.
+    """
+    if isinstance(value, str):
+        if value not in registry:
+            names = sorted([*registry, *options])
+            raise ValueError(f"{parameter}={value!r} is not known; the strings are {names}, or give a {kind.__name__} object")
+        value = registry[value]()
+    if isinstance(value, type) and issubclass(value, kind):
+        raise TypeError(f"{parameter}={value.__name__} is a class; give an object of it: {value.__name__}()")
+    if not isinstance(value, kind):
+        names = sorted([*registry, *options])
+        raise TypeError(f"{parameter}={value!r} must be one of {names} or a {kind.__name__} object, not {type(value).__name__}")
+    value.validate()
+    return value

@@ -1,0 +1,431 @@
+"""Each part's leaves as functions of a whole block of rows or coefficients, with one fixed signature for each purpose.
+
+The loops of `epochs` take these as first-class functions: they are compiled once, whatever the loss.
+"""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+from numba import types
+
+from .._compile import FLOAT, array, compiled, derived_leaf, leaf, leaf_with_parameters, update_leaf
+
+VECTOR, MATRIX = array(1), array(2)
+GRADIENT = types.void(MATRIX, MATRIX, MATRIX, VECTOR)
+VALUE = FLOAT(MATRIX, MATRIX, VECTOR, VECTOR)
+TRIAL = types.UniTuple(FLOAT, 2)(MATRIX, MATRIX, MATRIX, FLOAT, VECTOR, MATRIX, MATRIX, MATRIX, FLOAT, VECTOR)
+FORMS = types.UniTuple(FLOAT, 3)(MATRIX, VECTOR, MATRIX, MATRIX, MATRIX, VECTOR)
+PENALTY_VALUE = FLOAT(VECTOR, VECTOR)
+PENALTY_GRADIENT = types.void(VECTOR, VECTOR, FLOAT, VECTOR)
+PENALTY_PROX = types.void(VECTOR, VECTOR, FLOAT, VECTOR)
+STEP = types.void(VECTOR, VECTOR, MATRIX, VECTOR, FLOAT, FLOAT, VECTOR)
+
+
+class LossBlocks(NamedTuple):
+    """The compiled functions of a loss, and its parameters."""
+
+    gradient: object
+    value: object
+    parameters: np.ndarray
+
+
+class DescentBlocks(NamedTuple):
+    """What a line search asks of a loss: a trial point's value and slope, and the curvature along two directions."""
+
+    trial: object
+    forms: object
+    parameters: np.ndarray
+
+
+class PenaltyBlocks(NamedTuple):
+    """The compiled functions of a penalty, and its parameters."""
+
+    value: object
+    gradient: object
+    prox: object
+    parameters: np.ndarray
+
+
+class StepBlocks(NamedTuple):
+    """The compiled update of an optimizer, and its parameters."""
+
+    step: object
+    parameters: np.ndarray
+
+
+# --- targets -------------------------------------------------------------------------------------------------------------
+
+
+def target_of_output(y, i, k):
+    """Output k of row i has its own target: regression, or the sign of a binary label."""
+    return y[i, k]
+
+
+def target_one_vs_rest(y, i, k):
+    """Output k of row i is +1 where the row's class is k, else -1."""
+    return 1.0 if y[i, 0] == k else -1.0
+
+
+# --- losses of one score -------------------------------------------------------------------------------------------------
+
+
+def make_gradient(target, gradient):
+    """The slope of each score of a block."""
+
+    def gradient_block(y, raw, out, p):
+        for i in range(raw.shape[0]):
+            for k in range(raw.shape[1]):
+                out[i, k] = gradient(target(y, i, k), raw[i, k], p)
+
+    return gradient_block
+
+
+def make_value(target, value):
+    """The weighted sum of the losses of a block."""
+
+    def value_block(y, raw, weight, p):
+        total = 0.0
+        for i in range(raw.shape[0]):
+            row = 0.0
+            for k in range(raw.shape[1]):
+                row += value(target(y, i, k), raw[i, k], p)
+            total += weight[i] * row
+        return total
+
+    return value_block
+
+
+def make_trial(target, second_order):
+    """Scores moved by t: weighted value, slope along the move; fills the new scores, weighted slopes, and curvatures."""
+
+    def trial_block(y, raw, move, t, weight, moved, slope, curvature, width, p):
+        total = 0.0
+        along = 0.0
+        for i in range(raw.shape[0]):
+            for k in range(raw.shape[1]):
+                z = raw[i, k] + t * move[i, k]
+                value, g, h = second_order(target(y, i, k), z, width, p)
+                moved[i, k] = z
+                slope[i, k] = weight[i] * g
+                curvature[i, k] = h
+                total += weight[i] * value
+                along += slope[i, k] * move[i, k]
+        return total, along
+
+    return trial_block
+
+
+def make_forms():
+    """The quadratic forms a'Ha, a'Hb, b'Hb of two moves of the scores, H being diagonal."""
+
+    def forms_block(y, weight, curvature, a, b, p):
+        aa, ab, bb = 0.0, 0.0, 0.0
+        for i in range(a.shape[0]):
+            for k in range(a.shape[1]):
+                h = weight[i] * curvature[i, k]
+                aa += h * a[i, k] * a[i, k]
+                ab += h * a[i, k] * b[i, k]
+                bb += h * b[i, k] * b[i, k]
+        return aa, ab, bb
+
+    return forms_block
+
+
+def make_second_order(value, gradient, second_derivative):
+    """Value, slope and curvature at once, for a smooth loss that does not write them together."""
+
+    def second_order(y, raw, width, p):
+        return value(y, raw, p), gradient(y, raw, p), second_derivative(y, raw, p)
+
+    return second_order
+
+
+def make_numeric_gradient(value):
+    """The central difference of a value; its step balances rounding and truncation."""
+
+    def numeric_gradient(y, raw, p):
+        h = 6e-6 * max(1.0, abs(raw))
+        return (value(y, raw + h, p) - value(y, raw - h, p)) / (2.0 * h)
+
+    return numeric_gradient
+
+
+def make_numeric_second(gradient):
+    """The central difference of a slope."""
+
+    def numeric_second(y, raw, p):
+        h = 6e-6 * max(1.0, abs(raw))
+        return max((gradient(y, raw + h, p) - gradient(y, raw - h, p)) / (2.0 * h), 0.0)
+
+    return numeric_second
+
+
+def make_numeric_second_of_value(value):
+    """The second difference of a value, where no slope is given."""
+
+    def numeric_second(y, raw, p):
+        h = 1e-4 * max(1.0, abs(raw))
+        return max((value(y, raw + h, p) - 2.0 * value(y, raw, p) + value(y, raw - h, p)) / (h * h), 0.0)
+
+    return numeric_second
+
+
+# --- losses of all scores of a row ---------------------------------------------------------------------------------------
+
+
+def make_row_gradient(gradient):
+    """The slopes of a block, for a loss of the whole row of scores."""
+
+    def gradient_block(y, raw, out, p):
+        for i in range(raw.shape[0]):
+            gradient(int(y[i, 0]), raw[i], out[i], p)
+
+    return gradient_block
+
+
+def make_row_value(value):
+    """The weighted sum of the losses of a block, for a loss of the whole row of scores."""
+
+    def value_block(y, raw, weight, p):
+        total = 0.0
+        for i in range(raw.shape[0]):
+            total += weight[i] * value(int(y[i, 0]), raw[i], p)
+        return total
+
+    return value_block
+
+
+def make_row_trial(second_order):
+    """As `make_trial`, for a loss of the whole row of scores."""
+
+    def trial_block(y, raw, move, t, weight, moved, slope, curvature, width, p):
+        total = 0.0
+        along = 0.0
+        for i in range(raw.shape[0]):
+            for k in range(raw.shape[1]):
+                moved[i, k] = raw[i, k] + t * move[i, k]
+            total += weight[i] * second_order(int(y[i, 0]), moved[i], width, slope[i], curvature[i], p)
+            for k in range(raw.shape[1]):
+                slope[i, k] *= weight[i]
+                along += slope[i, k] * move[i, k]
+        return total, along
+
+    return trial_block
+
+
+def make_row_forms(quadratic):
+    """As `make_forms`, the curvature being the loss's own."""
+
+    def forms_block(y, weight, curvature, a, b, p):
+        aa, ab, bb = 0.0, 0.0, 0.0
+        for i in range(a.shape[0]):
+            row = int(y[i, 0])
+            aa += weight[i] * quadratic(row, curvature[i], a[i], a[i], p)
+            ab += weight[i] * quadratic(row, curvature[i], a[i], b[i], p)
+            bb += weight[i] * quadratic(row, curvature[i], b[i], b[i], p)
+        return aa, ab, bb
+
+    return forms_block
+
+
+def make_row_numeric_gradient(value):
+    """The central differences of a value of a row of scores."""
+
+    def numeric_gradient(y, raw, out, p):
+        for k in range(len(raw)):
+            z = raw[k]
+            h = 6e-6 * max(1.0, abs(z))
+            raw[k] = z + h
+            above = value(y, raw, p)
+            raw[k] = z - h
+            out[k] = (above - value(y, raw, p)) / (2.0 * h)
+            raw[k] = z
+
+    return numeric_gradient
+
+
+# --- from a part to its blocks -------------------------------------------------------------------------------------------
+
+
+def _parameters(component, names):
+    """The values of a function's parameters, as the leaves take them."""
+    return np.array([float(getattr(component, name)) for name in names], dtype=np.float64)
+
+
+def _bound(component, name, n_leading, all_names):
+    """The leaf of the part's function `name`, reading its parameters from the vector of `all_names`; None where absent."""
+    cls = type(component)
+    function = cls.written_functions(name)
+    if function is None:
+        return None
+    names = cls.function_parameters(name, n_leading)
+    return leaf_with_parameters(function, n_leading, tuple(all_names.index(each) for each in names))
+
+
+def _all_names(component):
+    """The constructor's parameters that stand for a number: what the vector of parameters holds."""
+    return [name for name in type(component)._get_param_names() if isinstance(getattr(component, name), (int, float, np.number))]
+
+
+class LossFunctions(NamedTuple):
+    """The leaves of a loss for one coding of the targets; None for those that it has no means to give."""
+
+    whole_row: bool
+    target: object
+    value: object
+    gradient: object
+    second_order: object
+    quadratic: object
+    parameters: np.ndarray
+
+
+def loss_functions(loss, n_outputs, one_vs_rest):
+    """The leaves of `loss`, derivatives taken numerically where they are not written."""
+    names = _all_names(loss)
+    parameters = _parameters(loss, names)
+    if one_vs_rest and loss.has_row_functions():
+        value = _bound(loss, "multiclass_value", 2, names)
+        gradient = _bound(loss, "multiclass_gradient", 3, names)
+        gradient = gradient or derived_leaf(make_row_numeric_gradient, value)
+        second_order = _bound(loss, "multiclass_second_order", 5, names)
+        quadratic = _bound(loss, "multiclass_quadratic", 4, names)
+        return LossFunctions(True, None, value, gradient, second_order, quadratic, parameters)
+    target = leaf(target_one_vs_rest if one_vs_rest else target_of_output)
+    value = _bound(loss, "value", 2, names)
+    written = _bound(loss, "gradient", 2, names)
+    gradient = written or derived_leaf(make_numeric_gradient, value)
+    second_order = _bound(loss, "second_order", 3, names)
+    if second_order is None:
+        second = _bound(loss, "second_derivative", 2, names)
+        if second is None:
+            second = derived_leaf(make_numeric_second, gradient) if written else derived_leaf(make_numeric_second_of_value, value)
+        second_order = derived_leaf(make_second_order, value, gradient, second)
+    return LossFunctions(False, target, value, gradient, second_order, None, parameters)
+
+
+def loss_blocks(functions):
+    """The compiled slope and value of a loss."""
+    if functions.whole_row:
+        gradient = compiled(make_row_gradient, GRADIENT, functions.gradient)
+        value = compiled(make_row_value, VALUE, functions.value)
+    else:
+        gradient = compiled(make_gradient, GRADIENT, functions.target, functions.gradient)
+        value = compiled(make_value, VALUE, functions.target, functions.value)
+    return LossBlocks(gradient, value, functions.parameters)
+
+
+def descent_blocks(functions):
+    """The compiled trial and curvature of a loss; None where the loss has no curvature."""
+    if not functions.whole_row:
+        trial = compiled(make_trial, TRIAL, functions.target, functions.second_order)
+        return DescentBlocks(trial, compiled(make_forms, FORMS), functions.parameters)
+    if functions.second_order is None or functions.quadratic is None:
+        return None
+    trial = compiled(make_row_trial, TRIAL, functions.second_order)
+    return DescentBlocks(trial, compiled(make_row_forms, FORMS, functions.quadratic), functions.parameters)
+
+
+# --- penalties -----------------------------------------------------------------------------------------------------------
+
+
+def make_penalty_value(value):
+    """The sum of a penalty over the coefficients."""
+
+    def penalty_value(coef, p):
+        total = 0.0
+        for j in range(len(coef)):
+            total += value(coef[j], p)
+        return total
+
+    return penalty_value
+
+
+def make_penalty_gradient(gradient):
+    """gradient += alpha times the slope of the penalty's smooth part."""
+
+    def penalty_gradient(coef, out, alpha, p):
+        for j in range(len(coef)):
+            out[j] += alpha * gradient(coef[j], p)
+
+    return penalty_gradient
+
+
+def make_penalty_prox(prox):
+    """The proximal step of the penalty's other part, each coefficient with its own step."""
+
+    def penalty_prox(coef, step, alpha, p):
+        for j in range(len(coef)):
+            coef[j] = prox(coef[j], alpha * step[j], p)
+
+    return penalty_prox
+
+
+def make_numeric_penalty_gradient(value):
+    """The central difference of a penalty's value."""
+
+    def numeric_gradient(coef, p):
+        h = 6e-6 * max(1.0, abs(coef))
+        return (value(coef + h, p) - value(coef - h, p)) / (2.0 * h)
+
+    return numeric_gradient
+
+
+def nothing_to_add(coef, out, alpha, p):
+    """The block of a penalty without a smooth part, or without a proximal step."""
+
+
+def make_nothing(function):
+    """A kernel that is the leaf itself."""
+
+    def nothing(coef, out, alpha, p):
+        function(coef, out, alpha, p)
+
+    return nothing
+
+
+def penalty_blocks(penalty):
+    """The compiled functions of a penalty; a part that it lacks costs one call that returns at once."""
+    names = _all_names(penalty)
+    value = _bound(penalty, "value", 1, names)
+    prox = _bound(penalty, "prox", 2, names) if penalty.has_prox() else None
+    gradient = _bound(penalty, "gradient", 1, names) if penalty.has_gradient() else None
+    if gradient is None and prox is None and type(penalty).written_functions("gradient") is None:
+        gradient = derived_leaf(make_numeric_penalty_gradient, value)
+    empty = leaf(nothing_to_add)
+    return PenaltyBlocks(
+        compiled(make_penalty_value, PENALTY_VALUE, value),
+        compiled(make_penalty_gradient, PENALTY_GRADIENT, gradient)
+        if gradient is not None
+        else compiled(make_nothing, PENALTY_GRADIENT, empty),
+        compiled(make_penalty_prox, PENALTY_PROX, prox)
+        if prox is not None
+        else compiled(make_nothing, PENALTY_PROX, empty),
+        _parameters(penalty, names),
+    )
+
+
+# --- optimizers ----------------------------------------------------------------------------------------------------------
+
+
+def make_step(update):
+    """One step of every coefficient."""
+
+    def step(theta, gradient, slots, prox_step, rate, t, p):
+        for i in range(len(theta)):
+            update(i, theta, gradient, slots, prox_step, rate, t, p)
+
+    return step
+
+
+@functools.cache
+def _step(function, n_slots, n_parameters):
+    return compiled(make_step, STEP, update_leaf(function, n_slots, n_parameters))
+
+
+def step_blocks(optimizer):
+    """The compiled update of an optimizer."""
+    cls = type(optimizer)
+    names = cls.function_parameters("update", 4 + len(optimizer.slots))
+    function = cls.written_functions("update")
+    return StepBlocks(_step(function, len(optimizer.slots), len(names)), _parameters(optimizer, names))

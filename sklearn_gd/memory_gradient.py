@@ -1,0 +1,526 @@
+r"""Batch descent without a learning rate: the memory gradient method, with a free line search and a preconditioner.
+
+Every iteration moves along ``c_0 (-gradient) + c_1 (last move)``, where (c_0, c_1) minimises the second-order model of F over that
+plane, and a line search that costs no pass over X corrects the length: a linear model's scores move along a line when its
+coefficients do. The preconditioner centres and scales the columns, in the algebra only: X is never copied, and the minimiser
+is that of F in the user's own units.
+
+References
+----------
+A. Miele and J. W. Cantrell, "Study on a memory gradient method for the minimization of functions", 1969.
+G. Narkiss and M. Zibulevsky, "Sequential subspace optimization method for large-scale unconstrained problems", 2005.
+"""
+
+import math
+import time
+
+import numpy as np
+
+from .losses import weighted_quantiles
+from .stopping import Status
+
+PLANE_STEPS = 30  # on one face, before its support is looked at again
+REFRESH = 25  # iterations between two computations of the scores from the coefficients
+
+
+class Coordinates:
+    r"""The preconditioned coordinates u of a model: W = u s elementwise, and the intercept absorbs the columns' means.
+
+    s is :math:`1 / \sqrt{h v + \alpha}`, v the column's variance, h the loss's mean curvature at the constant model, for each
+    score. A constant column has s = 0: it is left to the intercept.
+    """
+
+    def __init__(self, objective, curvature, l2):
+        from ._kernels import epochs
+
+        self.objective, self.rows, self.epochs = objective, objective.rows, epochs
+        self.n_coef, self.n_outputs = objective.n_coef, objective.n_outputs
+        mean, variance = objective.column_moments
+        if objective.fit_intercept:
+            self.mean = mean
+            constant = variance <= 100.0 * (1e-13 * mean) ** 2
+        else:
+            self.mean = np.zeros(len(mean))
+            variance = variance + mean * mean
+            constant = variance == 0.0
+        variance = np.where(constant, 0.0, variance)
+        # What would be an empty scale is frozen, penalty or not: such a column cannot lower the loss.
+        square = np.outer(curvature, variance) + objective.alpha * l2
+        scale = np.where(constant | (square <= 0.0), 0.0, 1.0 / np.sqrt(np.where(square > 0.0, square, 1.0)))
+        self.scale = self.rows.from_coef(scale)
+        self.intercept_scale = 1.0 / np.sqrt(curvature) if objective.fit_intercept else np.zeros(self.n_outputs)
+        # The curvature of the l2 penalty in these coordinates.
+        self.ridge = np.concatenate([objective.alpha * l2 * self.scale**2, np.zeros(self.n_outputs)])
+
+    def model(self, u):
+        """theta of the coordinates u."""
+        coef = u[: self.n_coef] * self.scale
+        return np.concatenate([coef, u[self.n_coef :] * self.intercept_scale - self._centre(coef)])
+
+    def coordinates(self, theta):
+        """The coordinates u of theta."""
+        coef = theta[: self.n_coef]
+        u = np.divide(coef, self.scale, out=np.zeros(self.n_coef), where=self.scale > 0.0)
+        intercept = theta[self.n_coef :] + self._centre(u * self.scale)
+        by = self.intercept_scale
+        return np.concatenate([u, np.divide(intercept, by, out=np.zeros(self.n_outputs), where=by > 0.0)])
+
+    def _centre(self, coef):
+        """The columns' means times the coefficients, for each score."""
+        matrix = self.rows.view(coef, self.n_outputs)
+        return self.mean @ matrix if self.rows.lazy else matrix @ self.mean
+
+    def scores(self, u):
+        """The scores of every row under u: one pass."""
+        theta = self.model(u)
+        raw = np.empty((self.objective.n_samples, self.n_outputs))
+        self.epochs.scores_pass(self.rows, *self.objective.split(theta), raw)
+        return raw
+
+    def gradient(self, slope):
+        """The loss's gradient in u, from the weighted slopes of the scores: one pass."""
+        gradient = np.zeros(self.n_coef + self.n_outputs)
+        coef, intercept = self.objective.split(gradient)
+        self.epochs.accumulate_pass(self.rows, slope, coef, intercept)
+        coef -= np.outer(self.mean, intercept) if self.rows.lazy else np.outer(intercept, self.mean)
+        gradient[: self.n_coef] *= self.scale
+        intercept *= self.intercept_scale
+        gradient /= self.objective.weight_sum
+        return gradient
+
+
+class MemoryGradient:
+    """The method on one objective; `run` descends from a theta.
+
+    Parameters
+    ----------
+    objective : Objective
+        What to minimise.
+    monitor : Monitor
+        Judges each iteration and keeps the best model.
+    max_iter : int
+        The most iterations.
+    verbose : int
+        Print a line every `verbose` iterations; 0 for none.
+    """
+
+    def __init__(self, objective, monitor, max_iter, verbose=0):
+        from ._kernels.blocks import descent_blocks
+
+        self.objective, self.monitor, self.max_iter, self.verbose = objective, monitor, max_iter, verbose
+        self.blocks = descent_blocks(objective.functions)
+        shape = (objective.n_samples, objective.n_outputs)
+        self.raw, self.moved = np.zeros(shape), np.zeros(shape)
+        self.slope, self.curvature = np.zeros(shape), np.zeros(shape)
+        self.width = 0.0
+        self.n_iter = 0
+        self.begun = time.perf_counter()
+
+    def run(self, theta=None):
+        """Descend from `theta`, or from the constant model; returns the last `Status`.
+
+        A loss with kinks is smoothed over a width that shrinks tenfold from stage to stage, until the objective itself gains
+        no more from it; a smooth one has one stage.
+        """
+        objective = self.objective
+        shrinkage = objective.penalty.shrinkage()
+        for stage, self.width in enumerate(self._widths()):
+            intercept, bend = self._constant_model()
+            if theta is None:
+                theta = np.concatenate([np.zeros(objective.n_coef), intercept])
+            self.frame = Coordinates(objective, bend, shrinkage[1] if shrinkage else 1.0)
+            before = objective.value(theta)
+            self.u = self.frame.coordinates(theta)
+            self.raw = self.frame.scores(self.u)
+            self.history = []
+            if shrinkage is None:
+                status = self._proximal_descent()
+            elif shrinkage[0] * objective.alpha > 0.0 or shrinkage[2]:
+                status = self._face_descent(objective.alpha * shrinkage[0], shrinkage[2])
+            else:
+                status = self._plane_descent()
+            theta = self.frame.model(self.u)
+            if status is not Status.PLATEAU or self.n_iter >= self.max_iter:
+                return status
+            if stage >= 3 and before - objective.value(theta) <= self._tolerance():
+                return status
+        return status
+
+    def constant_value(self):
+        """F of the constant model: the loss of the best intercept alone."""
+        self.width = self._widths()[0] if not self.objective.loss.smooth else 0.0
+        intercept, _ = self._constant_model()
+        theta = np.concatenate([np.zeros(self.objective.n_coef), intercept])
+        data, blocks = self.objective.data, self.objective.loss_blocks
+        self.raw[:] = theta[self.objective.n_coef :]
+        return blocks.value(data.target, self.raw, data.weight, blocks.parameters) / self.objective.weight_sum
+
+    # --- the loss along a line: no pass over X ---------------------------------------------------------------------------
+
+    def _loss_along(self, move, t):
+        """Mean loss and its derivative at raw + t move; `moved`, `slope` and `curvature` become those of that point."""
+        data, weight_sum = self.objective.data, self.objective.weight_sum
+        total, along = self.blocks.trial(
+            data.target, self.raw, move, t, data.weight, self.moved, self.slope, self.curvature, self.width, self.blocks.parameters
+        )
+        return total / weight_sum, along / weight_sum
+
+    def _forms(self, a, b):
+        """The loss's curvature at the last trial point: a'Ha, a'Hb, b'Hb for two moves of the scores."""
+        data, weight_sum = self.objective.data, self.objective.weight_sum
+        aa, ab, bb = self.blocks.forms(data.target, data.weight, self.curvature, a, b, self.blocks.parameters)
+        return aa / weight_sum, ab / weight_sum, bb / weight_sum
+
+    def _constant_model(self):
+        """The best intercept alone, and the mean curvature of each score there, by Newton's method on each score."""
+        objective, n_outputs = self.objective, self.objective.n_outputs
+        known = objective.loss.best_constant(objective.data.target, objective.data.weight, n_outputs)
+        zero = np.zeros(self.raw.shape)
+
+        def look(at):
+            self.raw[:] = at
+            value, _ = self._loss_along(zero, 0.0)
+            return value, self.slope.sum(axis=0) / objective.weight_sum
+
+        def bends():
+            one = zero.copy()
+            out = np.empty(n_outputs)
+            for k in range(n_outputs):
+                one[:] = 0.0
+                one[:, k] = 1.0
+                out[k] = self._forms(one, one)[0]
+            return out
+
+        intercept = np.zeros(n_outputs)
+        if objective.fit_intercept:
+            intercept[:] = self._centre() if known is None else known
+        value, slope = look(intercept)
+        if not math.isfinite(value):
+            intercept[:] = 0.0
+            value, slope = look(intercept)
+        bend = bends()
+        for _ in range(50 if objective.fit_intercept and known is None else 0):
+            step = -slope / np.maximum(bend, 1e-10 * max(bend.max(), 1e-300))
+            t = 1.0
+            new_value, new_slope = look(intercept + step)
+            while not new_value < value and t > 1e-9:
+                t *= 0.25
+                new_value, new_slope = look(intercept + t * step)
+            if not new_value < value:
+                look(intercept)
+                break
+            gain = value - new_value
+            value, slope, intercept = new_value, new_slope, intercept + t * step
+            bend = bends()
+            if gain <= 1e-10 * abs(value):
+                break
+        largest = bend.max()
+        return intercept, np.maximum(bend, 1e-8 * largest if largest > 0.0 else 1e-8)
+
+    def _centre(self):
+        """Where each score's targets lie: their median in regression, zero in classification."""
+        objective = self.objective
+        return weighted_quantiles(objective.data.target, objective.data.weight, 0.5) if objective.loss.in_units_of_y else 0.0
+
+    def _widths(self):
+        """The widths over which kinks are smoothed, one for each stage."""
+        objective = self.objective
+        if objective.loss.smooth:
+            return [0.0]
+        unit = 1.0
+        if objective.loss.in_units_of_y:
+            away = np.abs(objective.data.target - self._centre())
+            spread = np.average(away, axis=0, weights=objective.data.weight).mean()
+            unit = spread if spread > 0.0 else 1.0
+        return [unit * 0.1**stage for stage in range(10)]
+
+    # --- iterations ------------------------------------------------------------------------------------------------------
+
+    def _tolerance(self):
+        """How much the objective must fall for an iteration to count."""
+        return (self.monitor.tol or 0.0) * self.monitor.unit
+
+    def _finished(self, value):
+        """Take note of an iteration whose smoothed objective is `value`; the status that ends the stage, or None."""
+        self.n_iter += 1
+        theta = self.frame.model(self.u)
+        objective = value
+        if self.width:
+            data = self.objective.data
+            loss = self.objective.loss_blocks.value(data.target, self.raw, data.weight, self.objective.loss_blocks.parameters)
+            objective = loss / self.objective.weight_sum + self.objective.penalty_value(theta)
+        status = self.monitor.update(theta, objective)
+        self.history.append(value)
+        if self.verbose and self.n_iter % self.verbose == 0:
+            seconds = time.perf_counter() - self.begun
+            print(f"epoch {self.n_iter:5d}  objective {objective:.8g}  {seconds:.2f} s", flush=True)
+        if status is Status.DIVERGED:
+            return status
+        if self.width and self.monitor.validate is None:
+            patience = self.monitor.n_iter_no_change
+            stalled = len(self.history) > patience and self.history[-1 - patience] - value <= self._tolerance()
+            status = Status.PLATEAU if stalled and self.monitor.tol is not None else Status.RUNNING
+        if status is Status.PLATEAU:
+            return status
+        return Status.RUNNING if self.n_iter >= self.max_iter else None
+
+    def _search(self, value, drop, move, along_penalty):
+        """A step length along a line on which the scores move by `move`.
+
+        `value` is F now and `drop` its derivative along the line; ``along_penalty(t)`` gives the penalty's value, derivative and
+        curvature at t. Accepts a point that has fallen enough and whose slope is at most half as steep; otherwise a Newton step
+        in the bracket. Returns (t, F there), t being 0 where nothing falls; `moved` and `slope` are then those of the point.
+        """
+        t, low, high = 1.0, 0.0, math.inf
+        for _ in range(30):
+            loss, slope = self._loss_along(move, t)
+            penalty, penalty_slope, penalty_bend = along_penalty(t)
+            new, slope = loss + penalty, slope + penalty_slope
+            fallen = new <= value + 1e-4 * t * drop + 1e-14 * abs(value)
+            if fallen and abs(slope) <= 0.5 * abs(drop):
+                return t, new
+            if fallen and slope <= 0.0:
+                low = t
+            else:
+                high = t
+            if not math.isfinite(new) or not math.isfinite(slope):
+                t = low + 0.1 * (t - low)
+                continue
+            bend = self._forms(move, move)[0] + penalty_bend
+            newton = t - slope / bend if bend > 0.0 else math.inf
+            if not low < newton < high:
+                newton = 0.5 * (low + high) if high < math.inf else 4.0 * t
+            t = newton
+        return (t, new) if fallen else (0.0, value)
+
+    def _plane_descent(self):
+        """A smooth F: loss and l2."""
+        frame, ridge = self.frame, self.frame.ridge
+        last = None
+        value = self._start()
+        gradient = frame.gradient(self.slope) + ridge * self.u
+        while True:
+            if not gradient @ gradient > 0.0:
+                return self._finished(value) or Status.PLATEAU
+            # 1. the plane of -gradient and the last move  2. the minimiser of the model on it
+            direction, move, drop, last = self._plane_step(gradient, frame.scores(-gradient), last, ridge)
+            # 3. the length of the step
+            u, ridge_u = self.u, ridge * self.u
+            p0, p1, p2 = 0.5 * (ridge_u @ u), ridge_u @ direction, (ridge * direction) @ direction
+            t, new = self._search(value, drop, move, lambda t: (p0 + t * p1 + 0.5 * t * t * p2, p1 + t * p2, p2))
+            if t == 0.0:
+                self._start()
+                if last is None:
+                    return self._finished(value) or Status.PLATEAU
+                last = None
+                continue
+            # 4. move
+            self.u = u + t * direction
+            self.raw, self.moved = self.moved, self.raw
+            last, value = (t * direction, t * move), new
+            if (self.n_iter + 1) % REFRESH == 0:
+                self.raw = frame.scores(self.u)
+                value = self._start()
+            # 5. stop?
+            status = self._finished(value)
+            if status is not None:
+                return status
+            gradient = frame.gradient(self.slope) + ridge * self.u
+
+    def _start(self):
+        """F at the current point; `slope` and `curvature` become those of its scores."""
+        loss, _ = self._loss_along(self.raw, 0.0)
+        return loss + 0.5 * (self.frame.ridge * self.u) @ self.u
+
+    def _plane_step(self, gradient, move, last, ridge):
+        """The minimiser of the second-order model over span{-gradient, last}.
+
+        Returns the direction, the move of the scores, the derivative along it, and `last`, or None where it played no part.
+        """
+        steep = gradient @ gradient
+        if last is None:
+            a = self._forms(move, move)[0] + (ridge * gradient) @ gradient
+        else:
+            last_direction, last_move = last
+            a, b, c = self._forms(move, last_move)
+            a += (ridge * gradient) @ gradient
+            b -= (ridge * gradient) @ last_direction
+            c += (ridge * last_direction) @ last_direction
+            along = gradient @ last_direction
+            determinant = a * c - b * b
+            if determinant > 1e-12 * a * c:
+                c_0 = (c * steep + b * along) / determinant
+                c_1 = -(a * along + b * steep) / determinant
+                drop = -c_0 * steep + c_1 * along
+                if drop < 0.0 and math.isfinite(drop):
+                    return c_1 * last_direction - c_0 * gradient, c_0 * move + c_1 * last_move, drop, last
+        c_0 = steep / a if a > 0.0 and math.isfinite(steep / a) else 1.0
+        return -c_0 * gradient, c_0 * move, -c_0 * steep, None
+
+    def _face_descent(self, l1, nonnegative):
+        """F with a kink at zero: plane steps on the face of coefficients that are not zero, proximal steps between faces."""
+        frame, ridge, n_coef = self.frame, self.frame.ridge, self.objective.n_coef
+        threshold = np.concatenate([l1 * frame.scale, np.zeros(self.objective.n_outputs)])
+        bounded = np.zeros(len(threshold), dtype=bool)
+        bounded[:n_coef] = nonnegative
+
+        def prox(v, step):
+            moved = np.sign(v) * np.maximum(np.abs(v) - step * threshold, 0.0)
+            return np.where(bounded, np.maximum(np.where(v > 0, moved, 0.0), 0.0), moved)
+
+        def penalty(u):
+            return threshold @ np.abs(u)
+
+        self.u = np.where(bounded, np.maximum(self.u, 0.0), self.u)
+        self.raw = frame.scores(self.u)
+        smooth = self._start()
+        value = smooth + penalty(self.u)
+        gradient = frame.gradient(self.slope) + ridge * self.u
+        last, on_face, step = None, PLANE_STEPS, 1.0
+        while True:
+            u = self.u
+            free = u != 0.0
+            free[n_coef:] = True
+            tilt = np.where(free, gradient + threshold * np.sign(u), 0.0)
+            off = np.where(free, 0.0, np.sign(gradient) * np.maximum(np.abs(gradient) - threshold, 0.0))
+            off = np.where(bounded, np.minimum(off, 0.0), off)
+            inside, outside = math.sqrt(tilt @ tilt), math.sqrt(off @ off)
+            if inside == outside == 0.0:
+                return self._finished(value) or Status.PLATEAU
+            accepted = False
+            if on_face < PLANE_STEPS and inside >= 0.1 * outside:
+                accepted, value, last = self._face_step(value, tilt, last, threshold, penalty)
+                on_face = on_face + 1 if accepted else PLANE_STEPS
+            if not accepted:
+                # Between faces: a proximal step chooses the support.
+                target = prox(u - step * gradient, step)
+                direction = target - u
+                drop = gradient @ direction + penalty(target) - penalty(u)
+                if not drop < -1e-16 * abs(value):
+                    return self._finished(value) or Status.PLATEAU
+                move = frame.scores(direction)
+                t = 1.0
+                while True:
+                    new_u = target if t == 1.0 else u + t * direction
+                    loss, _ = self._loss_along(move, t)
+                    new = loss + 0.5 * (ridge * new_u) @ new_u + penalty(new_u)
+                    if new <= value + 1e-4 * t * drop or t < 1e-12:
+                        break
+                    t *= 0.5
+                if not new < value:
+                    self._start()
+                    return self._finished(value) or Status.PLATEAU
+                self.u, value, last, on_face = new_u, new, None, 0
+                self.raw, self.moved = self.moved, self.raw
+                before = gradient
+                gradient = frame.gradient(self.slope) + ridge * self.u
+                moved = self.u - u
+                bend = moved @ (gradient - before)
+                step = float(np.clip(moved @ moved / bend, 1e-10, 1e10)) if bend > 0.0 else 2.0 * step
+            if (self.n_iter + 1) % REFRESH == 0:
+                self.raw = frame.scores(self.u)
+                value = self._start() + penalty(self.u)
+            status = self._finished(value)
+            if status is not None:
+                return status
+            if accepted or (self.n_iter % REFRESH == 0):
+                gradient = frame.gradient(self.slope) + ridge * self.u
+
+    def _face_step(self, value, tilt, last, threshold, penalty):
+        """One plane step on the face; a coefficient that would change its sign stops at zero.
+
+        Returns whether a step was taken, F after it, and the last move (None where the face changed).
+        """
+        frame, ridge, n_coef, u = self.frame, self.frame.ridge, self.objective.n_coef, self.u
+        direction, move, drop, last = self._plane_step(tilt, frame.scores(-tilt), last, ridge)
+        signed = threshold * np.sign(u)
+        p0 = 0.5 * (ridge * u) @ u + signed @ u
+        p1 = (ridge * u) @ direction + signed @ direction
+        p2 = (ridge * direction) @ direction
+        t, new = self._search(value, drop, move, lambda t: (p0 + t * p1 + 0.5 * t * t * p2, p1 + t * p2, p2))
+        if t == 0.0:
+            self._start()
+            return False, value, None
+        new_u = u + t * direction
+        crossed = u * new_u < 0.0
+        crossed[n_coef:] = False
+        if not crossed.any():
+            self.u = new_u
+            self.raw, self.moved = self.moved, self.raw
+            return True, new, (t * direction, t * move)
+        # Project, if F falls all the same; else go to the first crossing.
+        excess = np.where(crossed, new_u, 0.0)
+        back = self.raw
+        self.raw = back + t * move - frame.scores(excess)
+        projected = new_u - excess
+        loss, _ = self._loss_along(self.raw, 0.0)
+        new = loss + 0.5 * (ridge * projected) @ projected + penalty(projected)
+        if not new < value:
+            crossings = np.full(len(u), math.inf)
+            np.divide(-u, direction, out=crossings, where=crossed)
+            first = int(crossings.argmin())
+            t = crossings[first]
+            self.raw = back + t * move
+            projected = u + t * direction
+            projected[first] = 0.0
+            loss, _ = self._loss_along(self.raw, 0.0)
+            new = loss + 0.5 * (ridge * projected) @ projected + penalty(projected)
+            if not new < value:
+                self.raw = back
+                self._start()
+                return False, value, None
+        self.u = projected
+        return True, new, None
+
+    def _proximal_descent(self):
+        """A penalty of the user's own: proximal gradient steps with spectral lengths, in the preconditioned coordinates."""
+        objective, frame, n_coef = self.objective, self.frame, self.objective.n_coef
+        blocks = objective.penalty_blocks
+        square = np.where(frame.scale > 0.0, frame.scale**2, 0.0)
+
+        def full_gradient():
+            gradient = frame.gradient(self.slope)
+            extra = np.zeros(n_coef)
+            blocks.gradient(frame.model(self.u)[:n_coef].copy(), extra, objective.alpha, blocks.parameters)
+            gradient[:n_coef] += extra * frame.scale
+            return gradient
+
+        def prox(v, step):
+            coef = v[:n_coef] * frame.scale
+            blocks.prox(coef, step * square, objective.alpha, blocks.parameters)
+            coef = np.divide(coef, frame.scale, out=np.zeros(n_coef), where=frame.scale > 0.0)
+            return np.concatenate([coef, v[n_coef:]])
+
+        def penalty(u):
+            return objective.penalty_value(np.ascontiguousarray(u[:n_coef] * frame.scale))
+
+        loss, _ = self._loss_along(self.raw, 0.0)
+        value = loss + penalty(self.u)
+        gradient, step = full_gradient(), 1.0
+        while True:
+            u = self.u
+            target = prox(u - step * gradient, step)
+            direction = target - u
+            size = direction @ direction
+            if not size > 1e-30 * max(u @ u, 1e-300):
+                return self._finished(value) or Status.PLATEAU
+            move = frame.scores(direction)
+            t = 1.0
+            while True:
+                new_u = target if t == 1.0 else u + t * direction
+                loss, _ = self._loss_along(move, t)
+                new = loss + penalty(new_u)
+                if new <= value - 1e-4 * t * size / step or t < 1e-12:
+                    break
+                t *= 0.5
+            if not new < value:
+                return self._finished(value) or Status.PLATEAU
+            self.u, value = new_u, new
+            self.raw, self.moved = self.moved, self.raw
+            status = self._finished(value)
+            if status is not None:
+                return status
+            before, gradient = gradient, full_gradient()
+            moved = self.u - u
+            bend = moved @ (gradient - before)
+            step = float(np.clip(moved @ moved / bend, 1e-10, 1e10)) if bend > 0.0 else 2.0 * step

@@ -1,0 +1,110 @@
+"""F, once and for all.
+
+    F(W, b) = sum_i s_i loss(y_i, x_i W + b) / sum_i s_i  +  alpha R(W)
+
+s_i is the row's weight, sample weight times class weight; rows of weight zero have been left out before. The intercept b is
+never penalised. With several scores a row's loss is the sum over them, or the loss's own function of the whole row.
+"""
+
+import functools
+
+import numpy as np
+
+from ._kernels import blocks, epochs
+from ._kernels.rows import rows_of
+
+
+class Objective:
+    """The value and gradient of F over training rows, dense or CSR.
+
+    Parameters
+    ----------
+    X : ndarray (C-contiguous) or CSR matrix, (n_samples, n_features)
+        The rows, of float32 or float64.
+    target : ndarray, (n_samples, n_scores) or (n_samples, 1)
+        A target for each score; for several classes the class's index.
+    weight : ndarray, (n_samples,)
+        Positive weights.
+    loss : Loss
+        The loss.
+    penalty : Penalty
+        The penalty.
+    alpha : float
+        The penalty's strength.
+    n_outputs : int
+        How many scores a row has.
+    fit_intercept : bool
+        Whether there is an intercept.
+    one_vs_rest : bool
+        Whether `target` holds class indices.
+
+    Notes
+    -----
+    Coefficients travel as `theta`, one flat float64 vector: the coefficients in the layout of the rows, then the intercept.
+    """
+
+    def __init__(self, X, target, weight, *, loss, penalty, alpha, n_outputs, fit_intercept, one_vs_rest):
+        self.rows = rows_of(X)
+        self.data = epochs.Data(self.rows.arrays, target, weight)
+        self.weight_sum = float(weight.sum())
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = float(alpha)
+        self.n_outputs = n_outputs
+        self.fit_intercept = fit_intercept
+        self.functions = blocks.loss_functions(loss, n_outputs, one_vs_rest)
+        self.loss_blocks = blocks.loss_blocks(self.functions)
+        self.penalty_blocks = blocks.penalty_blocks(penalty)
+
+    @property
+    def n_samples(self):
+        """How many rows count."""
+        return self.rows.shape[0]
+
+    @functools.cached_property
+    def column_moments(self):
+        """Weighted mean and variance of every column."""
+        return epochs.column_moments(self.rows, self.data.weight)
+
+    @property
+    def n_coef(self):
+        """How many coefficients there are, without the intercept."""
+        return self.rows.shape[1] * self.n_outputs
+
+    def split(self, theta):
+        """The coefficients in the layout of the rows, and the intercept: views of `theta`."""
+        return self.rows.view(theta[: self.n_coef], self.n_outputs), theta[self.n_coef :]
+
+    def pack(self, coef, intercept):
+        """theta of coef_ (n_outputs, n_features) and intercept_ (n_outputs,)."""
+        return np.concatenate([self.rows.from_coef(coef), intercept])
+
+    def unpack(self, theta):
+        """New arrays coef_ (n_outputs, n_features) and intercept_ (n_outputs,)."""
+        return self.rows.to_coef(theta[: self.n_coef], self.n_outputs), theta[self.n_coef :].copy()
+
+    def penalty_value(self, theta):
+        """alpha R(W)."""
+        return self.alpha * self.penalty_blocks.value(theta[: self.n_coef], self.penalty_blocks.parameters)
+
+    def value(self, theta):
+        """F."""
+        coef, intercept = self.split(theta)
+        loss = epochs.value_pass(self.rows, self.data, coef, intercept, self.loss_blocks)
+        return loss / self.weight_sum + self.penalty_value(theta)
+
+    def gradient(self, theta):
+        """The gradient of F's smooth part, in the layout of theta; zero for an intercept that is not fitted."""
+        coef, intercept = self.split(theta)
+        gradient = np.zeros(len(theta))
+        gradient_coef, gradient_intercept = self.split(gradient)
+        epochs.gradient_pass(
+            self.rows, self.data, coef, intercept, self.loss_blocks, gradient_coef, gradient_intercept
+        )
+        gradient /= self.weight_sum
+        if not self.fit_intercept:
+            gradient_intercept[:] = 0.0
+        self.penalty_blocks.gradient(
+            theta[: self.n_coef], gradient[: self.n_coef], self.alpha, self.penalty_blocks.parameters
+        )
+        return gradient

@@ -1,0 +1,596 @@
+r"""Schedules: the learning rate of each step.
+
+A schedule is one method, ``rate(t, run)``: the learning rates of the steps t = 1, 2, ..., an array of floats, given what is
+known of the run. It is called once an epoch, with all of the epoch's steps, and runs as plain NumPy.
+"""
+
+import math
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+
+from ._components import Component, check_flag, check_number
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a schedule may know of the run that it serves.
+
+    Parameters
+    ----------
+    alpha : float
+        The penalty's strength.
+    loss : Loss
+        The loss being minimised.
+    steps_per_epoch, total_steps : int or None
+        Steps of one pass and of all `max_iter` passes; None in `partial_fit`, which knows neither.
+    """
+
+    alpha: float
+    loss: object
+    steps_per_epoch: int | None = None
+    total_steps: int | None = None
+
+
+class Schedule(Component):
+    """Abstract base of all schedules; subclass it for a schedule of your own.
+
+    Attributes
+    ----------
+    plateau_factor : float or None
+        What the rate is multiplied by when the objective stops falling, in place of ending the fit; None for none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gd import GDRegressor, Schedule
+    >>> class HalveAfter(Schedule):
+    ...     def __init__(self, eta0=0.1, steps=100):
+    ...         self.eta0 = eta0
+    ...         self.steps = steps
+    ...
+    ...     def rate(self, t, run):
+    ...         return np.where(t <= self.steps, self.eta0, self.eta0 / 2)
+    >>> GDRegressor(learning_rate=HalveAfter(steps=50)).get_params()["learning_rate__steps"]
+    50
+    """
+
+    plateau_factor = None
+
+    def rate(self, t, run):
+        """Learning rates of the steps `t`, an array of floats that counts from 1; `run` is a `Run`."""
+        raise NotImplementedError(f"{type(self).__name__} has no method rate(t, run)")
+
+    def validate(self):
+        """Raise where `rate` is missing."""
+        if type(self).rate is Schedule.rate:
+            raise TypeError(f"{type(self).__name__} has no method rate(t, run): a schedule must give one")
+
+    def _steps(self, name, run_value, meaning):
+        """The parameter `name`, or the run's own length where it is None."""
+        steps = getattr(self, name)
+        if steps is None:
+            steps = run_value
+        if steps is None:
+            raise ValueError(
+                f"{type(self).__name__}: {name}=None means {meaning}, which partial_fit cannot know; give a number of steps"
+            )
+        return steps
+
+
+class Constant(Schedule):
+    """One learning rate for all steps; a float in the place of a schedule means this.
+
+    Parameters
+    ----------
+    eta0 : float > 0, default=0.01
+        The learning rate.
+
+    Examples
+    --------
+    >>> from sklearn_gd.schedules import Constant
+    >>> print(Constant(0.5).rate(np.arange(1.0, 4.0), None))
+    [0.5 0.5 0.5]
+    """
+
+    def __init__(self, eta0=0.01):
+        self.eta0 = eta0
+
+    def validate(self):
+        """Raise unless eta0 > 0."""
+        check_number(self, "eta0", above=0)
+
+    def rate(self, t, run):
+        """eta0."""
+        return np.full(len(t), float(self.eta0))
+
+
+class InvScaling(Schedule):
+    r"""A power of the step count, :math:`\eta_0 / t^p`.
+
+    Parameters
+    ----------
+    eta0 : float > 0, default=0.01
+        Learning rate of the first step.
+    power_t : float >= 0, default=0.25
+        The power p; above 0.5 and up to 1 stochastic descent converges to the optimum.
+
+    References
+    ----------
+    H. Robbins and S. Monro, "A stochastic approximation method", 1951. The name and default are those of scikit-learn's SGD.
+
+    Examples
+    --------
+    >>> from sklearn_gd.schedules import InvScaling
+    >>> print(InvScaling(eta0=1.0, power_t=0.5).rate(np.array([1.0, 4.0]), None))
+    [1.  0.5]
+    """
+
+    def __init__(self, eta0=0.01, power_t=0.25):
+        self.eta0 = eta0
+        self.power_t = power_t
+
+    def validate(self):
+        """Raise unless eta0 > 0 and power_t >= 0."""
+        check_number(self, "eta0", above=0)
+        check_number(self, "power_t", least=0)
+
+    def rate(self, t, run):
+        """eta0 over a power of the step."""
+        return self.eta0 / t**self.power_t
+
+
+class Optimal(Schedule):
+    r"""Bottou's rule, :math:`1 / (\alpha (t_0 + t - 1))`, with :math:`t_0` from the expected size of the coefficients.
+
+    :math:`t_0 = 1 / (\alpha \eta_1)` with :math:`\eta_1 = w / \max(1, loss'(1, -w))` and
+    :math:`w = 1 / \sqrt{\sqrt\alpha}`. It has no parameter, but needs `alpha` > 0.
+
+    References
+    ----------
+    L. Bottou, "Stochastic gradient descent tricks", 2012, section 5.2; :math:`t_0` as in scikit-learn's SGD.
+
+    Examples
+    --------
+    >>> from sklearn_gd.losses import Hinge
+    >>> from sklearn_gd.schedules import Optimal, Run
+    >>> print(Optimal().rate(np.array([1.0, 10001.0]), Run(alpha=0.0001, loss=Hinge())).round(3))
+    [10.     0.909]
+    """
+
+    def rate(self, t, run):
+        """One over a line in the step."""
+        if not run.alpha > 0:
+            raise ValueError(f"learning_rate='optimal' needs alpha > 0; alpha={run.alpha!r}")
+        typical = 1.0 / math.sqrt(math.sqrt(run.alpha))
+        parameters = [getattr(run.loss, name) for name in run.loss.function_parameters("value", 2)]
+        if run.loss.written_functions("gradient") is None:
+            h = 1e-5 * typical
+            value = run.loss.written_functions("value")
+            slope = (value(1.0, h - typical, *parameters) - value(1.0, -h - typical, *parameters)) / (2 * h)
+        else:
+            parameters = [getattr(run.loss, name) for name in run.loss.function_parameters("gradient", 2)]
+            slope = run.loss.written_functions("gradient")(1.0, -typical, *parameters)
+        first = typical / max(1.0, slope)
+        return 1.0 / (run.alpha * (1.0 / (first * run.alpha) + t - 1.0))
+
+
+class Adaptive(Schedule):
+    """A constant rate, lowered each time that the objective stops falling.
+
+    Where the objective (or the validation score) has not improved by `tol` in `n_iter_no_change` epochs, the rate is
+    multiplied by `factor`; the fit ends when it would fall below `min_rate`. In `partial_fit` the rate stays as it is.
+
+    Parameters
+    ----------
+    eta0 : float > 0, default=0.01
+        The first learning rate.
+    factor : float in (0, 1), default=0.2
+        What the rate is multiplied by.
+    min_rate : float > 0, default=1e-6
+        The fit ends rather than go below it.
+
+    References
+    ----------
+    scikit-learn's ``SGDClassifier(learning_rate="adaptive")``: the same factor and end.
+
+    Examples
+    --------
+    >>> from sklearn_gd.schedules import Adaptive
+    >>> print(Adaptive(eta0=0.1).rate(np.arange(1.0, 3.0), None))
+    [0.1 0.1]
+    """
+
+    def __init__(self, eta0=0.01, factor=0.2, min_rate=1e-6):
+        self.eta0 = eta0
+        self.factor = factor
+        self.min_rate = min_rate
+
+    @property
+    def plateau_factor(self):
+        """The factor."""
+        return self.factor
+
+    def validate(self):
+        """Raise unless eta0 > 0, 0 < factor < 1 and min_rate > 0."""
+        check_number(self, "eta0", above=0)
+        check_number(self, "factor", above=0, below=1)
+        check_number(self, "min_rate", above=0)
+
+    def rate(self, t, run):
+        """eta0; the lowering is the training loop's."""
+        return np.full(len(t), float(self.eta0))
+
+
+class ExponentialDecay(Schedule):
+    r"""Exponential decay, :math:`\eta_0 d^{(t-1)/s}`.
+
+    Parameters
+    ----------
+    eta0 : float > 0, default=0.01
+        Learning rate of the first step.
+    decay : float in (0, 1], default=0.96
+        Factor d over each `decay_steps` steps.
+    decay_steps : int >= 1 or None, default=None
+        The steps s; None means one epoch (not in `partial_fit`).
+    staircase : bool, default=False
+        Lower the rate only at whole multiples of `decay_steps`.
+
+    Examples
+    --------
+    >>> from sklearn_gd.schedules import ExponentialDecay
+    >>> print(ExponentialDecay(eta0=1.0, decay=0.25, decay_steps=2).rate(np.arange(1.0, 4.0), None))
+    [1.   0.5  0.25]
+    """
+
+    def __init__(self, eta0=0.01, decay=0.96, decay_steps=None, staircase=False):
+        self.eta0 = eta0
+        self.decay = decay
+        self.decay_steps = decay_steps
+        self.staircase = staircase
+
+    def validate(self):
+        """Raise unless eta0 > 0, 0 < decay <= 1, decay_steps >= 1 or None, and staircase is a bool."""
+        check_number(self, "eta0", above=0)
+        check_number(self, "decay", above=0, most=1)
+        check_number(self, "decay_steps", least=1, integer=True, none=True)
+        check_flag(self, "staircase")
+
+    def rate(self, t, run):
+        """eta0 times a power of the decay."""
+        passed = (t - 1.0) / self._steps("decay_steps", run and run.steps_per_epoch, "one epoch")
+        return self.eta0 * self.decay ** (np.floor(passed) if self.staircase else passed)
+
+
+class StepDecay(Schedule):
+    r"""Steps down, :math:`\eta_0 d^{\lfloor (t-1)/s \rfloor}`.
+
+    Parameters
+    ----------
+    eta0 : float > 0, default=0.01
+        The first learning rate.
+    decay : float in (0, 1], default=0.1
+        Factor d at each step down.
+    decay_steps : int >= 1 or None, default=None
+        Steps s between them; None means a third of all the steps of `fit` (not in `partial_fit`).
+
+    Examples
+    --------
+    >>> from sklearn_gd.schedules import StepDecay
+    >>> print(StepDecay(eta0=1.0, decay=0.5, decay_steps=2).rate(np.arange(1.0, 6.0), None))
+    [1.   1.   0.5  0.5  0.25]
+    """
+
+    def __init__(self, eta0=0.01, decay=0.1, decay_steps=None):
+        self.eta0 = eta0
+        self.decay = decay
+        self.decay_steps = decay_steps
+
+    def validate(self):
+        """Raise unless eta0 > 0, 0 < decay <= 1 and decay_steps >= 1 or None."""
+        check_number(self, "eta0", above=0)
+        check_number(self, "decay", above=0, most=1)
+        check_number(self, "decay_steps", least=1, integer=True, none=True)
+
+    def rate(self, t, run):
+        """eta0 times a whole power of the decay."""
+        third = run.total_steps and max(run.total_steps // 3, 1) if run else None
+        return self.eta0 * self.decay ** np.floor((t - 1.0) / self._steps("decay_steps", third, "a third of the fit"))
+
+
+class PolynomialDecay(Schedule):
+    r"""From one rate to another along a power, :math:`(\eta_0 - \eta_1)(1 - \min(t-1, s)/s)^p + \eta_1`.
+
+    Parameters
+    ----------
+    eta0 : float > 0, default=0.01
+        The first learning rate.
+    end_rate : float >= 0, default=0.0001
+        The last one, :math:`\eta_1`.
+    power : float > 0, default=1.0
+        The power p; 1 is a straight line.
+    decay_steps : int >= 1 or None, default=None
+        Steps s on the way; None means all the steps of `fit` (not in `partial_fit`).
+
+    Examples
+    --------
+    >>> from sklearn_gd.schedules import PolynomialDecay
+    >>> print(PolynomialDecay(eta0=1.0, end_rate=0.0, decay_steps=2).rate(np.arange(1.0, 5.0), None))
+    [1.  0.5 0.  0. ]
+    """
+
+    def __init__(self, eta0=0.01, end_rate=0.0001, power=1.0, decay_steps=None):
+        self.eta0 = eta0
+        self.end_rate = end_rate
+        self.power = power
+        self.decay_steps = decay_steps
+
+    def validate(self):
+        """Raise unless eta0 > 0, end_rate >= 0, power > 0 and decay_steps >= 1 or None."""
+        check_number(self, "eta0", above=0)
+        check_number(self, "end_rate", least=0)
+        check_number(self, "power", above=0)
+        check_number(self, "decay_steps", least=1, integer=True, none=True)
+
+    def rate(self, t, run):
+        """The power's curve, then flat."""
+        steps = self._steps("decay_steps", run and run.total_steps, "all the steps of fit")
+        left = 1.0 - np.minimum(t - 1.0, steps) / steps
+        return (self.eta0 - self.end_rate) * left**self.power + self.end_rate
+
+
+class CosineDecay(Schedule):
+    r"""Half a cosine from the first rate down, :math:`\eta_0 (f + (1 - f)\tfrac12 (1 + \cos(\pi \min(t-1, s)/s)))`.
+
+    Parameters
+    ----------
+    eta0 : float > 0, default=0.01
+        The first learning rate.
+    decay_steps : int >= 1 or None, default=None
+        Steps s on the way; None means all the steps of `fit` (not in `partial_fit`).
+    floor : float in [0, 1], default=0.0
+        The last rate as a share f of the first.
+
+    References
+    ----------
+    I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017, eq. 5, without restarts.
+
+    Examples
+    --------
+    >>> from sklearn_gd.schedules import CosineDecay
+    >>> print(CosineDecay(eta0=1.0, decay_steps=2).rate(np.arange(1.0, 5.0), None).round(6))
+    [1.  0.5 0.  0. ]
+    """
+
+    def __init__(self, eta0=0.01, decay_steps=None, floor=0.0):
+        self.eta0 = eta0
+        self.decay_steps = decay_steps
+        self.floor = floor
+
+    def validate(self):
+        """Raise unless eta0 > 0, decay_steps >= 1 or None, and 0 <= floor <= 1."""
+        check_number(self, "eta0", above=0)
+        check_number(self, "decay_steps", least=1, integer=True, none=True)
+        check_number(self, "floor", least=0, most=1)
+
+    def rate(self, t, run):
+        """Half a cosine, then flat."""
+        steps = self._steps("decay_steps", run and run.total_steps, "all the steps of fit")
+        return self.eta0 * _half_cosine(np.minimum(t - 1.0, steps) / steps, self.floor)
+
+
+class CosineRestarts(Schedule):
+    r"""Half cosines, one after another, each longer than the last by `t_mul` and lower by `m_mul`.
+
+    Parameters
+    ----------
+    eta0 : float > 0, default=0.01
+        The first learning rate.
+    first_decay_steps : int >= 1 or None, default=None
+        Steps of the first half cosine; None means ten epochs (not in `partial_fit`).
+    t_mul : float >= 1, default=2.0
+        How much longer each is than the last.
+    m_mul : float in (0, 1], default=1.0
+        How much lower each begins.
+    floor : float in [0, 1], default=0.0
+        The lowest rate as a share of the first.
+
+    References
+    ----------
+    I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017, eq. 5.
+
+    Examples
+    --------
+    >>> from sklearn_gd.schedules import CosineRestarts
+    >>> print(CosineRestarts(eta0=1.0, first_decay_steps=2).rate(np.arange(1.0, 5.0), None).round(3))
+    [1.    0.5   1.    0.854]
+    """
+
+    def __init__(self, eta0=0.01, first_decay_steps=None, t_mul=2.0, m_mul=1.0, floor=0.0):
+        self.eta0 = eta0
+        self.first_decay_steps = first_decay_steps
+        self.t_mul = t_mul
+        self.m_mul = m_mul
+        self.floor = floor
+
+    def validate(self):
+        """Raise unless eta0 > 0, first_decay_steps >= 1 or None, t_mul >= 1, 0 < m_mul <= 1 and 0 <= floor <= 1."""
+        check_number(self, "eta0", above=0)
+        check_number(self, "first_decay_steps", least=1, integer=True, none=True)
+        check_number(self, "t_mul", least=1)
+        check_number(self, "m_mul", above=0, most=1)
+        check_number(self, "floor", least=0, most=1)
+
+    def rate(self, t, run):
+        """The half cosine that each step falls in."""
+        ten = run.steps_per_epoch and 10 * run.steps_per_epoch if run else None
+        passed = (t - 1.0) / self._steps("first_decay_steps", ten, "ten epochs")
+        if self.t_mul == 1.0:
+            restart = np.floor(passed)
+            share = passed - restart
+        else:
+            # The restarts lie at 1, 1 + q, 1 + q + q^2, ...; 1e-9 keeps a step that is one from falling before it.
+            restart = np.floor(np.log1p(passed * (self.t_mul - 1.0)) / math.log(self.t_mul) + 1e-9)
+            begin = (self.t_mul**restart - 1.0) / (self.t_mul - 1.0)
+            share = np.maximum(passed - begin, 0.0) / self.t_mul**restart
+        return self.eta0 * self.m_mul**restart * _half_cosine(share, self.floor)
+
+
+class OneCycle(Schedule):
+    r"""Up along half a cosine to `max_rate`, then down along another to almost nothing.
+
+    Parameters
+    ----------
+    max_rate : float > 0, default=0.1
+        The highest learning rate.
+    total_steps : int >= 2 or None, default=None
+        Steps of the whole cycle; None means all the steps of `fit` (not in `partial_fit`).
+    pct_start : float in (0, 1), default=0.3
+        Share of the steps spent on the way up.
+    div_factor : float >= 1, default=25.0
+        The first rate is ``max_rate / div_factor``.
+    final_div_factor : float >= 1, default=1e4
+        The last one is the first over this.
+
+    References
+    ----------
+    L. N. Smith and N. Topin, "Super-convergence: very fast training of neural networks using large learning rates", 2018; the
+    two cosines and the defaults are those of torch.optim.
+
+    Examples
+    --------
+    >>> from sklearn_gd.schedules import OneCycle
+    >>> print(OneCycle(max_rate=1.0, total_steps=11, pct_start=0.2).rate(np.arange(1.0, 4.0), None).round(6))
+    [0.04 1.   0.96194]
+    """
+
+    def __init__(self, max_rate=0.1, total_steps=None, pct_start=0.3, div_factor=25.0, final_div_factor=1e4):
+        self.max_rate = max_rate
+        self.total_steps = total_steps
+        self.pct_start = pct_start
+        self.div_factor = div_factor
+        self.final_div_factor = final_div_factor
+
+    def validate(self):
+        """Raise unless max_rate > 0, total_steps >= 2 or None, 0 < pct_start < 1 and both factors >= 1."""
+        check_number(self, "max_rate", above=0)
+        check_number(self, "total_steps", least=2, integer=True, none=True)
+        check_number(self, "pct_start", above=0, below=1)
+        check_number(self, "div_factor", least=1)
+        check_number(self, "final_div_factor", least=1)
+
+    def rate(self, t, run):
+        """The two half cosines; beyond the cycle the last rate."""
+        steps = self._steps("total_steps", run and run.total_steps, "all the steps of fit")
+        top = max(self.pct_start * steps - 1.0, 1e-9)
+        last = max(steps - 1.0, top + 1e-9)
+        at = np.minimum(t - 1.0, last)
+        first_rate = self.max_rate / self.div_factor
+        last_rate = first_rate / self.final_div_factor
+        up = self.max_rate + (first_rate - self.max_rate) * _half_cosine(np.minimum(at / top, 1.0), 0.0)
+        down = last_rate + (self.max_rate - last_rate) * _half_cosine((np.maximum(at, top) - top) / (last - top), 0.0)
+        return np.where(at <= top, up, down)
+
+
+class WarmUp(Schedule):
+    r"""A straight line from nothing up to a schedule's first rate, then that schedule.
+
+    Parameters
+    ----------
+    schedule : Schedule or float, default=0.01
+        What follows the warm-up; its own step count begins after it.
+    warmup_steps : int >= 1, default=100
+        Steps w of the warm-up; step t has t / w of the first rate.
+
+    References
+    ----------
+    P. Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017, section 2.2.
+
+    Examples
+    --------
+    >>> from sklearn_gd.schedules import InvScaling, WarmUp
+    >>> print(WarmUp(InvScaling(1.0, 0.5), warmup_steps=2).rate(np.arange(1.0, 5.0), None).round(3))
+    [0.5   1.    1.    0.707]
+    """
+
+    def __init__(self, schedule=0.01, warmup_steps=100):
+        self.schedule = schedule
+        self.warmup_steps = warmup_steps
+
+    def validate(self):
+        """Raise unless schedule is a Schedule or a float > 0 and warmup_steps >= 1."""
+        check_number(self, "warmup_steps", least=1, integer=True)
+        self._following().validate()
+
+    def _following(self):
+        """The schedule after the warm-up."""
+        if isinstance(self.schedule, Schedule):
+            return self.schedule
+        if isinstance(self.schedule, Real) and not isinstance(self.schedule, bool):
+            return Constant(self.schedule)
+        raise TypeError(f"WarmUp: schedule={self.schedule!r} must be a Schedule object or a number > 0")
+
+    @property
+    def plateau_factor(self):
+        """That of the schedule which follows."""
+        return self._following().plateau_factor
+
+    @property
+    def min_rate(self):
+        """That of the schedule which follows."""
+        return self._following().min_rate
+
+    def rate(self, t, run):
+        """A line, then the schedule."""
+        following = self._following()
+        later = np.maximum(t - self.warmup_steps, 1.0)
+        return following.rate(later, run) * np.minimum(t / self.warmup_steps, 1.0)
+
+
+class CallableSchedule(Schedule):
+    """A function of the step count; a callable in the place of a schedule means this.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the step t = 1, 2, ... as a float and returns its learning rate.
+
+    Examples
+    --------
+    >>> from sklearn_gd.schedules import CallableSchedule
+    >>> print(CallableSchedule(lambda t: 1 / t).rate(np.array([1.0, 2.0]), None))
+    [1.  0.5]
+    """
+
+    def __init__(self, function=None):
+        self.function = function
+
+    def validate(self):
+        """Raise unless function can be called."""
+        if not callable(self.function):
+            raise TypeError(f"CallableSchedule: function={self.function!r} must be callable")
+
+    def rate(self, t, run):
+        """The function of each step in turn."""
+        return np.fromiter((self.function(step) for step in t.tolist()), dtype=np.float64, count=len(t))
+
+
+def _half_cosine(share, floor):
+    """From 1 at share 0 to `floor` at share 1."""
+    return floor + (1.0 - floor) * 0.5 * (1.0 + np.cos(np.pi * share))
+
+
+SCHEDULES = {
+    "constant": Constant,
+    "invscaling": InvScaling,
+    "optimal": Optimal,
+    "adaptive": Adaptive,
+    "exponential": ExponentialDecay,
+    "step": StepDecay,
+    "polynomial": PolynomialDecay,
+    "cosine": CosineDecay,
+    "cosine_restarts": CosineRestarts,
+    "one_cycle": OneCycle,
+    "warmup": WarmUp,
+}

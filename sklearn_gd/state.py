@@ -1,0 +1,159 @@
+"""What a run of descent hands on to the next: iterate, optimizer slots, average, counts. Pickled with the estimator."""
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+
+def _new_counters():
+    """Steps, weight sum, rows; scale, threshold and scale sum of lazy descent."""
+    return np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0])
+
+
+def _copied(value):
+    """A copy of an array; anything else as it is."""
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+@dataclass
+class LazyCoefficients:
+    """The arrays of lazy descent (`_kernels.epochs.make_lazy_epoch`): coef = scale * soft(v, threshold - stamp)."""
+
+    v: np.ndarray
+    intercept: np.ndarray
+    stamp: np.ndarray
+    offset: np.ndarray
+    intercept_sum: np.ndarray
+    nonnegative: bool
+
+
+@dataclass
+class State:
+    """All that a run hands on to the next `partial_fit` call.
+
+    Parameters
+    ----------
+    theta : ndarray, (n_coef + n_outputs,)
+        The last iterate: coefficients in the layout of the rows, then the intercept.
+    slots : ndarray, (n_slots, n_coef + n_outputs)
+        What the optimizer keeps.
+    average : ndarray
+        The mean of the iterates since `average_from`; as long as theta where there is averaging, else empty.
+    average_from : float
+        The step from which iterates are averaged; infinity for never.
+    n_outputs : int
+        Scores of a row.
+    dense_layout : bool
+        Whether coefficients are laid out for dense rows.
+    counters : ndarray, (6,)
+        Steps taken, weight and number of the rows seen, and three numbers of lazy descent.
+    lazy : LazyCoefficients or None
+        Holds the coefficients, in the place of theta, while descent is lazy.
+    rate_scale : float
+        What an adaptive schedule has multiplied its rate by.
+    largest_norm : float
+        Largest curvature bound of a row so far: what the stable learning rate follows.
+    """
+
+    theta: np.ndarray
+    slots: np.ndarray
+    average: np.ndarray
+    average_from: float
+    n_outputs: int
+    dense_layout: bool
+    counters: np.ndarray = field(default_factory=_new_counters)
+    lazy: LazyCoefficients | None = None
+    rate_scale: float = 1.0
+    largest_norm: float = 0.0
+
+    @classmethod
+    def begin(cls, objective, theta, optimizer, average_from):
+        """The state before the first step."""
+        average = theta.copy() if np.isfinite(average_from) else np.empty(0)
+        slots = np.zeros((len(optimizer.slots), len(theta)))
+        return cls(theta, slots, average, float(average_from), objective.n_outputs, not objective.rows.lazy)
+
+    @property
+    def steps(self):
+        """How many steps have been taken."""
+        return int(self.counters[0])
+
+    @property
+    def averaging(self):
+        """Whether the average has begun."""
+        return self.steps >= self.average_from
+
+    @property
+    def served(self):
+        """The model that predicts: the average where it has begun, else the last iterate."""
+        if self.lazy is not None:
+            return self._lazy_average() if self.averaging else self._lazy_iterate()
+        return self.average if self.averaging else self.theta
+
+    def copy(self):
+        """A state that shares no array with this one."""
+        lazy = self.lazy and LazyCoefficients(*[_copied(getattr(self.lazy, each.name)) for each in fields(self.lazy)])
+        values = {each.name: _copied(getattr(self, each.name)) for each in fields(self)}
+        return State(**values | {"lazy": lazy})
+
+    def replace(self, theta):
+        """Go on from another model, the optimizer's state as it is."""
+        self.leave_lazy()
+        self.theta = theta.copy()
+
+    def enter_lazy(self, nonnegative):
+        """Let the lazy arrays hold the model; CSR layout."""
+        if self.lazy is not None:
+            return
+        n_coef = len(self.theta) - self.n_outputs
+        v = self.theta[:n_coef].reshape(-1, self.n_outputs).copy()
+        lazy = LazyCoefficients(
+            v, self.theta[n_coef:].copy(), np.zeros(len(v)), np.zeros(v.shape), np.zeros(self.n_outputs), nonnegative
+        )
+        if self.averaging:
+            count = self.steps - self.average_from + 1.0
+            lazy.offset[:] = -count * self.average[:n_coef].reshape(v.shape)
+            lazy.intercept_sum[:] = count * self.average[n_coef:]
+        self.lazy = lazy
+
+    def leave_lazy(self):
+        """Let theta and the average hold the model again."""
+        if self.lazy is None:
+            return
+        if len(self.average):
+            self.average = self._lazy_average() if self.averaging else self._lazy_iterate()
+        self.theta = self._lazy_iterate()
+        self.lazy = None
+        self.counters[3:] = 1.0, 0.0, 0.0
+
+    def _lazy_iterate(self):
+        """The last iterate of lazy descent."""
+        lazy, (scale, threshold) = self.lazy, self.counters[3:5]
+        lag = (threshold - lazy.stamp)[:, None]
+        if lazy.nonnegative:
+            v = np.maximum(lazy.v - lag, 0.0)
+        else:
+            v = np.sign(lazy.v) * np.maximum(np.abs(lazy.v) - lag, 0.0)
+        return np.concatenate([(scale * v).ravel(), lazy.intercept])
+
+    def _lazy_average(self):
+        """The mean of the iterates of lazy descent."""
+        lazy, count = self.lazy, self.steps - self.average_from + 1.0
+        return np.concatenate([((self.counters[5] * lazy.v - lazy.offset) / count).ravel(), lazy.intercept_sum / count])
+
+    def adapt(self, objective):
+        """Lay the coefficients out for the objective's rows, dense or CSR."""
+        dense = not objective.rows.lazy
+        if dense == self.dense_layout:
+            return
+        self.leave_lazy()
+        n_coef = objective.n_coef
+        old = (objective.rows.shape[1], self.n_outputs) if dense else (self.n_outputs, objective.rows.shape[1])
+
+        def turned(flat):
+            return np.concatenate([flat[:n_coef].reshape(old).T.ravel(), flat[n_coef:]])
+
+        self.theta = turned(self.theta)
+        self.slots = np.array([turned(slot) for slot in self.slots]).reshape(self.slots.shape)
+        self.average = turned(self.average) if len(self.average) else self.average
+        self.dense_layout = dense

@@ -1,0 +1,85 @@
+"""When descent ends: convergence, patience, the best model so far, and the guard against divergence."""
+
+import enum
+import math
+
+import numpy as np
+
+
+class Status(enum.Enum):
+    """How things stand after an epoch."""
+
+    RUNNING = "running"
+    PLATEAU = "plateau"
+    DIVERGED = "diverged"
+
+
+class Monitor:
+    r"""Watches the objective (or a validation score) from epoch to epoch, and keeps the model worth keeping.
+
+    A fit has converged when the best value has not improved by `tol` times a natural unit over `n_iter_no_change` epochs. The
+    unit of the objective is its value at the constant model, the best intercept alone: `tol` is then the share of it that the
+    last epochs together must still explain. A validation score is compared as it is.
+
+    Parameters
+    ----------
+    tol : float or None
+        The tolerance; None never stops, and keeps the last model instead of the best.
+    n_iter_no_change : int
+        The patience, in epochs.
+    unit : float
+        The objective of the constant model.
+    validate : callable or None
+        Takes theta to a validation score, the higher the better; None watches the objective.
+    """
+
+    # An objective this many times the constant model's, and the first one's, is on its way to infinity.
+    EXPLOSION = 1e10
+
+    def __init__(self, tol, n_iter_no_change, unit, validate=None):
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.unit = abs(unit)
+        self.validate = validate
+        self.objectives = []
+        self.scores = []
+        self.best_values = []
+        self.best = None
+        self.best_epoch = 0
+        self.first = math.inf
+
+    def start(self, theta, objective):
+        """The model before the first epoch: what is restored when even that epoch diverges."""
+        self.best = theta.copy()
+        self.first = abs(objective)
+
+    def update(self, theta, objective):
+        """Take note of an epoch's model and objective; returns a `Status`."""
+        if not self.is_sound(theta, objective):
+            return Status.DIVERGED
+        self.objectives.append(float(objective))
+        if self.validate is not None:
+            self.scores.append(float(self.validate(theta)))
+        value = -self.scores[-1] if self.validate is not None else self.objectives[-1]
+        keeps_last = self.tol is None and self.validate is None
+        if keeps_last or not self.best_values or value < self.best_values[-1]:
+            self.best = theta.copy()
+            self.best_epoch = len(self.objectives)
+        self.best_values.append(min(value, self.best_values[-1]) if self.best_values else value)
+        return Status.PLATEAU if self._has_stalled() else Status.RUNNING
+
+    def is_sound(self, theta, objective):
+        """Whether the model is finite and its objective neither infinite nor exploding."""
+        limit = self.EXPLOSION * max(self.unit, self.first if math.isfinite(self.first) else 0.0, 1e-300)
+        return math.isfinite(objective) and abs(objective) <= limit and bool(np.isfinite(theta).all())
+
+    def _has_stalled(self):
+        """Whether the best value has all but stood still for the whole patience."""
+        if self.tol is None or len(self.best_values) <= self.n_iter_no_change:
+            return False
+        improvement = self.best_values[-1 - self.n_iter_no_change] - self.best_values[-1]
+        return improvement <= self.tol * (1.0 if self.validate is not None else self.unit)
+
+    def forget_stall(self):
+        """Begin the patience anew, as after the learning rate was lowered."""
+        self.best_values = self.best_values[-1:]
