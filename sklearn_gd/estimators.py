@@ -208,8 +208,8 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
             X, targets = X[keep], targets.rows(keep)
         return Objective(
             X,
-            np.ascontiguousarray(targets.y, dtype=np.float64),
-            np.ascontiguousarray(targets.weight),
+            np.require(targets.y, dtype=np.float64, requirements="CW"),
+            np.require(targets.weight, requirements="CW"),
             loss=loss,
             penalty=penalty,
             alpha=self.alpha,
@@ -452,8 +452,17 @@ class GDRegressor(RegressorMixin, BaseGD):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
+        # The tags cannot say "several outputs, all positive": such a loss is tagged for one, and takes several all the same.
+        tags.target_tags.positive_only = self._needs_positive_targets()
+        tags.target_tags.multi_output = not tags.target_tags.positive_only
         return tags
+
+    def _needs_positive_targets(self):
+        """Whether the loss, where it is one, refuses negative targets."""
+        loss = self.loss
+        if isinstance(loss, str) and loss in REGRESSION_LOSSES:
+            loss = REGRESSION_LOSSES[loss]()
+        return isinstance(loss, RegressionLoss) and not loss.in_domain(np.array([-1.0]))[0]
 
     def fit(
         self,
@@ -482,6 +491,8 @@ class GDRegressor(RegressorMixin, BaseGD):
     def _targets(self, y, weight, loss, classes=None):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=0)
         loss.check_targets(y)
+        if y.ndim == 2 and y.shape[1] == 1 and self._needs_positive_targets():
+            y = column_or_1d(y, warn=True)
         target = y.reshape(len(y), -1)
         return Targets(target, weight, target.shape[1], flat_coef=y.ndim == 1)
 
@@ -565,7 +576,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
         return raw[:, 0] if raw.shape[1] == 1 else raw
 
     def predict(self, X):
-        return self.classes_[_winner(self._raw_scores(X))]
+        raw = self._raw_scores(X)
+        return self.classes_[_winner(raw)]
 
     @available_if(_loss_gives_probability)
     def predict_proba(self, X):

@@ -147,13 +147,11 @@ class MemoryGradient:
         return status
 
     def constant_value(self):
-        """F of the constant model: the loss of the best intercept alone."""
-        self.width = self._widths()[0] if not self.objective.loss.smooth else 0.0
+        """F of the constant model, the loss of the best intercept alone, kinks smoothed as in the first stage."""
+        self.width = self._widths()[0]
         intercept, _ = self._constant_model()
-        theta = np.concatenate([np.zeros(self.objective.n_coef), intercept])
-        data, blocks = self.objective.data, self.objective.loss_blocks
-        self.raw[:] = theta[self.objective.n_coef :]
-        return blocks.value(data.target, self.raw, data.weight, blocks.parameters) / self.objective.weight_sum
+        self.raw[:] = intercept
+        return self._loss_along(np.zeros(self.raw.shape), 0.0)[0]
 
     # --- the loss along a line: no pass over X ---------------------------------------------------------------------------
 
@@ -326,6 +324,21 @@ class MemoryGradient:
             if status is not None:
                 return status
             gradient = frame.gradient(self.slope) + ridge * self.u
+            if self._certified(gradient):
+                return Status.PLATEAU
+
+    def _certified(self, gradient):
+        """Whether strong convexity proves F to be within the tolerance of its minimum.
+
+        The l2 penalty's curvature r bounds what is left by the sum of g^2 / 2r; the intercept's curvature is about one here.
+        """
+        if self.monitor.tol is None or self.monitor.validate is not None:
+            return False
+        n_coef = self.objective.n_coef
+        ridge, slope = self.frame.ridge[:n_coef], gradient[:n_coef]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            left = np.where(slope == 0.0, 0.0, 0.5 * slope * slope / ridge).sum()
+        return left + 0.5 * gradient[n_coef:] @ gradient[n_coef:] <= self._tolerance()
 
     def _start(self):
         """F at the current point; `slope` and `curvature` become those of its scores."""

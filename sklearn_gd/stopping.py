@@ -46,12 +46,12 @@ class Monitor:
         self.best_values = []
         self.best = None
         self.best_epoch = 0
-        self.first = math.inf
+        self.first = 0.0
 
     def start(self, theta, objective):
         """The model before the first epoch: what is restored when even that epoch diverges."""
         self.best = theta.copy()
-        self.first = abs(objective)
+        self.first = abs(objective) if math.isfinite(objective) else 0.0
 
     def update(self, theta, objective):
         """Take note of an epoch's model and objective; returns a `Status`."""
@@ -70,8 +70,8 @@ class Monitor:
 
     def is_sound(self, theta, objective):
         """Whether the model is finite and its objective neither infinite nor exploding."""
-        limit = self.EXPLOSION * max(self.unit, self.first if math.isfinite(self.first) else 0.0, 1e-300)
-        return math.isfinite(objective) and abs(objective) <= limit and bool(np.isfinite(theta).all())
+        usual = max(self.unit, self.first) or (self.objectives[0] if self.objectives else 0.0) or math.inf
+        return math.isfinite(objective) and abs(objective) <= self.EXPLOSION * usual and bool(np.isfinite(theta).all())
 
     def _has_stalled(self):
         """Whether the best value has all but stood still for the whole patience."""
