@@ -50,16 +50,22 @@ def _stamp(function):
         status = os.stat(code.co_filename)
     except OSError:
         return None
-    return (function.__module__, function.__qualname__, code.co_firstlineno, status.st_mtime_ns, status.st_size)
+    own = (function.__module__, function.__qualname__, code.co_firstlineno, status.st_mtime_ns, status.st_size)
+    helpers = [_stamp(helper) for helper in _helpers(function).values()]
+    return None if None in helpers else (own, *helpers)
+
+
+def _helpers(function):
+    """The plain Python functions that `function` calls by a global name."""
+    named = {name: function.__globals__.get(name) for name in function.__code__.co_names}
+    return {
+        name: value for name, value in named.items() if isinstance(value, python_types.FunctionType) and value is not function
+    }
 
 
 def _with_compiled_helpers(function, jit):
     """A copy of `function` whose plain Python helpers, found among its globals, are compiled too."""
-    helpers = {
-        name: jit(_with_compiled_helpers(helper, jit))
-        for name in function.__code__.co_names
-        if isinstance(helper := function.__globals__.get(name), python_types.FunctionType) and helper is not function
-    }
+    helpers = {name: jit(_with_compiled_helpers(helper, jit)) for name, helper in _helpers(function).items()}
     if not helpers:
         return function
     copy = python_types.FunctionType(

@@ -60,11 +60,7 @@ def check_number(owner, name, *, above=None, least=None, below=None, most=None, 
     if none and value is None:
         return
     kind = "an integer" if integer else "a number"
-    bounds = [
-        f"{sign} {bound}"
-        for sign, bound in ((">", above), (">=", least), ("<", below), ("<=", most))
-        if bound is not None
-    ]
+    bounds = [f"{sign} {bound}" for sign, bound in ((">", above), (">=", least), ("<", below), ("<=", most)) if bound is not None]
     wanted = kind + (" " + " and ".join(bounds) if bounds else "") + (" or None" if none else "")
     right_type = isinstance(value, Integral if integer else Real) and not isinstance(value, bool)
     message = f"{type(owner).__name__}: {name}={value!r} must be {wanted}"
@@ -84,7 +80,7 @@ def check_number(owner, name, *, above=None, least=None, below=None, most=None, 
 def check_flag(owner, name):
     """Check that ``owner.name`` is True or False."""
     value = getattr(owner, name)
-    if value not in (True, False) or not isinstance(value, (bool, Integral)) and type(value).__name__ != "bool":
+    if value not in (True, False) or (not isinstance(value, (bool, Integral)) and type(value).__name__ != "bool"):
         raise TypeError(f"{type(owner).__name__}: {name}={value!r} must be True or False")
 
 

@@ -1,7 +1,7 @@
 r"""Batch descent without a learning rate: the memory gradient method, with a free line search and a preconditioner.
 
-Every iteration moves along ``c_0 (-gradient) + c_1 (last move)``, where (c_0, c_1) minimises the second-order model of F over that
-plane, and a line search that costs no pass over X corrects the length: a linear model's scores move along a line when its
+Every iteration moves along ``c_0 (-gradient) + c_1 (last move)``, where (c_0, c_1) minimises the second-order model of F over
+that plane, and a line search that costs no pass over X corrects the length: a linear model's scores move along a line when its
 coefficients do. The preconditioner centres and scales the columns, in the algebra only: X is never copied, and the minimiser
 is that of F in the user's own units.
 
@@ -16,7 +16,7 @@ import time
 
 import numpy as np
 
-from .losses import weighted_quantiles
+from .losses._base import weighted_quantiles
 from .stopping import Status
 
 PLANE_STEPS = 30  # on one face, before its support is looked at again
@@ -124,7 +124,8 @@ class MemoryGradient:
         """
         objective = self.objective
         shrinkage = objective.penalty.shrinkage()
-        for stage, self.width in enumerate(self._widths()):
+        for stage, width in enumerate(self._widths()):
+            self.width = width
             intercept, bend = self._constant_model()
             if theta is None:
                 theta = np.concatenate([np.zeros(objective.n_coef), intercept])
@@ -159,7 +160,16 @@ class MemoryGradient:
         """Mean loss and its derivative at raw + t move; `moved`, `slope` and `curvature` become those of that point."""
         data, weight_sum = self.objective.data, self.objective.weight_sum
         total, along = self.blocks.trial(
-            data.target, self.raw, move, t, data.weight, self.moved, self.slope, self.curvature, self.width, self.blocks.parameters
+            data.target,
+            self.raw,
+            move,
+            t,
+            data.weight,
+            self.moved,
+            self.slope,
+            self.curvature,
+            self.width,
+            self.blocks.parameters,
         )
         return total / weight_sum, along / weight_sum
 
@@ -303,9 +313,7 @@ class MemoryGradient:
             # 1. the plane of -gradient and the last move  2. the minimiser of the model on it
             direction, move, drop, last = self._plane_step(gradient, frame.scores(-gradient), last, ridge)
             # 3. the length of the step
-            u, ridge_u = self.u, ridge * self.u
-            p0, p1, p2 = 0.5 * (ridge_u @ u), ridge_u @ direction, (ridge * direction) @ direction
-            t, new = self._search(value, drop, move, lambda t: (p0 + t * p1 + 0.5 * t * t * p2, p1 + t * p2, p2))
+            t, new = self._search(value, drop, move, _parabola(ridge, self.u, direction))
             if t == 0.0:
                 self._start()
                 if last is None:
@@ -313,7 +321,7 @@ class MemoryGradient:
                 last = None
                 continue
             # 4. move
-            self.u = u + t * direction
+            self.u = self.u + t * direction
             self.raw, self.moved = self.moved, self.raw
             last, value = (t * direction, t * move), new
             if (self.n_iter + 1) % REFRESH == 0:
@@ -379,7 +387,7 @@ class MemoryGradient:
 
         def prox(v, step):
             moved = np.sign(v) * np.maximum(np.abs(v) - step * threshold, 0.0)
-            return np.where(bounded, np.maximum(np.where(v > 0, moved, 0.0), 0.0), moved)
+            return np.where(bounded & (moved < 0.0), 0.0, moved)
 
         def penalty(u):
             return threshold @ np.abs(u)
@@ -446,11 +454,7 @@ class MemoryGradient:
         """
         frame, ridge, n_coef, u = self.frame, self.frame.ridge, self.objective.n_coef, self.u
         direction, move, drop, last = self._plane_step(tilt, frame.scores(-tilt), last, ridge)
-        signed = threshold * np.sign(u)
-        p0 = 0.5 * (ridge * u) @ u + signed @ u
-        p1 = (ridge * u) @ direction + signed @ direction
-        p2 = (ridge * direction) @ direction
-        t, new = self._search(value, drop, move, lambda t: (p0 + t * p1 + 0.5 * t * t * p2, p1 + t * p2, p2))
+        t, new = self._search(value, drop, move, _parabola(ridge, u, direction, threshold * np.sign(u)))
         if t == 0.0:
             self._start()
             return False, value, None
@@ -537,3 +541,15 @@ class MemoryGradient:
             moved = self.u - u
             bend = moved @ (gradient - before)
             step = float(np.clip(moved @ moved / bend, 1e-10, 1e10)) if bend > 0.0 else 2.0 * step
+
+
+def _parabola(ridge, u, direction, linear=None):
+    """The penalty along a line as a function of t: its value, derivative and curvature.
+
+    `ridge` is its curvature in each coordinate, `linear` the slope of its other part on the face.
+    """
+    at, bend = ridge * u, (ridge * direction) @ direction
+    start, slope = 0.5 * (at @ u), at @ direction
+    if linear is not None:
+        start, slope = start + linear @ u, slope + linear @ direction
+    return lambda t: (start + t * slope + 0.5 * t * t * bend, slope + t * bend, bend)

@@ -98,13 +98,9 @@ class Objective:
         coef, intercept = self.split(theta)
         gradient = np.zeros(len(theta))
         gradient_coef, gradient_intercept = self.split(gradient)
-        epochs.gradient_pass(
-            self.rows, self.data, coef, intercept, self.loss_blocks, gradient_coef, gradient_intercept
-        )
+        epochs.gradient_pass(self.rows, self.data, coef, intercept, self.loss_blocks, gradient_coef, gradient_intercept)
         gradient /= self.weight_sum
         if not self.fit_intercept:
             gradient_intercept[:] = 0.0
-        self.penalty_blocks.gradient(
-            theta[: self.n_coef], gradient[: self.n_coef], self.alpha, self.penalty_blocks.parameters
-        )
+        self.penalty_blocks.gradient(theta[: self.n_coef], gradient[: self.n_coef], self.alpha, self.penalty_blocks.parameters)
         return gradient

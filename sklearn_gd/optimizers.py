@@ -467,7 +467,7 @@ class Nadam(Optimizer):
     >>> from sklearn_gd.optimizers import Nadam
     >>> parameters = dict(beta_1=0.9, beta_2=0.999, epsilon=1e-8, momentum_decay=0.004)
     >>> print(round(Nadam.update(1.0, 2.0, 0.1, 1, 0.0, 0.0, 0.0, **parameters)[0], 4))
-    0.8939
+    0.8944
     """
 
     slots = ("mean", "square_mean", "product")

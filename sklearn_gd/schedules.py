@@ -461,8 +461,8 @@ class OneCycle(Schedule):
     Examples
     --------
     >>> from sklearn_gd.schedules import OneCycle
-    >>> print(OneCycle(max_rate=1.0, total_steps=11, pct_start=0.2).rate(np.arange(1.0, 4.0), None).round(6))
-    [0.04 1.   0.96194]
+    >>> print(OneCycle(max_rate=1.0, total_steps=10, pct_start=0.2).rate(np.arange(1.0, 4.0), None).round(6))
+    [0.04    1.      0.96194]
     """
 
     def __init__(self, max_rate=0.1, total_steps=None, pct_start=0.3, div_factor=25.0, final_div_factor=1e4):

@@ -128,7 +128,7 @@ def checked_rates(schedule, t, run):
     bad = ~(np.isfinite(rates) & (rates >= 0))
     if bad.any():
         at = int(bad.argmax())
-        raise ValueError(f"{type(schedule).__name__}.rate gave {rates[at]!r} at step {int(t[at])}; a learning rate is finite, >= 0")
+        raise ValueError(f"{type(schedule).__name__}.rate gave {rates[at]!r} at step {int(t[at])}; a rate is finite, >= 0")
     return np.ascontiguousarray(rates)
 
 

@@ -398,9 +398,7 @@ def penalty_blocks(penalty):
         compiled(make_penalty_gradient, PENALTY_GRADIENT, gradient)
         if gradient is not None
         else compiled(make_nothing, PENALTY_GRADIENT, empty),
-        compiled(make_penalty_prox, PENALTY_PROX, prox)
-        if prox is not None
-        else compiled(make_nothing, PENALTY_PROX, empty),
+        compiled(make_penalty_prox, PENALTY_PROX, prox) if prox is not None else compiled(make_nothing, PENALTY_PROX, empty),
         _parameters(penalty, names),
     )
 

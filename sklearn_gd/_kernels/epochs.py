@@ -88,7 +88,6 @@ def make_epoch(scores, accumulate):
         raw = np.empty((tile, n_outputs))
         slope = np.empty((tile, n_outputs))
         target = np.empty((tile, data.target.shape[1]))
-        at = 0
         for start in range(0, len(order), plan.batch_size):
             stop = min(start + plan.batch_size, len(order))
             for i in range(start, stop):
@@ -96,8 +95,7 @@ def make_epoch(scores, accumulate):
             counters[ROWS] += stop - start
             counters[STEPS] += 1.0
             t = counters[STEPS]
-            rate = rates[at]
-            at += 1
+            rate = rates[start // plan.batch_size]
             # The mean over the batch, weights relative to the mean weight of the rows so far.
             divisor = (stop - start) * (counters[WEIGHT_SUM] / counters[ROWS])
             gradient[:] = 0.0

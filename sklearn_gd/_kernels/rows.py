@@ -134,7 +134,7 @@ def csr_moments(X, weight, centre, total, square):
 
 def csr_norms(X, rows, out):
     """out[i] = |X[rows[i]]|^2."""
-    data, indices, indptr = X
+    data, _, indptr = X
     for i in range(len(rows)):
         total = 0.0
         for at in range(indptr[rows[i]], indptr[rows[i] + 1]):

@@ -1,0 +1,403 @@
+"""What the two estimators share: resolve the parts -> validate -> encode y -> descend -> store."""
+
+import math
+import warnings
+from abc import ABCMeta, abstractmethod
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._components import check_flag, check_number, resolve
+from .optimizers import OPTIMIZERS, GradientDescent, Optimizer
+from .penalties import PENALTIES, ElasticNet, NoPenalty, Penalty
+from .schedules import SCHEDULES, CallableSchedule, Constant, Schedule
+from .solvers import SGD, SOLVERS, Batch, MiniBatch, Settings, Solver
+from .state import State
+from .stopping import Monitor, Status
+
+_FLOATS = [np.float64, np.float32]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What y and the weights have become: a target for each score, or class indices where `one_vs_rest`."""
+
+    y: np.ndarray
+    weight: np.ndarray
+    n_outputs: int
+    one_vs_rest: bool = False
+    flat_coef: bool = False
+    classes: np.ndarray | None = None
+
+    def rows(self, which):
+        """Those of some rows."""
+        return replace(self, y=self.y[which], weight=self.weight[which])
+
+
+class BaseGD(BaseEstimator, metaclass=ABCMeta):
+    """Abstract base of the two estimators; a subclass says how y is encoded and how a score becomes a prediction."""
+
+    @abstractmethod
+    def __init__(
+        self,
+        loss,
+        *,
+        penalty,
+        alpha,
+        l1_ratio,
+        fit_intercept,
+        solver,
+        optimizer,
+        learning_rate,
+        max_iter,
+        tol,
+        shuffle,
+        early_stopping,
+        validation_fraction,
+        n_iter_no_change,
+        average,
+        warm_start,
+        random_state,
+        verbose,
+    ):
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.max_iter = max_iter
+        self.tol = tol
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.average = average
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # --- what a subclass knows -------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _resolve_loss(self):
+        """The loss object."""
+
+    @abstractmethod
+    def _targets(self, y, weight, loss, classes=None):
+        """The `Targets` of validated y; raises where y is outside the loss's domain. Changes nothing on the estimator."""
+
+    @abstractmethod
+    def _score_of(self, raw, targets):
+        """The validation score of raw scores (n_samples, n_outputs), the higher the better."""
+
+    # --- fitting ---------------------------------------------------------------------------------------------------------
+
+    def _resolve_parts(self, streaming):
+        """Check every parameter and turn each part into its object, before any work is done."""
+        check_number(self, "alpha", least=0)
+        check_number(self, "l1_ratio", least=0, most=1)
+        check_number(self, "max_iter", least=1, integer=True)
+        check_number(self, "tol", least=0, none=True)
+        check_number(self, "validation_fraction", above=0, below=1)
+        check_number(self, "n_iter_no_change", least=1, integer=True)
+        for name in ("fit_intercept", "shuffle", "early_stopping", "warm_start"):
+            check_flag(self, name)
+        check_number(self, "verbose", least=0, integer=True) if self.verbose not in (True, False) else None
+        average = self.average
+        if not (isinstance(average, (bool, np.bool_)) or (isinstance(average, Integral) and average >= 0)):
+            raise ValueError(f"{type(self).__name__}: average={average!r} must be a bool or the step >= 1 to begin at")
+        loss = self._resolve_loss()
+        penalty = self._resolve_penalty()
+        optimizer = self._resolve_optimizer()
+        schedule = self._resolve_schedule()
+        solver = self._resolve_solver(optimizer, schedule, streaming)
+        return loss, penalty, solver, optimizer, schedule
+
+    def _resolve_penalty(self):
+        if self.penalty is None:
+            return NoPenalty()
+        if isinstance(self.penalty, str) and self.penalty == "elasticnet":
+            return ElasticNet(l1_ratio=self.l1_ratio)
+        return resolve("penalty", self.penalty, Penalty, PENALTIES)
+
+    def _resolve_optimizer(self):
+        """The optimizer, or None for "auto"."""
+        if isinstance(self.optimizer, str) and self.optimizer == "auto":
+            return None
+        return resolve("optimizer", self.optimizer, Optimizer, OPTIMIZERS, ["auto"])
+
+    def _resolve_schedule(self):
+        """The schedule, or None for "auto"."""
+        rate = self.learning_rate
+        if isinstance(rate, str) and rate == "auto":
+            return None
+        if isinstance(rate, Real) and not isinstance(rate, bool):
+            if not (math.isfinite(rate) and rate > 0):
+                raise ValueError(f"learning_rate={rate!r} must be a number > 0, a schedule, or 'auto'")
+            return Constant(float(rate))
+        if callable(rate) and not isinstance(rate, (type, Schedule)):
+            return CallableSchedule(rate)
+        return resolve("learning_rate", rate, Schedule, SCHEDULES, ["auto"])
+
+    def _resolve_solver(self, optimizer, schedule, streaming):
+        if isinstance(self.solver, str) and self.solver == "auto":
+            if optimizer is None and schedule is None:
+                return SGD() if streaming else Batch()
+            return MiniBatch()
+        return resolve("solver", self.solver, Solver, SOLVERS, ["auto"])
+
+    def _validated(self, X, y, *, reset):
+        """X as C-contiguous floats or CSR, y as an array."""
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None")
+        return validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=_FLOATS,
+            order="C",
+            reset=reset,
+            multi_output=isinstance(self, RegressorMixin),
+            y_numeric=isinstance(self, RegressorMixin),
+        )
+
+    @staticmethod
+    def _validated_weight(sample_weight, n_samples, name="sample_weight"):
+        """Weights as float64, finite, none negative, not all zero."""
+        if sample_weight is None:
+            return np.ones(n_samples)
+        if isinstance(sample_weight, Real):
+            sample_weight = np.full(n_samples, sample_weight, dtype=np.float64)
+        weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name, ensure_min_samples=0)
+        if weight.ndim != 1:
+            raise ValueError(f"{name} must be 1D: sample weights must be 1D array or scalar, got shape {weight.shape}")
+        if len(weight) != n_samples:
+            raise ValueError(f"{name}.shape == {weight.shape}, expected {(n_samples,)}!")
+        if (weight < 0).any():
+            at = int((weight < 0).argmax())
+            raise ValueError(f"{name}[{at}] is {weight[at]!r}: negative values in data passed to {name}; a weight must be >= 0")
+        if not weight.any():
+            raise ValueError(f"{name} is zero for every row: at least one must be positive")
+        return weight
+
+    def _objective(self, X, targets, loss, penalty):
+        """The objective on the rows of positive weight."""
+        from .objective import Objective
+
+        keep = targets.weight > 0
+        if not keep.all():
+            X, targets = X[keep], targets.rows(keep)
+        return Objective(
+            X,
+            np.require(targets.y, dtype=np.float64, requirements="CW"),
+            np.require(targets.weight, requirements="CW"),
+            loss=loss,
+            penalty=penalty,
+            alpha=self.alpha,
+            n_outputs=targets.n_outputs,
+            fit_intercept=bool(self.fit_intercept),
+            one_vs_rest=targets.one_vs_rest,
+        )
+
+    def _average_from(self):
+        """The first step that is averaged; infinity for none."""
+        return float(self.average) if self.average else math.inf
+
+    def _initial(self, objective, coef_init, intercept_init):
+        """theta to begin from: what was given, or the last fit's where it is warm, else None."""
+        shape = (objective.n_outputs, objective.rows.shape[1])
+        if coef_init is None and intercept_init is None:
+            if not (self.warm_start and hasattr(self, "coef_")):
+                return None
+            coef, intercept = self._coef_2d(), np.atleast_1d(self.intercept_)
+            if coef.shape != shape:
+                raise ValueError(f"warm_start: the last fit's coef_ has shape {coef.shape}, these data need {shape}")
+            return objective.pack(coef, intercept)
+        coef = np.zeros(shape)
+        if coef_init is not None:
+            given = check_array(coef_init, ensure_2d=False, dtype=np.float64, input_name="coef_init")
+            if given.shape != shape and not (shape[0] == 1 and given.shape == (shape[1],)):
+                raise ValueError(f"coef_init has shape {given.shape}; it must be {shape}")
+            coef = given.reshape(shape)
+        intercept = np.zeros(shape[0])
+        if intercept_init is not None:
+            given = check_array(np.atleast_1d(intercept_init), ensure_2d=False, dtype=np.float64, input_name="intercept_init")
+            if given.shape != (shape[0],):
+                raise ValueError(f"intercept_init has shape {given.shape}; it must be {(shape[0],)}")
+            if self.fit_intercept:
+                intercept = given
+        return objective.pack(coef, intercept)
+
+    def _fit(self, X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val):
+        """All of `fit`: nothing is stored before the descent has ended."""
+        loss, penalty, solver, optimizer, schedule = self._resolve_parts(streaming=False)
+        X, y = self._validated(X, y, reset=True)
+        targets = self._targets(y, self._validated_weight(sample_weight, X.shape[0]), loss)
+        validation = self._validation(X_val, y_val, sample_weight_val, targets, loss)
+        if validation is None and self.early_stopping:
+            X, targets, validation = self._split(X, targets)
+        objective = self._objective(X, targets, loss, penalty)
+        theta = self._initial(objective, coef_init, intercept_init)
+        monitor = self._monitor(objective, validation)
+        if isinstance(solver, Batch) and optimizer is None and schedule is None and not self.average:
+            from .memory_gradient import MemoryGradient
+
+            method = MemoryGradient(objective, monitor, int(self.max_iter), int(self.verbose))
+            status, rate = method.run(theta), None
+            state = State.begin(objective, monitor.best, GradientDescent(), math.inf)
+            state.counters[0] = method.n_iter
+        else:
+            optimizer = optimizer or GradientDescent()
+            theta = np.zeros(objective.n_coef + objective.n_outputs) if theta is None else theta
+            state = State.begin(objective, theta, optimizer, self._average_from())
+            monitor.start(theta, objective.value(theta))
+            rng = check_random_state(self.random_state)
+            settings = Settings(optimizer, schedule, int(self.max_iter), bool(self.shuffle), rng, int(self.verbose))
+            status, rate = solver.run(objective, state, settings, monitor)
+            if not state.averaging and not np.array_equal(monitor.best, state.served):
+                state.replace(monitor.best)
+        self._state = state
+        self.loss_curve_ = monitor.objectives
+        self.n_iter_ = max(len(monitor.objectives), 1)
+        self.t_ = state.steps
+        if monitor.validate is not None:
+            self.validation_scores_ = monitor.scores
+            self.best_iter_ = monitor.best_epoch
+        self._store(objective, monitor.best, targets)
+        self._warn(status, rate, monitor)
+        return self
+
+    def _monitor(self, objective, validation):
+        """The monitor of a fit; its unit is the objective of the constant model."""
+        validate = None
+        if validation is not None:
+            X_val, targets = validation
+
+            def validate(theta):
+                coef, intercept = objective.unpack(theta)
+                return self._score_of(np.asarray(X_val @ coef.T + intercept), targets)
+
+        monitor = Monitor(self.tol, int(self.n_iter_no_change), 0.0, validate)
+        if self.tol is not None:
+            from .memory_gradient import MemoryGradient
+
+            monitor.unit = abs(MemoryGradient(objective, monitor, 1).constant_value())
+        return monitor
+
+    def _validation(self, X_val, y_val, sample_weight_val, training, loss):
+        """The validation rows that were given and their targets; None where none were."""
+        if X_val is None and y_val is None:
+            if sample_weight_val is not None:
+                raise ValueError("sample_weight_val was given without X_val and y_val")
+            return None
+        if X_val is None or y_val is None:
+            missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
+            raise ValueError(f"{given} was given without {missing}: validation needs both")
+        X_val, y_val = self._validated(X_val, y_val, reset=False)
+        weight = self._validated_weight(sample_weight_val, X_val.shape[0], "sample_weight_val")
+        return X_val, self._targets(y_val, weight, loss, training.classes)
+
+    def _split(self, X, targets):
+        """Training rows, their targets, and the validation rows that early stopping sets aside."""
+        rng = check_random_state(self.random_state)
+        rows = np.flatnonzero(targets.weight > 0)
+        strata = targets.y[rows, 0] if isinstance(self, ClassifierMixin) else None
+        seed = rng.randint(2**31 - 1)
+        train, held = train_test_split(rows, test_size=self.validation_fraction, random_state=seed, stratify=strata)
+        return X[train], targets.rows(train), (X[held], targets.rows(held))
+
+    def _warn(self, status, rate, monitor):
+        """Say what went wrong, if anything did."""
+        name = type(self).__name__
+        if status is Status.DIVERGED:
+            how = f"with a learning rate of up to {rate:.3g}" if rate is not None else "by the memory gradient method"
+            warnings.warn(
+                f"{name} diverged in epoch {len(monitor.objectives) + 1} {how}: its objective was not finite or grew "
+                f"without bound. The best model before it is kept. Lower learning_rate, scale the columns, or use "
+                f"learning_rate='auto'.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        elif status is Status.RUNNING and self.tol is not None:
+            warnings.warn(
+                f"{name} has not converged in max_iter={self.max_iter} epochs: the objective still falls by more than "
+                f"tol={self.tol} of the constant model's in {self.n_iter_no_change} epochs. Raise max_iter or tol.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        """All of `partial_fit`: one pass over the rows given, in their order; a refused call changes nothing."""
+        loss, penalty, solver, optimizer, schedule = self._resolve_parts(streaming=True)
+        first = not hasattr(self, "coef_")
+        X, y = self._validated(X, y, reset=first)
+        targets = self._targets(y, self._validated_weight(sample_weight, X.shape[0]), loss, classes)
+        optimizer = optimizer or GradientDescent()
+        objective = self._objective(X, targets, loss, penalty)
+        if not first and self._coef_2d().shape[0] != targets.n_outputs:
+            raise ValueError(f"y has {targets.n_outputs} outputs; the earlier calls had {self._coef_2d().shape[0]}")
+        state = self._resumed_state(objective, optimizer)
+        settings = Settings(optimizer, schedule, 1, False, None, int(self.verbose), streaming=True)
+        monitor = Monitor(None, 1, 0.0)
+        monitor.start(state.served, objective.value(state.served))
+        status, rate = solver.run(objective, state, settings, monitor)
+        if status is Status.DIVERGED:
+            self._warn(status, rate, monitor)
+            if not first:
+                return self
+            state = State.begin(objective, monitor.best, optimizer, self._average_from())
+        self._state = state
+        self.loss_curve_ = getattr(self, "loss_curve_", []) + monitor.objectives
+        self.n_iter_ = getattr(self, "n_iter_", 0) + 1
+        self.t_ = state.steps
+        self._store(objective, state.served, targets)
+        return self
+
+    def _resumed_state(self, objective, optimizer):
+        """A copy of the state of the last call, laid out for these rows; a new one where there is none or the parts changed."""
+        n_theta = objective.n_coef + objective.n_outputs
+        state = getattr(self, "_state", None)
+        if state is None:
+            return State.begin(objective, np.zeros(n_theta), optimizer, self._average_from())
+        state = state.copy()
+        state.adapt(objective)
+        if len(state.slots) != len(optimizer.slots) or (state.average_from != self._average_from()):
+            state.leave_lazy()
+            steps = state.counters.copy()
+            state = State.begin(objective, state.served.copy(), optimizer, self._average_from())
+            state.counters[:3] = steps[:3]
+        return state
+
+    def _store(self, objective, theta, targets):
+        """coef_, intercept_ and what the targets are called."""
+        coef, self.intercept_ = objective.unpack(theta)
+        self.coef_ = coef[0] if targets.flat_coef else coef
+        if targets.classes is not None:
+            self.classes_ = targets.classes
+
+    # --- predicting ------------------------------------------------------------------------------------------------------
+
+    def _raw_scores(self, X):
+        """Scores, (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=_FLOATS, reset=False)
+        return np.asarray(X @ self._coef_2d().T + self.intercept_)
+
+    def _coef_2d(self):
+        """coef_ as (n_outputs, n_features)."""
+        return self.coef_.reshape(1, -1) if self.coef_.ndim == 1 else self.coef_

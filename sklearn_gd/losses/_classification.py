@@ -1,0 +1,389 @@
+"""Losses of a class."""
+
+import math
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from ._base import ClassificationLoss
+from ._smoothing import plus_curvature, plus_slope, plus_value
+
+
+class LogLoss(ClassificationLoss):
+    r"""Minus the log likelihood of the class: logistic regression; beyond two classes the true softmax.
+
+    Two classes: :math:`\log(1 + e^{-y\,raw})`, gradient :math:`-y / (1 + e^{y\,raw})`, second derivative p (1 - p).
+    Beyond: :math:`\log \sum_k e^{raw_k} - raw_y`, gradient :math:`p_k - [k = y]`, Hessian diag(p) - p p'.
+
+    References
+    ----------
+    D. R. Cox, "The regression analysis of binary sequences", 1958; J. S. Bridle, "Probabilistic interpretation of feedforward
+    classification network outputs", 1990.
+
+    Examples
+    --------
+    >>> from sklearn_gd.losses import LogLoss
+    >>> round(LogLoss.value(1.0, 0.0), 6), LogLoss.gradient(1.0, 0.0)
+    (0.693147, -0.5)
+    """
+
+    curvature_bound = 0.25
+
+    def best_constant(self, y, weight, n_outputs):
+        """The log odds of the classes; their logarithms less the mean of these, beyond two."""
+        if n_outputs == 1:
+            share = np.average(y[:, 0] > 0, weights=weight)
+            return [math.log(share / (1.0 - share))] if 0.0 < share < 1.0 else None
+        share = np.bincount(y[:, 0].astype(int), weights=weight, minlength=n_outputs) / weight.sum()
+        logarithm = np.log(np.maximum(share, 1e-10))
+        return logarithm - logarithm.mean()
+
+    @staticmethod
+    def value(y, raw):
+        """Written so that no exponential overflows."""
+        m = y * raw
+        return math.log1p(math.exp(-m)) if m > 0 else math.log1p(math.exp(m)) - m
+
+    @staticmethod
+    def gradient(y, raw):
+        """Minus y times the probability of the other class."""
+        m = y * raw
+        if m > 0:
+            e = math.exp(-m)
+            return -y * e / (1.0 + e)
+        return -y / (1.0 + math.exp(m))
+
+    @staticmethod
+    def second_derivative(y, raw):
+        """p (1 - p)."""
+        e = math.exp(-abs(raw))
+        return e / ((1.0 + e) * (1.0 + e))
+
+    @staticmethod
+    def second_order(y, raw, width):
+        """Value, slope and curvature from one exponential; the loss is smooth, so width plays no part."""
+        m = y * raw
+        e = math.exp(-abs(m))
+        other = (e if m > 0 else 1.0) / (1.0 + e)
+        return math.log1p(e) + max(-m, 0.0), -y * other, e / ((1.0 + e) * (1.0 + e))
+
+    @staticmethod
+    def multiclass_value(y, raw):
+        """Log of the sum of exponentials, less the class's score."""
+        top = raw[0]
+        for k in range(1, len(raw)):
+            top = max(top, raw[k])
+        total = 0.0
+        for k in range(len(raw)):
+            total += math.exp(raw[k] - top)
+        return math.log(total) + top - raw[y]
+
+    @staticmethod
+    def multiclass_gradient(y, raw, out):
+        """Probability less the one-hot target."""
+        top = raw[0]
+        for k in range(1, len(raw)):
+            top = max(top, raw[k])
+        total = 0.0
+        for k in range(len(raw)):
+            out[k] = math.exp(raw[k] - top)
+            total += out[k]
+        for k in range(len(raw)):
+            out[k] /= total
+        out[y] -= 1.0
+
+    @staticmethod
+    def multiclass_second_order(y, raw, width, gradient, curvature):
+        """The curvature kept is the probabilities."""
+        top = raw[0]
+        for k in range(1, len(raw)):
+            top = max(top, raw[k])
+        total = 0.0
+        for k in range(len(raw)):
+            curvature[k] = math.exp(raw[k] - top)
+            total += curvature[k]
+        for k in range(len(raw)):
+            curvature[k] /= total
+            gradient[k] = curvature[k]
+        gradient[y] -= 1.0
+        return math.log(total) + top - raw[y]
+
+    @staticmethod
+    def multiclass_quadratic(y, curvature, a, b):
+        """a' (diag(p) - p p') b, centred first so that no digits cancel."""
+        mean_a, mean_b = 0.0, 0.0
+        for k in range(len(a)):
+            mean_a += curvature[k] * a[k]
+            mean_b += curvature[k] * b[k]
+        total = 0.0
+        for k in range(len(a)):
+            total += curvature[k] * (a[k] - mean_a) * (b[k] - mean_b)
+        return total
+
+    def probability(self, raw):
+        """Sigmoid of one score, softmax of several."""
+        return expit(raw) if raw.ndim == 1 else softmax(raw, axis=1)
+
+
+class Hinge(ClassificationLoss):
+    r"""The hinge of the support vector machine, :math:`\max(0, 1 - y\,raw)`.
+
+    Gradient: -y where :math:`y\,raw \le 1`, else 0.
+
+    References
+    ----------
+    C. Cortes and V. Vapnik, "Support-vector networks", 1995.
+
+    Examples
+    --------
+    >>> from sklearn_gd.losses import Hinge
+    >>> Hinge.value(1.0, 0.25), Hinge.gradient(1.0, 0.25)
+    (0.75, -1.0)
+    """
+
+    smooth = False
+
+    @staticmethod
+    def value(y, raw):
+        """What the margin lacks."""
+        return max(1.0 - y * raw, 0.0)
+
+    @staticmethod
+    def gradient(y, raw):
+        """Minus the label inside the margin."""
+        return -y if y * raw <= 1.0 else 0.0
+
+    @staticmethod
+    def second_order(y, raw, width):
+        """Smoothed max(0, .) of what the margin lacks."""
+        u = 1.0 - y * raw
+        return plus_value(u, width), -y * plus_slope(u, width), plus_curvature(u, width)
+
+
+class SquaredHinge(ClassificationLoss):
+    r"""The squared hinge, :math:`\max(0, 1 - y\,raw)^2`.
+
+    Gradient: :math:`-2 y \max(0, 1 - y\,raw)`. Second derivative: 2 inside the margin, 0 outside.
+
+    References
+    ----------
+    K.-W. Chang, C.-J. Hsieh and C.-J. Lin, "Coordinate descent method for large-scale L2-loss linear support vector
+    machines", 2008, eq. 3.
+
+    Examples
+    --------
+    >>> from sklearn_gd.losses import SquaredHinge
+    >>> SquaredHinge.value(1.0, 0.5), SquaredHinge.gradient(1.0, 0.5)
+    (0.25, -1.0)
+    """
+
+    curvature_bound = 2.0
+
+    @staticmethod
+    def value(y, raw):
+        """The square of what the margin lacks."""
+        u = max(1.0 - y * raw, 0.0)
+        return u * u
+
+    @staticmethod
+    def gradient(y, raw):
+        """Minus twice the label times what the margin lacks."""
+        return -2.0 * y * max(1.0 - y * raw, 0.0)
+
+    @staticmethod
+    def second_derivative(y, raw):
+        """Two inside the margin."""
+        return 2.0 if y * raw < 1.0 else 0.0
+
+
+class ModifiedHuber(ClassificationLoss):
+    r"""Squared hinge near the margin, linear for rows far on the wrong side.
+
+    With m = y raw: :math:`\max(0, 1 - m)^2` where :math:`m \ge -1`, else :math:`-4m`.
+    Gradient: :math:`-2y \max(0, 1 - m)`, then :math:`-4y`.
+
+    References
+    ----------
+    T. Zhang, "Solving large scale linear prediction problems using stochastic gradient descent algorithms", 2004, section 4.
+
+    Examples
+    --------
+    >>> from sklearn_gd.losses import ModifiedHuber
+    >>> ModifiedHuber.value(1.0, -2.0), ModifiedHuber.gradient(1.0, -2.0)
+    (8.0, -4.0)
+    """
+
+    curvature_bound = 2.0
+
+    @staticmethod
+    def value(y, raw):
+        """Squared, then linear."""
+        m = y * raw
+        if m < -1.0:
+            return -4.0 * m
+        u = max(1.0 - m, 0.0)
+        return u * u
+
+    @staticmethod
+    def gradient(y, raw):
+        """The slope of the two parts."""
+        m = y * raw
+        return -4.0 * y if m < -1.0 else -2.0 * y * max(1.0 - m, 0.0)
+
+    @staticmethod
+    def second_derivative(y, raw):
+        """Two between -1 and 1."""
+        return 2.0 if -1.0 <= y * raw < 1.0 else 0.0
+
+    def probability(self, raw):
+        """The score clipped to [-1, 1], as a probability; classes normalised, all alike where every one is at zero."""
+        one = (np.clip(raw, -1.0, 1.0) + 1.0) / 2.0
+        if raw.ndim == 1:
+            return one
+        return _normalised(one)
+
+
+class Perceptron(ClassificationLoss):
+    r"""The perceptron's loss, :math:`\max(0, -y\,raw)`.
+
+    Gradient: -y where :math:`y\,raw \le 0`, else 0. Zero coefficients minimise it: what matters is the way that descent takes.
+    "auto" therefore descends on its smoothing, which asks for a margin.
+
+    References
+    ----------
+    F. Rosenblatt, "The perceptron: a probabilistic model for information storage and organization in the brain", 1958.
+
+    Examples
+    --------
+    >>> from sklearn_gd.losses import Perceptron
+    >>> Perceptron.value(1.0, -2.0), Perceptron.gradient(1.0, 0.0)
+    (2.0, -1.0)
+    """
+
+    smooth = False
+
+    @staticmethod
+    def value(y, raw):
+        """The distance on the wrong side."""
+        return max(-y * raw, 0.0)
+
+    @staticmethod
+    def gradient(y, raw):
+        """Minus the label on the wrong side."""
+        return -y if y * raw <= 0.0 else 0.0
+
+    @staticmethod
+    def second_order(y, raw, width):
+        """Smoothed max(0, .) of the wrong side; at zero it has a slope, so that descent begins."""
+        u = -y * raw
+        return plus_value(u, width), -y * plus_slope(u, width), plus_curvature(u, width)
+
+
+class Exponential(ClassificationLoss):
+    r"""The exponential loss of boosting, :math:`e^{-y\,raw}`.
+
+    Gradient: :math:`-y e^{-y\,raw}`. Second derivative: :math:`e^{-y\,raw}`.
+    One row far on the wrong side can outweigh all others.
+
+    References
+    ----------
+    J. Friedman, T. Hastie and R. Tibshirani, "Additive logistic regression: a statistical view of boosting", 2000, eq. 9 (its
+    minimiser is half the log odds: hence the probabilities).
+
+    Examples
+    --------
+    >>> from sklearn_gd.losses import Exponential
+    >>> Exponential.value(1.0, 0.0), Exponential.gradient(1.0, 0.0)
+    (1.0, -1.0)
+    """
+
+    @staticmethod
+    def value(y, raw):
+        """The exponential of minus the margin."""
+        return math.exp(-y * raw)
+
+    @staticmethod
+    def gradient(y, raw):
+        """Minus the label times the value."""
+        return -y * math.exp(-y * raw)
+
+    @staticmethod
+    def second_derivative(y, raw):
+        """The value."""
+        return math.exp(-y * raw)
+
+    def probability(self, raw):
+        """Sigmoid of twice the score; classes normalised."""
+        one = expit(2.0 * raw)
+        return one if raw.ndim == 1 else _normalised(one)
+
+
+class MulticlassHinge(ClassificationLoss):
+    r"""The multi-class hinge: every other class must stay a margin below the row's own.
+
+    :math:`\sum_{j \ne y} \max(0, raw_j - raw_y + 1)`. Gradient: 1 for each class inside the margin, minus their number for the
+    row's own. With two classes there is one score, and it is the hinge.
+
+    References
+    ----------
+    J. Weston and C. Watkins, "Support vector machines for multi-class pattern recognition", 1999, eq. 8.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gd.losses import MulticlassHinge
+    >>> MulticlassHinge.multiclass_value(0, np.array([1.0, 0.5, -3.0]))
+    0.5
+    """
+
+    smooth = False
+    value = staticmethod(Hinge.value)
+    gradient = staticmethod(Hinge.gradient)
+    second_order = staticmethod(Hinge.second_order)
+
+    @staticmethod
+    def multiclass_value(y, raw):
+        """The sum of what the margins lack."""
+        total = 0.0
+        for k in range(len(raw)):
+            if k != y:
+                total += max(raw[k] - raw[y] + 1.0, 0.0)
+        return float(total)
+
+    @staticmethod
+    def multiclass_gradient(y, raw, out):
+        """One for each class inside the margin."""
+        inside = 0.0
+        for k in range(len(raw)):
+            out[k] = 1.0 if k != y and raw[k] - raw[y] + 1.0 > 0.0 else 0.0
+            inside += out[k]
+        out[y] = -inside
+
+    @staticmethod
+    def multiclass_second_order(y, raw, width, gradient, curvature):
+        """Each margin smoothed as the hinge is; the curvature kept is theirs."""
+        total, inside = 0.0, 0.0
+        for k in range(len(raw)):
+            if k != y:
+                u = raw[k] - raw[y] + 1.0
+                total += plus_value(u, width)
+                gradient[k] = plus_slope(u, width)
+                curvature[k] = plus_curvature(u, width)
+                inside += gradient[k]
+        gradient[y] = -inside
+        curvature[y] = 0.0
+        return total
+
+    @staticmethod
+    def multiclass_quadratic(y, curvature, a, b):
+        """The sum over classes of the curvature times the two moves' differences from the row's own class."""
+        total = 0.0
+        for k in range(len(a)):
+            total += curvature[k] * (a[k] - a[y]) * (b[k] - b[y])
+        return total
+
+
+def _normalised(scores):
+    """Rows that sum to one; a row of zeros becomes the same share for every class."""
+    total = scores.sum(axis=1, keepdims=True)
+    return np.where(total > 0, scores / np.where(total > 0, total, 1.0), 1.0 / scores.shape[1])
