@@ -25,12 +25,15 @@ REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
 
 
 class Leaf:
-    """A function to be inlined into a kernel, pickled as the stamp of its source."""
+    """A function to be inlined into a kernel, pickled as the stamp of its source.
 
-    def __init__(self, dispatcher, stamp, function=None):
+    `written` is what a part's author wrote, and the types of its arguments: what an error message is about.
+    """
+
+    def __init__(self, dispatcher, stamp, written=None):
         self.dispatcher = dispatcher
         self.stamp = stamp
-        self.function = function
+        self.written = written
 
     def __reduce__(self):
         return Leaf, (None, self.stamp)
@@ -80,7 +83,7 @@ def _with_compiled_helpers(function, jit):
 def leaf(function, fastmath=False):
     """The leaf of a plain function."""
     jit = functools.partial(numba.njit, fastmath=REASSOCIATE if fastmath else False, nogil=True)
-    return Leaf(jit(_with_compiled_helpers(function, jit)), _stamp(function), function)
+    return Leaf(jit(_with_compiled_helpers(function, jit)), _stamp(function))
 
 
 @functools.cache
@@ -88,16 +91,19 @@ def derived_leaf(make, *leaves):
     """The leaf of ``make(*leaves)``, a function built around other leaves; it goes stale with any of them."""
     stamps = tuple(each.stamp for each in leaves)
     stamp = None if None in stamps else (_stamp(make), stamps)
-    return Leaf(numba.njit(nogil=True)(make(*leaves)), stamp, leaves[0].function)
+    return Leaf(numba.njit(nogil=True)(make(*leaves)), stamp, leaves[0].written)
 
 
 @functools.cache
-def leaf_with_parameters(function, n_leading, positions):
-    """The leaf ``bound(*leading, p)`` that hands p[position] to `function` as its parameters, in turn."""
-    leading = [f"a{k}" for k in range(n_leading)]
-    call = ", ".join(leading + [f"p[{k}]" for k in positions])
-    source = f"def bound({', '.join([*leading, 'p'])}):\n    return f({call})\n"
-    return _generated(source, leaf(function), ("parameters", positions))
+def leaf_with_parameters(function, leading, positions):
+    """The leaf ``bound(*leading, p)`` that hands p[position] to `function` as its parameters, in turn.
+
+    `leading` has the types of the arguments before the parameters.
+    """
+    names = [f"a{k}" for k in range(len(leading))]
+    call = ", ".join(names + [f"p[{k}]" for k in positions])
+    source = f"def bound({', '.join([*names, 'p'])}):\n    return f({call})\n"
+    return _generated(source, function, ("parameters", positions), leading + (FLOAT,) * len(positions))
 
 
 @functools.cache
@@ -107,15 +113,16 @@ def update_leaf(function, n_slots, n_parameters):
     call = ", ".join(["theta[i]", "gradient[i]", "rate", "t", *slots, *[f"p[{k}]" for k in range(n_parameters)]])
     results = ", ".join(["theta[i]", "prox_step[i]", *slots])
     source = f"def bound(i, theta, gradient, slots, prox_step, rate, t, p):\n    {results} = f({call})\n"
-    return _generated(source, leaf(function), ("update", n_slots, n_parameters))
+    return _generated(source, function, ("update", n_slots, n_parameters), (FLOAT,) * (4 + n_slots + n_parameters))
 
 
-def _generated(source, inner, kind):
-    """The leaf of generated source that calls `inner` as ``f``."""
+def _generated(source, function, kind, arguments):
+    """The leaf of generated source that calls `function` as ``f``."""
+    inner = leaf(function)
     namespace = {"f": inner.dispatcher}
     exec(source, namespace)
     stamp = None if inner.stamp is None else (*kind, inner.stamp)
-    return Leaf(numba.njit(nogil=True)(namespace["bound"]), stamp, inner.function)
+    return Leaf(numba.njit(nogil=True)(namespace["bound"]), stamp, (function, arguments))
 
 
 def array(ndim, dtype=FLOAT):
@@ -150,28 +157,19 @@ def _compiled(make, signature, leaves, fastmath):
 
 
 def _explained(error, leaves):
-    """A TypeError that names the leaf at fault and the line, for the numba error that it caused."""
-    location = getattr(error, "loc", None)
-    for each in leaves:
-        function = each.function
-        if function is None:
-            continue
+    """A TypeError that names the function at fault and the line, for the numba error that it caused."""
+    for function, arguments in filter(None, (each.written for each in leaves)):
         try:
-            n_arguments = function.__code__.co_argcount
-            numba.njit(_with_compiled_helpers(function, numba.njit)).compile((FLOAT,) * n_arguments)
-        except NumbaError as own_error:
-            location = getattr(own_error, "loc", None) or location
-            code = function.__code__
-            line = location.line if location is not None and location.line else code.co_firstlineno
-            reason = next((text for text in str(own_error.args[0]).splitlines() if text.strip()), "") if own_error.args else ""
-            details = str(own_error).strip().splitlines()
+            numba.njit(_with_compiled_helpers(function, numba.njit)).compile(arguments)
+        except NumbaError as own:
+            code, text, location = function.__code__, str(own), getattr(own, "loc", None)
+            line = code.co_firstlineno if location is None else location.line
             return TypeError(
-                f"{function.__qualname__} cannot be compiled: {code.co_filename}, line {line}: "
-                f"{reason.strip()} {' '.join(text.strip() for text in details[1:4])}".strip()
-                + ". Compiled functions use numbers, `math` and NumPy functions only."
+                f"{function.__qualname__} cannot be compiled ({code.co_filename}, line {line}). Compiled functions use numbers, "
+                f"`math` and NumPy's functions of numbers. The compiler says: {' '.join(text.split())}"
             )
-    names = ", ".join(each.function.__qualname__ for each in leaves if each.function is not None)
-    return TypeError(f"{names} cannot be compiled: {error}")
+    names = ", ".join(function.__qualname__ for function, _ in filter(None, (each.written for each in leaves)))
+    return TypeError(f"{names or 'a kernel'}: what it returns does not fit where it is used. The compiler says: {error}")
 
 
 def abi(value):

@@ -11,7 +11,7 @@ from numba import types
 
 from .._compile import FLOAT, array, compiled, derived_leaf, leaf, leaf_with_parameters, update_leaf
 
-VECTOR, MATRIX = array(1), array(2)
+VECTOR, MATRIX, INDEX = array(1), array(2), types.int64
 GRADIENT = types.void(MATRIX, MATRIX, MATRIX, VECTOR)
 VALUE = FLOAT(MATRIX, MATRIX, VECTOR, VECTOR)
 TRIAL = types.UniTuple(FLOAT, 2)(MATRIX, MATRIX, MATRIX, FLOAT, VECTOR, MATRIX, MATRIX, MATRIX, FLOAT, VECTOR)
@@ -245,6 +245,43 @@ def make_row_numeric_gradient(value):
     return numeric_gradient
 
 
+def make_row_second_order(value, gradient):
+    """Value and gradient at once, where the loss gives no curvature; what is kept for it is the scores themselves."""
+
+    def second_order(y, raw, width, slope, curvature, p):
+        gradient(y, raw, slope, p)
+        for k in range(len(raw)):
+            curvature[k] = raw[k]
+        return value(y, raw, p)
+
+    return second_order
+
+
+def make_row_numeric_quadratic(gradient):
+    """a' H b from the change of the gradient along b."""
+
+    def quadratic(y, raw, a, b, p):
+        length = 0.0
+        for k in range(len(b)):
+            length = max(length, abs(b[k]))
+        if length == 0.0:
+            return 0.0
+        h = 6e-6 / length
+        moved, above, below = np.empty(len(raw)), np.empty(len(raw)), np.empty(len(raw))
+        for k in range(len(raw)):
+            moved[k] = raw[k] + h * b[k]
+        gradient(y, moved, above, p)
+        for k in range(len(raw)):
+            moved[k] = raw[k] - h * b[k]
+        gradient(y, moved, below, p)
+        total = 0.0
+        for k in range(len(raw)):
+            total += a[k] * (above[k] - below[k])
+        return total / (2.0 * h)
+
+    return quadratic
+
+
 # --- from a part to its blocks -------------------------------------------------------------------------------------------
 
 
@@ -253,14 +290,14 @@ def _parameters(component, names):
     return np.array([float(getattr(component, name)) for name in names], dtype=np.float64)
 
 
-def _bound(component, name, n_leading, all_names):
+def _bound(component, name, leading, all_names):
     """The leaf of the part's function `name`, reading its parameters from the vector of `all_names`; None where absent."""
     cls = type(component)
     function = cls.written_functions(name)
     if function is None:
         return None
-    names = cls.function_parameters(name, n_leading)
-    return leaf_with_parameters(function, n_leading, tuple(all_names.index(each) for each in names))
+    names = cls.function_parameters(name, len(leading))
+    return leaf_with_parameters(function, leading, tuple(all_names.index(each) for each in names))
 
 
 def _all_names(component):
@@ -269,7 +306,7 @@ def _all_names(component):
 
 
 class LossFunctions(NamedTuple):
-    """The leaves of a loss for one coding of the targets; None for those that it has no means to give."""
+    """The leaves of a loss for one coding of the targets; `target` serves losses of one score, `quadratic` the others."""
 
     whole_row: bool
     target: object
@@ -285,19 +322,22 @@ def loss_functions(loss, n_outputs, one_vs_rest):
     names = _all_names(loss)
     parameters = _parameters(loss, names)
     if one_vs_rest and loss.has_row_functions():
-        value = _bound(loss, "multiclass_value", 2, names)
-        gradient = _bound(loss, "multiclass_gradient", 3, names)
+        value = _bound(loss, "multiclass_value", (INDEX, VECTOR), names)
+        gradient = _bound(loss, "multiclass_gradient", (INDEX, VECTOR, VECTOR), names)
         gradient = gradient or derived_leaf(make_row_numeric_gradient, value)
-        second_order = _bound(loss, "multiclass_second_order", 5, names)
-        quadratic = _bound(loss, "multiclass_quadratic", 4, names)
+        second_order = _bound(loss, "multiclass_second_order", (INDEX, VECTOR, FLOAT, VECTOR, VECTOR), names)
+        quadratic = _bound(loss, "multiclass_quadratic", (INDEX, VECTOR, VECTOR, VECTOR), names)
+        if second_order is None or quadratic is None:
+            second_order = derived_leaf(make_row_second_order, value, gradient)
+            quadratic = derived_leaf(make_row_numeric_quadratic, gradient)
         return LossFunctions(True, None, value, gradient, second_order, quadratic, parameters)
     target = leaf(target_one_vs_rest if one_vs_rest else target_of_output)
-    value = _bound(loss, "value", 2, names)
-    written = _bound(loss, "gradient", 2, names)
+    value = _bound(loss, "value", (FLOAT, FLOAT), names)
+    written = _bound(loss, "gradient", (FLOAT, FLOAT), names)
     gradient = written or derived_leaf(make_numeric_gradient, value)
-    second_order = _bound(loss, "second_order", 3, names)
+    second_order = _bound(loss, "second_order", (FLOAT, FLOAT, FLOAT), names)
     if second_order is None:
-        second = _bound(loss, "second_derivative", 2, names)
+        second = _bound(loss, "second_derivative", (FLOAT, FLOAT), names)
         if second is None:
             second = derived_leaf(make_numeric_second, gradient) if written else derived_leaf(make_numeric_second_of_value, value)
         second_order = derived_leaf(make_second_order, value, gradient, second)
@@ -316,12 +356,10 @@ def loss_blocks(functions):
 
 
 def descent_blocks(functions):
-    """The compiled trial and curvature of a loss; None where the loss has no curvature."""
+    """The compiled trial and curvature of a loss."""
     if not functions.whole_row:
         trial = compiled(make_trial, TRIAL, functions.target, functions.second_order)
         return DescentBlocks(trial, compiled(make_forms, FORMS), functions.parameters)
-    if functions.second_order is None or functions.quadratic is None:
-        return None
     trial = compiled(make_row_trial, TRIAL, functions.second_order)
     return DescentBlocks(trial, compiled(make_row_forms, FORMS, functions.quadratic), functions.parameters)
 
@@ -387,9 +425,9 @@ def make_nothing(function):
 def penalty_blocks(penalty):
     """The compiled functions of a penalty; a part that it lacks costs one call that returns at once."""
     names = _all_names(penalty)
-    value = _bound(penalty, "value", 1, names)
-    prox = _bound(penalty, "prox", 2, names) if penalty.has_prox() else None
-    gradient = _bound(penalty, "gradient", 1, names) if penalty.has_gradient() else None
+    value = _bound(penalty, "value", (FLOAT,), names)
+    prox = _bound(penalty, "prox", (FLOAT, FLOAT), names) if penalty.has_prox() else None
+    gradient = _bound(penalty, "gradient", (FLOAT,), names) if penalty.has_gradient() else None
     if gradient is None and prox is None and type(penalty).written_functions("gradient") is None:
         gradient = derived_leaf(make_numeric_penalty_gradient, value)
     empty = leaf(nothing_to_add)

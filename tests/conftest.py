@@ -1,0 +1,11 @@
+"""Leave the extended matrix out unless it is asked for with ``-m extended``."""
+
+
+def pytest_collection_modifyitems(config, items):
+    """Deselect the tests marked `extended` where the command line has no marker expression that names them."""
+    if "extended" in config.getoption("markexpr"):
+        return
+    extended = [item for item in items if item.get_closest_marker("extended")]
+    if extended:
+        config.hook.pytest_deselected(items=extended)
+        items[:] = [item for item in items if not item.get_closest_marker("extended")]

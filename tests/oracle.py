@@ -1,0 +1,150 @@
+"""The slow reading of what sklearn_gd computes: F and the step of descent, in plain Python and NumPy.
+
+Nothing here is compiled. The parts' functions are called as their authors wrote them, one number at a time, so that the compiled
+loops have something independent to agree with. Dense arrays only: CSR rows must give the same model.
+"""
+
+import math
+
+import numpy as np
+
+from sklearn_gd.schedules import Constant, Run
+
+
+def function_of(component, name, n_leading):
+    """The part's function `name` of its leading arguments alone, its parameters filled in; None where it is not written."""
+    written = type(component).written_functions(name)
+    if written is None:
+        return None
+    values = [float(getattr(component, each)) for each in type(component).function_parameters(name, n_leading)]
+    return lambda *leading: written(*leading, *values)
+
+
+def encoded(y, weight=None):
+    """(targets, number of scores, whether they are class indices) of labels: -1 and +1, or the indices of several classes."""
+    y = np.asarray(y)
+    classes = np.unique(y if weight is None else y[np.asarray(weight) > 0])
+    code = np.searchsorted(classes, y)
+    if len(classes) == 2:
+        return np.where(code == 1, 1.0, -1.0)[:, None], 1, False
+    return code[:, None].astype(float), len(classes), True
+
+
+def target_of(target_row, k, one_vs_rest):
+    """The target of score k: its own, or whether the row's class is k."""
+    if one_vs_rest:
+        return 1.0 if target_row[0] == k else -1.0
+    return float(target_row[k])
+
+
+def row_loss(loss, target_row, raw_row, one_vs_rest=False):
+    """What a row costs: the loss of the whole row of scores where it couples the classes, else the sum over the scores."""
+    if one_vs_rest and loss.has_row_functions():
+        return function_of(loss, "multiclass_value", 2)(int(target_row[0]), np.array(raw_row, dtype=float))
+    value = function_of(loss, "value", 2)
+    return sum(value(target_of(target_row, k, one_vs_rest), float(raw)) for k, raw in enumerate(raw_row))
+
+
+def row_slopes(loss, target_row, raw_row, one_vs_rest=False):
+    """The derivative of a row's loss by each of its scores."""
+    if one_vs_rest and loss.has_row_functions():
+        out = np.zeros(len(raw_row))
+        function_of(loss, "multiclass_gradient", 3)(int(target_row[0]), np.array(raw_row, dtype=float), out)
+        return out
+    gradient = function_of(loss, "gradient", 2)
+    return np.array([gradient(target_of(target_row, k, one_vs_rest), float(raw)) for k, raw in enumerate(raw_row)])
+
+
+def F(X, target, weight, W, b, *, loss, penalty, alpha, one_vs_rest=False):
+    """The objective: weighted mean loss plus alpha times the penalty of the coefficients; W is (n_outputs, n_features)."""
+    X, W, b = np.asarray(X, dtype=float), np.atleast_2d(W), np.atleast_1d(b)
+    raw = X @ W.T + b
+    total = math.fsum(s * row_loss(loss, target[i], raw[i], one_vs_rest) for i, s in enumerate(weight) if s > 0)
+    value = function_of(penalty, "value", 1)
+    return total / math.fsum(weight) + alpha * math.fsum(value(float(w)) for w in W.ravel())
+
+
+def descend(
+    X,
+    target,
+    weight,
+    *,
+    loss,
+    penalty,
+    alpha,
+    optimizer,
+    schedule,
+    batch_size,
+    epochs,
+    n_outputs,
+    one_vs_rest=False,
+    fit_intercept=True,
+    average=False,
+):
+    """Descend over the rows in their order; returns the models (W, b) that would predict after each epoch.
+
+    Parameters
+    ----------
+    X, target, weight : ndarray
+        Dense rows, encoded targets (n_samples, n_outputs or 1), positive weights.
+    loss, penalty, optimizer, schedule : objects of sklearn_gd, or a number for the schedule
+        The parts.
+    alpha, batch_size, epochs, n_outputs, one_vs_rest, fit_intercept, average
+        As in the estimators; `average` is the step from which iterates are averaged, or False.
+
+    Returns
+    -------
+    models : list of (ndarray (n_outputs, n_features), ndarray (n_outputs,))
+        After each epoch.
+    size : float
+        The largest coefficient or intercept that came up on the way: what rounding errors are measured by.
+    """
+    X = np.asarray(X, dtype=float)
+    n, d = X.shape
+    schedule = schedule if hasattr(schedule, "rate") else Constant(float(schedule))
+    update = function_of(optimizer, "update", 4 + len(optimizer.slots))
+    penalty_gradient = function_of(penalty, "gradient", 1) if penalty.has_gradient() else None
+    penalty_prox = function_of(penalty, "prox", 2) if penalty.has_prox() else None
+    steps_per_epoch = -(-n // batch_size)
+    run = Run(alpha, loss, steps_per_epoch, steps_per_epoch * epochs)
+    W, b = np.zeros((n_outputs, d)), np.zeros(n_outputs)
+    mean_W, mean_b = W.copy(), b.copy()
+    slots_W = np.zeros((n_outputs, d, len(optimizer.slots)))
+    slots_b = np.zeros((n_outputs, len(optimizer.slots)))
+    t, weight_seen, rows_seen, size, models = 0, 0.0, 0, 0.0, []
+    for _ in range(epochs):
+        for start in range(0, n, batch_size):
+            batch = np.arange(start, min(start + batch_size, n))
+            t += 1
+            rate = float(schedule.rate(np.array([float(t)]), run)[0])
+            weight_seen += float(weight[batch].sum())
+            rows_seen += len(batch)
+            # 1. the scores  2. the slopes of the loss
+            raw = X[batch] @ W.T + b
+            slopes = np.array([row_slopes(loss, target[i], raw[at], one_vs_rest) for at, i in enumerate(batch)])
+            # 3. their mean over the batch, weights relative to the mean weight of all rows so far
+            slopes *= (weight[batch] / (weight_seen / rows_seen))[:, None] / len(batch)
+            gradient_W, gradient_b = slopes.T @ X[batch], slopes.sum(axis=0)
+            if not fit_intercept:
+                gradient_b[:] = 0.0
+            # 4. the smooth part of the penalty, and the decay that some optimizers have beside it
+            if penalty_gradient is not None:
+                gradient_W += alpha * np.vectorize(penalty_gradient, otypes=[float])(W)
+            W = W * (1.0 - rate * optimizer.decay)
+            # 5. the optimizer moves every coefficient and intercept  6. the proximal step of the penalty's other part
+            for k in range(n_outputs):
+                for j in range(d):
+                    W[k, j], step, *slots_W[k, j] = update(
+                        float(W[k, j]), float(gradient_W[k, j]), rate, t, *slots_W[k, j].tolist()
+                    )
+                    if penalty_prox is not None:
+                        W[k, j] = penalty_prox(float(W[k, j]), alpha * step)
+                b[k], _, *slots_b[k] = update(float(b[k]), float(gradient_b[k]), rate, t, *slots_b[k].tolist())
+            size = max(size, float(np.abs(W).max()), float(np.abs(b).max()))
+            # 7. the mean of the iterates, from some step on
+            if average and t >= int(average):
+                share = 1.0 / (t - int(average) + 1)
+                mean_W, mean_b = mean_W + share * (W - mean_W), mean_b + share * (b - mean_b)
+        averaging = average and t >= int(average)
+        models.append((mean_W.copy(), mean_b.copy()) if averaging else (W.copy(), b.copy()))
+    return models, size
