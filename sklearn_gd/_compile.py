@@ -16,9 +16,11 @@ import os
 import types as python_types
 
 import numba
+from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.core.errors import NumbaError
-from numba.extending import typeof_impl
+from numba.extending import intrinsic, typeof_impl
 
 FLOAT = types.float64
 REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
@@ -123,6 +125,24 @@ def _generated(source, function, kind, arguments):
     exec(source, namespace)
     stamp = None if inner.stamp is None else (*kind, inner.stamp)
     return Leaf(numba.njit(nogil=True)(namespace["bound"]), stamp, (function, arguments))
+
+
+@intrinsic
+def prefetch(context, values, at):
+    """Ask the processor to fetch the cache line of ``values[at]``, a 1-D array's, which a later step will read."""
+
+    def generate(target, builder, signature, arguments):
+        array_type = signature.args[0]
+        held = target.make_array(array_type)(target, builder, arguments[0])
+        place = cgutils.get_item_pointer(target, builder, array_type, held, [arguments[1]], wraparound=False)
+        address, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function_type = ir.FunctionType(ir.VoidType(), [address, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
+        read, keep, data = ir.Constant(number, 0), ir.Constant(number, 3), ir.Constant(number, 1)
+        builder.call(function, [builder.bitcast(place, address), read, keep, data])
+        return target.get_dummy_value()
+
+    return types.void(values, types.intp), generate
 
 
 def array(ndim, dtype=FLOAT):

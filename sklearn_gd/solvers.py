@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._components import Component, check_number
+from .optimizers import GradientDescent
 from .schedules import Run
 from .stopping import Status
 
@@ -165,39 +166,45 @@ def _pass_over(objective, state, settings, batch):
     """The function of (order, rates) that moves `state` by one pass over the rows."""
     from ._kernels import blocks, epochs
 
-    if _goes_lazily(objective, state, settings, batch):
-        l1, l2, nonnegative = objective.penalty.shrinkage()
-        state.enter_lazy(nonnegative)
-        lazy = epochs.Lazy(state.lazy.v, state.lazy.intercept, state.lazy.stamp, state.lazy.offset, state.lazy.intercept_sum)
-        shrinkage = epochs.Shrinkage(
+    plain = batch == 1 and type(settings.optimizer) is GradientDescent
+    shrinkage = objective.penalty.shrinkage() if plain else None
+    single = objective.n_outputs == 1
+    lazily = shrinkage is not None and objective.rows.lazy and _can_be_lazy(shrinkage, objective.alpha, state)
+    if not lazily:
+        state.leave_lazy()
+    model = epochs.Model(state.theta, *objective.split(state.theta), state.slots, state.average)
+    if lazily or (shrinkage is not None and single and not objective.rows.lazy):
+        # Plain descent on one row at a time has loops of its own, which on CSR cost only the row's nonzeros.
+        l1, l2, nonnegative = shrinkage
+        strengths = epochs.Shrinkage(
             l1 * objective.alpha, l2 * objective.alpha, nonnegative, objective.fit_intercept, state.average_from
         )
+        loss = objective.loss_blocks
+        if single:
+            loss = epochs.SlopeOfOne(blocks.slope_of_one(objective.functions), objective.functions.parameters)
+        if lazily:
+            state.enter_lazy(nonnegative)
+            held = state.lazy
+            model = epochs.Lazy(held.v, held.intercept, held.stamp, held.offset, held.intercept_sum)
+        one_pass = epochs.lazy_epoch if lazily else epochs.row_epoch
 
-        def lazy_pass(order, rates):
-            epochs.lazy_epoch(objective.data, order, lazy, objective.loss_blocks, shrinkage, rates, state.counters)
+        def row_pass(order, rates):
+            one_pass(objective.data, order, model, loss, strengths, rates, state.counters)
 
-        return lazy_pass
-    state.leave_lazy()
-    step = blocks.step_blocks(settings.optimizer)
-    leaves = epochs.Leaves(objective.loss_blocks, objective.penalty_blocks, step)
+        return row_pass
+    leaves = epochs.Leaves(objective.loss_blocks, objective.penalty_blocks, blocks.step_blocks(settings.optimizer))
     plan = epochs.Plan(batch, objective.fit_intercept, objective.alpha, settings.optimizer.decay, state.average_from)
-    model = epochs.Model(state.theta, *objective.split(state.theta), state.slots, state.average)
 
-    def full_pass(order, rates):
+    def batch_pass(order, rates):
         epochs.epoch(objective.rows, objective.data, order, model, leaves, plan, rates, state.counters)
 
-    return full_pass
+    return batch_pass
 
 
-def _goes_lazily(objective, state, settings, batch):
-    """Whether every step is plain descent on one sparse row: then it costs only the row's nonzeros."""
-    from .optimizers import GradientDescent
-
-    shrinkage = objective.penalty.shrinkage()
-    if not objective.rows.lazy or batch > 1 or type(settings.optimizer) is not GradientDescent or shrinkage is None:
-        return False
+def _can_be_lazy(shrinkage, alpha, state):
+    """Whether a threshold that is applied late leaves the average of the iterates as it is."""
     l1, _, nonnegative = shrinkage
-    return np.isinf(state.average_from) or not (l1 * objective.alpha or nonnegative)
+    return np.isinf(state.average_from) or not (l1 * alpha or nonnegative)
 
 
 class Batch(Solver):

@@ -15,6 +15,7 @@ VECTOR, MATRIX, INDEX = array(1), array(2), types.int64
 GRADIENT = types.void(MATRIX, MATRIX, MATRIX, VECTOR)
 VALUE = FLOAT(MATRIX, MATRIX, VECTOR, VECTOR)
 TRIAL = types.UniTuple(FLOAT, 2)(MATRIX, MATRIX, MATRIX, FLOAT, VECTOR, MATRIX, MATRIX, MATRIX, FLOAT, VECTOR)
+SLOPE = FLOAT(FLOAT, FLOAT, VECTOR)
 FORMS = types.UniTuple(FLOAT, 3)(MATRIX, VECTOR, MATRIX, MATRIX, MATRIX, VECTOR)
 PENALTY_VALUE = FLOAT(VECTOR, VECTOR)
 PENALTY_GRADIENT = types.void(VECTOR, VECTOR, FLOAT, VECTOR)
@@ -79,6 +80,15 @@ def make_gradient(target, gradient):
                 out[i, k] = gradient(target(y, i, k), raw[i, k], p)
 
     return gradient_block
+
+
+def make_slope(gradient):
+    """The slope of one score."""
+
+    def slope(y, raw, p):
+        return gradient(y, raw, p)
+
+    return slope
 
 
 def make_value(target, value):
@@ -353,6 +363,11 @@ def loss_blocks(functions):
         gradient = compiled(make_gradient, GRADIENT, functions.target, functions.gradient)
         value = compiled(make_value, VALUE, functions.target, functions.value)
     return LossBlocks(gradient, value, functions.parameters)
+
+
+def slope_of_one(functions):
+    """The compiled slope of a single score, for loops that see one row at a time."""
+    return compiled(make_slope, SLOPE, functions.gradient)
 
 
 def descent_blocks(functions):

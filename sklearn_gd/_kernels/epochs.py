@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._compile import leaf, run
+from .._compile import leaf, prefetch, run
 
 
 class Data(NamedTuple):
@@ -46,6 +46,13 @@ class Leaves(NamedTuple):
     step: tuple
 
 
+class SlopeOfOne(NamedTuple):
+    """The compiled slope of a single score, and its parameters."""
+
+    slope: object
+    parameters: np.ndarray
+
+
 class Plan(NamedTuple):
     """What stays the same over a run."""
 
@@ -57,7 +64,7 @@ class Plan(NamedTuple):
 
 
 class Shrinkage(NamedTuple):
-    """Strengths of the penalty of lazy descent, alpha included."""
+    """Strengths of the penalty of plain per-row descent, alpha included."""
 
     l1: float
     l2: float
@@ -127,6 +134,129 @@ def make_epoch(scores, accumulate):
                     model.average[j] += share * (model.theta[j] - model.average[j])
 
     return epoch
+
+
+AHEAD = 8  # rows between the one in hand and the one being fetched
+
+
+def make_row_epoch(shrunk, dot):
+    """One pass of plain descent over dense rows, one row and one score at a time: `make_epoch` without its buffers."""
+
+    def row_epoch(data, order, model, loss, shrinkage, rates, counters):
+        matrix, target, weight = data.X[0], data.target, data.weight
+        flat = matrix.reshape(matrix.size)
+        w, n_features = model.theta, matrix.shape[1]
+        line = max(64 // matrix.itemsize, 1)
+        weight_sum, rows, steps = counters[WEIGHT_SUM], counters[ROWS], counters[STEPS]
+        intercept = w[n_features]
+        l2 = shrinkage.l2
+        kinked = shrinkage.l1 > 0.0 or shrinkage.nonnegative
+        for at in range(len(order)):
+            if at + AHEAD < len(order):
+                soon = order[at + AHEAD]
+                for j in range(0, n_features, line):
+                    prefetch(flat, soon * n_features + j)
+            row, rate = order[at], rates[at]
+            weight_sum += weight[row]
+            rows += 1.0
+            steps += 1.0
+            raw = dot(matrix, row, w) + intercept
+            g = loss.slope(target[row, 0], raw, loss.parameters) * (weight[row] / (weight_sum / rows))
+            for j in range(n_features):
+                w[j] -= rate * (g * matrix[row, j] + l2 * w[j])
+            if shrinkage.fit_intercept:
+                intercept -= rate * g
+            if kinked:
+                for j in range(n_features):
+                    w[j] = shrunk(w[j], rate * shrinkage.l1, shrinkage.nonnegative)
+            if steps >= shrinkage.average_from:
+                w[n_features] = intercept
+                share = 1.0 / (steps - shrinkage.average_from + 1.0)
+                for j in range(n_features + 1):
+                    model.average[j] += share * (w[j] - model.average[j])
+        w[n_features] = intercept
+        counters[WEIGHT_SUM], counters[ROWS], counters[STEPS] = weight_sum, rows, steps
+
+    return row_epoch
+
+
+def dot(matrix, row, w):
+    """A row of X times the coefficients."""
+    total = 0.0
+    for j in range(matrix.shape[1]):
+        total += matrix[row, j] * w[j]
+    return total
+
+
+def make_lazy_row_epoch(shrunk):
+    """`make_lazy_epoch` for one score: the same steps, without its loops over scores."""
+
+    def lazy_row_epoch(data, order, lazy, loss, shrinkage, rates, counters):
+        values, indices, indptr = data.X
+        target, weight = data.target, data.weight
+        v, offset, stamp = lazy.v.reshape(lazy.v.size), lazy.offset.reshape(lazy.offset.size), lazy.stamp
+        weight_sum, rows, steps = counters[WEIGHT_SUM], counters[ROWS], counters[STEPS]
+        scale, threshold, scale_sum = counters[SCALE], counters[THRESHOLD], counters[SCALE_SUM]
+        intercept, intercept_sum = lazy.intercept[0], lazy.intercept_sum[0]
+        l1, l2, nonnegative = shrinkage.l1, shrinkage.l2, shrinkage.nonnegative
+        kinked = l1 > 0.0 or nonnegative
+        for at in range(len(order)):
+            if at + AHEAD < len(order):
+                soon = order[at + AHEAD]
+                for place in range(indptr[soon], indptr[soon + 1], 8):
+                    prefetch(values, place)
+                for place in range(indptr[soon], indptr[soon + 1], 16):
+                    prefetch(indices, place)
+            row, rate = order[at], rates[at]
+            begin, end = indptr[row], indptr[row + 1]
+            weight_sum += weight[row]
+            rows += 1.0
+            steps += 1.0
+            raw = 0.0
+            if kinked:
+                for place in range(begin, end):
+                    j = indices[place]
+                    lag = threshold - stamp[j]
+                    if lag > 0.0 or nonnegative:
+                        stamp[j] = threshold
+                        v[j] = shrunk(v[j], lag, nonnegative)
+                    raw += values[place] * v[j]
+            else:
+                for place in range(begin, end):
+                    raw += values[place] * v[indices[place]]
+            g = loss.slope(target[row, 0], raw * scale + intercept, loss.parameters)
+            factor = 1.0 - rate * l2
+            if scale * factor < 1e-9:
+                # The scale is used up: write it out. A factor that is zero or negative is applied then and there.
+                for j in range(len(v)):
+                    before = v[j]
+                    v[j] = shrunk(before, threshold - stamp[j], nonnegative) * scale * factor
+                    stamp[j] = 0.0
+                    offset[j] += scale_sum * (v[j] - before)
+                threshold, scale = 0.0, 1.0
+            else:
+                scale *= factor
+            step = rate * g * (weight[row] / (weight_sum / rows))
+            if shrinkage.fit_intercept:
+                intercept -= step
+            step /= scale
+            if steps > shrinkage.average_from:
+                for place in range(begin, end):
+                    move = step * values[place]
+                    v[indices[place]] -= move
+                    offset[indices[place]] -= scale_sum * move
+            else:
+                for place in range(begin, end):
+                    v[indices[place]] -= step * values[place]
+            threshold += rate * l1 / scale
+            if steps >= shrinkage.average_from:
+                scale_sum += scale
+                intercept_sum += intercept
+        counters[WEIGHT_SUM], counters[ROWS], counters[STEPS] = weight_sum, rows, steps
+        counters[SCALE], counters[THRESHOLD], counters[SCALE_SUM] = scale, threshold, scale_sum
+        lazy.intercept[0], lazy.intercept_sum[0] = intercept, intercept_sum
+
+    return lazy_row_epoch
 
 
 def make_lazy_epoch(shrunk):
@@ -296,9 +426,15 @@ def epoch(rows, data, order, model, leaves, plan, rates, counters):
     run(make_epoch, (rows.scores, rows.accumulate), data, order, model, leaves, plan, rates, counters, tile)
 
 
+def row_epoch(data, order, model, loss, shrinkage, rates, counters):
+    """Run `make_row_epoch`."""
+    run(make_row_epoch, (leaf(shrunk), leaf(dot, fastmath=True)), data, order, model, loss, shrinkage, rates, counters)
+
+
 def lazy_epoch(data, order, lazy, loss, shrinkage, rates, counters):
-    """Run `make_lazy_epoch`."""
-    run(make_lazy_epoch, (leaf(shrunk),), data, order, lazy, loss, shrinkage, rates, counters)
+    """Run `make_lazy_epoch`, or its twin for one score where `loss` is a `SlopeOfOne`."""
+    make = make_lazy_row_epoch if isinstance(loss, SlopeOfOne) else make_lazy_epoch
+    run(make, (leaf(shrunk),), data, order, lazy, loss, shrinkage, rates, counters)
 
 
 def value_pass(rows, data, coef, intercept, loss):
