@@ -179,6 +179,12 @@ class MemoryGradient:
         aa, ab, bb = self.blocks.forms(data.target, data.weight, self.curvature, a, b, self.blocks.parameters)
         return aa / weight_sum, ab / weight_sum, bb / weight_sum
 
+    def _bend(self, a):
+        """The loss's curvature at the last trial point along one move of the scores."""
+        data = self.objective.data
+        bend = self.blocks.bend(data.target, data.weight, self.curvature, a, self.blocks.parameters)
+        return bend / self.objective.weight_sum
+
     def _constant_model(self):
         """The best intercept alone, and the mean curvature of each score there, by Newton's method on each score."""
         objective, n_outputs = self.objective, self.objective.n_outputs
@@ -196,7 +202,7 @@ class MemoryGradient:
             for k in range(n_outputs):
                 one[:] = 0.0
                 one[:, k] = 1.0
-                out[k] = self._forms(one, one)[0]
+                out[k] = self._bend(one)
             return out
 
         intercept = np.zeros(n_outputs)
@@ -294,7 +300,7 @@ class MemoryGradient:
             if not math.isfinite(new) or not math.isfinite(slope):
                 t = low + 0.1 * (t - low)
                 continue
-            bend = self._forms(move, move)[0] + penalty_bend
+            bend = self._bend(move) + penalty_bend
             newton = t - slope / bend if bend > 0.0 else math.inf
             if not low < newton < high:
                 newton = 0.5 * (low + high) if high < math.inf else 4.0 * t
@@ -360,7 +366,7 @@ class MemoryGradient:
         """
         steep = gradient @ gradient
         if last is None:
-            a = self._forms(move, move)[0] + (ridge * gradient) @ gradient
+            a = self._bend(move) + (ridge * gradient) @ gradient
         else:
             last_direction, last_move = last
             a, b, c = self._forms(move, last_move)

@@ -16,6 +16,7 @@ GRADIENT = types.void(MATRIX, MATRIX, MATRIX, VECTOR)
 VALUE = FLOAT(MATRIX, MATRIX, VECTOR, VECTOR)
 TRIAL = types.UniTuple(FLOAT, 2)(MATRIX, MATRIX, MATRIX, FLOAT, VECTOR, MATRIX, MATRIX, MATRIX, FLOAT, VECTOR)
 SLOPE = FLOAT(FLOAT, FLOAT, VECTOR)
+BEND = FLOAT(MATRIX, VECTOR, MATRIX, MATRIX, VECTOR)
 FORMS = types.UniTuple(FLOAT, 3)(MATRIX, VECTOR, MATRIX, MATRIX, MATRIX, VECTOR)
 PENALTY_VALUE = FLOAT(VECTOR, VECTOR)
 PENALTY_GRADIENT = types.void(VECTOR, VECTOR, FLOAT, VECTOR)
@@ -35,6 +36,7 @@ class DescentBlocks(NamedTuple):
     """What a line search asks of a loss: a trial point's value and slope, and the curvature along two directions."""
 
     trial: object
+    bend: object
     forms: object
     parameters: np.ndarray
 
@@ -142,6 +144,19 @@ def make_forms():
     return forms_block
 
 
+def make_bend():
+    """The quadratic form a'Ha of one move of the scores, H being diagonal."""
+
+    def bend_block(y, weight, curvature, a, p):
+        total = 0.0
+        for i in range(a.shape[0]):
+            for k in range(a.shape[1]):
+                total += weight[i] * curvature[i, k] * a[i, k] * a[i, k]
+        return total
+
+    return bend_block
+
+
 def make_second_order(value, gradient, second_derivative):
     """Value, slope and curvature at once, for a smooth loss that does not write them together."""
 
@@ -237,6 +252,18 @@ def make_row_forms(quadratic):
         return aa, ab, bb
 
     return forms_block
+
+
+def make_row_bend(quadratic):
+    """As `make_bend`, the curvature being the loss's own."""
+
+    def bend_block(y, weight, curvature, a, p):
+        total = 0.0
+        for i in range(a.shape[0]):
+            total += weight[i] * quadratic(int(y[i, 0]), curvature[i], a[i], a[i], p)
+        return total
+
+    return bend_block
 
 
 def make_row_numeric_gradient(value):
@@ -372,11 +399,19 @@ def slope_of_one(functions):
 
 def descent_blocks(functions):
     """The compiled trial and curvature of a loss."""
-    if not functions.whole_row:
-        trial = compiled(make_trial, TRIAL, functions.target, functions.second_order)
-        return DescentBlocks(trial, compiled(make_forms, FORMS), functions.parameters)
-    trial = compiled(make_row_trial, TRIAL, functions.second_order)
-    return DescentBlocks(trial, compiled(make_row_forms, FORMS, functions.quadratic), functions.parameters)
+    if functions.whole_row:
+        return DescentBlocks(
+            compiled(make_row_trial, TRIAL, functions.second_order),
+            compiled(make_row_bend, BEND, functions.quadratic),
+            compiled(make_row_forms, FORMS, functions.quadratic),
+            functions.parameters,
+        )
+    return DescentBlocks(
+        compiled(make_trial, TRIAL, functions.target, functions.second_order),
+        compiled(make_bend, BEND),
+        compiled(make_forms, FORMS),
+        functions.parameters,
+    )
 
 
 # --- penalties -----------------------------------------------------------------------------------------------------------
