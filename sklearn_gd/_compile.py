@@ -12,8 +12,10 @@ This module imports numba: only `_kernels` may import it, and only when the firs
 """
 
 import functools
+import hashlib
 import os
 import types as python_types
+import uuid
 
 import numba
 from llvmlite import ir
@@ -68,17 +70,27 @@ def _helpers(function):
     }
 
 
+def _named(function, stamp):
+    """`function` under a name that no other has: its own, and a digest of its stamp.
+
+    Machine code loaded from disk is linked by name. Two functions compiled in two processes may be given the same one, and a
+    third process that loads both would then call the first in the place of the second.
+    """
+    digest = uuid.uuid4().hex if stamp is None else hashlib.sha256(repr(stamp).encode()).hexdigest()[:24]
+    function.__name__ = f"{function.__name__}_{digest}"
+    function.__qualname__ = f"{function.__qualname__}_{digest}"
+    return function
+
+
 def _with_compiled_helpers(function, jit):
-    """A copy of `function` whose plain Python helpers, found among its globals, are compiled too."""
+    """A copy of `function`, under a name of its own, whose plain Python helpers among its globals are compiled too."""
     helpers = {name: jit(_with_compiled_helpers(helper, jit)) for name, helper in _helpers(function).items()}
-    if not helpers:
-        return function
     copy = python_types.FunctionType(
         function.__code__, {**function.__globals__, **helpers}, function.__name__, function.__defaults__, function.__closure__
     )
     copy.__qualname__ = function.__qualname__
     copy.__module__ = function.__module__
-    return copy
+    return _named(copy, _stamp(function))
 
 
 @functools.cache
@@ -88,12 +100,18 @@ def leaf(function, fastmath=False):
     return Leaf(jit(_with_compiled_helpers(function, jit)), _stamp(function))
 
 
+def _stamp_of(make, leaves, *more):
+    """The stamp of ``make(*leaves)``."""
+    stamps = tuple(each.stamp for each in leaves)
+    own = _stamp(make)
+    return None if own is None or None in stamps else (own, stamps, *more)
+
+
 @functools.cache
 def derived_leaf(make, *leaves):
     """The leaf of ``make(*leaves)``, a function built around other leaves; it goes stale with any of them."""
-    stamps = tuple(each.stamp for each in leaves)
-    stamp = None if None in stamps else (_stamp(make), stamps)
-    return Leaf(numba.njit(nogil=True)(make(*leaves)), stamp, leaves[0].written)
+    stamp = _stamp_of(make, leaves)
+    return Leaf(numba.njit(nogil=True)(_named(make(*leaves), stamp)), stamp, leaves[0].written)
 
 
 @functools.cache
@@ -124,7 +142,7 @@ def _generated(source, function, kind, arguments):
     namespace = {"f": inner.dispatcher}
     exec(source, namespace)
     stamp = None if inner.stamp is None else (*kind, inner.stamp)
-    return Leaf(numba.njit(nogil=True)(namespace["bound"]), stamp, (function, arguments))
+    return Leaf(numba.njit(nogil=True)(_named(namespace["bound"], stamp)), stamp, (function, arguments))
 
 
 @intrinsic
@@ -164,14 +182,10 @@ def compiled(make, signature, *leaves, fastmath=False):
 
 @functools.cache
 def _compiled(make, signature, leaves, fastmath):
-    jit = numba.njit(
-        signature,
-        cache=all(each.stamp is not None for each in leaves),
-        nogil=True,
-        fastmath=REASSOCIATE if fastmath else False,
-    )
+    stamp = _stamp_of(make, leaves, fastmath, str(signature))
+    jit = numba.njit(signature, cache=stamp is not None, nogil=True, fastmath=REASSOCIATE if fastmath else False)
     try:
-        return jit(make(*leaves))
+        return jit(_named(make(*leaves), stamp))
     except NumbaError as error:
         raise _explained(error, leaves) from error
 
@@ -216,6 +230,7 @@ def run(make, leaves, *arguments):
 
 @functools.cache
 def _entry_point(make, leaves, types_of_arguments):
-    dispatcher = numba.njit(cache=all(each.stamp is not None for each in leaves), nogil=True)(make(*leaves))
+    stamp = _stamp_of(make, leaves, str(types_of_arguments))
+    dispatcher = numba.njit(cache=stamp is not None, nogil=True)(_named(make(*leaves), stamp))
     dispatcher.compile(types_of_arguments)
     return dispatcher.get_overload(types_of_arguments)
