@@ -120,6 +120,10 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
         average = self.average
         if not (isinstance(average, (bool, np.bool_)) or (isinstance(average, Integral) and average >= 0)):
             raise ValueError(f"{type(self).__name__}: average={average!r} must be a bool or the step >= 1 to begin at")
+        try:
+            check_random_state(self.random_state)
+        except ValueError as error:
+            raise ValueError(f"random_state={self.random_state!r} must be an int, a RandomState or None") from error
         loss = self._resolve_loss()
         penalty = self._resolve_penalty()
         optimizer = self._resolve_optimizer()
@@ -164,6 +168,8 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
         """X as C-contiguous floats or CSR, y as an array."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None")
+        if isinstance(self, RegressorMixin) and np.asarray(y).dtype.kind in "US":
+            raise ValueError(f"y holds text, such as {np.asarray(y).flat[0].item()!r}: {type(self).__name__} needs numbers")
         return validate_data(
             self,
             X,
@@ -190,7 +196,9 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
             raise ValueError(f"{name}.shape == {weight.shape}, expected {(n_samples,)}!")
         if (weight < 0).any():
             at = int((weight < 0).argmax())
-            raise ValueError(f"{name}[{at}] is {weight[at]!r}: negative values in data passed to {name}; a weight must be >= 0")
+            raise ValueError(
+                f"{name}[{at}] is {weight[at].item()!r}: negative values in data passed to {name}; a weight must be >= 0"
+            )
         if not weight.any():
             raise ValueError(f"{name} is zero for every row: at least one must be positive")
         return weight

@@ -266,7 +266,9 @@ class GDRegressor(RegressorMixin, BaseGD):
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
 
     def _resolve_loss(self):
-        return resolve_loss(self.loss, RegressionLoss, REGRESSION_LOSSES, ClassificationLoss, "GDClassifier")
+        return resolve_loss(
+            self.loss, RegressionLoss, REGRESSION_LOSSES, ClassificationLoss, CLASSIFICATION_LOSSES, "GDClassifier"
+        )
 
     def _targets(self, y, weight, loss, classes=None):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=0)
@@ -523,7 +525,9 @@ class GDClassifier(ClassifierMixin, BaseGD):
             return np.log(self.predict_proba(X))
 
     def _resolve_loss(self):
-        return resolve_loss(self.loss, ClassificationLoss, CLASSIFICATION_LOSSES, RegressionLoss, "GDRegressor")
+        return resolve_loss(
+            self.loss, ClassificationLoss, CLASSIFICATION_LOSSES, RegressionLoss, REGRESSION_LOSSES, "GDRegressor"
+        )
 
     def _known_classes(self, classes):
         """The classes of a stream: those of the first call."""
@@ -543,12 +547,15 @@ class GDClassifier(ClassifierMixin, BaseGD):
             classes = np.unique(y[counted])
             if len(classes) < 2:
                 raise ValueError(
-                    f"y has only one class, {classes[0]!r}, among the rows of positive weight; a classifier needs two classes"
+                    f"y has only one class, {classes[:1].tolist()[0]!r}, among the rows of positive weight; a classifier needs "
+                    f"two classes"
                 )
         code = np.clip(np.searchsorted(classes, y), 0, len(classes) - 1)
         strange = (classes[code] != y) & counted
         if strange.any():
-            raise ValueError(f"y has the label {y[strange.argmax()]!r}, which is not among the classes {classes!r}")
+            raise ValueError(
+                f"y has the label {y[strange][:1].tolist()[0]!r}, which is not among the classes {classes.tolist()!r}"
+            )
         weight = weight * self._class_weights(classes, y, weight)[code]
         if not (weight > 0).any():
             raise ValueError(f"class_weight={self.class_weight!r} leaves no row of positive weight")
@@ -584,8 +591,10 @@ def _winner(raw):
     return raw.argmax(axis=1) if raw.shape[1] > 1 else (raw[:, 0] > 0).astype(int)
 
 
-def resolve_loss(value, kind, registry, other_kind, other_estimator):
+def resolve_loss(value, kind, registry, other_kind, other_registry, other_estimator):
     """The loss object, with an error of its own for a loss of the other estimator."""
+    if isinstance(value, str) and value in other_registry:
+        raise ValueError(f"loss={value!r} is for {other_estimator}; the strings are {sorted(registry)}")
     if isinstance(value, other_kind):
         raise TypeError(f"loss={value!r} is for {other_estimator}; this estimator takes a {kind.__name__}")
     return resolve("loss", value, kind, registry)

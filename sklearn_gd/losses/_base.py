@@ -48,10 +48,9 @@ class Loss(Component):
         """Raise a ValueError that names the loss and the first target outside its domain."""
         outside = ~self.in_domain(y)
         if outside.any():
-            row = np.argwhere(outside)[0]
-            raise ValueError(
-                f"{type(self).__name__} needs {self.domain} as y; y[{', '.join(map(str, row))}] is {np.asarray(y)[tuple(row)]!r}"
-            )
+            row = tuple(np.argwhere(outside)[0].tolist())
+            value = np.asarray(y)[row].item()
+            raise ValueError(f"{type(self).__name__} needs {self.domain} as y; y[{', '.join(map(str, row))}] is {value!r}")
 
     def has_row_functions(self):
         """Whether the loss couples the classes of a row, instead of setting each against the rest."""
