@@ -4,6 +4,7 @@ import inspect
 import math
 from numbers import Integral, Real
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 
@@ -80,7 +81,7 @@ def check_number(owner, name, *, above=None, least=None, below=None, most=None, 
 def check_flag(owner, name):
     """Check that ``owner.name`` is True or False."""
     value = getattr(owner, name)
-    if value not in (True, False) or (not isinstance(value, (bool, Integral)) and type(value).__name__ != "bool"):
+    if not isinstance(value, (bool, Integral, np.bool_)) or value not in (True, False):
         raise TypeError(f"{type(owner).__name__}: {name}={value!r} must be True or False")
 
 

@@ -3,6 +3,7 @@
 import math
 import warnings
 from abc import ABCMeta, abstractmethod
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
@@ -251,6 +252,17 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
                 intercept = given
         return objective.pack(coef, intercept)
 
+    @contextmanager
+    def _unchanged_when_refused(self):
+        """Take every attribute back to what it was if the call raises."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
     def _fit(self, X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val):
         """All of `fit`: nothing is stored before the descent has ended."""
         loss, penalty, solver, optimizer, schedule = self._resolve_parts(streaming=False)
@@ -377,18 +389,15 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
         return self
 
     def _resumed_state(self, objective, optimizer):
-        """A copy of the state of the last call, laid out for these rows; a new one where there is none or the parts changed."""
+        """A copy of the last call's state, laid out for these rows; one that begins anew where the optimizer is another."""
         n_theta = objective.n_coef + objective.n_outputs
         state = getattr(self, "_state", None)
         if state is None:
             return State.begin(objective, np.zeros(n_theta), optimizer, self._average_from())
         state = state.copy()
         state.adapt(objective)
-        if len(state.slots) != len(optimizer.slots) or (state.average_from != self._average_from()):
-            state.leave_lazy()
-            steps = state.counters.copy()
+        if not state.serves(optimizer, self._average_from()):
             state = State.begin(objective, state.served.copy(), optimizer, self._average_from())
-            state.counters[:3] = steps[:3]
         return state
 
     def _store(self, objective, theta, targets):

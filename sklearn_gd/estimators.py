@@ -224,7 +224,8 @@ class GDRegressor(RegressorMixin, BaseGD):
         sklearn.exceptions.ConvergenceWarning
             Where `max_iter` ended a fit that had not converged, or the descent diverged; then the best finite model is kept.
         """
-        return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
+        with self._unchanged_when_refused():
+            return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
 
     def partial_fit(self, X, y, sample_weight=None):
         """Go on learning from more rows: one pass over them, in their order.
@@ -247,7 +248,8 @@ class GDRegressor(RegressorMixin, BaseGD):
         self : object
             The fitted estimator.
         """
-        return self._partial_fit(X, y, sample_weight)
+        with self._unchanged_when_refused():
+            return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X):
         """Predict the targets: the scores, or the means under a loss with a link.
@@ -427,7 +429,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
         sklearn.exceptions.ConvergenceWarning
             Where `max_iter` ended a fit that had not converged, or the descent diverged; then the best finite model is kept.
         """
-        return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
+        with self._unchanged_when_refused():
+            return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Go on learning from more rows: one pass over them, in their order.
@@ -452,7 +455,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
         self : object
             The fitted estimator.
         """
-        return self._partial_fit(X, y, sample_weight, self._known_classes(classes))
+        with self._unchanged_when_refused():
+            return self._partial_fit(X, y, sample_weight, self._known_classes(classes))
 
     def decision_function(self, X):
         """The raw scores.

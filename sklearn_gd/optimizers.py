@@ -495,8 +495,9 @@ class Nadam(Optimizer):
         mean = beta_1 * mean + (1.0 - beta_1) * g
         square_mean = beta_2 * square_mean + (1.0 - beta_2) * g * g
         step = rate / (math.sqrt(square_mean / (1.0 - beta_2**t)) + epsilon)
-        move = (1.0 - now) / (1.0 - product) * g + following / (1.0 - product * following) * mean
-        return w - step * move, step, mean, square_mean, product
+        new, old = (1.0 - now) / (1.0 - product), following / (1.0 - product * following)
+        prox_step = step * (new + old * (1.0 - beta_1**t))
+        return w - step * (new * g + old * mean), prox_step, mean, square_mean, product
 
 
 class Lion(Optimizer):
@@ -592,8 +593,10 @@ class FTRL(Optimizer):
     @staticmethod
     def update(w, g, rate, t, leader, square_sum, inverse_step, beta):
         """The minimiser of all gradients so far, held near the past coefficients."""
+        if rate == 0.0:
+            return w, 0.0, leader, square_sum, inverse_step
         square_sum = square_sum + g * g
-        following = (beta + math.sqrt(square_sum)) / max(rate, 1e-100)
+        following = (beta + math.sqrt(square_sum)) / rate
         leader = leader + g - (following - inverse_step) * w
         return -leader / following, t / following, leader, square_sum, following
 

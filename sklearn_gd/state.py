@@ -45,6 +45,8 @@ class State:
         Scores of a row.
     dense_layout : bool
         Whether coefficients are laid out for dense rows.
+    rule : str
+        The optimizer whose slots these are.
     counters : ndarray, (6,)
         Steps taken, weight and number of the rows seen, and three numbers of lazy descent.
     lazy : LazyCoefficients or None
@@ -61,6 +63,7 @@ class State:
     average_from: float
     n_outputs: int
     dense_layout: bool
+    rule: str
     counters: np.ndarray = field(default_factory=_new_counters)
     lazy: LazyCoefficients | None = None
     rate_scale: float = 1.0
@@ -71,7 +74,13 @@ class State:
         """The state before the first step."""
         average = theta.copy() if np.isfinite(average_from) else np.empty(0)
         slots = np.zeros((len(optimizer.slots), len(theta)))
-        return cls(theta, slots, average, float(average_from), objective.n_outputs, not objective.rows.lazy)
+        rule = f"{type(optimizer).__module__}.{type(optimizer).__qualname__}"
+        return cls(theta, slots, average, float(average_from), objective.n_outputs, not objective.rows.lazy, rule)
+
+    def serves(self, optimizer, average_from):
+        """Whether this is a state that `optimizer` can go on from: its own slots, and the same averaging."""
+        rule = f"{type(optimizer).__module__}.{type(optimizer).__qualname__}"
+        return self.rule == rule and len(self.slots) == len(optimizer.slots) and self.average_from == average_from
 
     @property
     def steps(self):
@@ -103,8 +112,9 @@ class State:
 
     def enter_lazy(self, nonnegative):
         """Let the lazy arrays hold the model; CSR layout."""
-        if self.lazy is not None:
+        if self.lazy is not None and self.lazy.nonnegative == nonnegative:
             return
+        self.leave_lazy()
         n_coef = len(self.theta) - self.n_outputs
         v = self.theta[:n_coef].reshape(-1, self.n_outputs).copy()
         lazy = LazyCoefficients(

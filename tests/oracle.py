@@ -37,29 +37,39 @@ def target_of(target_row, k, one_vs_rest):
     return float(target_row[k])
 
 
-def row_loss(loss, target_row, raw_row, one_vs_rest=False):
-    """What a row costs: the loss of the whole row of scores where it couples the classes, else the sum over the scores."""
+def row_loss(loss, one_vs_rest=False):
+    """The function (target row, row of scores) -> what the row costs: the loss's own where it couples the classes, else a sum."""
     if one_vs_rest and loss.has_row_functions():
-        return function_of(loss, "multiclass_value", 2)(int(target_row[0]), np.array(raw_row, dtype=float))
+        coupled = function_of(loss, "multiclass_value", 2)
+        return lambda target_row, raw_row: coupled(int(target_row[0]), np.array(raw_row, dtype=float))
     value = function_of(loss, "value", 2)
-    return sum(value(target_of(target_row, k, one_vs_rest), float(raw)) for k, raw in enumerate(raw_row))
+    return lambda target_row, raw_row: sum(
+        value(target_of(target_row, k, one_vs_rest), raw) for k, raw in enumerate(raw_row.tolist())
+    )
 
 
-def row_slopes(loss, target_row, raw_row, one_vs_rest=False):
-    """The derivative of a row's loss by each of its scores."""
+def row_slopes(loss, one_vs_rest=False):
+    """The function (target row, row of scores) -> the derivative of the row's loss by each of its scores."""
     if one_vs_rest and loss.has_row_functions():
-        out = np.zeros(len(raw_row))
-        function_of(loss, "multiclass_gradient", 3)(int(target_row[0]), np.array(raw_row, dtype=float), out)
-        return out
+        coupled = function_of(loss, "multiclass_gradient", 3)
+
+        def slopes(target_row, raw_row):
+            out = np.zeros(len(raw_row))
+            coupled(int(target_row[0]), np.array(raw_row, dtype=float), out)
+            return out
+
+        return slopes
     gradient = function_of(loss, "gradient", 2)
-    return np.array([gradient(target_of(target_row, k, one_vs_rest), float(raw)) for k, raw in enumerate(raw_row)])
+    return lambda target_row, raw_row: np.array(
+        [gradient(target_of(target_row, k, one_vs_rest), raw) for k, raw in enumerate(raw_row.tolist())]
+    )
 
 
 def F(X, target, weight, W, b, *, loss, penalty, alpha, one_vs_rest=False):
     """The objective: weighted mean loss plus alpha times the penalty of the coefficients; W is (n_outputs, n_features)."""
     X, W, b = np.asarray(X, dtype=float), np.atleast_2d(W), np.atleast_1d(b)
-    raw = X @ W.T + b
-    total = math.fsum(s * row_loss(loss, target[i], raw[i], one_vs_rest) for i, s in enumerate(weight) if s > 0)
+    raw, cost = X @ W.T + b, row_loss(loss, one_vs_rest)
+    total = math.fsum(s * cost(target[i], raw[i]) for i, s in enumerate(weight) if s > 0)
     value = function_of(penalty, "value", 1)
     return total / math.fsum(weight) + alpha * math.fsum(value(float(w)) for w in W.ravel())
 
@@ -102,6 +112,7 @@ def descend(
     X = np.asarray(X, dtype=float)
     n, d = X.shape
     schedule = schedule if hasattr(schedule, "rate") else Constant(float(schedule))
+    slopes_of = row_slopes(loss, one_vs_rest)
     update = function_of(optimizer, "update", 4 + len(optimizer.slots))
     penalty_gradient = function_of(penalty, "gradient", 1) if penalty.has_gradient() else None
     penalty_prox = function_of(penalty, "prox", 2) if penalty.has_prox() else None
@@ -121,7 +132,7 @@ def descend(
             rows_seen += len(batch)
             # 1. the scores  2. the slopes of the loss
             raw = X[batch] @ W.T + b
-            slopes = np.array([row_slopes(loss, target[i], raw[at], one_vs_rest) for at, i in enumerate(batch)])
+            slopes = np.array([slopes_of(target[i], raw[at]) for at, i in enumerate(batch)])
             # 3. their mean over the batch, weights relative to the mean weight of all rows so far
             slopes *= (weight[batch] / (weight_seen / rows_seen))[:, None] / len(batch)
             gradient_W, gradient_b = slopes.T @ X[batch], slopes.sum(axis=0)

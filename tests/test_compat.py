@@ -4,96 +4,49 @@ The matrix is generated from the registries. The default run covers every pair o
 the full product.
 
 Two correct programs differ by rounding alone: sums are associated in another order, and lazy descent keeps scale times v in the
-place of a coefficient. A relative difference of RTOL times the largest coefficient of the way is some 4000 times what 70 steps
-of well-behaved descent were seen to give, and far below what any wrong formula gives.
+place of a coefficient. Over the full product the largest difference seen was 4e-15 of the largest coefficient on the way; RTOL
+leaves room for other processors, and is far below what any wrong formula gives. There is no exception to it: the data are drawn
+so that no row hits a kink and no gradient that Lion takes the sign of is zero by cancellation.
 """
 
 import functools
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from matrix import (
+    ALPHA,
+    EPOCHS,
+    LAYOUTS,
+    LOSSES,
+    PENALTY_OBJECTS,
+    RATES,
+    SCHEDULE_OBJECTS,
+    SOLVER_OBJECTS,
+    D,
+    N,
+    covering,
+    data,
+    estimator,
+    targets,
+)
 from oracle import F, descend, encoded
 
 from sklearn_gd import GDClassifier, GDRegressor, MiniBatch
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from sklearn_gd.optimizers import OPTIMIZERS
 from sklearn_gd.penalties import PENALTIES, NoPenalty
-from sklearn_gd.schedules import SCHEDULES, Adaptive, Constant, InvScaling, WarmUp
+from sklearn_gd.schedules import SCHEDULES
 from sklearn_gd.solvers import SOLVERS
 
-RTOL = 1e-9
-N, D, EPOCHS, ALPHA = 23, 4, 3, 0.05
-LAYOUTS = {"dense": np.ascontiguousarray, "csr": sp.csr_array}
+RTOL = 1e-11
 
-# Rates at which 70 steps on these data neither stand still nor blow up.
-RATES = {
-    "gd": 0.1,
-    "momentum": 0.02,
-    "nesterov": 0.02,
-    "adagrad": 0.2,
-    "rmsprop": 0.02,
-    "adadelta": 3.0,
-    "adam": 0.05,
-    "adamw": 0.05,
-    "amsgrad": 0.05,
-    "nadam": 0.05,
-    "lion": 0.02,
-    "ftrl": 0.3,
-}
-
-LOSSES = {name: (cls, None) for name, cls in REGRESSION_LOSSES.items()}
-LOSSES |= {f"{name}-{k}": (cls, k) for name, cls in CLASSIFICATION_LOSSES.items() for k in (2, 3)}
-SOLVER_OBJECTS = {name: cls() for name, cls in SOLVERS.items()} | {"minibatch": MiniBatch(batch_size=5)}
-PENALTY_OBJECTS = {"none": None, "nonnegative": NoPenalty(nonnegative=True)}
-PENALTY_OBJECTS |= {name: cls() for name, cls in PENALTIES.items()}
-PENALTY_OBJECTS |= {f"{name}-nonnegative": cls(nonnegative=True) for name, cls in PENALTIES.items()}
 AXES = (list(SOLVER_OBJECTS), list(LOSSES), list(PENALTY_OBJECTS), list(OPTIMIZERS), list(LAYOUTS))
-
-
-def covering(axes):
-    """Points of the product of `axes` that hold every pair of values of any two of them; always the same ones."""
-
-    def pairs(point):
-        return set(itertools.combinations(enumerate(point), 2))
-
-    missing = set().union(*(pairs(point) for point in itertools.product(*axes)))
-    largest, second = sorted(range(len(axes)), key=lambda axis: -len(axes[axis]))[:2]
-    # Every pair of the two longest axes needs a point of its own: its other values are those that cover the most.
-    chosen = []
-    for values in itertools.product(axes[largest], axes[second]):
-        fixed = dict(zip((largest, second), values))
-        free = itertools.product(*([fixed[axis]] if axis in fixed else axes[axis] for axis in range(len(axes))))
-        best = max(free, key=lambda point: len(pairs(point) & missing))
-        chosen.append(best)
-        missing -= pairs(best)
-    while missing:
-        best = max(itertools.product(*axes), key=lambda point: len(pairs(point) & missing))
-        chosen.append(best)
-        missing -= pairs(best)
-    return chosen
-
-
-@functools.cache
-def data(loss_name):
-    """X with zeros in it and an empty row, y in the loss's domain, uneven weights."""
-    cls, n_classes = LOSSES[loss_name]
-    rng = np.random.default_rng(7)
-    X = np.round(rng.normal(size=(N, D)), 2) * (rng.random((N, D)) < 0.7)
-    X[4] = 0.0
-    weight = rng.uniform(0.3, 2.0, size=N)
-    score = X @ rng.normal(size=D) + 0.3 * rng.normal(size=N)
-    if n_classes is not None:
-        return X, np.searchsorted(np.quantile(score, np.arange(1, n_classes) / n_classes), score), weight
-    candidates = score, np.round(np.exp(0.5 * score)), np.exp(0.5 * score)
-    return X, next(y for y in candidates if cls().in_domain(y).all()), weight
-
-
-def targets(loss_name):
-    """What `oracle.descend` takes for y: targets, number of scores, whether they are class indices."""
-    y = data(loss_name)[1]
-    return encoded(y) if LOSSES[loss_name][1] is not None else (y[:, None], 1, False)
+COVERING = covering(AXES)
 
 
 @functools.cache
@@ -115,13 +68,6 @@ def expected(solver, loss, penalty, optimizer):
         one_vs_rest=one_vs_rest,
     )
     return models, [F(X, target, weight, *model, **parts, one_vs_rest=one_vs_rest) for model in models], size
-
-
-def estimator(loss, **parameters):
-    """The estimator of a loss, set to descend through the rows in their order for EPOCHS epochs."""
-    cls, n_classes = LOSSES[loss]
-    parameters = {"alpha": ALPHA, "max_iter": EPOCHS, "tol": None, "shuffle": False} | parameters
-    return (GDRegressor if n_classes is None else GDClassifier)(cls(), **parameters)
 
 
 def assert_same_model(model, W, b, size, what=""):
@@ -149,9 +95,6 @@ def check(point):
     assert model.t_ == EPOCHS * -(-N // min(SOLVER_OBJECTS[solver].batch_rows(N), N))
 
 
-COVERING = covering(AXES)
-
-
 def test_covering_selection_holds_every_pair():
     """The points of the default run cover every pair of values of any two axes."""
     for first, second in itertools.combinations(range(len(AXES)), 2):
@@ -176,3 +119,191 @@ def test_full_product(solver, loss):
         except AssertionError as error:
             wrong.append(str(error).splitlines()[0])
     assert not wrong, f"{len(wrong)} points:\n" + "\n".join(wrong)
+
+
+# --- beyond the matrix ---------------------------------------------------------------------------------------------------
+
+
+def compare(X, y, weight, *, cls=GDRegressor, layout="dense", dtype=np.float64, epochs=EPOCHS, **parameters):
+    """Fit `cls` and the oracle with the same parts on the rows of positive weight, and compare every epoch."""
+    given = {"loss": REGRESSION_LOSSES["squared_error"](), "penalty": PENALTIES["l2"](), "alpha": ALPHA}
+    given |= {"optimizer": OPTIMIZERS["gd"](), "learning_rate": 0.05, "solver": MiniBatch(5)} | parameters
+    X = X.astype(dtype)
+    model = cls(**given, max_iter=epochs, tol=None, shuffle=False)
+    model.fit(LAYOUTS[layout](X), y, sample_weight=weight)
+    kept = weight > 0
+    X, y, weight = X[kept].astype(np.float64), np.asarray(y)[kept], weight[kept]
+    target, n_outputs, one_vs_rest = encoded(y) if cls is GDClassifier else (y.reshape(len(y), -1), y[0].size, False)
+    shared = {name: given[name] for name in ("loss", "penalty", "alpha")}
+    models, size = descend(
+        X,
+        target,
+        weight,
+        **shared,
+        optimizer=given["optimizer"],
+        schedule=given["learning_rate"],
+        batch_size=min(given["solver"].batch_rows(len(X)), len(X)),
+        epochs=epochs,
+        n_outputs=n_outputs,
+        one_vs_rest=one_vs_rest,
+        fit_intercept=given.get("fit_intercept", True),
+        average=given.get("average", False),
+    )
+    assert_same_model(model, *models[-1], size)
+    curve = [F(X, target, weight, *each, **shared, one_vs_rest=one_vs_rest) for each in models]
+    np.testing.assert_allclose(model.loss_curve_, curve, rtol=RTOL)
+    return model
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("solver", SOLVER_OBJECTS)
+@pytest.mark.parametrize("average", [True, 2, 9, 10_000])
+@pytest.mark.parametrize(
+    ("optimizer", "penalty"),
+    [("gd", "none"), ("gd", "l2"), ("gd", "elasticnet"), ("gd", "l1-nonnegative"), ("adam", "elasticnet")],
+)
+def test_averaging(layout, solver, average, optimizer, penalty):
+    """The mean of the iterates, from the first step, from within an epoch, or from a step that never comes."""
+    parts = {"optimizer": OPTIMIZERS[optimizer](), "learning_rate": RATES[optimizer], "solver": SOLVER_OBJECTS[solver]}
+    compare(*data("huber"), layout=layout, average=average, penalty=PENALTY_OBJECTS[penalty] or NoPenalty(), **parts)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("solver", SOLVER_OBJECTS)
+@pytest.mark.parametrize("loss", ["squared_error", "poisson", "log_loss-2", "log_loss-3", "hinge-3"])
+def test_float32_rows_are_computed_in_float64(layout, solver, loss):
+    """float32 rows give the model of the same numbers in float64: only the reading of X is single."""
+    cls, n_classes = LOSSES[loss]
+    estimator_class = GDRegressor if n_classes is None else GDClassifier
+    compare(*data(loss), cls=estimator_class, loss=cls(), layout=layout, dtype=np.float32, solver=SOLVER_OBJECTS[solver])
+
+
+def test_every_schedule_is_tested():
+    """Each name of the registry has a row in the table."""
+    assert set(SCHEDULES) <= set(SCHEDULE_OBJECTS)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("solver", SOLVER_OBJECTS)
+@pytest.mark.parametrize("schedule", SCHEDULE_OBJECTS)
+def test_every_schedule(schedule, solver, layout):
+    """The rates asked for an epoch at a time are those of each step by itself."""
+    parts = {"learning_rate": SCHEDULE_OBJECTS[schedule], "solver": SOLVER_OBJECTS[solver]}
+    X, y, weight = data("log_loss-2")
+    compare(X, y, weight, cls=GDClassifier, loss=CLASSIFICATION_LOSSES["log_loss"](), layout=layout, **parts)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("solver", SOLVER_OBJECTS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_without_intercept(optimizer, solver, layout):
+    """No optimizer moves an intercept that is not fitted."""
+    parts = {"optimizer": OPTIMIZERS[optimizer](), "learning_rate": RATES[optimizer], "solver": SOLVER_OBJECTS[solver]}
+    model = compare(*data("squared_error"), layout=layout, fit_intercept=False, **parts)
+    assert model.intercept_ == 0.0
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("solver", SOLVER_OBJECTS)
+@pytest.mark.parametrize("n_outputs", [1, 2, 5, 8])
+def test_several_outputs(n_outputs, solver, layout):
+    """A 2-D y: four outputs share a load of a row, the rest come one by one."""
+    X, y, weight = data("squared_error")
+    compare(
+        X,
+        np.column_stack([y + 0.1 * k * X[:, 1] for k in range(n_outputs)]),
+        weight,
+        layout=layout,
+        solver=SOLVER_OBJECTS[solver],
+    )
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("solver", SOLVER_OBJECTS)
+def test_rows_of_weight_zero(solver, layout):
+    """The oracle never sees rows of weight zero, and neither do batches, means and counts."""
+    X, y, weight = data("squared_error")
+    weight = np.where(np.arange(N) % 4 == 1, 0.0, weight)
+    model = compare(X, y, weight, layout=layout, solver=SOLVER_OBJECTS[solver])
+    n = int((weight > 0).sum())
+    assert model.t_ == EPOCHS * -(-n // min(SOLVER_OBJECTS[solver].batch_rows(n), n))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("batch_size", [256, 300, 600, 1000])
+@pytest.mark.parametrize("loss", ["huber", "log_loss"])
+def test_more_rows_in_a_batch_than_are_handled_at_a_time(loss, batch_size, layout):
+    """Batches longer than the tile of rows that stays in cache."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(600, D)) * (rng.random((600, D)) < 0.7)
+    score = X @ rng.normal(size=D) + 0.3 * rng.normal(size=600)
+    regression = loss in REGRESSION_LOSSES
+    parts = {"cls": GDRegressor, "loss": REGRESSION_LOSSES[loss]()} if regression else {"cls": GDClassifier}
+    parts |= {} if regression else {"loss": CLASSIFICATION_LOSSES[loss]()}
+    y = score if regression else np.digitize(score, [-0.5, 0.5])
+    compare(X, y, rng.uniform(0.3, 2.0, 600), layout=layout, solver=MiniBatch(batch_size), learning_rate=0.3, epochs=2, **parts)
+
+
+@pytest.mark.parametrize("penalty", PENALTY_OBJECTS)
+@pytest.mark.parametrize("average", [False, 30])
+@pytest.mark.parametrize(("alpha", "rate"), [(1.0, 0.5), (2.0, 0.5), (3.0, 0.5), (1e-3, 0.1)])
+def test_lazy_shrinkage(request, penalty, average, alpha, rate):
+    """Per-row descent on CSR rows, whose scale runs out every 30 steps, at every step, or turns negative."""
+    if (penalty, average, alpha) == ("l2", 30, 1.0):
+        reason = "the lazy average, scale_sum * v - offset, loses as many digits as the scale is small: up to nine"
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+    X, y, weight = data("huber")
+    parts = {"penalty": PENALTY_OBJECTS[penalty] or NoPenalty(), "alpha": alpha, "learning_rate": rate, "average": average}
+    compare(X, y, weight, layout="csr", solver=SOLVERS["sgd"](), loss=REGRESSION_LOSSES["huber"](), epochs=8, **parts)
+
+
+@pytest.mark.parametrize("solver", SOLVER_OBJECTS)
+def test_csr_rows_in_any_order_and_with_duplicates(solver):
+    """Stored values need not be sorted, unique or different from zero."""
+    X, y, weight = data("huber")
+    canonical = sp.csr_array(X)
+    rng = np.random.default_rng(0)
+    rows, columns = np.repeat(np.arange(N), np.diff(canonical.indptr)), canonical.indices
+    rows, columns = np.concatenate([rows, rows, [0, 5]]), np.concatenate([columns, columns, [1, 2]])
+    values = np.concatenate([canonical.data * 0.25, canonical.data * 0.75, [0.0, 0.0]])
+    order = np.lexsort((rng.random(len(rows)), rows))
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=N))])
+    messy = sp.csr_array((values[order], columns[order], indptr), shape=X.shape)
+    assert not messy.has_canonical_format
+    fitted = [
+        estimator("huber", solver=SOLVER_OBJECTS[solver], learning_rate=0.05, penalty="elasticnet").fit(rows, y, weight)
+        for rows in (canonical, messy)
+    ]
+    np.testing.assert_allclose(fitted[0].coef_, fitted[1].coef_, rtol=RTOL)
+    np.testing.assert_allclose(fitted[0].intercept_, fitted[1].intercept_, rtol=RTOL)
+
+
+# --- machine code kept on disk -------------------------------------------------------------------------------------------
+
+FIT_EACH = """
+import sys
+import numpy as np
+from sklearn_gd import GDRegressor
+X = np.random.default_rng(0).normal(size=(50, 3))
+for name in sys.argv[1:]:
+    model = GDRegressor(optimizer=name, learning_rate=0.05, max_iter=20, tol=None, shuffle=False)
+    print(name, *model.fit(X, X @ [1.0, 2.0, 3.0]).coef_)
+"""
+
+
+def test_machine_code_of_several_processes_is_kept_apart(tmp_path):
+    """Optimizers compiled by two processes into one folder, and loaded by a third one, are still themselves."""
+
+    def fitted(*names):
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-c", FIT_EACH, *names], env=environment, cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{names} ended with {done.returncode}: {done.stderr[-500:]}"
+        return done.stdout.split("\n")[:-1]
+
+    # The first process leaves all that the others share, so that each of them compiles an optimizer and nothing else.
+    fitted("gd")
+    alone = {name: fitted(name)[0] for name in ("momentum", "adam")}
+    together = ["momentum", "adam", "momentum", "adam"]
+    assert fitted(*together) == [alone[name] for name in together]

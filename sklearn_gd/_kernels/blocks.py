@@ -323,8 +323,17 @@ def make_row_numeric_quadratic(gradient):
 
 
 def _parameters(component, names):
-    """The values of a function's parameters, as the leaves take them."""
-    return np.array([float(getattr(component, name)) for name in names], dtype=np.float64)
+    """The values of the parameters, as the leaves take them; one that is no number gives 0, and no leaf may ask for it."""
+    return np.array([_number(component, name) or 0.0 for name in names], dtype=np.float64)
+
+
+def _number(component, name):
+    """A parameter as a float; None where it is no number."""
+    value = getattr(component, name)
+    try:
+        return None if isinstance(value, (str, np.ndarray)) else float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _bound(component, name, leading, all_names):
@@ -334,12 +343,21 @@ def _bound(component, name, leading, all_names):
     if function is None:
         return None
     names = cls.function_parameters(name, len(leading))
+    _check_numbers(component, name, names)
     return leaf_with_parameters(function, leading, tuple(all_names.index(each) for each in names))
 
 
+def _check_numbers(component, function, names):
+    """Raise a TypeError that names a parameter which a compiled function asks for and which is no number."""
+    for name in names:
+        if _number(component, name) is None:
+            cls = type(component).__name__
+            raise TypeError(f"{cls}: {name}={getattr(component, name)!r} must be a number: {cls}.{function} asks for it")
+
+
 def _all_names(component):
-    """The constructor's parameters that stand for a number: what the vector of parameters holds."""
-    return [name for name in type(component)._get_param_names() if isinstance(getattr(component, name), (int, float, np.number))]
+    """The constructor's parameters, in the order of the vector that the leaves read."""
+    return type(component)._get_param_names()
 
 
 class LossFunctions(NamedTuple):
@@ -513,5 +531,6 @@ def step_blocks(optimizer):
     """The compiled update of an optimizer."""
     cls = type(optimizer)
     names = cls.function_parameters("update", 4 + len(optimizer.slots))
+    _check_numbers(optimizer, "update", names)
     function = cls.written_functions("update")
     return StepBlocks(_step(function, len(optimizer.slots), len(names)), _parameters(optimizer, names))

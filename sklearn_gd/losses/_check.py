@@ -57,9 +57,9 @@ def check_loss(loss, y=None, raw=None, *, n_classes=4, rtol=1e-5):
         nonlocal worst
         low, high = sorted((below, above))
         distance = max(low - written, written - high, 0.0)
-        if not math.isfinite(written):
+        if not (math.isfinite(written) and math.isfinite(below) and math.isfinite(above)):
             distance = math.inf
-        relative = distance / max(1.0, abs(below), abs(above))
+        relative = distance / max(1.0, abs(below), abs(above)) if distance < math.inf else math.inf
         if relative > worst[0]:
             place = f"y={y_value!r}, raw={raw_value!r}: written {written!r}, numeric {(below + above) / 2!r}"
             worst = (relative, f"{type(loss).__name__}.{name} at {place}")
@@ -80,14 +80,26 @@ def check_loss(loss, y=None, raw=None, *, n_classes=4, rtol=1e-5):
         return below, above
 
     value, gradient = function_of("value", 2), function_of("gradient", 2)
-    second = function_of("second_derivative", 2)
+    second, together = function_of("second_derivative", 2), function_of("second_order", 3)
+    width = 0.3
+
+    def smooth_value(y_value, z):
+        return together(y_value, z, width)[0]
+
     for y_value in np.asarray(y, dtype=float).tolist():
         for z in np.asarray(raw, dtype=float).tolist():
             if gradient is not None:
                 compare("gradient", gradient(y_value, z), *one_sided(value, y_value, z), y_value, z)
             if second is not None and gradient is not None:
                 below, above = one_sided(gradient, y_value, z)
-                compare("second_derivative", second(y_value, z), max(below, 0.0), max(above, 0.0), y_value, z)
+                if second(y_value, z) >= 0.0:  # a negative one may be written as zero: descent asks for a curvature
+                    below, above = max(below, 0.0), max(above, 0.0)
+                compare("second_derivative", second(y_value, z), below, above, y_value, z)
+            if together is not None:
+                smoothed, slope, _ = together(y_value, z, width)
+                compare("second_order (its slope)", slope, *one_sided(smooth_value, y_value, z), y_value, z)
+                if loss.smooth:
+                    compare("second_order (its value)", smoothed, value(y_value, z), value(y_value, z), y_value, z)
     row_value, row_gradient = function_of("multiclass_value", 2), function_of("multiclass_gradient", 3)
     if row_value is not None and row_gradient is not None:
         for seed in range(20):

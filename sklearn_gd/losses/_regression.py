@@ -324,7 +324,7 @@ class SquaredEpsilonInsensitive(RegressionLoss):
     @staticmethod
     def second_derivative(y, raw, epsilon):
         """Two outside, zero inside."""
-        return 2.0 if abs(raw - y) > epsilon else 0.0
+        return 2.0 if abs(raw - y) >= epsilon else 0.0
 
 
 class LogLinkLoss(RegressionLoss):
@@ -472,16 +472,34 @@ class Tweedie(LogLinkLoss):
         if power == 2.0:
             return y * math.exp(-raw) + raw - math.log(y) - 1.0
         one, two = 1.0 - power, 2.0 - power
-        constant = y**two / (one * two) if y > 0 else 0.0
-        return constant - y * math.exp(one * raw) / one + math.exp(two * raw) / two
+        if y == 0.0:
+            return math.exp(two * raw) / two
+        constant = 0.5 * y * y if power == 0.0 else (y**two / (one * two) if y > 0 else 0.0)
+        if abs(raw) < 100.0:
+            return constant - y * math.exp(one * raw) / one + math.exp(two * raw) / two
+        # Far out the two terms may overflow together: the larger one stands outside.
+        if raw > 0.0:
+            return constant + math.exp(two * raw) * (1.0 / two - y * math.exp(-raw) / one)
+        return constant + math.exp(one * raw) * (math.exp(raw) / two - y / one)
 
     @staticmethod
     def gradient(y, raw, power):
-        """Mean minus target, over the variance function, times the mean."""
-        return math.exp((2.0 - power) * raw) - y * math.exp((1.0 - power) * raw)
+        """Mean minus target, over the variance function, times the mean; the larger power of the mean stands outside."""
+        one, two = 1.0 - power, 2.0 - power
+        if y == 0.0:
+            return math.exp(two * raw)
+        if raw > 0.0:
+            return math.exp(two * raw) * (1.0 - y * math.exp(-raw))
+        return math.exp(one * raw) * (math.exp(raw) - y)
 
     @staticmethod
     def second_derivative(y, raw, power):
         """Not negative where 1 <= power <= 2; elsewhere negative far from the target, and then floored at 0."""
-        h = (2.0 - power) * math.exp((2.0 - power) * raw) - (1.0 - power) * y * math.exp((1.0 - power) * raw)
+        one, two = 1.0 - power, 2.0 - power
+        if y == 0.0:
+            h = two * math.exp(two * raw)
+        elif raw > 0.0:
+            h = math.exp(two * raw) * (two - one * y * math.exp(-raw))
+        else:
+            h = math.exp(one * raw) * (two * math.exp(raw) - one * y)
         return max(h, 0.0)

@@ -1,0 +1,428 @@
+"""What every part shares: errors that say what to write instead, and the manners of a scikit-learn estimator."""
+
+import ast
+import inspect
+import math
+import pickle
+import re
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, clone
+
+import sklearn_gd
+from sklearn_gd import GDClassifier, GDRegressor, Loss, Optimizer, Penalty, RegressionLoss, Schedule, Solver
+from sklearn_gd._components import Component, check_flag, check_number, resolve
+from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Hinge, Huber
+from sklearn_gd.optimizers import OPTIMIZERS, Adam
+from sklearn_gd.penalties import L1, PENALTIES, NoPenalty
+from sklearn_gd.schedules import SCHEDULES, CallableSchedule, Constant, WarmUp
+from sklearn_gd.solvers import SOLVERS, MiniBatch
+
+REGISTRIES = {
+    Loss: {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES},
+    Penalty: PENALTIES,
+    Optimizer: OPTIMIZERS,
+    Schedule: SCHEDULES,
+    Solver: SOLVERS,
+}
+KINDS = [*(kind for registry in REGISTRIES.values() for kind in registry.values()), NoPenalty, CallableSchedule]
+# Values unlike the defaults, for those parameters that are not numbers.
+OTHERS = {"schedule": Constant(0.5), "function": math.sqrt}
+
+
+def parameters_unlike_the_defaults(kind):
+    """A valid object's parameters, every one of them changed."""
+    changed = {}
+    for name, value in kind().get_params(deep=False).items():
+        if name in OTHERS:
+            changed[name] = OTHERS[name]
+        elif isinstance(value, bool):
+            changed[name] = not value
+        elif value is None or isinstance(value, int):
+            changed[name] = 7
+        elif (name == "power" and kind is REGRESSION_LOSSES["tweedie"]) or name in ("t_mul", "div_factor", "final_div_factor"):
+            changed[name] = 3.0
+        else:
+            changed[name] = 0.625
+    return changed
+
+
+def same(one, other):
+    """Whether two objects have the same class and parameters, those of nested parts included."""
+    ours, theirs = one.get_params(), other.get_params()
+    if type(one) is not type(other) or set(ours) != set(theirs):
+        return False
+    parts = {name for name, value in ours.items() if isinstance(value, BaseEstimator)}
+    return all(ours[name] == theirs[name] for name in set(ours) - parts)
+
+
+# --- a part is an estimator ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_constructor_only_assigns(kind):
+    """Every parameter is kept as the very object that was given, and nothing else is kept."""
+    given = {name: object() for name in kind().get_params(deep=False)}
+    part = kind(**given)
+    assert vars(part) == given
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_defaults_and_other_values_are_valid(kind):
+    if kind is not CallableSchedule:
+        kind().validate()
+    kind(**parameters_unlike_the_defaults(kind)).validate()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_parameter_has_a_default_and_its_lines_in_the_docstring(kind):
+    documented = dict(re.findall(r"^(\w+) : (.*)$", inspect.getdoc(kind), re.MULTILINE))
+    assert list(documented) == list(inspect.signature(kind).parameters)
+    for name, value in kind().get_params(deep=False).items():
+        if name != "function":
+            assert ast.literal_eval(documented[name].partition("default=")[2]) == value
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_validate_changes_nothing(kind):
+    part = kind(**parameters_unlike_the_defaults(kind))
+    before = dict(vars(part))
+    part.validate()
+    assert vars(part) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_clone_pickle_and_set_params_give_the_same_part(kind):
+    changed = parameters_unlike_the_defaults(kind)
+    part = kind(**changed)
+    assert part.get_params(deep=False) == changed
+    for other in (clone(part), pickle.loads(pickle.dumps(part)), kind().set_params(**changed)):
+        assert other is not part
+        assert same(other, part)
+    with pytest.raises(ValueError, match="Invalid parameter 'no_such_parameter'"):
+        part.set_params(no_such_parameter=1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_repr_is_what_one_would_write(kind):
+    assert repr(kind()) == f"{kind.__name__}()"
+    part = kind(**{name: value for name, value in parameters_unlike_the_defaults(kind).items() if name != "function"})
+    names = {each.__name__: each for each in KINDS}
+    assert same(eval(repr(part), names), part)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_objects_share_no_state(kind):
+    one, other = kind(), kind()
+    one.set_params(**parameters_unlike_the_defaults(kind))
+    assert other.get_params(deep=False) == kind().get_params(deep=False)
+
+
+def test_parameters_of_a_part_are_reached_through_the_estimator():
+    model = GDRegressor(loss=Huber(), learning_rate=WarmUp(Constant(0.1)), solver=MiniBatch())
+    model.set_params(loss__delta=3.0, learning_rate__schedule__eta0=0.2, solver__batch_size=8)
+    assert (model.loss.delta, model.learning_rate.schedule.eta0, model.solver.batch_size) == (3.0, 0.2, 8)
+    copy = clone(model)
+    assert copy.loss is not model.loss
+    assert same(copy.loss, model.loss)
+    assert "loss=Huber(delta=3.0)" in repr(model)
+
+
+def test_every_registered_class_is_public_and_abstract_bases_are_not_registered():
+    for base, registry in REGISTRIES.items():
+        assert base.__name__ in sklearn_gd.__all__
+        for kind in registry.values():
+            assert issubclass(kind, base)
+            assert not kind.__name__.startswith("_")
+    assert len(set(KINDS)) == len(KINDS)
+
+
+# --- a string, an object, or an error ------------------------------------------------------------------------------------
+
+PARTS = {
+    "loss": (RegressionLoss, REGRESSION_LOSSES, []),
+    "penalty": (Penalty, PENALTIES, []),
+    "optimizer": (Optimizer, OPTIMIZERS, ["auto"]),
+    "learning_rate": (Schedule, SCHEDULES, ["auto"]),
+    "solver": (Solver, SOLVERS, ["auto"]),
+}
+X, Y = np.array([[-1.0], [0.0], [1.0]]), np.array([-1.0, 0.5, 1.0])
+
+
+@pytest.mark.parametrize(("base", "name"), [(base, name) for base, registry in REGISTRIES.items() for name in registry])
+def test_a_string_stands_for_an_object_with_its_defaults(base, name):
+    registry = REGISTRIES[base]
+    part = resolve("part", name, base, registry)
+    assert type(part) is registry[name]
+    assert same(part, registry[name]())
+    assert resolve("part", name, base, registry) is not part
+
+
+@pytest.mark.parametrize("base", REGISTRIES)
+def test_an_object_stands_for_itself(base):
+    part = next(iter(REGISTRIES[base].values()))()
+    assert resolve("part", part, base, REGISTRIES[base]) is part
+
+
+@pytest.mark.parametrize("parameter", PARTS)
+def test_an_unknown_string_is_answered_with_those_that_are_known(parameter):
+    kind, registry, options = PARTS[parameter]
+    known = sorted([*registry, *options])
+    message = f"{parameter}='no_such_part' is not known; the strings are {known}, or give a {kind.__name__} object"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        GDRegressor(**{parameter: "no_such_part"}).fit(X, Y)
+
+
+@pytest.mark.parametrize("parameter", PARTS)
+def test_a_class_is_answered_with_how_to_make_an_object(parameter):
+    _, registry, _ = PARTS[parameter]
+    part = next(iter(registry.values()))
+    message = f"{parameter}={part.__name__} is a class; give an object of it: {part.__name__}()"
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        GDRegressor(**{parameter: part}).fit(X, Y)
+
+
+OF_ANOTHER_KIND = [
+    (parameter, wrong)
+    for parameter, (kind, _, _) in PARTS.items()
+    for wrong in (Adam(), MiniBatch(), L1(), Huber(), Constant(), 3, None, Adam, [])
+    if not isinstance(wrong, kind) and (parameter, wrong) not in (("penalty", None), ("learning_rate", 3), ("optimizer", Adam))
+]
+
+
+@pytest.mark.parametrize(("parameter", "wrong"), OF_ANOTHER_KIND)
+def test_a_part_of_another_kind_is_named(parameter, wrong):
+    kind, registry, options = PARTS[parameter]
+    message = f"{parameter}={wrong!r} must be one of {sorted([*registry, *options])} or a {kind.__name__} object, not "
+    with pytest.raises(TypeError, match=f"^{re.escape(message + type(wrong).__name__)}$"):
+        GDRegressor(**{parameter: wrong}).fit(X, Y)
+
+
+def test_a_loss_of_the_other_estimator_is_sent_there():
+    with pytest.raises(TypeError, match=r"^loss=Hinge\(\) is for GDClassifier; this estimator takes a RegressionLoss$"):
+        GDRegressor(loss=Hinge()).fit(X, Y)
+    with pytest.raises(TypeError, match=r"^loss=Huber\(\) is for GDRegressor; this estimator takes a ClassificationLoss$"):
+        GDClassifier(loss=Huber()).fit(X, [0, 1, 1])
+    with pytest.raises(ValueError, match=r"^loss='hinge' is for GDClassifier; the strings are \['absolute_error'"):
+        GDRegressor(loss="hinge").fit(X, Y)
+
+
+def test_a_part_is_validated_when_it_is_resolved():
+    with pytest.raises(ValueError, match=r"^Huber: delta=-1 must be a number > 0$"):
+        resolve("loss", Huber(delta=-1), Loss, REGRESSION_LOSSES)
+    with pytest.raises(ValueError, match=r"^Huber: delta=-1 must be a number > 0$"):
+        GDRegressor(loss=Huber(delta=-1)).fit(X, Y)
+
+
+def test_a_constructor_never_raises():
+    """What is wrong is said by fit, as scikit-learn asks."""
+    model = GDRegressor(loss="no_such_loss", penalty=3, alpha=-1, solver=Adam, optimizer="", learning_rate=-1, tol="x")
+    assert clone(model).get_params() == model.get_params()
+
+
+# --- numbers and flags ---------------------------------------------------------------------------------------------------
+
+
+class Owner:
+    """Something with one parameter."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "wanted"),
+    [
+        (0, {"above": 0}, "a number > 0"),
+        (-0.5, {"least": 0}, "a number >= 0"),
+        (1.0, {"below": 1}, "a number < 1"),
+        (1.5, {"most": 1}, "a number <= 1"),
+        (1.0, {"least": 0, "below": 1}, "a number >= 0 and < 1"),
+        (0, {"least": 1, "integer": True}, "an integer >= 1"),
+        (0, {"least": 1, "integer": True, "none": True}, "an integer >= 1 or None"),
+        (math.nan, {}, "a number"),
+        (math.inf, {"above": 0}, "a number > 0"),
+        (np.float64(-1.0), {"above": 0}, "a number > 0"),
+    ],
+)
+def test_a_number_out_of_its_range_is_named_with_the_range(value, limits, wanted):
+    with pytest.raises(ValueError, match=f"^{re.escape(f'Owner: value={value!r} must be {wanted}')}$"):
+        check_number(Owner(value), "value", **limits)
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "wanted"),
+    [
+        ("1", {}, "a number"),
+        (True, {}, "a number"),
+        (np.True_, {}, "a number"),
+        (None, {"above": 0}, "a number > 0"),
+        (1j, {}, "a number"),
+        (np.array([1.0]), {}, "a number"),
+        (1.0, {"integer": True}, "an integer"),
+        (True, {"integer": True}, "an integer"),
+        ("all", {"integer": True, "least": 1, "none": True}, "an integer >= 1 or None"),
+    ],
+)
+def test_a_number_of_a_wrong_type_is_named(value, limits, wanted):
+    with pytest.raises(TypeError, match=f"^{re.escape(f'Owner: value={value!r} must be {wanted}')}$"):
+        check_number(Owner(value), "value", **limits)
+
+
+@pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5), np.float64(0.5), np.int8(1), Fraction(1, 2)])
+def test_numbers_of_every_type_pass(value):
+    check_number(Owner(value), "value", above=0, most=1)
+
+
+@pytest.mark.parametrize("value", [1, np.int64(3), np.uint8(3)])
+def test_integers_of_every_type_pass(value):
+    check_number(Owner(value), "value", least=1, integer=True)
+    check_number(Owner(None), "value", least=1, integer=True, none=True)
+
+
+@pytest.mark.parametrize("value", [True, False, np.True_, np.False_, 0, 1])
+def test_flags_pass(value):
+    check_flag(Owner(value), "value")
+
+
+@pytest.mark.parametrize("value", ["True", None, 2, 1.0, 0.0, [], [True]])
+def test_a_flag_of_a_wrong_type_is_named(value):
+    with pytest.raises(TypeError, match=f"^{re.escape(f'Owner: value={value!r} must be True or False')}$"):
+        check_flag(Owner(value), "value")
+
+
+def test_a_flag_that_is_an_array_is_named():
+    with pytest.raises(TypeError, match="must be True or False"):
+        check_flag(Owner(np.array([True, False])), "value")
+
+
+# --- functions of a part -------------------------------------------------------------------------------------------------
+
+
+class Scaled(RegressionLoss):
+    """Functions as they should be, and as they should not."""
+
+    def __init__(self, scale=2.0, shift=0.0):
+        self.scale = scale
+        self.shift = shift
+
+    @staticmethod
+    def value(y, raw, shift, scale):
+        return scale * abs(raw - y - shift)
+
+    def plain(y, raw, scale):
+        return scale * (raw - y)
+
+
+def test_a_function_asks_for_parameters_by_name_in_any_order():
+    assert Scaled.function_parameters("value", 2) == ["shift", "scale"]
+    assert Scaled.function_parameters("plain", 2) == ["scale"]
+
+
+def test_a_function_is_found_with_or_without_staticmethod():
+    assert Scaled.written_functions("value") is Scaled.value
+    assert Scaled.written_functions("plain") is Scaled.__dict__["plain"]
+    assert Scaled.written_functions("gradient") is None
+
+    class Below(Scaled):
+        pass
+
+    assert Below.written_functions("value") is Scaled.value
+
+
+@pytest.mark.parametrize(
+    ("base", "function", "n_leading"), [(RegressionLoss, "value", 2), (Penalty, "value", 1), (Optimizer, "update", 4)]
+)
+def test_a_function_with_self_is_explained(base, function, n_leading):
+    def method(self, y, raw):
+        return 0.0
+
+    kind = type("Mine", (base,), {function: method})
+    message = (
+        f"Mine.{function} takes `self`; write it as a static function of its {n_leading} arguments followed by any of the "
+        f"constructor's parameters []: compiled code has no `self`"
+    )
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        kind().validate()
+
+
+def test_a_gradient_with_self_is_explained_by_fit():
+    class Mine(RegressionLoss):
+        @staticmethod
+        def value(y, raw):
+            return abs(raw - y)
+
+        def gradient(self, y, raw):
+            return np.sign(raw - y)
+
+    with pytest.raises(TypeError, match=r"^Mine\.gradient takes `self`; write it as a static function"):
+        GDRegressor(loss=Mine()).fit(X, Y)
+
+
+def test_a_function_with_too_few_arguments_is_named():
+    class Mine(RegressionLoss):
+        @staticmethod
+        def value(y):
+            return y
+
+    with pytest.raises(TypeError, match=r"^Mine\.value takes \['y'\]; it needs 2 arguments before its parameters$"):
+        Mine().validate()
+
+
+def test_a_parameter_that_the_constructor_lacks_is_named():
+    class Mine(RegressionLoss):
+        def __init__(self, scale=1.0):
+            self.scale = scale
+
+        @staticmethod
+        def value(y, raw, scales):
+            return scales * abs(raw - y)
+
+    message = r"^Mine\.value asks for `scales`, which is not a parameter of Mine\.__init__; those are \['scale'\]$"
+    with pytest.raises(TypeError, match=message):
+        GDRegressor(loss=Mine()).fit(X, Y)
+
+
+@pytest.mark.parametrize("scale", ["wide", None, np.array([1.0])], ids=repr)
+def test_a_parameter_that_is_no_number_is_named(scale):
+    """A compiled function can be handed numbers only."""
+
+    class Mine(RegressionLoss):
+        def __init__(self, scale=1.0):
+            self.scale = scale
+
+        @staticmethod
+        def value(y, raw, scale):
+            return scale * abs(raw - y)
+
+    with pytest.raises(TypeError, match=r"Mine.*scale"):
+        GDRegressor(loss=Mine(scale=scale)).fit(X, Y)
+
+
+def test_a_parameter_may_be_a_number_of_any_type():
+    """Whatever passes `validate`."""
+    exact, plain = (GDRegressor(loss=Huber(delta=delta)).fit(X, Y) for delta in (Fraction(1, 2), 0.5))
+    np.testing.assert_array_equal(exact.coef_, plain.coef_)
+
+
+def test_a_loss_without_a_value_is_refused():
+    class Mine(RegressionLoss):
+        pass
+
+    with pytest.raises(TypeError, match=r"^Mine has no function value\(y, raw\): a loss must give one$"):
+        GDRegressor(loss=Mine()).fit(X, Y)
+
+
+def test_a_solver_without_batch_rows_is_refused():
+    class Mine(Solver):
+        pass
+
+    with pytest.raises(TypeError, match=r"^Mine has no method batch_rows\(n_samples\): a solver must give one$"):
+        GDRegressor(solver=Mine()).fit(X, Y)
+
+
+def test_the_base_of_all_parts_accepts_everything():
+    Component().validate()
+    assert repr(Component()) == "Component()"

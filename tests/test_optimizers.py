@@ -1,0 +1,459 @@
+"""Optimizers: every update against its paper written out in NumPy, the point of rest under a penalty with a kink, parameters.
+
+The reference formulas are vectorised over the coefficients and share no code with the package: where the papers leave a choice
+they follow torch.optim (epsilon outside the root, momentum buffers that start as the first gradient, no dampening).
+"""
+
+import itertools
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from sklearn_gd import GDRegressor, Optimizer
+from sklearn_gd._kernels.blocks import penalty_blocks, step_blocks
+from sklearn_gd.optimizers import FTRL, OPTIMIZERS, AdamW, Lion, Momentum, Nesterov
+from sklearn_gd.penalties import L1, ElasticNet
+
+# --- the papers ----------------------------------------------------------------------------------------------------------
+# A reference is a generator: it is sent (theta, gradient, rate) and yields (new theta, proximal step of each coefficient).
+
+
+def gradient_descent():
+    theta, g, rate = yield
+    while True:
+        theta, g, rate = yield theta - rate * g, np.full(len(theta), rate)
+
+
+def momentum(momentum):
+    theta, g, rate = yield
+    buffer, weight = g, 1.0
+    while True:
+        step = rate * weight
+        theta, g, rate = yield theta - rate * buffer, np.full(len(theta), step)
+        buffer, weight = momentum * buffer + g, momentum * weight + 1.0
+
+
+def nesterov(momentum):
+    theta, g, rate = yield
+    buffer, weight = g, 1.0
+    while True:
+        step = rate * (1.0 + momentum * weight)
+        theta, g, rate = yield theta - rate * (g + momentum * buffer), np.full(len(theta), step)
+        buffer, weight = momentum * buffer + g, momentum * weight + 1.0
+
+
+def adagrad(epsilon):
+    theta, g, rate = yield
+    total = np.zeros(len(theta))
+    while True:
+        total = total + g**2
+        scale = np.sqrt(total) + epsilon
+        theta, g, rate = yield theta - rate * g / scale, rate / scale
+
+
+def rmsprop(rho, epsilon):
+    theta, g, rate = yield
+    mean = np.zeros(len(theta))
+    while True:
+        mean = rho * mean + (1.0 - rho) * g**2
+        scale = np.sqrt(mean) + epsilon
+        theta, g, rate = yield theta - rate * g / scale, rate / scale
+
+
+def adadelta(rho, epsilon):
+    theta, g, rate = yield
+    squares, moves = np.zeros(len(theta)), np.zeros(len(theta))
+    while True:
+        squares = rho * squares + (1.0 - rho) * g**2
+        ratio = np.sqrt((moves + epsilon) / (squares + epsilon))
+        moves = rho * moves + (1.0 - rho) * (ratio * g) ** 2
+        theta, g, rate = yield theta - rate * ratio * g, rate * ratio
+
+
+def adam(beta_1, beta_2, epsilon, weight_decay=0.0, largest=False):
+    theta, g, rate = yield
+    m, v, top = np.zeros((3, len(theta)))
+    for t in itertools.count(1):
+        m = beta_1 * m + (1.0 - beta_1) * g
+        v = beta_2 * v + (1.0 - beta_2) * g**2
+        top = np.maximum(top, v)
+        scale = np.sqrt((top if largest else v) / (1.0 - beta_2**t)) + epsilon
+        theta, g, rate = yield theta - rate * weight_decay * theta - rate * m / (1.0 - beta_1**t) / scale, rate / scale
+
+
+def amsgrad(**parameters):
+    return adam(**parameters, largest=True)
+
+
+def nadam(beta_1, beta_2, epsilon, momentum_decay):
+    theta, g, rate = yield
+    m, v = np.zeros((2, len(theta)))
+    product = 1.0
+    for t in itertools.count(1):
+        mu, following = (beta_1 * (1.0 - 0.5 * 0.96 ** (s * momentum_decay)) for s in (t, t + 1))
+        product *= mu
+        m = beta_1 * m + (1.0 - beta_1) * g
+        v = beta_2 * v + (1.0 - beta_2) * g**2
+        scale = np.sqrt(v / (1.0 - beta_2**t)) + epsilon
+        new, old = (1.0 - mu) / (1.0 - product), following / (1.0 - product * following)
+        # The proximal step is that of equal gradients: their mean is then g (1 - beta_1^t).
+        theta, g, rate = yield theta - rate * (new * g + old * m) / scale, rate / scale * (new + old * (1.0 - beta_1**t))
+
+
+def lion(beta_1, beta_2, weight_decay):
+    theta, g, rate = yield
+    m = np.zeros(len(theta))
+    while True:
+        blend = beta_1 * m + (1.0 - beta_1) * g
+        m = beta_2 * m + (1.0 - beta_2) * g
+        step = rate / np.maximum(np.abs(blend), 1e-30)
+        theta, g, rate = yield theta - rate * (np.sign(blend) + weight_decay * theta), step
+
+
+def ftrl(beta):
+    """The minimiser of sum g_s w + sum sigma_s (w - w_s)^2 / 2, the sigma summing to (beta + sqrt(sum g^2)) / rate."""
+    theta, g, rate = yield
+    gradients, squares, strength, centres = np.zeros((4, len(theta)))
+    for t in itertools.count(1):
+        gradients, squares = gradients + g, squares + g**2
+        sigma = (beta + np.sqrt(squares)) / rate - strength
+        strength, centres = strength + sigma, centres + sigma * theta
+        theta, g, rate = yield (centres - gradients) / strength, t / strength
+
+
+# --- what is known of each -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Facts:
+    """The reference, parameters to try besides the defaults, and a rate at which steps on `bowl` settle."""
+
+    reference: object
+    parameters: dict = field(default_factory=dict)
+    # Under a kinked penalty: a rate, and the parameters with which the point of rest is the minimiser of F.
+    rate: float = 0.1
+    at_rest: dict = field(default_factory=dict)
+    # Parameters out of their range.
+    bad: tuple = ()
+
+
+BETAS = ({"beta_1": 1.0}, {"beta_1": -0.1}, {"beta_2": 1.0}, {"beta_2": -0.1})
+EPSILON = ({"epsilon": 0.0}, {"epsilon": -1e-8})
+RHO = ({"rho": 1.0}, {"rho": -0.1})
+MOMENTUM = ({"momentum": 1.0}, {"momentum": -0.1})
+DECAY = ({"weight_decay": -0.1},)
+
+FACTS = {
+    "gd": Facts(gradient_descent, rate=0.3),
+    "momentum": Facts(momentum, {"momentum": 0.5}, bad=MOMENTUM),
+    "nesterov": Facts(nesterov, {"momentum": 0.5}, bad=MOMENTUM),
+    "adagrad": Facts(adagrad, {"epsilon": 0.1}, rate=0.5, bad=EPSILON),
+    "rmsprop": Facts(rmsprop, {"rho": 0.5, "epsilon": 0.1}, bad=RHO + EPSILON),
+    "adadelta": Facts(adadelta, {"rho": 0.5, "epsilon": 0.1}, rate=0.5, bad=RHO + EPSILON),
+    "adam": Facts(adam, {"beta_1": 0.5, "beta_2": 0.8, "epsilon": 0.1}, bad=BETAS + EPSILON),
+    # Its decay is no part of F.
+    "adamw": Facts(
+        adam,
+        {"beta_1": 0.5, "beta_2": 0.8, "epsilon": 0.1, "weight_decay": 0.3},
+        at_rest={"weight_decay": 0.0},
+        bad=BETAS + EPSILON + DECAY,
+    ),
+    "amsgrad": Facts(amsgrad, {"beta_1": 0.5, "beta_2": 0.8, "epsilon": 0.1}, bad=BETAS + EPSILON),
+    "nadam": Facts(
+        nadam,
+        {"beta_1": 0.5, "beta_2": 0.8, "epsilon": 0.1, "momentum_decay": 0.5},
+        bad=BETAS + EPSILON + ({"momentum_decay": -0.1},),
+    ),
+    "lion": Facts(lion, {"beta_1": 0.5, "beta_2": 0.8, "weight_decay": 0.3}, rate=0.3, bad=BETAS + DECAY),
+    "ftrl": Facts(ftrl, {"beta": 3.0}, rate=0.5, bad=({"beta": 0.0}, {"beta": -1.0})),
+}
+OBJECTS = [
+    OPTIMIZERS[name](**parameters)
+    for name, facts in FACTS.items()
+    for parameters in ([{}, facts.parameters] if facts.parameters else [{}])
+]
+NAMES = {kind: name for name, kind in OPTIMIZERS.items()}
+N_STEPS = 6
+
+
+def reference_of(optimizer):
+    """Its reference, with the object's parameters, ready for the first step."""
+    generator = FACTS[NAMES[type(optimizer)]].reference(**optimizer.get_params())
+    next(generator)
+    return generator
+
+
+def run():
+    """A start, and for each step a gradient of every coefficient and a rate: signs change, one gradient is always zero."""
+    rng = np.random.default_rng(0)
+    gradients = rng.normal(size=(N_STEPS, 5)) * [1.0, 1e-4, 1e3, 1.0, 0.0]
+    gradients[2] = 0.0
+    return np.array([1.0, -2.0, 0.0, 0.5, 3.0]), gradients, rng.uniform(0.01, 0.2, N_STEPS)
+
+
+def updated(optimizer, theta, gradient, rate, t, slots):
+    """One step of the written function, coefficient by coefficient; `theta` and `slots` are moved on."""
+    update = type(optimizer).update
+    names = optimizer.function_parameters("update", 4 + len(slots))
+    parameters = [getattr(optimizer, name) for name in names]
+    prox_step = np.empty(len(theta))
+    theta *= 1.0 - rate * optimizer.decay
+    for i in range(len(theta)):
+        theta[i], prox_step[i], *slots[:, i] = update(theta[i], gradient[i], rate, t, *slots[:, i], *parameters)
+    return prox_step
+
+
+# --- steps ---------------------------------------------------------------------------------------------------------------
+
+
+def test_every_registered_optimizer_has_its_facts():
+    assert set(FACTS) == set(OPTIMIZERS)
+    for name, facts in FACTS.items():
+        known = set(OPTIMIZERS[name]().get_params())
+        assert set(facts.parameters) == known, name
+        assert {each for bad in facts.bad for each in bad} == known, name
+
+
+@pytest.mark.parametrize("optimizer", OBJECTS, ids=repr)
+def test_steps_are_those_of_the_paper(optimizer):
+    start, gradients, rates = run()
+    theta, slots, reference = start.copy(), np.zeros((len(optimizer.slots), len(start))), reference_of(optimizer)
+    expected = start
+    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), 1):
+        prox_step = updated(optimizer, theta, g, rate, float(t), slots)
+        expected, expected_prox_step = reference.send((expected, g, rate))
+        np.testing.assert_allclose(theta, expected, rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(prox_step, expected_prox_step, rtol=1e-13)
+
+
+@pytest.mark.parametrize("optimizer", OBJECTS, ids=repr)
+def test_compiled_steps_are_the_written_ones(optimizer):
+    start, gradients, rates = run()
+    blocks = step_blocks(optimizer)
+    theta, slots, prox_step = start.copy(), np.zeros((len(optimizer.slots), len(start))), np.zeros(len(start))
+    expected, expected_slots = theta.copy(), slots.copy()
+    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), 1):
+        # The decay is the training loop's.
+        theta *= 1.0 - rate * optimizer.decay
+        blocks.step(theta, g.copy(), slots, prox_step, rate, float(t), blocks.parameters)
+        expected_prox_step = updated(optimizer, expected, g, rate, float(t), expected_slots)
+        np.testing.assert_allclose(theta, expected, rtol=1e-14, atol=1e-16)
+        np.testing.assert_allclose(slots, expected_slots, rtol=1e-14, atol=1e-300)
+        np.testing.assert_allclose(prox_step, expected_prox_step, rtol=1e-14)
+
+
+@pytest.mark.parametrize("optimizer", OBJECTS, ids=repr)
+def test_a_fit_takes_the_steps_of_the_paper(optimizer):
+    """Batch descent on a squared error: the gradient of all rows, and a decay that spares the intercept."""
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(12, 3)), rng.normal(size=12)
+    rows = np.column_stack([X, np.ones(12)])
+    model = GDRegressor(
+        solver="batch", optimizer=optimizer, learning_rate=lambda t: 0.05 / t, alpha=0.0, max_iter=N_STEPS, tol=None
+    )
+    model.fit(X, y, coef_init=[0.5, -0.5, 1.0], intercept_init=[2.0])
+    theta, reference = np.array([0.5, -0.5, 1.0, 2.0]), reference_of(optimizer)
+    for t in range(1, N_STEPS + 1):
+        before = theta[-1]
+        theta, _ = reference.send((theta, rows.T @ (rows @ theta - y) / 12, 0.05 / t))
+        theta[-1] += 0.05 / t * optimizer.decay * before
+    np.testing.assert_allclose([*model.coef_, *model.intercept_], theta, rtol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", OBJECTS, ids=repr)
+def test_zero_gradients_move_nothing(optimizer):
+    theta, slots = np.array([1.5, 0.0]), np.zeros((len(optimizer.slots), 2))
+    for t in range(1, 4):
+        before = theta * (1.0 - 0.1 * optimizer.decay)
+        prox_step = updated(optimizer, theta, np.zeros(2), 0.1, float(t), slots)
+        np.testing.assert_array_equal(theta, before)
+        assert (prox_step > 0.0).all()
+        assert np.isfinite(prox_step).all()
+
+
+@pytest.mark.parametrize("optimizer", OBJECTS, ids=repr)
+def test_a_first_step_goes_against_the_gradient(optimizer):
+    for g in (-3.0, 1e-4, 1e4):
+        theta, slots = np.zeros(1), np.zeros((len(optimizer.slots), 1))
+        updated(optimizer, theta, np.array([g]), 0.1, 1.0, slots)
+        assert np.sign(theta[0]) == -np.sign(g)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    OBJECTS,
+    ids=repr,
+)
+def test_a_rate_of_zero_holds_a_coefficient_and_the_next_step_is_a_step(optimizer):
+    """A schedule may give 0: the step after it goes on from where the coefficient was."""
+    theta, slots = np.array([100.0]), np.zeros((len(optimizer.slots), 1))
+    for t in range(1, 5):
+        updated(optimizer, theta, np.array([1.0]), 0.1, float(t), slots)
+    held = theta.copy()
+    updated(optimizer, theta, np.array([1.0]), 0.0, 5.0, slots)
+    np.testing.assert_allclose(theta, held, rtol=1e-15)
+    updated(optimizer, theta, np.array([1.0]), 0.1, 6.0, slots)
+    assert 0.0 < held[0] - theta[0] < 10.0
+
+
+@pytest.mark.parametrize("optimizer", [each for each in OBJECTS if each.default_rate is None], ids=repr)
+def test_gain_is_how_far_equal_gradients_move_a_coefficient_in_the_long_run(optimizer):
+    """Of the rules whose automatic rate is divided by it."""
+    theta, slots = np.zeros(1), np.zeros((len(optimizer.slots), 1))
+    for t in range(1, 501):
+        before = theta[0]
+        prox_step = updated(optimizer, theta, np.ones(1), 0.01, float(t), slots)
+    assert before - theta[0] == pytest.approx(0.01 * optimizer.gain(), rel=1e-12)
+    assert prox_step[0] == pytest.approx(0.01 * optimizer.gain(), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", [Momentum, Nesterov])
+def test_without_momentum_it_is_gradient_descent(kind):
+    assert kind.update(1.0, 2.0, 0.25, 3.0, 4.0, momentum=0.0) == (0.5, 0.25, 2.0)
+    assert kind(momentum=0.0).gain() == 1.0
+
+
+def test_ftrl_with_an_l1_penalty_is_the_minimiser_of_all_gradients_so_far():
+    """Each step's own l1 in a sum over all steps: the closed form of the papers, kinks included."""
+    start, gradients, rates = run()
+    beta, strength = 1.0, 0.8
+    theta, slots = start.copy(), np.zeros((3, len(start)))
+    total, squares, sigma_sum, centres = np.zeros((4, len(start)))
+    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), 1):
+        total, squares = total + g, squares + g**2
+        sigma = (beta + np.sqrt(squares)) / rate - sigma_sum
+        sigma_sum, centres = sigma_sum + sigma, centres + sigma * theta
+        leader = total - centres
+        expected = np.where(np.abs(leader) <= t * strength, 0.0, -(leader - np.sign(leader) * t * strength) / sigma_sum)
+        steps = updated(FTRL(beta=beta), theta, g, rate, float(t), slots)
+        theta = np.array([L1.prox(w, strength * step, nonnegative=False) for w, step in zip(theta, steps, strict=True)])
+        np.testing.assert_allclose(theta, expected, rtol=1e-12, atol=1e-14)
+
+
+# --- the point of rest ---------------------------------------------------------------------------------------------------
+
+
+CURVATURE = np.array([[2.0, 0.5, 0.2], [0.5, 1.0, -0.3], [0.2, -0.3, 1.5]])
+CENTRE = np.array([1.0, 0.1, -0.7])
+ALPHA = 0.4
+
+
+def minimiser(penalty):
+    """Of (w - c)' A (w - c) / 2 + alpha penalty(w), by plain proximal descent with a safe rate."""
+    l1, l2, nonnegative = penalty.shrinkage()
+    w = np.zeros(3)
+    for _ in range(2000):
+        v = w - 0.3 * (CURVATURE @ (w - CENTRE) + ALPHA * l2 * w)
+        w = np.sign(v) * np.maximum(np.abs(v) - 0.3 * ALPHA * l1, 0.0)
+        w = np.maximum(w, 0.0) if nonnegative else w
+    return w
+
+
+def rest(optimizer, rate, penalty, start, n_steps=4000):
+    """Where compiled steps of full gradients, each followed by the penalty's proximal step, have gone.
+
+    The rate is a number, or a function of the step.
+    """
+    rate_of = rate if callable(rate) else lambda t: rate
+    step, shrink = step_blocks(optimizer), penalty_blocks(penalty)
+    theta, slots, prox_step = np.array(start), np.zeros((len(optimizer.slots), 3)), np.zeros(3)
+    for t in range(1, n_steps + 1):
+        gradient = CURVATURE @ (theta - CENTRE)
+        shrink.gradient(theta, gradient, ALPHA, shrink.parameters)
+        theta *= 1.0 - rate_of(t) * optimizer.decay
+        step.step(theta, gradient, slots, prox_step, rate_of(t), float(t), step.parameters)
+        shrink.prox(theta, prox_step, ALPHA, shrink.parameters)
+    return theta
+
+
+PROBLEMS = [L1(), L1(nonnegative=True), ElasticNet(l1_ratio=0.9)]
+
+
+@pytest.mark.parametrize("start", [(0.0, 0.0, 0.0), (0.7, -0.8, 0.3)], ids=["from zero", "from elsewhere"])
+@pytest.mark.parametrize("penalty", PROBLEMS, ids=repr)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_steps_come_to_rest_at_the_minimiser_with_exact_zeros(name, penalty, start):
+    """The proximal step has the length that the rule gives the gradient: no other objective is minimised."""
+    facts, exact = FACTS[name], minimiser(penalty)
+    found = rest(OPTIMIZERS[name](**facts.at_rest), facts.rate, penalty, start)
+    np.testing.assert_allclose(found, exact, rtol=1e-11)
+    zero = exact == 0.0
+    assert zero.any()
+    assert not zero.all()
+    assert (found[zero] == 0.0).all()
+
+
+@pytest.mark.parametrize("optimizer", [AdamW(weight_decay=0.3), Lion(weight_decay=0.3)], ids=repr)
+def test_weight_decay_moves_the_point_of_rest(optimizer):
+    """It is no part of F, as documented."""
+    found = rest(optimizer, 0.1, L1(), (0.0, 0.0, 0.0))
+    assert np.abs(found - minimiser(L1())).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name,
+            marks=pytest.mark.xfail(strict=True, reason="a step of rate 0 counts in the l1 of all steps, its gradient does not"),
+        )
+        if name == "ftrl"
+        else name
+        for name in OPTIMIZERS
+    ],
+)
+def test_steps_of_rate_zero_leave_the_point_of_rest_where_it_is(name):
+    """As of a schedule that pauses."""
+    facts = FACTS[name]
+    found = rest(OPTIMIZERS[name](**facts.at_rest), lambda t: facts.rate if t % 2 else 0.0, L1(), (0.0, 0.0, 0.0))
+    np.testing.assert_allclose(found, minimiser(L1()), rtol=1e-11)
+
+
+# --- parameters ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", OBJECTS, ids=repr)
+def test_a_default_rate_is_a_number_above_zero_or_follows_from_the_curvature(optimizer):
+    optimizer.validate()
+    assert optimizer.default_rate is None or optimizer.default_rate > 0.0
+    assert optimizer.decay == optimizer.get_params().get("weight_decay", 0.0)
+
+
+@pytest.mark.parametrize(("name", "bad"), [(name, bad) for name, facts in FACTS.items() for bad in facts.bad])
+def test_a_parameter_out_of_its_range_is_named(name, bad):
+    ((parameter, value),) = bad.items()
+    with pytest.raises(ValueError, match=rf"^{OPTIMIZERS[name].__name__}: {parameter}={value!r} must be a number"):
+        OPTIMIZERS[name](**bad).validate()
+
+
+@pytest.mark.parametrize(
+    ("value", "error"), [("1", TypeError), (True, TypeError), (None, TypeError), (math.nan, ValueError), (math.inf, ValueError)]
+)
+@pytest.mark.parametrize(
+    ("name", "parameter"), [(name, each) for name, kind in OPTIMIZERS.items() for each in kind().get_params()]
+)
+def test_a_parameter_that_is_no_finite_number_is_named(name, parameter, value, error):
+    with pytest.raises(error, match=rf"^{OPTIMIZERS[name].__name__}: {parameter}={value!r} must be a number"):
+        OPTIMIZERS[name](**{parameter: value}).validate()
+
+
+def test_an_optimizer_without_an_update_is_refused():
+    class Nothing(Optimizer):
+        pass
+
+    with pytest.raises(TypeError, match=r"^Nothing has no function update\(w, g, rate, t\): an optimizer must give one$"):
+        Nothing().validate()
+
+
+def test_an_update_that_leaves_out_a_slot_is_refused():
+    class Forgetful(Optimizer):
+        slots = ("mean", "square_mean")
+
+        @staticmethod
+        def update(w, g, rate, t, mean):
+            return w, rate, mean
+
+    with pytest.raises(TypeError, match=r"^Forgetful\.update takes .*; it needs 6 arguments before its parameters$"):
+        Forgetful().validate()

@@ -1,0 +1,391 @@
+"""partial_fit: the same descent as fit, whatever the calls it comes in, and nothing changed by a call that is refused."""
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from matrix import ALPHA, LAYOUTS, LOSSES, PENALTY_OBJECTS, RATES, SCHEDULE_OBJECTS, D, N, covering, data, estimator, targets
+from oracle import F, row_slopes
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_gd import SGD, Batch, GDClassifier, GDRegressor, MiniBatch
+from sklearn_gd.optimizers import OPTIMIZERS
+from sklearn_gd.penalties import NoPenalty
+from sklearn_gd.schedules import CallableSchedule
+
+# Rows in a call: any number for SGD, a multiple of the batch for the others, so that no batch is cut short before the end.
+CALL_ROWS = {"sgd": 7, "minibatch(3)": 6, "minibatch(5)": 10}
+SOLVERS = {"sgd": SGD(), "minibatch(3)": MiniBatch(3), "minibatch(5)": MiniBatch(5)}
+
+
+def some_rate(t):
+    """A schedule as a plain function, which pickles."""
+    return 0.1 / (1.0 + 0.1 * t)
+
+
+def streamed(model, X, y, weight, n_rows):
+    """The model after partial_fit calls of `n_rows` rows each; it goes through a pickle between any two of them."""
+    labels = {"classes": np.unique(y)} if isinstance(model, GDClassifier) else {}
+    for start in range(0, X.shape[0], n_rows):
+        rows = slice(start, start + n_rows)
+        model = pickle.loads(pickle.dumps(model))
+        model.partial_fit(X[rows], y[rows], sample_weight=None if weight is None else weight[rows], **labels)
+    return model
+
+
+def assert_same_bits(one, other):
+    """Coefficients, intercepts and step counts are equal to the last bit."""
+    assert np.array_equal(one.coef_, other.coef_), one.coef_ - other.coef_
+    assert np.array_equal(one.intercept_, other.intercept_)
+    assert one.t_ == other.t_
+
+
+def check_calls(model, X, y, weight, solver, layout):
+    """Calls, one fit, and the calls that follow either of them, agree to the last bit."""
+    X = LAYOUTS[layout](X)
+    called = streamed(clone(model), X, y, weight, CALL_ROWS[solver])
+    fitted = clone(model).set_params(max_iter=1).fit(X, y, sample_weight=weight)
+    assert_same_bits(called, fitted)
+    assert_same_bits(streamed(called, X, y, weight, CALL_ROWS[solver]), streamed(fitted, X, y, weight, CALL_ROWS[solver]))
+
+
+AXES = [
+    list(SOLVERS),
+    list(LOSSES),
+    list(PENALTY_OBJECTS),
+    list(OPTIMIZERS),
+    list(LAYOUTS),
+    ["weights", "no weights"],
+    [False, 1, 4],
+]
+
+
+@pytest.mark.parametrize("point", covering(AXES), ids=lambda point: "-".join(map(str, point)))
+def test_calls_are_one_epoch_of_fit(point):
+    """Every pair of solver, loss, penalty, optimizer, layout, weights and averaging."""
+    solver, loss, penalty, optimizer, layout, weights, average = point
+    X, y, weight = data(loss)
+    parts = {"solver": SOLVERS[solver], "penalty": PENALTY_OBJECTS[penalty], "average": average}
+    model = estimator(loss, optimizer=OPTIMIZERS[optimizer](), learning_rate=RATES[optimizer], **parts)
+    check_calls(model, X, y, weight if weights == "weights" else None, solver, layout)
+
+
+NO_STREAM = {"exponential", "step", "polynomial", "cosine", "cosine_restarts", "one_cycle"}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(
+    "schedule", [*(each for each in SCHEDULE_OBJECTS if each not in NO_STREAM | {"callable"}), "auto", "function"]
+)
+def test_schedules_go_on_between_calls(schedule, solver, layout):
+    """The step count, and all that a rate depends on, outlives a call and a pickle."""
+    rates = SCHEDULE_OBJECTS | {"auto": "auto", "function": CallableSchedule(some_rate)}
+    for optimizer in ("gd", "momentum"):
+        model = estimator("log_loss-2", solver=SOLVERS[solver], optimizer=optimizer, learning_rate=rates[schedule])
+        check_calls(model, *data("log_loss-2"), solver, layout)
+
+
+@pytest.mark.parametrize("schedule", sorted(NO_STREAM))
+def test_schedules_that_need_the_length_of_the_run(schedule):
+    """What means a share of the whole fit is refused in partial_fit, by name, and works in fit."""
+    X, y, _ = data("huber")
+    model = estimator("huber", solver="sgd", learning_rate=schedule)
+    model.fit(X, y)
+    with pytest.raises(ValueError, match=r"steps=None means .* partial_fit cannot know; give a number of steps"):
+        model.partial_fit(X, y)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("solver", [SGD(), Batch(), MiniBatch(5)], ids=repr)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("average", [False, 2])
+def test_a_fit_goes_on(optimizer, solver, layout, average):
+    """One epoch of fit and a call over the same rows are two epochs of fit."""
+    X, y, weight = data("log_loss-3")
+    X = LAYOUTS[layout](X)
+    parts = {"solver": solver, "optimizer": optimizer, "learning_rate": RATES[optimizer], "penalty": "elasticnet"}
+    model = estimator("log_loss-3", average=average, **parts)
+    once = clone(model).set_params(max_iter=1).fit(X, y, sample_weight=weight)
+    twice = clone(model).set_params(max_iter=2).fit(X, y, sample_weight=weight)
+    assert_same_bits(pickle.loads(pickle.dumps(once)).partial_fit(X, y, sample_weight=weight), twice)
+
+
+ALTERNATING = covering([list(SOLVERS), list(OPTIMIZERS), list(PENALTY_OBJECTS), [False, 3]])
+
+
+@pytest.mark.parametrize(("solver", "optimizer", "penalty", "average"), ALTERNATING)
+def test_dense_and_csr_calls_alternate(optimizer, solver, penalty, average):
+    """Each call may bring dense rows or CSR: the model is that of dense rows alone, to rounding."""
+    X, y, weight = data("log_loss-3")
+    parts = {"solver": SOLVERS[solver], "penalty": PENALTY_OBJECTS[penalty], "average": average}
+    dense = estimator("log_loss-3", optimizer=OPTIMIZERS[optimizer](), learning_rate=RATES[optimizer], **parts)
+    mixed = clone(dense)
+    for call, start in enumerate(range(0, 2 * N, CALL_ROWS[solver])):
+        rows = np.arange(start, min(start + CALL_ROWS[solver], 2 * N)) % N
+        layout = (sp.csr_array, np.ascontiguousarray, sp.csr_array, sp.csc_array)[call % 4]
+        dense.partial_fit(X[rows], y[rows], classes=[0, 1, 2], sample_weight=weight[rows])
+        mixed.partial_fit(layout(X[rows]), y[rows], classes=[0, 1, 2], sample_weight=weight[rows])
+        size = np.abs(dense.coef_).max()
+        np.testing.assert_allclose(mixed.coef_, dense.coef_, rtol=0, atol=1e-11 * size)
+        np.testing.assert_allclose(mixed.intercept_, dense.intercept_, rtol=0, atol=1e-11 * size)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("loss", ["huber", "poisson", "log_loss-2", "log_loss-3", "hinge-3", "multiclass_hinge-3"])
+def test_what_a_call_notes(loss, layout):
+    """loss_curve_ is F of the new model on the call's rows; n_iter_ counts calls and t_ steps."""
+    X, y, weight = data(loss)
+    target, _, one_vs_rest = targets(loss)
+    model = estimator(loss, solver=MiniBatch(5), learning_rate=0.05)
+    labels = {} if LOSSES[loss][1] is None else {"classes": np.unique(y)}
+    for call, rows in enumerate((slice(0, 10), slice(10, 18), slice(18, N)), start=1):
+        model.partial_fit(LAYOUTS[layout](X[rows]), y[rows], sample_weight=weight[rows], **labels)
+        parts = {"loss": model.loss, "penalty": PENALTY_OBJECTS["l2"], "alpha": ALPHA, "one_vs_rest": one_vs_rest}
+        value = F(X[rows], target[rows], weight[rows], model.coef_, model.intercept_, **parts)
+        assert model.n_iter_ == len(model.loss_curve_) == call
+        assert model.loss_curve_[-1] == pytest.approx(value, rel=1e-12)
+    assert model.t_ == 2 + 2 + 1
+
+
+def test_a_batch_call_is_one_step():
+    """Under batch descent a call sees its rows in one step."""
+    X, y, weight = data("huber")
+    one = estimator("huber", solver="batch", optimizer="adam", learning_rate=0.1)
+    other = estimator("huber", solver=MiniBatch(8), optimizer="adam", learning_rate=0.1)
+    for start in range(0, N, 8):
+        rows = slice(start, start + 8)
+        one.partial_fit(X[rows], y[rows], sample_weight=weight[rows])
+    other.set_params(max_iter=1).fit(X, y, sample_weight=weight)
+    assert one.t_ == other.t_ == 3
+    np.testing.assert_allclose(one.coef_, other.coef_, rtol=1e-12)
+
+
+def test_auto_is_stochastic_and_learns():
+    """Calls with every part on "auto" see one row at a time and approach the fit, from nothing or from a fit."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 5)) * [1.0, 2.0, 0.5, 1.0, 1.0]
+    y = X @ [1.0, -2.0, 3.0, 0.0, 0.5] + 4.0 + 0.1 * rng.normal(size=2000)
+    model = GDRegressor()
+    for start in range(0, 2000, 100):
+        model.partial_fit(X[start : start + 100], y[start : start + 100])
+    assert model.t_ == 2000
+    assert model.score(X, y) > 0.99
+    fitted = GDRegressor().fit(X, y)
+    before = fitted.score(X, y)
+    fitted.partial_fit(X[:200], y[:200])
+    assert fitted.score(X, y) > before - 0.01
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_call_goes_on_from_the_model_that_was_kept(layout):
+    """Where validation chose an earlier epoch, the next step starts at that epoch's model, not at the last iterate."""
+    X, y, _ = data("squared_error")
+    model = GDRegressor(solver="batch", optimizer="gd", learning_rate=0.2, tol=0.0, n_iter_no_change=3)
+    # Half of every effect: the validation score is best on the way to the optimum.
+    model.fit(LAYOUTS[layout](X), y, X_val=X, y_val=0.5 * y)
+    assert model.best_iter_ < model.n_iter_
+    kept, bias = model.coef_.copy(), model.intercept_.copy()
+    slopes = np.array([row_slopes(LOSSES["squared_error"][0]())([t], raw)[0] for t, raw in zip(y, (X @ kept + bias)[:, None])])
+    model.partial_fit(LAYOUTS[layout](X), y)
+    np.testing.assert_allclose(model.coef_, kept - 0.2 * (slopes @ X / N + 1e-4 * kept), rtol=1e-11)
+    np.testing.assert_allclose(model.intercept_, bias - 0.2 * slopes.mean(), rtol=1e-11)
+
+
+def test_zero_weight_rows_in_a_call_do_not_exist():
+    """Nothing at all changes where rows of weight zero are left out."""
+    X, y, weight = data("huber")
+    weight = np.where(np.arange(N) % 3 == 0, 0.0, weight)
+    one, other = (estimator("huber", solver="sgd", optimizer="adam", learning_rate=0.05, average=3) for _ in range(2))
+    for rows in np.array_split(np.arange(N), 3):
+        kept = rows[weight[rows] > 0]
+        one.partial_fit(X[rows], y[rows], sample_weight=weight[rows])
+        other.partial_fit(X[kept], y[kept], sample_weight=weight[kept])
+        assert_same_bits(one, other)
+        assert one.loss_curve_ == other.loss_curve_
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("adam", "gd"),
+        ("ftrl", "adadelta"),
+        ("gd", "adam"),
+        ("momentum", "adam"),
+        ("adam", "adadelta"),
+        ("momentum", "adagrad"),
+    ],
+)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_another_optimizer_begins_anew(first, second, layout):
+    """An optimizer never reads what another one kept: it starts at the model with slots of zero."""
+    X, y, _ = data("huber")
+    X = LAYOUTS[layout](X)
+    changed = estimator("huber", solver="sgd", optimizer=first, learning_rate=0.02).partial_fit(X, y)
+    fresh = estimator("huber", solver="sgd", optimizer=second, learning_rate=0.02, max_iter=1)
+    changed.set_params(optimizer=second)
+    fresh.fit(X, y, coef_init=changed.coef_, intercept_init=changed.intercept_)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        changed.partial_fit(X, y)
+    np.testing.assert_allclose(changed.coef_, fresh.coef_, rtol=1e-11)
+
+
+# --- refused and diverging calls -----------------------------------------------------------------------------------------
+
+X_GOOD, Y_GOOD, W_GOOD = data("poisson")
+
+
+def with_value(array, at, value):
+    """A copy of a float array in which one value is another."""
+    out = np.array(array, dtype=float)
+    out[at] = value
+    return out
+
+
+REFUSED = {
+    "wrong number of columns": ({"X": X_GOOD[:, :3]}, "features"),
+    "NaN in X": ({"X": with_value(X_GOOD, (3, 1), np.nan)}, "NaN"),
+    "infinity in X": ({"X": with_value(X_GOOD, (3, 1), np.inf)}, "infinity"),
+    "strings in X": ({"X": np.full((N, D), "a")}, "could not convert|Unable to convert|dtype"),
+    "1-D X": ({"X": X_GOOD[:, 0]}, "2D array"),
+    "no rows": ({"X": X_GOOD[:0], "y": Y_GOOD[:0], "sample_weight": W_GOOD[:0]}, "0 sample"),
+    "y too short": ({"y": Y_GOOD[:-1]}, "inconsistent numbers of samples"),
+    "no y": ({"y": None}, "requires y to be passed"),
+    "negative weight": ({"sample_weight": with_value(W_GOOD, 2, -1.0)}, r"sample_weight\[2\] is .*-1"),
+    "weights all zero": ({"sample_weight": np.zeros(N)}, "sample_weight is zero for every row"),
+    "NaN among the weights": ({"sample_weight": with_value(W_GOOD, 2, np.nan)}, "sample_weight contains NaN"),
+    "weights too short": ({"sample_weight": W_GOOD[:-1]}, "sample_weight.shape"),
+    "2-D weights": ({"sample_weight": W_GOOD[:, None]}, "sample_weight must be 1D"),
+}
+REFUSED_REGRESSION = REFUSED | {
+    "NaN in y": ({"y": with_value(Y_GOOD, 2, np.nan)}, "NaN"),
+    "y outside the domain": ({"y": with_value(Y_GOOD, 2, -1.0)}, r"Poisson needs numbers >= 0 as y; y\[2\] is .*-1"),
+    "another number of outputs": ({"y": np.column_stack([Y_GOOD, Y_GOOD])}, "outputs"),
+}
+LABELS = np.array(["a", "b", "c"])[data("log_loss-3")[1]]
+REFUSED_CLASSIFICATION = {case: call for case, call in REFUSED.items() if case != "no rows"} | {
+    "unknown label": ({"y": np.where(np.arange(N) == 5, "d", LABELS)}, "'d'.*not among the classes"),
+    "other classes": ({"classes": ["a", "b"]}, "classes"),
+    "numbers in the place of labels": ({"y": np.arange(N) * 0.5}, "continuous"),
+}
+
+
+def begun(classifier, layout, n_calls=2):
+    """An estimator after some good calls."""
+    if classifier:
+        model = GDClassifier(solver="sgd", optimizer="gd", learning_rate=0.05, average=3)
+    else:
+        model = GDRegressor("poisson", solver="sgd", optimizer="gd", learning_rate=0.05, average=3)
+    for _ in range(n_calls):
+        labels = {"classes": ["a", "b", "c"]} if classifier else {}
+        model.partial_fit(LAYOUTS[layout](X_GOOD), LABELS if classifier else Y_GOOD, sample_weight=W_GOOD, **labels)
+    return model
+
+
+REFUSED_CALLS = [(False, case) for case in REFUSED_REGRESSION] + [(True, case) for case in REFUSED_CLASSIFICATION]
+
+
+@pytest.mark.parametrize(("classifier", "case"), REFUSED_CALLS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_refused_call_changes_nothing(classifier, case, layout):
+    """Every attribute, the hidden state included, is what it was; and the next good call does what it would have done."""
+    model = begun(classifier, layout)
+    untouched = copy.deepcopy(model)
+    before = pickle.dumps(vars(model))
+    change, message = (REFUSED_CLASSIFICATION if classifier else REFUSED_REGRESSION)[case]
+    call = {"X": X_GOOD, "y": LABELS if classifier else Y_GOOD, "sample_weight": W_GOOD} | change
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(**call)
+    assert pickle.dumps(vars(model)) == before
+    np.testing.assert_array_equal(model.predict(X_GOOD), untouched.predict(X_GOOD))
+    for each in (model, untouched):
+        each.partial_fit(LAYOUTS[layout](X_GOOD), LABELS if classifier else Y_GOOD, sample_weight=W_GOOD)
+    assert_same_bits(model, untouched)
+
+
+# What only a later call can get wrong.
+LATER = {"wrong number of columns", "another number of outputs", "other classes"}
+
+
+@pytest.mark.parametrize(("classifier", "case"), [call for call in REFUSED_CALLS if call[1] not in LATER])
+def test_a_refused_first_call_leaves_nothing_behind(classifier, case):
+    """An estimator whose first call was refused has no attribute that it had not before."""
+    model = GDClassifier() if classifier else GDRegressor("poisson")
+    before = set(vars(model))
+    change, message = (REFUSED_CLASSIFICATION if classifier else REFUSED_REGRESSION)[case]
+    call = {"X": X_GOOD, "y": LABELS if classifier else Y_GOOD, "sample_weight": W_GOOD} | change
+    labels = {"classes": ["a", "b", "c"]} if classifier else {}
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(**call, **labels)
+    assert set(vars(model)) == before
+
+
+def test_the_first_call_needs_classes():
+    """A classifier cannot know from some rows which labels will come."""
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        GDClassifier().partial_fit(X_GOOD, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"), [("alpha", -1.0), ("learning_rate", 0.0), ("optimizer", "unknown"), ("loss", "hinge"), ("solver", 3)]
+)
+def test_a_parameter_out_of_range_between_calls(parameter, value):
+    """A wrong parameter is refused by name; set right again, the stream goes on."""
+    model = begun(False, "csr")
+    untouched = copy.deepcopy(model)
+    right = getattr(model, parameter)
+    with pytest.raises((ValueError, TypeError), match=parameter):
+        model.set_params(**{parameter: value}).partial_fit(X_GOOD, Y_GOOD)
+    model.set_params(**{parameter: right})
+    assert_same_bits(model.partial_fit(X_GOOD, Y_GOOD), untouched.partial_fit(X_GOOD, Y_GOOD))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("solver", ["sgd", "minibatch", "batch"])
+@pytest.mark.parametrize("optimizer", ["gd", "momentum"])
+@pytest.mark.parametrize("average", [False, 3])
+def test_a_diverging_call_keeps_the_model_and_warns(solver, layout, optimizer, average):
+    """The warning names the rate; coefficients, state and counts are those before the call."""
+    X, y, _ = data("squared_error")
+    X = LAYOUTS[layout](X)
+    model = GDRegressor(solver=solver, optimizer=optimizer, learning_rate=0.05, average=average).partial_fit(X, y)
+    untouched = copy.deepcopy(model)
+    model.set_params(learning_rate=1e6)
+    before = pickle.dumps(vars(model))
+    with pytest.warns(ConvergenceWarning, match=r"diverged .*1e\+06"):
+        model.partial_fit(X, y)
+    assert pickle.dumps(vars(model)) == before
+    model.set_params(learning_rate=0.05)
+    assert_same_bits(model.partial_fit(X, y), untouched.partial_fit(X, y))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_diverging_first_call(layout):
+    """The model is finite, the warning comes, and a lower rate learns from there."""
+    X, y, _ = data("squared_error")
+    X = LAYOUTS[layout](X)
+    model = GDRegressor(solver="sgd", optimizer="gd", learning_rate=1e6)
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        model.partial_fit(X, y)
+    assert np.isfinite(model.predict(X)).all()
+    model.set_params(learning_rate=0.05)
+    for _ in range(20):
+        model.partial_fit(X, y)
+    assert model.score(X, y) > 0.5
+
+
+def test_zero_alpha_penalty_object_is_no_penalty():
+    """A penalty of strength zero is none, also in lazy descent."""
+    X, y, weight = data("huber")
+    models = [
+        estimator("huber", solver="sgd", optimizer="gd", learning_rate=0.05, penalty=penalty, alpha=0.0)
+        for penalty in (NoPenalty(), "l2", "l1", "elasticnet")
+    ]
+    for model in models:
+        streamed_model = streamed(model, sp.csr_array(X), y, weight, 7)
+        np.testing.assert_array_equal(streamed_model.coef_, streamed(clone(models[0]), sp.csr_array(X), y, weight, 7).coef_)

@@ -1,0 +1,289 @@
+"""Penalties: values by hand, proximal steps against a numeric minimiser, and their compiled form."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.optimize import minimize_scalar
+
+from sklearn_gd import Penalty
+from sklearn_gd._kernels.blocks import penalty_blocks
+from sklearn_gd.penalties import L1, L2, PENALTIES, ElasticNet, NoPenalty
+
+EVERY = {**PENALTIES, "none": NoPenalty}
+
+# By hand: (parameters, w, value, slope of the smooth part or None).
+VALUES = {
+    "l2": [({}, 3.0, 4.5, 3.0), ({}, -2.0, 2.0, -2.0), ({}, 0.0, 0.0, 0.0), ({"nonnegative": True}, 3.0, 4.5, 3.0)],
+    "l1": [({}, 3.0, 3.0, None), ({}, -2.0, 2.0, None), ({}, 0.0, 0.0, None), ({"nonnegative": True}, 3.0, 3.0, None)],
+    "elasticnet": [
+        ({}, 2.0, 0.3 + 1.7, 1.7),
+        ({"l1_ratio": 0.5}, -2.0, 1.0 + 1.0, -1.0),
+        ({"l1_ratio": 0.0}, 3.0, 4.5, 3.0),
+        ({"l1_ratio": 1.0}, -3.0, 3.0, 0.0),
+        ({"l1_ratio": 0.25, "nonnegative": True}, 0.0, 0.0, 0.0),
+    ],
+    "none": [({}, 3.0, 0.0, None), ({}, -3.0, 0.0, None), ({"nonnegative": True}, 2.0, 0.0, None)],
+}
+# By hand: (parameters, w, step, where the proximal step leads); no row where there is none to take.
+STEPS = {
+    "l2": [({"nonnegative": True}, 3.0, 0.5, 3.0), ({"nonnegative": True}, -3.0, 0.5, 0.0)],
+    "l1": [
+        ({}, 3.0, 0.5, 2.5),
+        ({}, -3.0, 0.5, -2.5),
+        ({}, 0.5, 0.5, 0.0),
+        ({}, -0.25, 0.5, 0.0),
+        ({}, 0.0, 0.5, 0.0),
+        ({}, 3.0, 0.0, 3.0),
+        ({"nonnegative": True}, 3.0, 0.5, 2.5),
+        ({"nonnegative": True}, -3.0, 0.5, 0.0),
+    ],
+    "elasticnet": [
+        ({"l1_ratio": 0.5}, 3.0, 1.0, 2.5),
+        ({"l1_ratio": 0.5}, -3.0, 1.0, -2.5),
+        ({"l1_ratio": 0.5}, 0.5, 1.0, 0.0),
+        ({"l1_ratio": 0.0}, 0.5, 1.0, 0.5),
+        ({"l1_ratio": 1.0}, 3.0, 1.0, 2.0),
+        ({"l1_ratio": 0.5, "nonnegative": True}, -3.0, 1.0, 0.0),
+        ({"l1_ratio": 0.5, "nonnegative": True}, 3.0, 1.0, 2.5),
+    ],
+    "none": [({"nonnegative": True}, 3.0, 0.5, 3.0), ({"nonnegative": True}, -3.0, 0.5, 0.0)],
+}
+OBJECTS = [
+    EVERY[name](**{"nonnegative": nonnegative, **dict(rest)})
+    for name, points in VALUES.items()
+    for rest in dict.fromkeys(tuple((k, v) for k, v in point[0].items() if k != "nonnegative") for point in points)
+    for nonnegative in (False, True)
+]
+COEF = np.array([-3.0, -0.4, -1e-12, 0.0, 1e-12, 0.3, 1.0, 7.5])
+
+
+def of(penalty, name):
+    """A function of the penalty with the object's parameters bound, as plain Python."""
+    function = getattr(type(penalty), name)
+    values = [getattr(penalty, each) for each in penalty.function_parameters(name, {"value": 1, "gradient": 1, "prox": 2}[name])]
+    return lambda *leading: function(*leading, *values)
+
+
+def slope(penalty):
+    """The slope of the smooth part, zero where there is none."""
+    return of(penalty, "gradient") if penalty.has_gradient() else lambda w: 0.0
+
+
+def kinked_part(penalty, v):
+    """What the smooth part leaves of the value."""
+    return of(penalty, "value")(v) - quad(slope(penalty), 0.0, v)[0]
+
+
+# --- by hand -------------------------------------------------------------------------------------------------------------
+
+
+def test_every_registered_penalty_has_its_rows():
+    assert set(VALUES) == set(STEPS) == set(EVERY)
+    assert all(len(points) >= 3 for points in VALUES.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "w", "value", "gradient"), [(name, *point) for name, points in VALUES.items() for point in points]
+)
+def test_values_and_slopes_by_hand(name, parameters, w, value, gradient):
+    penalty = EVERY[name](**parameters)
+    penalty.validate()
+    assert of(penalty, "value")(w) == pytest.approx(value, rel=1e-15)
+    assert penalty.has_gradient() == (gradient is not None)
+    if gradient is not None:
+        assert of(penalty, "gradient")(w) == pytest.approx(gradient, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "w", "step", "expected"), [(name, *point) for name, points in STEPS.items() for point in points]
+)
+def test_proximal_steps_by_hand(name, parameters, w, step, expected):
+    penalty = EVERY[name](**parameters)
+    assert penalty.has_prox()
+    assert of(penalty, "prox")(w, step) == expected
+
+
+@pytest.mark.parametrize("penalty", [NoPenalty(), L2()], ids=repr)
+def test_a_penalty_without_a_kink_has_no_proximal_step(penalty):
+    assert not penalty.has_prox()
+
+
+# --- what they are -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("penalty", OBJECTS, ids=repr)
+def test_shrinkage_says_what_the_functions_do(penalty):
+    """l1 |w| + l2/2 w^2: the smooth part is the second term, and the proximal step is that of the first."""
+    l1, l2, nonnegative = penalty.shrinkage()
+    assert nonnegative is penalty.nonnegative
+    for w in COEF.tolist():
+        assert of(penalty, "value")(w) == pytest.approx(l1 * abs(w) + 0.5 * l2 * w * w, rel=1e-15)
+        assert slope(penalty)(w) == pytest.approx(l2 * w, rel=1e-15)
+        if penalty.has_prox():
+            shrunk = math.copysign(max(abs(w) - 0.7 * l1, 0.0), w)
+            assert of(penalty, "prox")(w, 0.7) == pytest.approx(max(shrunk, 0.0) if nonnegative else shrunk, rel=1e-15)
+        else:
+            assert l1 == 0.0
+            assert not nonnegative
+
+
+@pytest.mark.parametrize("step", [0.0, 1e-3, 0.5, 2.0])
+@pytest.mark.parametrize("penalty", [each for each in OBJECTS if each.has_prox()], ids=repr)
+def test_proximal_step_is_the_true_minimiser(penalty, step):
+    """Of ``step * kinked part(v) + (v - w)^2 / 2``, over v >= 0 where asked."""
+    prox = of(penalty, "prox")
+    for w in COEF.tolist():
+
+        def objective(v, w=w):
+            return step * kinked_part(penalty, v) + 0.5 * (v - w) ** 2
+
+        bounds = (0.0 if penalty.nonnegative else -10.0, 10.0)
+        found = minimize_scalar(objective, bounds=bounds, options={"xatol": 1e-9})
+        assert objective(prox(w, step)) <= found.fun * (1.0 + 1e-14) + 1e-15
+        assert prox(w, step) == pytest.approx(found.x, abs=1e-6)
+
+
+@pytest.mark.parametrize("penalty", [each for each in OBJECTS if each.nonnegative], ids=repr)
+def test_nonnegative_leaves_no_coefficient_below_zero(penalty):
+    prox = of(penalty, "prox")
+    assert all(prox(w, step) >= 0.0 for w in COEF.tolist() for step in (0.0, 0.5, 100.0))
+
+
+@pytest.mark.parametrize("penalty", [L1(), L1(nonnegative=True), ElasticNet(0.5), ElasticNet(0.5, nonnegative=True)], ids=repr)
+def test_a_proximal_step_gives_exact_zeros(penalty):
+    prox = of(penalty, "prox")
+    assert all(prox(w, 10.0) == 0.0 for w in COEF.tolist() if abs(w) <= 5.0)
+
+
+@pytest.mark.parametrize("penalty", OBJECTS, ids=repr)
+def test_thresholds_of_two_steps_add_up(penalty):
+    """The kinked part of all of these: what lets descent on sparse rows apply it late."""
+    if penalty.has_prox():
+        prox = of(penalty, "prox")
+        for w in COEF.tolist():
+            assert prox(prox(w, 0.25), 0.5) == pytest.approx(prox(w, 0.75), rel=1e-15)
+
+
+@pytest.mark.parametrize("nonnegative", [False, True])
+def test_elastic_net_ends_at_ridge_and_lasso(nonnegative):
+    for l1_ratio, other in ((0.0, L2(nonnegative=nonnegative)), (1.0, L1(nonnegative=nonnegative))):
+        mixed = ElasticNet(l1_ratio=l1_ratio, nonnegative=nonnegative)
+        assert mixed.shrinkage() == other.shrinkage()
+        for w in COEF.tolist():
+            assert of(mixed, "value")(w) == of(other, "value")(w)
+            assert slope(mixed)(w) == slope(other)(w)
+            if other.has_prox():
+                assert of(mixed, "prox")(w, 0.5) == of(other, "prox")(w, 0.5)
+
+
+# --- parameters ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, math.nan, math.inf])
+def test_l1_ratio_out_of_its_range_is_named(value):
+    with pytest.raises(ValueError, match=rf"^ElasticNet: l1_ratio={value!r} must be a number >= 0 and <= 1$"):
+        ElasticNet(l1_ratio=value).validate()
+
+
+@pytest.mark.parametrize("value", ["0.5", None, True])
+def test_l1_ratio_that_is_no_number_is_named(value):
+    with pytest.raises(TypeError, match=rf"^ElasticNet: l1_ratio={value!r} must be a number"):
+        ElasticNet(l1_ratio=value).validate()
+
+
+@pytest.mark.parametrize("value", ["yes", None, 0.0, 2, -1])
+@pytest.mark.parametrize("kind", EVERY.values())
+def test_nonnegative_that_is_no_flag_is_named(kind, value):
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}: nonnegative={value!r} must be True or False$"):
+        kind(nonnegative=value).validate()
+
+
+@pytest.mark.parametrize("l1_ratio", [0, 1, np.float32(0.5), np.int64(1)])
+def test_numbers_of_other_types_are_numbers(l1_ratio):
+    ElasticNet(l1_ratio=l1_ratio, nonnegative=np.True_).validate()
+
+
+# --- compiled ------------------------------------------------------------------------------------------------------------
+
+
+def compiled(penalty, coef, alpha, steps):
+    """Compiled value, gradient added to ones, and coefficients after the proximal step."""
+    blocks = penalty_blocks(penalty)
+    gradient, moved = np.ones(len(coef)), coef.copy()
+    blocks.gradient(coef, gradient, alpha, blocks.parameters)
+    blocks.prox(moved, steps, alpha, blocks.parameters)
+    return blocks.value(coef, blocks.parameters), gradient, moved
+
+
+@pytest.mark.parametrize("penalty", OBJECTS, ids=repr)
+def test_compiled_functions_are_the_written_ones(penalty):
+    rng = np.random.default_rng(0)
+    coef = np.concatenate([COEF, rng.normal(size=20)])
+    alpha, steps = 0.3, rng.uniform(0.0, 3.0, len(coef))
+    value, gradient, moved = compiled(penalty, coef, alpha, steps)
+    assert value == pytest.approx(sum(map(of(penalty, "value"), coef.tolist())), rel=1e-14)
+    np.testing.assert_allclose(gradient, [1.0 + alpha * slope(penalty)(w) for w in coef.tolist()], rtol=1e-15)
+    expected = coef
+    if penalty.has_prox():
+        expected = [of(penalty, "prox")(w, alpha * step) for w, step in zip(coef.tolist(), steps.tolist(), strict=True)]
+    np.testing.assert_allclose(moved, expected, rtol=1e-15)
+
+
+def test_a_numpy_bool_is_a_flag_to_the_compiled_functions_too():
+    _, _, moved = compiled(L1(nonnegative=np.True_), np.array([-1.0, 2.0]), 1.0, np.full(2, 0.5))
+    assert moved.tolist() == [0.0, 1.5]
+
+
+class Quartic(Penalty):
+    """A value alone."""
+
+    def __init__(self, centre=0.5):
+        self.centre = centre
+
+    @staticmethod
+    def value(w, centre):
+        return (w - centre) ** 4
+
+
+class Nearest(Penalty):
+    """A kink alone, at one: the proximal step is a soft threshold around it."""
+
+    @staticmethod
+    def value(w):
+        return abs(w - 1.0)
+
+    @staticmethod
+    def prox(w, step):
+        return w - step if w > 1.0 + step else (w + step if w < 1.0 - step else 1.0)
+
+
+def test_a_slope_that_is_not_written_is_taken_numerically():
+    coef = np.array([-2.0, 0.0, 0.5, 30.0])
+    value, gradient, moved = compiled(Quartic(centre=1.5), coef, 0.25, np.ones(4))
+    assert value == pytest.approx(((coef - 1.5) ** 4).sum(), rel=1e-15)
+    np.testing.assert_allclose(gradient, 1.0 + 0.25 * 4.0 * (coef - 1.5) ** 3, rtol=1e-9, atol=1e-10)
+    np.testing.assert_array_equal(moved, coef)
+
+
+def test_a_penalty_with_a_proximal_step_and_no_slope_has_no_smooth_part():
+    coef = np.array([-2.0, 0.75, 1.0, 3.0])
+    value, gradient, moved = compiled(Nearest(), coef, 2.0, np.full(4, 0.25))
+    assert value == 3.0 + 0.25 + 0.0 + 2.0
+    np.testing.assert_array_equal(gradient, np.ones(4))
+    np.testing.assert_array_equal(moved, [-1.5, 1.0, 1.0, 2.5])
+
+
+@pytest.mark.parametrize("penalty", [Quartic(), Nearest()], ids=repr)
+def test_a_penalty_of_ones_own_is_of_no_known_shape(penalty):
+    penalty.validate()
+    assert penalty.shrinkage() is None
+
+
+def test_a_penalty_without_a_value_is_refused():
+    class Nothing(Penalty):
+        pass
+
+    with pytest.raises(TypeError, match=r"^Nothing has no function value\(w\): a penalty must give one$"):
+        Nothing().validate()
