@@ -21,7 +21,6 @@ import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.errors import NumbaError
 from numba.extending import intrinsic, typeof_impl
 
 FLOAT = types.float64
@@ -31,10 +30,10 @@ REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
 class Leaf:
     """A function to be inlined into a kernel, pickled as the stamp of its source.
 
-    `written` is what a part's author wrote, and the types of its arguments: what an error message is about.
+    `written` has what a part's author wrote, each function with the types of its arguments: what an error message is about.
     """
 
-    def __init__(self, dispatcher, stamp, written=None):
+    def __init__(self, dispatcher, stamp, written=()):
         self.dispatcher = dispatcher
         self.stamp = stamp
         self.written = written
@@ -57,17 +56,24 @@ def _stamp(function):
         status = os.stat(code.co_filename)
     except OSError:
         return None
-    own = (function.__module__, function.__qualname__, code.co_firstlineno, status.st_mtime_ns, status.st_size)
-    helpers = [_stamp(helper) for helper in _helpers(function).values()]
-    return None if None in helpers else (own, *helpers)
+    own = (code.co_filename, function.__qualname__, code.co_firstlineno, status.st_mtime_ns, status.st_size)
+    named = _globals_of(function)
+    constants = sorted((name, repr(value)) for name, value in named.items() if isinstance(value, (int, float, str, tuple)))
+    # A helper may have been compiled by the user: its Python function is what can be edited.
+    called = [getattr(value, "py_func", value) for value in named.values()]
+    helpers = [_stamp(each) for each in called if isinstance(each, python_types.FunctionType) and each is not function]
+    return None if None in helpers else (own, *constants, *helpers)
+
+
+def _globals_of(function):
+    """What `function` reads by a global name."""
+    return {name: function.__globals__[name] for name in function.__code__.co_names if name in function.__globals__}
 
 
 def _helpers(function):
     """The plain Python functions that `function` calls by a global name."""
-    named = {name: function.__globals__.get(name) for name in function.__code__.co_names}
-    return {
-        name: value for name, value in named.items() if isinstance(value, python_types.FunctionType) and value is not function
-    }
+    named = _globals_of(function).items()
+    return {name: value for name, value in named if isinstance(value, python_types.FunctionType) and value is not function}
 
 
 def _named(function, stamp):
@@ -111,7 +117,7 @@ def _stamp_of(make, leaves, *more):
 def derived_leaf(make, *leaves):
     """The leaf of ``make(*leaves)``, a function built around other leaves; it goes stale with any of them."""
     stamp = _stamp_of(make, leaves)
-    return Leaf(numba.njit(nogil=True)(_named(make(*leaves), stamp)), stamp, leaves[0].written)
+    return Leaf(numba.njit(nogil=True)(_named(make(*leaves), stamp)), stamp, sum((each.written for each in leaves), ()))
 
 
 @functools.cache
@@ -142,7 +148,7 @@ def _generated(source, function, kind, arguments):
     namespace = {"f": inner.dispatcher}
     exec(source, namespace)
     stamp = None if inner.stamp is None else (*kind, inner.stamp)
-    return Leaf(numba.njit(nogil=True)(_named(namespace["bound"], stamp)), stamp, (function, arguments))
+    return Leaf(numba.njit(nogil=True)(_named(namespace["bound"], stamp)), stamp, ((function, arguments),))
 
 
 @intrinsic
@@ -186,24 +192,29 @@ def _compiled(make, signature, leaves, fastmath):
     jit = numba.njit(signature, cache=stamp is not None, nogil=True, fastmath=REASSOCIATE if fastmath else False)
     try:
         return jit(_named(make(*leaves), stamp))
-    except NumbaError as error:
+    except Exception as error:  # the compiler raises more than its own kinds
         raise _explained(error, leaves) from error
 
 
 def _explained(error, leaves):
     """A TypeError that names the function at fault and the line, for the numba error that it caused."""
-    for function, arguments in filter(None, (each.written for each in leaves)):
+    written = sum((each.written for each in leaves), ())
+    for function, arguments in written:
         try:
             numba.njit(_with_compiled_helpers(function, numba.njit)).compile(arguments)
-        except NumbaError as own:
+        except Exception as own:
             code, text, location = function.__code__, str(own), getattr(own, "loc", None)
             line = code.co_firstlineno if location is None else location.line
             return TypeError(
                 f"{function.__qualname__} cannot be compiled ({code.co_filename}, line {line}). Compiled functions use numbers, "
-                f"`math` and NumPy's functions of numbers. The compiler says: {' '.join(text.split())}"
+                f"`math` and NumPy's functions of numbers. The compiler says: {' '.join(text.split())[:600]}"
             )
-    names = ", ".join(function.__qualname__ for function, _ in filter(None, (each.written for each in leaves)))
-    return TypeError(f"{names or 'a kernel'}: what it returns does not fit where it is used. The compiler says: {error}")
+    names = ", ".join(function.__qualname__ for function, _ in written)
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip() and "Failed in" not in line), "")
+    return TypeError(
+        f"{names or 'a kernel'}: what it returns does not fit where it is used; its documentation says how many numbers it must "
+        f"return. The compiler says: {reason[:300]}"
+    )
 
 
 def abi(value):

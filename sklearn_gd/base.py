@@ -35,6 +35,7 @@ class Targets:
     one_vs_rest: bool = False
     flat_coef: bool = False
     classes: np.ndarray | None = None
+    class_totals: np.ndarray | None = None
 
     def rows(self, which):
         """Those of some rows."""
@@ -98,7 +99,7 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
         """The loss object."""
 
     @abstractmethod
-    def _targets(self, y, weight, loss, classes=None):
+    def _targets(self, y, weight, loss, classes=None, streaming=False):
         """The `Targets` of validated y; raises where y is outside the loss's domain. Changes nothing on the estimator."""
 
     @abstractmethod
@@ -120,7 +121,7 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
         check_number(self, "verbose", least=0, integer=True) if self.verbose not in (True, False) else None
         average = self.average
         if not (isinstance(average, (bool, np.bool_)) or (isinstance(average, Integral) and average >= 0)):
-            raise ValueError(f"{type(self).__name__}: average={average!r} must be a bool or the step >= 1 to begin at")
+            raise ValueError(f"{type(self).__name__}: average={average!r} must be a bool, 0 for none, or the step to begin at")
         try:
             check_random_state(self.random_state)
         except ValueError as error:
@@ -160,9 +161,9 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
 
     def _resolve_solver(self, optimizer, schedule, streaming):
         if isinstance(self.solver, str) and self.solver == "auto":
-            if optimizer is None and schedule is None:
-                return SGD() if streaming else Batch()
-            return MiniBatch()
+            if optimizer is not None or schedule is not None:
+                return MiniBatch()
+            return SGD() if streaming or self.average else Batch()
         return resolve("solver", self.solver, Solver, SOLVERS, ["auto"])
 
     def _validated(self, X, y, *, reset):
@@ -295,6 +296,8 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
         self.loss_curve_ = monitor.objectives
         self.n_iter_ = max(len(monitor.objectives), 1)
         self.t_ = state.steps
+        for name in ("validation_scores_", "best_iter_"):
+            vars(self).pop(name, None)
         if monitor.validate is not None:
             self.validation_scores_ = monitor.scores
             self.best_iter_ = monitor.best_epoch
@@ -366,7 +369,7 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
         loss, penalty, solver, optimizer, schedule = self._resolve_parts(streaming=True)
         first = not hasattr(self, "coef_")
         X, y = self._validated(X, y, reset=first)
-        targets = self._targets(y, self._validated_weight(sample_weight, X.shape[0]), loss, classes)
+        targets = self._targets(y, self._validated_weight(sample_weight, X.shape[0]), loss, classes, True)
         optimizer = optimizer or GradientDescent()
         objective = self._objective(X, targets, loss, penalty)
         if not first and self._coef_2d().shape[0] != targets.n_outputs:
@@ -406,6 +409,7 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
         self.coef_ = coef[0] if targets.flat_coef else coef
         if targets.classes is not None:
             self.classes_ = targets.classes
+            self._class_totals = targets.class_totals
 
     # --- predicting ------------------------------------------------------------------------------------------------------
 

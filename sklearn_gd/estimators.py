@@ -25,7 +25,7 @@ penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default="l2"
         Whether to fit an intercept. It is never penalised.
     solver : {"auto", "batch", "sgd", "minibatch"} or Solver, default="auto"
         How many rows a step sees. "auto" is batch descent where `optimizer` and `learning_rate` are "auto" too, mini-batches of
-        32 rows where one of them is given, and never batch descent in `partial_fit`, where it sees one row where both are "auto".
+        32 rows where one of them is given; one row at a time where both are "auto" in `partial_fit` or with `average`.
     optimizer : {"auto", "gd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "amsgrad", "nadam", \
             "lion", "ftrl"} or Optimizer, default="auto"
         What a step does with a gradient. "auto" is the memory gradient method in batch descent where `learning_rate` is "auto"
@@ -272,7 +272,7 @@ class GDRegressor(RegressorMixin, BaseGD):
             self.loss, RegressionLoss, REGRESSION_LOSSES, ClassificationLoss, CLASSIFICATION_LOSSES, "GDClassifier"
         )
 
-    def _targets(self, y, weight, loss, classes=None):
+    def _targets(self, y, weight, loss, classes=None, streaming=False):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=0)
         loss.check_targets(y)
         if y.ndim == 2 and y.shape[1] == 1 and self._needs_positive_targets():
@@ -309,7 +309,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
         What a row costs: "log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron", "exponential", "multiclass_hinge",
         or an object of your own.
     {_SHARED_PARAMETERS}class_weight : dict, "balanced" or None, default=None
-        A weight for each class, times the sample weights; "balanced" gives each class the same total.
+        A weight for each class, times the sample weights; "balanced" gives each class the same total, in `partial_fit` by the
+        weights seen so far.
     {_SHARED_PARAMETERS_2}
     Attributes
     ----------
@@ -543,7 +544,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
             raise ValueError("classes must be passed on the first call to partial_fit")
         return np.unique(classes)
 
-    def _targets(self, y, weight, loss, classes=None):
+    def _targets(self, y, weight, loss, classes=None, streaming=False):
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         counted = weight > 0
@@ -560,17 +561,22 @@ class GDClassifier(ClassifierMixin, BaseGD):
             raise ValueError(
                 f"y has the label {y[strange][:1].tolist()[0]!r}, which is not among the classes {classes.tolist()!r}"
             )
-        weight = weight * self._class_weights(classes, y, weight)[code]
+        totals = np.bincount(code[counted], weights=weight[counted], minlength=len(classes))
+        if streaming:
+            totals = totals + getattr(self, "_class_totals", 0.0)
+        weight = weight * self._class_weights(classes, totals)[code]
         if not (weight > 0).any():
             raise ValueError(f"class_weight={self.class_weight!r} leaves no row of positive weight")
         if len(classes) == 2:
             target = np.where(code == 1, 1.0, -1.0)[:, None]
             loss.check_targets(target[:0])
-            return Targets(target, weight, 1, classes=classes)
-        return Targets(code[:, None].astype(np.float64), weight, len(classes), one_vs_rest=True, classes=classes)
+            return Targets(target, weight, 1, classes=classes, class_totals=totals)
+        return Targets(
+            code[:, None].astype(np.float64), weight, len(classes), one_vs_rest=True, classes=classes, class_totals=totals
+        )
 
-    def _class_weights(self, classes, y, weight):
-        """A weight for each class."""
+    def _class_weights(self, classes, totals):
+        """A weight for each class, given the total of the sample weights of each."""
         if self.class_weight is None:
             return np.ones(len(classes))
         if isinstance(self.class_weight, str) and self.class_weight != "balanced":
@@ -581,9 +587,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
             for label, value in self.class_weight.items():
                 if not (isinstance(value, Real) and math.isfinite(value) and value >= 0):
                     raise ValueError(f"class_weight[{label!r}] is {value!r}; it must be a number >= 0")
-            return compute_class_weight(self.class_weight, classes=classes, y=y)
-        total = np.array([weight[y == label].sum() for label in classes])
-        return weight.sum() / (len(classes) * np.where(total > 0, total, 1.0))
+            return compute_class_weight(self.class_weight, classes=classes, y=classes)
+        return totals.sum() / (len(classes) * np.where(totals > 0, totals, 1.0))
 
     def _score_of(self, raw, targets):
         truth = targets.y[:, 0] if targets.one_vs_rest else targets.y[:, 0] > 0

@@ -180,7 +180,7 @@ class Adaptive(Schedule):
     """A constant rate, lowered each time that the objective stops falling.
 
     Where the objective (or the validation score) has not improved by `tol` in `n_iter_no_change` epochs, the rate is
-    multiplied by `factor`; the fit ends when it would fall below `min_rate`. In `partial_fit` the rate stays as it is.
+    multiplied by `factor`; the fit ends when it is `min_rate` or lower by then. In `partial_fit` the rate stays as it is.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ class Adaptive(Schedule):
     factor : float in (0, 1), default=0.2
         What the rate is multiplied by.
     min_rate : float > 0, default=1e-6
-        The fit ends rather than go below it.
+        At a rate no higher than this the fit ends instead.
 
     References
     ----------

@@ -115,7 +115,7 @@ class Solver(Component):
 def lowered(schedule, rate, state):
     """Lower the rate of an adaptive schedule; False where the schedule has no lower one."""
     factor = getattr(schedule, "plateau_factor", None)
-    if factor is None or rate * factor < schedule.min_rate:
+    if factor is None or rate <= schedule.min_rate:
         return False
     state.rate_scale *= factor
     return True

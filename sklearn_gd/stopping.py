@@ -70,7 +70,7 @@ class Monitor:
 
     def is_sound(self, theta, objective):
         """Whether the model is finite and its objective neither infinite nor exploding."""
-        usual = max(self.unit, self.first) or (self.objectives[0] if self.objectives else 0.0) or math.inf
+        usual = max(self.unit, self.first) or (abs(self.objectives[0]) if self.objectives else 0.0) or math.inf
         return math.isfinite(objective) and abs(objective) <= self.EXPLOSION * usual and bool(np.isfinite(theta).all())
 
     def _has_stalled(self):

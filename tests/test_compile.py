@@ -1,0 +1,483 @@
+"""From a plain function to machine code: what is refused and how, what is kept on disk, and when that goes stale."""
+
+import importlib.util
+import json
+import math
+import os
+import pickle
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+from sklearn_gd import ClassificationLoss, GDClassifier, GDRegressor, Optimizer, Penalty, RegressionLoss
+from sklearn_gd._compile import derived_leaf, leaf, leaf_with_parameters
+from sklearn_gd._kernels.blocks import VECTOR, loss_blocks, loss_functions, make_numeric_gradient
+from sklearn_gd.losses import SquaredError
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(30, 2))
+Y = X @ [1.0, -2.0] + 0.5 + rng.normal(size=30)
+LABELS = np.arange(30) % 3
+ONE_PASS = {"solver": "sgd", "learning_rate": 0.05, "shuffle": False, "max_iter": 1, "tol": None}
+# A loop that takes the loss's functions by their addresses.
+BATCHES = {"solver": "minibatch", "learning_rate": 0.05, "shuffle": False, "max_iter": 2, "tol": None}
+
+
+def line_of(function, mark):
+    """The line of this file in which `mark` stands, within the function."""
+    code = function.__code__
+    lines = Path(__file__).read_text().splitlines()
+    return next(n for n in range(code.co_firstlineno, len(lines) + 1) if lines[n - 1].endswith(f"# {mark}"))
+
+
+# --- what cannot be compiled ---------------------------------------------------------------------------------------------
+
+
+class BadValue(RegressionLoss):
+    @staticmethod
+    def value(y, raw):
+        r = raw - y
+        return r * open("file").tell()  # BadValue
+
+
+class BadGradient(RegressionLoss):
+    @staticmethod
+    def value(y, raw):
+        return 0.5 * (raw - y) ** 2
+
+    @staticmethod
+    def gradient(y, raw):
+        table = {1: "a"}
+        return (raw - y) * table["b"]  # BadGradient
+
+
+class BadSecond(SquaredError):
+    @staticmethod
+    def second_derivative(y, raw):
+        if raw > y:
+            return 1.0
+        return "one" + raw  # BadSecond
+
+
+class BadRow(ClassificationLoss):
+    @staticmethod
+    def value(y, raw):
+        return max(0.0, 1.0 - y * raw)
+
+    @staticmethod
+    def multiclass_value(y, raw):
+        return raw[y].no_such_attribute  # BadRow
+
+
+class BadPenalty(Penalty):
+    @staticmethod
+    def value(w):
+        return np.sort(w)[0]  # BadPenalty
+
+
+class BadOverload(Penalty):
+    @staticmethod
+    def value(w):
+        return sorted(w)
+
+
+class BadUpdate(Optimizer):
+    @staticmethod
+    def update(w, g, rate, t):
+        return w - rate * eval("g"), rate  # BadUpdate
+
+
+def bad_helper(r):
+    return r * open("file").tell()
+
+
+class BadHelper(RegressionLoss):
+    @staticmethod
+    def value(y, raw):
+        return bad_helper(raw - y)
+
+
+class BadReturn(RegressionLoss):
+    @staticmethod
+    def value(y, raw):
+        return raw, y
+
+
+@pytest.mark.parametrize(
+    ("part", "function", "estimator"),
+    [
+        (BadValue, "value", lambda part: GDRegressor(loss=part)),
+        (BadGradient, "gradient", lambda part: GDRegressor(loss=part)),
+        (BadSecond, "second_derivative", lambda part: GDRegressor(loss=part)),
+        (BadRow, "multiclass_value", lambda part: GDClassifier(loss=part)),
+        (BadPenalty, "value", lambda part: GDRegressor(penalty=part)),
+        (BadUpdate, "update", lambda part: GDRegressor(optimizer=part, **ONE_PASS)),
+    ],
+)
+def test_a_function_that_cannot_be_compiled_is_named_with_its_line(part, function, estimator):
+    line = line_of(getattr(part, function), part.__name__)
+    message = rf"^{part.__name__}\.{function} cannot be compiled \({re.escape(__file__)}, line {line}\)\. Compiled functions use"
+    model = estimator(part())
+    with pytest.raises(TypeError, match=message):
+        model.fit(X, LABELS if isinstance(model, GDClassifier) else Y)
+    assert not hasattr(model, "coef_")
+
+
+def test_a_function_whose_helper_cannot_be_compiled_is_named():
+    with pytest.raises(TypeError, match=r"^BadHelper\.value cannot be compiled .*bad_helper"):
+        GDRegressor(loss=BadHelper()).fit(X, Y)
+
+
+def test_a_function_at_which_the_compiler_itself_fails_is_named():
+    with pytest.raises(TypeError, match=r"^BadOverload\.value"):
+        GDRegressor(penalty=BadOverload()).fit(X, Y)
+
+
+def test_a_function_that_returns_something_else_is_named():
+    with pytest.raises(TypeError, match=r"^BadReturn\.value: what it returns does not fit where it is used"):
+        GDRegressor(loss=BadReturn()).fit(X, Y)
+
+
+# --- what can ------------------------------------------------------------------------------------------------------------
+
+
+def inner(r):
+    return 0.5 * r * r
+
+
+def outer(r):
+    return inner(r) if r > 0.0 else inner(-r)
+
+
+HALF = 0.5
+
+
+class Squared(RegressionLoss):
+    """The squared error by helpers that call each other, a function of NumPy's, and a constant of the module."""
+
+    @staticmethod
+    def value(y, raw):
+        return outer(raw - y)
+
+    @staticmethod
+    def gradient(y, raw):
+        return 2.0 * HALF * np.sign(raw - y) * math.fabs(raw - y)
+
+
+class ValueOnly(RegressionLoss):
+    @staticmethod
+    def value(y, raw):
+        return 0.5 * (raw - y) ** 2
+
+
+def one_pass(loss, settings=ONE_PASS):
+    """Coefficients and intercept after one pass of stochastic descent, or as the settings say."""
+    model = GDRegressor(loss=loss, **settings).fit(X, Y)
+    return np.append(model.coef_, model.intercept_)
+
+
+@pytest.mark.parametrize(("loss", "tolerance"), [(Squared(), 1e-14), (ValueOnly(), 1e-8)], ids=repr)
+def test_a_loss_of_ones_own_does_what_the_built_in_one_does(loss, tolerance):
+    np.testing.assert_allclose(one_pass(loss), one_pass("squared_error"), rtol=tolerance)
+    ours, theirs = (GDRegressor(loss=each, tol=1e-12).fit(X, Y) for each in (loss, "squared_error"))
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-6)
+
+
+def test_a_closure_is_compiled():
+    def scaled(scale):
+        class Scaled(RegressionLoss):
+            @staticmethod
+            def value(y, raw):
+                return scale * (raw - y) ** 2
+
+            @staticmethod
+            def gradient(y, raw):
+                return 2.0 * scale * (raw - y)
+
+        return Scaled()
+
+    np.testing.assert_allclose(one_pass(scaled(0.5)), one_pass("squared_error"), rtol=1e-14)
+    assert np.abs(one_pass(scaled(1.0)) - one_pass("squared_error")).max() > 0.01
+
+
+def test_a_redefined_class_of_the_same_name_is_another():
+    """As in a notebook whose cell is run again."""
+    results = []
+    for factor in ("1.0", "2.0"):
+        namespace = {"RegressionLoss": RegressionLoss}
+        exec(loss_source(f"{factor} * (raw - y)").split("\n", 1)[1], namespace)
+        results.append(one_pass(namespace["Mine"]()))
+    np.testing.assert_allclose(results[0], one_pass("squared_error"), rtol=1e-14)
+    assert np.abs(results[1] - results[0]).max() > 0.01
+
+
+# --- kept on disk --------------------------------------------------------------------------------------------------------
+
+
+def loss_source(gradient, before=""):
+    """A module with a squared error whose gradient is given as text."""
+    return textwrap.dedent("""\
+        from sklearn_gd import RegressionLoss
+        {before}
+
+        class Mine(RegressionLoss):
+            @staticmethod
+            def value(y, raw):
+                return 0.5 * (raw - y) ** 2
+
+            @staticmethod
+            def gradient(y, raw):
+                return {gradient}
+        """).format(gradient=gradient, before=before)
+
+
+@pytest.fixture
+def directory(tmp_path, monkeypatch):
+    """A directory for modules, which can import each other, with a disk cache of its own."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", None)):
+            del sys.modules[name]
+
+
+def loaded(path):
+    """The module of a file, as a new process would see it: modules beside it are read anew too."""
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(path.parent)):
+            del sys.modules[name]
+    importlib.invalidate_caches()
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[path.stem] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+def written(path, text):
+    """Write a file whose time stamp differs from that of the last version."""
+    last = path.stat().st_mtime_ns if path.exists() else 0
+    path.write_text(text)
+    if path.stat().st_mtime_ns == last:
+        os.utime(path, ns=(last + 1, last + 1))
+    return path
+
+
+def slope(loss):
+    """The compiled gradient at a residual of one, and whether its machine code came from the disk."""
+    blocks = loss_blocks(loss_functions(loss, 1, False))
+    out = np.empty((1, 1))
+    blocks.gradient(np.array([[1.0]]), np.array([[2.0]]), out, blocks.parameters)
+    return out[0, 0], bool(blocks.gradient.stats.cache_hits)
+
+
+def test_machine_code_is_read_from_disk_while_its_source_stays(directory):
+    path = written(directory / "mine.py", loss_source("raw - y"))
+    assert slope(loaded(path).Mine()) == (1.0, False)
+    files = sorted((directory / "cache").rglob("*"))
+    assert slope(loaded(path).Mine()) == (1.0, True)
+    assert sorted((directory / "cache").rglob("*")) == files
+
+
+def test_an_edit_is_seen(directory):
+    path = written(directory / "mine.py", loss_source("raw - y"))
+    assert slope(loaded(path).Mine()) == (1.0, False)
+    written(path, loss_source("y - raw"))
+    assert slope(loaded(path).Mine()) == (-1.0, False)
+    assert slope(loaded(path).Mine()) == (-1.0, True)
+
+
+def test_an_edit_of_a_helper_in_another_file_is_seen(directory):
+    """Also of one that only a helper calls."""
+    far = written(directory / "far.py", "def far(r):\n    return 2.0 * r\n")
+    near = written(directory / "near.py", "from far import far\ndef near(r):\n    return far(r)\n")
+    path = written(directory / "mine.py", loss_source("near(raw - y)", "from near import near"))
+    assert slope(loaded(path).Mine()) == (2.0, False)
+    assert slope(loaded(path).Mine()) == (2.0, True)
+    written(far, "def far(r):\n    return 3.0 * r\n")
+    assert slope(loaded(path).Mine()) == (3.0, False)
+    written(near, "from far import far\ndef near(r):\n    return -far(r)\n")
+    assert slope(loaded(path).Mine()) == (-3.0, False)
+
+
+def test_a_constant_of_the_same_file_is_seen(directory):
+    path = written(directory / "mine.py", loss_source("SCALE * (raw - y)", "SCALE = 2.0"))
+    assert slope(loaded(path).Mine()) == (2.0, False)
+    written(path, loss_source("SCALE * (raw - y)", "SCALE = 3.0"))
+    assert slope(loaded(path).Mine()) == (3.0, False)
+
+
+def test_a_constant_of_another_file_is_seen(directory):
+    constants = written(directory / "constants.py", "SCALE = 2.0\n")
+    path = written(directory / "mine.py", loss_source("SCALE * (raw - y)", "from constants import SCALE"))
+    assert slope(loaded(path).Mine())[0] == 2.0
+    written(constants, "SCALE = 3.0\n")
+    assert slope(loaded(path).Mine())[0] == 3.0
+
+
+def test_an_edit_of_a_compiled_helper_in_another_file_is_seen(directory):
+    text = "import numba\n@numba.njit\ndef helper(r):\n    return {} * r\n"
+    helper = written(directory / "helper.py", text.format(2.0))
+    path = written(directory / "mine.py", loss_source("helper(raw - y)", "from helper import helper"))
+    assert slope(loaded(path).Mine())[0] == 2.0
+    written(helper, text.format(3.0))
+    assert slope(loaded(path).Mine())[0] == 3.0
+
+
+def test_two_projects_with_modules_alike_are_told_apart(directory):
+    """Same module, class and line, same size and time stamp, as unpacked archives have them: only the code differs."""
+    found = []
+    for project, gradient in (("one", "raw - y"), ("two", "y - raw")):
+        (directory / project).mkdir()
+        path = written(directory / project / "mine.py", loss_source(gradient))
+        os.utime(path, ns=(10**18, 10**18))
+        found.append(slope(loaded(path).Mine())[0])
+    assert found == [1.0, -1.0]
+
+
+def test_two_losses_of_one_file_are_told_apart(directory):
+    other = loss_source("y - raw").split("\n", 1)[1].replace("Mine", "Other")
+    path = written(directory / "mine.py", loss_source("raw - y") + other)
+    for hit in (False, True):
+        module = loaded(path)
+        assert slope(module.Mine()) == (1.0, hit)
+        assert slope(module.Other()) == (-1.0, hit)
+
+
+def test_what_has_no_file_or_closes_over_something_is_not_kept(directory):
+    """Nothing on disk would tell when it has changed."""
+    namespace = {"RegressionLoss": RegressionLoss}
+    exec(loss_source("raw - y").split("\n", 1)[1], namespace)
+    assert slope(namespace["Mine"]()) == (1.0, False)
+    scale = 3.0
+    gradient = lambda y, raw: scale * (raw - y)  # noqa: E731
+    assert slope(type("Closed", (ValueOnly,), {"gradient": staticmethod(gradient)})()) == (3.0, False)
+    # The value of the second is this file's own; the gradients are not there.
+    assert not [each for each in (directory / "cache").rglob("*make_gradient*")]
+
+
+def test_a_leaf_pickles_to_the_stamp_of_its_source():
+    one, other = leaf(Squared.value), leaf(Squared.gradient)
+    assert leaf(Squared.value) is one
+    assert pickle.loads(pickle.dumps(one)).stamp == one.stamp != other.stamp
+    assert pickle.loads(pickle.dumps(one)).dispatcher is None
+    # The helpers' sources are part of it.
+    assert len(one.stamp) > len(leaf(ValueOnly.value).stamp)
+
+
+def test_a_leaf_built_around_another_goes_stale_with_it():
+    bound = leaf_with_parameters(Squared.value, (numba.float64, numba.float64), ())
+    assert leaf(Squared.value).stamp in bound.stamp
+    assert bound.stamp in derived_leaf(make_numeric_gradient, bound).stamp[1]
+    assert leaf_with_parameters(Squared.value, (numba.float64, numba.float64), ()) is bound
+
+    def nowhere(scale):
+        return lambda y, raw: scale * raw
+
+    closed = leaf_with_parameters(nowhere(2.0), (numba.float64, VECTOR), ())
+    assert closed.stamp is None
+    assert derived_leaf(make_numeric_gradient, closed).stamp is None
+
+
+# --- other processes -----------------------------------------------------------------------------------------------------
+
+
+SCRIPT = '''\
+"""Fit each of the losses that are named, in turn, and print the models."""
+import json
+import sys
+
+import numpy as np
+from sklearn_gd import GDRegressor, RegressionLoss
+
+
+class First(RegressionLoss):
+    @staticmethod
+    def value(y, raw):
+        return 0.5 * (raw - y) ** 2
+
+    @staticmethod
+    def gradient(y, raw):
+        return raw - y
+
+
+class Second(RegressionLoss):
+    @staticmethod
+    def value(y, raw):
+        return abs(raw - y)
+
+    @staticmethod
+    def gradient(y, raw):
+        return np.sign(raw - y)
+
+
+class Third(RegressionLoss):
+    @staticmethod
+    def value(y, raw):
+        return max(abs(raw - y) - 0.1, 0.0)
+
+    @staticmethod
+    def gradient(y, raw):
+        return np.sign(raw - y) if abs(raw - y) > 0.1 else 0.0
+
+
+X, Y = np.array({X}), np.array({Y})
+found = []
+for name in {names}:
+    model = GDRegressor(loss=globals()[name](), **{settings}).fit(X, Y)
+    found.append([*model.coef_, *model.intercept_])
+print(json.dumps(found))
+'''
+
+
+def script(names):
+    """The text of a script that fits the losses of these names; `names` is an expression."""
+    values = {"{X}": repr(X.tolist()), "{Y}": repr(Y.tolist()), "{names}": names, "{settings}": repr(BATCHES)}
+    return re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], SCRIPT)
+
+
+def run(arguments, **environment):
+    """What a new process prints."""
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env={**os.environ, **environment}, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return np.array(json.loads(done.stdout))
+
+
+def test_a_loss_of_a_command_line_is_compiled():
+    """Without any file, as in an interactive session."""
+    (found,) = run(["-c", script("['First']")])
+    np.testing.assert_allclose(found, one_pass("squared_error", BATCHES), rtol=1e-14)
+
+
+def test_losses_of_a_script_are_compiled_kept_and_never_mixed_up(tmp_path):
+    """Each in a process of its own, then together in one that compiles nothing, then after an edit of the script.
+
+    The second and the third compile the same functions in the same order, so that a counter would give them the same names.
+    """
+    path = written(tmp_path / "script.py", script("sys.argv[1:]"))
+    cache = tmp_path / "cache"
+
+    def fits(*names):
+        return run([str(path), *names], NUMBA_CACHE_DIR=str(cache))
+
+    (first,), (second,), (third,) = fits("First"), fits("Second"), fits("Third")
+    np.testing.assert_allclose(first, one_pass("squared_error", BATCHES), rtol=1e-14)
+    np.testing.assert_allclose(second, one_pass("absolute_error", BATCHES), rtol=1e-14)
+    np.testing.assert_allclose(third, one_pass("epsilon_insensitive", BATCHES), rtol=1e-14)
+    files = sorted(cache.rglob("*"))
+    names, expected = ["Second", "Third", "First", "Second", "Third"], [second, third, first, second, third]
+    np.testing.assert_array_equal(fits(*names), expected)
+    assert sorted(cache.rglob("*")) == files
+    written(path, path.read_text().replace("return raw - y", "return 0.0 * y"))
+    np.testing.assert_array_equal(fits("First"), np.zeros((1, 3)))

@@ -1,0 +1,264 @@
+"""The documentation: its code runs and prints what it shows, what it quotes is the package's source, its links lead somewhere.
+
+A page is run from top to bottom in one namespace. Its Python blocks may be preceded by an HTML comment, which no reader sees:
+
+``<!-- setup: ... -->``          Python that is run in its place
+``<!-- source: a.dotted.name -->``  the next block is the source of that object, without docstrings
+``<!-- excerpt: a.module -->``      the next block is a run of lines of that module, indentation aside
+
+A ``text`` block right after a Python block is what that block prints.
+"""
+
+import ast
+import contextlib
+import dataclasses
+import doctest
+import importlib
+import inspect
+import io
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import types
+from pathlib import Path
+
+import pytest
+from sklearn.linear_model import SGDClassifier, SGDRegressor
+
+import sklearn_gd
+from sklearn_gd.state import State
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / "README.md", *DOCS]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+PIECE = re.compile(
+    r"<!-- (?P<kind>setup|source|excerpt):(?P<said>.*?)-->|^```(?P<language>\w*)\n(?P<block>.*?)^```$", re.M | re.S
+)
+FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
+
+pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def pieces(page):
+    """(kind, text, line of the text's first character) of what a page runs or quotes, and of the output that it shows."""
+    text = page.read_text(encoding="utf-8")
+    found, quoted, last = [], None, None
+    for match in PIECE.finditer(text):
+        kind, group = (match["kind"], "said") if match["kind"] else (match["language"], "block")
+        line = text.count("\n", 0, match.start(group)) + 1
+        if kind in ("source", "excerpt"):
+            quoted = (kind, match["said"].strip())
+            continue
+        if kind == "python" and quoted:
+            found.append((*quoted, line, match["block"]))
+            quoted = None
+        elif kind in ("setup", "python"):
+            found.append((kind, match[group], line, None))
+        elif kind == "text" and last and last[0] == "python" and not text[last[1] : match.start()].strip():
+            found.append(("output", match["block"], line, None))
+        last = (kind, match.end())
+    assert quoted is None, f"{page.name}: {quoted} is not followed by a Python block"
+    return found
+
+
+def as_lines(code, page, line):
+    """Code compiled so that a traceback shows the line of the page."""
+    return compile("\n" * (line - 1) + code, str(page), "exec")
+
+
+@pages
+def test_a_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch):
+    """Every Python block, in order, in one namespace and an empty folder; a page of docs/ shows all that it prints."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(tmp_path)]))
+    module = types.ModuleType(f"page_{page.stem}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # where pickle looks for the page's classes
+    found, printed = pieces(page), ""
+    for at, (kind, code, line, _) in enumerate(found):
+        if kind in ("setup", "python"):
+            with contextlib.redirect_stdout(io.StringIO()) as stream:
+                exec(as_lines(textwrap.dedent(code), page, line), vars(module))
+            printed = stream.getvalue()
+            shows = at + 1 < len(found) and found[at + 1][0] == "output"
+            assert shows or not printed or page not in DOCS, f"{page.name}:{line} prints, and shows no output:\n{printed}"
+        elif kind == "output":
+            options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+            assert doctest.OutputChecker().check_output(code, printed, options), (
+                f"{page.name}:{line} shows\n{code}\nand its code prints\n{printed}"
+            )
+
+
+def thing_of(name):
+    """The object of a dotted name, and the module that it is found in."""
+    parts = name.split(".")
+    for n in range(len(parts), 0, -1):
+        try:
+            module = importlib.import_module(".".join(parts[:n]))
+        except ModuleNotFoundError:
+            continue
+        thing = module
+        for part in parts[n:]:
+            thing = getattr(thing, part)
+        return thing, sys.modules[getattr(thing, "__module__", module.__name__)]
+    raise AssertionError(f"{name} cannot be imported")
+
+
+def source_without_docstrings(thing):
+    """The source of an object, without docstrings and the blank line that follows one."""
+    source = textwrap.dedent(inspect.getsource(thing))
+    lines = source.splitlines()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            first, last = node.body[0].lineno - 1, node.body[0].end_lineno
+            if last < len(lines) and not lines[last].strip():
+                last += 1
+            lines[first:last] = [None] * (last - first)
+    return "\n".join(line for line in lines if line is not None) + "\n"
+
+
+QUOTES = [(page, kind, name, line, block) for page in PAGES for kind, name, line, block in pieces(page) if block is not None]
+
+
+@pytest.mark.parametrize(("page", "kind", "name", "line", "block"), QUOTES, ids=[f"{each[0].name}:{each[3]}" for each in QUOTES])
+def test_a_quotation_is_the_source_of_the_package(page, kind, name, line, block):
+    """A quoted object is its source, and runs in its own module; an excerpt stands in its module line by line."""
+    thing, module = thing_of(name)
+    if kind == "source":
+        source = source_without_docstrings(thing)
+        assert block == source, f"{page.name}:{line} is to quote {name}, which reads now:\n{source}"
+        exec(as_lines(block, page, line), dict(vars(module)))
+        return
+    ast.parse(block)
+    lines, n = inspect.getsource(thing).splitlines(), len(block.splitlines())
+    runs = (textwrap.dedent("\n".join(lines[at : at + n])) + "\n" for at in range(len(lines) - n + 1))
+    assert block in runs, f"{page.name}:{line}: no {n} lines of {name} read so"
+
+
+def slug(heading):
+    """The anchor of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+@pages
+def test_relative_links_lead_somewhere(page):
+    """A linked file exists, and so does a linked heading."""
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"\w+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path) if path else page
+        assert there.exists(), f"{page.name} links to {target}, which does not exist"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", FENCED.sub("", there.read_text(encoding="utf-8")), re.M)
+            assert anchor in map(slug, headings), f"{page.name} links to {target}, a heading that does not exist"
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_lines_are_short(page):
+    """No line is longer than 130 characters, but for the tables that a script writes."""
+    text = re.sub(r"<!-- table: .*?<!-- end -->", "", page.read_text(encoding="utf-8"), flags=re.S)
+    long = [line for line in text.splitlines() if len(line) > 130]
+    assert not long, f"{page.name}: {long}"
+
+
+def test_api_tables_are_up_to_date():
+    """The tables of api.md are what docs/make_tables.py writes."""
+    script = ROOT / "docs" / "make_tables.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, env=environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_examples_run(example, tmp_path):
+    """An example runs in a folder of its own, without a screen."""
+    done = subprocess.run(
+        [sys.executable, example], capture_output=True, text=True, cwd=tmp_path, env=environment(MPLBACKEND="Agg")
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def environment(**more):
+    """This process's environment, the package importable from any folder."""
+    return os.environ | {"PYTHONPATH": str(ROOT)} | more
+
+
+# --- what single pages promise -------------------------------------------------------------------------------------------
+
+
+def block_after(page, heading):
+    """The first block of a section of a page."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return FENCED.search(text, text.index(f"\n## {heading}\n"))[0].splitlines()[1:-1]
+
+
+def test_house_names_every_file():
+    """The tree of how_data_flows.md has every module of the package, and no other."""
+    house, folder, named = Path(sklearn_gd.__file__).parent, Path(), set()
+    for line in block_after("how_data_flows.md", "The house")[1:]:
+        name = line.split()[0]
+        if not line.startswith("    "):
+            folder = Path()
+        if name.endswith("/"):
+            folder = Path(name)
+        elif name.endswith(".py"):
+            named.add((folder / name).as_posix())
+    assert named == {path.relative_to(house).as_posix() for path in house.rglob("*.py")}
+
+
+def test_arrows_are_the_imports():
+    """The arrows of how_data_flows.md are the package's imports of itself; those in brackets wait for the first fit."""
+    shown = {}
+    for line in block_after("how_data_flows.md", "Imports point one way"):
+        room, _, others = line.partition(" -> ")
+        later = re.search(r"\((.*)\)", others)
+        now = re.sub(r"\(.*\)", "", others)
+        shown[room.strip()] = [set(re.findall(r"\w+", part)) for part in (now, later[1] if later else "")]
+    assert shown == {room: list(imports) for room, imports in rooms().items() if any(imports)}
+
+
+def rooms():
+    """For each module or subpackage: what it imports of the package at once, and what within functions."""
+    house, found = Path(sklearn_gd.__file__).parent, {}
+    for path in house.rglob("*.py"):
+        inside = path.relative_to(house).parts
+        room = inside[0].removesuffix(".py")
+        now, later = found.setdefault(room, (set(), set()))
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        at_once = {node for statement in tree.body if isinstance(statement, ast.ImportFrom) for node in [statement]}
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ImportFrom) or not node.level:
+                continue
+            package = inside[: len(inside) - node.level]
+            target = (*package, *(node.module.split(".") if node.module else ()))
+            names = [target[0]] if target else [alias.name for alias in node.names]
+            (now if node in at_once else later).update(set(names) - {room})
+        later -= now
+    return found
+
+
+def first_cells(page):
+    """The words in code style of the first cells of a page's tables."""
+    rows = re.findall(r"^\| (.*?) \|", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.M)
+    return {word for cell in rows for word in re.findall(r"`(\w+)`", cell)}
+
+
+def test_state_table_has_every_field():
+    """The table of how_data_flows.md is that of the fields of State."""
+    assert first_cells("how_data_flows.md") == {each.name for each in dataclasses.fields(State)}
+
+
+@pytest.mark.parametrize("estimator", [SGDClassifier, SGDRegressor], ids=lambda cls: cls.__name__)
+def test_everything_of_sgd_is_mapped(estimator):
+    """coming_from_sgd.md has a row for every parameter, fitted attribute and public method of scikit-learn's SGD."""
+    fitted = estimator(max_iter=5, tol=None).fit([[0.0], [1.0]], [0, 1])
+    attributes = {name for name in vars(fitted) if name.endswith("_") and not name.startswith("_")}
+    public = {name for name in dir(estimator) if not name.startswith("_")}
+    missing = ({*inspect.signature(estimator).parameters} | attributes | public | {"feature_names_in_"}) - first_cells(
+        "coming_from_sgd.md"
+    )
+    assert not missing, sorted(missing)

@@ -1,0 +1,146 @@
+"""Who imports whom: read from the source, and once from a new process."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sklearn_gd
+
+ROOT = Path(sklearn_gd.__file__).parent
+FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*.py"))}
+REGISTRIES = {"REGRESSION_LOSSES", "CLASSIFICATION_LOSSES", "PENALTIES", "OPTIMIZERS", "SCHEDULES", "SOLVERS"}
+PARTS = {"losses", "penalties", "optimizers", "schedules"}
+
+
+def imports_of(file, *, top_level=False):
+    """Every (absolute module, name or None) that a file imports; within functions too, unless only the top level counts."""
+    tree = ast.parse(FILES[file].read_text())
+    package = ["sklearn_gd", *file.split("/")[:-1]]
+    found = []
+    for node in tree.body if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(each.name, None) for each in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found += [(module, each.name) for each in node.names]
+    return found
+
+
+def modules_of(file, **options):
+    """The modules that a file imports; a name that is itself a module of the package counts as one."""
+    found = set()
+    for module, name in imports_of(file, **options):
+        inner = f"{module}.{name}".removeprefix("sklearn_gd.").replace(".", "/")
+        is_module = name is not None and (f"{inner}.py" in FILES or f"{inner}/__init__.py" in FILES)
+        found.add(f"{module}.{name}" if is_module else module)
+    return found
+
+
+def part_of(file):
+    """The part of the package that a file belongs to: its folder, or its own name."""
+    return file.split("/")[0].removesuffix(".py")
+
+
+def tops(file, **options):
+    """The first names of the modules from outside the package."""
+    return {module.split(".")[0] for module in modules_of(file, **options)} - {"sklearn_gd"}
+
+
+def test_every_import_is_read():
+    """The helpers above, on what is known."""
+    assert {"penalties.py", "losses/_base.py", "_kernels/blocks.py", "_compile.py", "estimators.py"} <= set(FILES)
+    assert ("sklearn_gd._components", "Component") in imports_of("losses/_base.py")
+    assert "sklearn_gd._kernels.blocks" in modules_of("objective.py")
+    assert "numba" in tops("_kernels/blocks.py")
+    assert not any(module.startswith("sklearn_gd._kernels") for module in modules_of("solvers.py", top_level=True))
+
+
+def test_importing_the_package_does_not_import_the_compiler():
+    """Nor making estimators and parts, or asking for their parameters: the first fit does."""
+    code = """
+import sys
+import sklearn_gd
+from sklearn_gd import GDClassifier, GDRegressor, losses, optimizers, penalties, schedules, solvers, check_loss
+check_loss(losses.Huber())
+repr(GDRegressor(loss=losses.Huber(), optimizer=optimizers.Adam()).set_params(loss__delta=2.0))
+GDClassifier().get_params()
+print(sorted(name for name in sys.modules if name.split(".")[0] in ("numba", "llvmlite")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_compiler_is_imported_by_the_compiling_module_and_the_kernels_only(file):
+    if file != "_compile.py" and not file.startswith("_kernels/"):
+        assert not tops(file) & {"numba", "llvmlite"}
+        assert "sklearn_gd._compile" not in modules_of(file)
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file != "objective.py" and not file.startswith("_kernels/")])
+def test_the_kernels_are_imported_when_a_fit_begins_and_not_before(file):
+    """`objective` itself is imported by then."""
+    assert not {module for module in modules_of(file, top_level=True) if module.startswith("sklearn_gd._kernels")}
+    assert "sklearn_gd.objective" not in modules_of(file, top_level=True)
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if part_of(file) in PARTS])
+def test_the_parts_never_import_each_other(file):
+    inner = {module.split(".")[1] for module in modules_of(file) if module.startswith("sklearn_gd.")}
+    assert inner <= {"_components", part_of(file)}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_only_the_estimators_know_the_registries(file):
+    names = {name for _, name in imports_of(file)} & REGISTRIES
+    known = {"base.py": REGISTRIES - {"REGRESSION_LOSSES", "CLASSIFICATION_LOSSES"}, "estimators.py": REGISTRIES}
+    assert names <= known.get(file, set())
+
+
+def test_every_registry_is_known_to_an_estimator():
+    assert {name for file in ("base.py", "estimators.py") for _, name in imports_of(file)} >= REGISTRIES
+
+
+def test_imports_point_one_way():
+    """No module imports, at its top level or later, one that imports it."""
+    graph = {}
+    for file in FILES:
+        name = ".".join(["sklearn_gd", *file.removesuffix(".py").removesuffix("__init__").rstrip("/").split("/")]).rstrip(".")
+        graph[name] = {module for module in modules_of(file) if module.startswith("sklearn_gd.")} - {name}
+    state = {}
+
+    def visit(name, path):
+        assert state.get(name) != "open", " -> ".join([*path, name])
+        if name not in state:
+            state[name] = "open"
+            for other in sorted(graph.get(name, ())):
+                visit(other, [*path, name])
+            state[name] = "closed"
+
+    for name in graph:
+        visit(name, [])
+    assert {other for others in graph.values() for other in others} <= set(graph)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_only_what_is_depended_on_is_imported(file):
+    """The dependencies of the package, and the standard library; matplotlib is for plots alone, at need."""
+    outside = tops(file) - set(sys.stdlib_module_names)
+    assert outside <= {"numpy", "scipy", "sklearn", "numba", "llvmlite"}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_nothing_private_of_scikit_learn_is_imported(file):
+    for module, name in imports_of(file):
+        if module.split(".")[0] == "sklearn":
+            assert not [each for each in [*module.split("."), name or ""] if each.startswith("_")]
+
+
+def test_the_public_names_are_those_of_all():
+    assert sorted(sklearn_gd.__all__) == sorted(set(sklearn_gd.__all__))
+    for name in sklearn_gd.__all__:
+        assert getattr(sklearn_gd, name).__module__.split(".")[0] == "sklearn_gd"

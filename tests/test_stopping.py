@@ -1,0 +1,219 @@
+"""The monitor: plateaus, patience, the best model so far, and the guard against divergence."""
+
+import math
+
+import numpy as np
+import pytest
+
+from sklearn_gd import GDClassifier, GDRegressor, RegressionLoss
+from sklearn_gd.stopping import Monitor, Status
+
+RUNNING, PLATEAU, DIVERGED = Status.RUNNING, Status.PLATEAU, Status.DIVERGED
+
+
+def watch(objectives, tol=0.1, patience=2, unit=1.0, start=10.0, scores=None):
+    """A monitor that has seen these objectives, the model of epoch k being [k]; and what it said of each."""
+    monitor = Monitor(tol, patience, unit, None if scores is None else lambda theta: scores[int(theta[0]) - 1])
+    monitor.start(np.zeros(1), start)
+    said = [monitor.update(np.array([float(epoch)]), objective) for epoch, objective in enumerate(objectives, 1)]
+    return monitor, said
+
+
+# --- plateaus ------------------------------------------------------------------------------------------------------------
+
+
+def test_it_stops_when_the_last_epochs_together_gained_too_little():
+    """From 2 on: 1/16 and 1/16 more in two epochs are 1/8, no more than the tolerance."""
+    _, said = watch([5.0, 3.0, 2.0, 1.9375, 1.875], tol=0.125)
+    assert said == [RUNNING, RUNNING, RUNNING, RUNNING, PLATEAU]
+
+
+def test_it_goes_on_while_the_last_epochs_together_gained_enough():
+    """None of these epochs alone gains more than the tolerance."""
+    _, said = watch([5.0 - 0.0625 * epoch for epoch in range(20)], tol=0.12)
+    assert said == [RUNNING] * 20
+
+
+@pytest.mark.parametrize("patience", [1, 2, 5])
+def test_patience_is_counted_from_the_first_epoch(patience):
+    _, said = watch([1.0] * 8, patience=patience)
+    assert said.index(PLATEAU) == patience
+    assert said[:patience] == [RUNNING] * patience
+
+
+def test_an_epoch_that_rises_counts_as_no_gain():
+    _, said = watch([3.0, 4.0, 2.0, 4.0, 4.0])
+    assert said == [RUNNING, RUNNING, RUNNING, RUNNING, PLATEAU]
+
+
+def test_the_tolerance_is_a_share_of_the_unit():
+    falling = [500.0, 400.0, 350.0, 345.0, 341.0]
+    assert watch(falling, unit=100.0)[1][-1] is PLATEAU
+    assert watch(falling, unit=10.0)[1][-1] is RUNNING
+    assert watch(falling, unit=-100.0)[1][-1] is PLATEAU
+
+
+def test_a_tolerance_of_zero_stops_where_nothing_is_gained_at_all():
+    _, said = watch([3.0, 2.0, 2.0 - 1e-15, 2.0 - 1e-15, 2.0 - 1e-15], tol=0.0)
+    assert said == [RUNNING, RUNNING, RUNNING, RUNNING, PLATEAU]
+
+
+def test_without_a_tolerance_it_never_stops():
+    assert set(watch([1.0] * 50, tol=None)[1]) == {RUNNING}
+
+
+def test_a_forgotten_stall_begins_the_patience_anew_with_the_best_value():
+    monitor, said = watch([2.0, 1.0, 1.0, 1.0])
+    assert said[-1] is PLATEAU
+    monitor.forget_stall()
+    more = [monitor.update(np.array([5.0 + k]), objective) for k, objective in enumerate((1.5, 1.5))]
+    assert more == [RUNNING, PLATEAU]
+    assert monitor.best[0] == 2.0
+    assert monitor.objectives == [2.0, 1.0, 1.0, 1.0, 1.5, 1.5]
+
+
+# --- the best model ------------------------------------------------------------------------------------------------------
+
+
+def test_the_best_model_is_kept():
+    monitor, _ = watch([3.0, 1.0, 2.0, 1.0])
+    assert monitor.best[0] == 2.0
+    assert monitor.best_epoch == 2
+
+
+def test_without_a_tolerance_the_last_model_is_kept():
+    monitor, _ = watch([3.0, 1.0, 2.0], tol=None)
+    assert monitor.best[0] == 3.0
+    assert monitor.best_epoch == 3
+
+
+def test_the_model_is_copied():
+    monitor, theta = Monitor(0.1, 2, 1.0), np.zeros(1)
+    monitor.start(theta, 5.0)
+    theta[0] = 7.0
+    assert monitor.best[0] == 0.0
+    monitor.update(theta, 1.0)
+    theta[0] = 8.0
+    assert monitor.best[0] == 7.0
+
+
+@pytest.mark.parametrize("tol", [0.1, None])
+def test_with_validation_rows_the_best_score_decides(tol):
+    """Whatever the objective does, and with or without a tolerance; the first of equal ones is kept."""
+    monitor, _ = watch([3.0, 2.0, 1.0, 0.5], tol=tol, scores=[0.1, 0.9, 0.3, 0.9])
+    assert monitor.best[0] == 2.0
+    assert monitor.best_epoch == 2
+    assert monitor.scores == [0.1, 0.9, 0.3, 0.9]
+    assert monitor.objectives == [3.0, 2.0, 1.0, 0.5]
+
+
+def test_a_score_is_compared_as_it_is():
+    """No unit: it must rise by more than the tolerance itself."""
+    scores = [0.1, 0.5, 0.55, 0.59]
+    assert watch([1.0] * 4, scores=scores, unit=1e6)[1] == [RUNNING, RUNNING, RUNNING, PLATEAU]
+    assert watch([1.0] * 4, scores=scores, unit=1e-6, tol=0.08)[1] == [RUNNING] * 4
+
+
+# --- divergence ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("objective", [math.inf, -math.inf, math.nan, 1.1e11, -1.1e11])
+def test_an_objective_that_is_not_finite_or_explodes_has_diverged(objective):
+    monitor, said = watch([5.0, 4.0, objective], start=10.0)
+    assert said == [RUNNING, RUNNING, DIVERGED]
+    assert monitor.objectives == [5.0, 4.0]
+    assert monitor.best[0] == 2.0
+
+
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
+def test_a_model_that_is_not_finite_has_diverged(bad):
+    monitor, _ = watch([5.0])
+    assert monitor.update(np.array([bad]), 1.0) is DIVERGED
+    assert monitor.best[0] == 1.0
+
+
+def test_the_start_is_restored_when_the_first_epoch_diverges():
+    monitor, said = watch([math.inf])
+    assert said == [DIVERGED]
+    assert monitor.best[0] == 0.0
+    assert monitor.objectives == []
+
+
+@pytest.mark.parametrize(("unit", "start"), [(1.0, 50.0), (50.0, 1.0), (0.0, 50.0), (50.0, math.inf), (-50.0, math.nan)])
+def test_what_explodes_is_judged_by_the_unit_and_the_first_objective(unit, start):
+    assert watch([49e10], unit=unit, start=start)[1] == [RUNNING]
+    assert watch([51e10], unit=unit, start=start)[1] == [DIVERGED]
+
+
+def test_where_unit_and_first_objective_are_zero_the_first_epoch_sets_the_measure():
+    """As with the perceptron's loss, which is zero at zero coefficients."""
+    assert watch([1e300], unit=0.0, start=0.0)[1] == [RUNNING]
+    assert watch([0.5, 4e9], unit=0.0, start=0.0)[1] == [RUNNING, RUNNING]
+    assert watch([0.5, 6e9], unit=0.0, start=0.0)[1] == [RUNNING, DIVERGED]
+    assert watch([0.0, 0.0, 0.5], unit=0.0, start=0.0)[1] == [RUNNING, RUNNING, PLATEAU]
+    assert watch([1.0, 0.5, 0.25, 0.2], unit=0.0, start=0.0)[1] == [RUNNING] * 4
+
+
+def test_an_objective_below_zero_is_sound_where_the_first_one_was_zero():
+    assert watch([-1.0, -1.5], unit=0.0, start=0.0)[1] == [RUNNING, RUNNING]
+
+
+class FallsFromZero(RegressionLoss):
+    """A loss that is 0 at a score of 0, whatever the target, and lower at the best score."""
+
+    @staticmethod
+    def value(y, raw):
+        return 0.5 * raw * raw - y * raw
+
+    @staticmethod
+    def gradient(y, raw):
+        return raw - y
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_may_begin_at_zero_and_fall():
+    X, y = np.array([[-1.0], [0.0], [1.0]]), np.array([-2.0, 0.5, 2.0])
+    settings = {"solver": "sgd", "learning_rate": 0.1, "shuffle": False, "max_iter": 20, "tol": None}
+    ours, theirs = (GDRegressor(loss=loss, **settings).fit(X, y) for loss in (FallsFromZero(), "squared_error"))
+    np.testing.assert_array_equal(ours.coef_, theirs.coef_)
+
+
+# --- in a fit ------------------------------------------------------------------------------------------------------------
+
+
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    return X, X @ [1.0, -2.0, 0.5] + 0.5 + 0.3 * rng.normal(size=60)
+
+
+@pytest.mark.parametrize("loss", ["perceptron", "hinge"])
+def test_a_fit_of_zero_unit_converges(loss):
+    """The perceptron's constant model costs nothing: without a gain in all the patience, the fit ends."""
+    X, _ = data()
+    y = X @ [1.0, -2.0, 0.5] > 0.5
+    model = GDClassifier(loss, solver="sgd", learning_rate=0.1, alpha=0.0, random_state=0).fit(X, y)
+    assert model.n_iter_ < 1000
+    assert model.score(X, y) > 0.9
+
+
+def test_a_fit_keeps_the_best_epoch():
+    X, y = data()
+    settings = {"solver": "sgd", "learning_rate": 0.1, "random_state": 0}
+    best = GDRegressor(tol=0.0, n_iter_no_change=10, max_iter=12, **settings).fit(X, y)
+    last = GDRegressor(tol=None, max_iter=12, **settings).fit(X, y)
+    at = int(np.argmin(last.loss_curve_)) + 1
+    assert at + 10 == 12
+    assert best.loss_curve_ == last.loss_curve_
+    shorter = GDRegressor(tol=None, max_iter=at, **settings).fit(X, y)
+    np.testing.assert_array_equal(best.coef_, shorter.coef_)
+    assert np.abs(best.coef_ - last.coef_).max() > 1e-3
+
+
+def test_a_fit_that_diverges_keeps_the_best_finite_model():
+    X, y = data()
+    model = GDRegressor(solver="batch", optimizer="gd", learning_rate=50.0, max_iter=400, tol=None)
+    with pytest.warns(match=r"GDRegressor diverged in epoch \d+ with a learning rate of up to 50"):
+        model.fit(X, y)
+    assert np.isfinite(model.coef_).all()
+    assert np.isfinite(model.loss_curve_).all()
