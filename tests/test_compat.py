@@ -247,11 +247,8 @@ def test_more_rows_in_a_batch_than_are_handled_at_a_time(loss, batch_size, layou
 @pytest.mark.parametrize("penalty", PENALTY_OBJECTS)
 @pytest.mark.parametrize("average", [False, 30])
 @pytest.mark.parametrize(("alpha", "rate"), [(1.0, 0.5), (2.0, 0.5), (3.0, 0.5), (1e-3, 0.1)])
-def test_lazy_shrinkage(request, penalty, average, alpha, rate):
+def test_lazy_shrinkage(penalty, average, alpha, rate):
     """Per-row descent on CSR rows, whose scale runs out every 30 steps, at every step, or turns negative."""
-    if (penalty, average, alpha) == ("l2", 30, 1.0):
-        reason = "the lazy average, scale_sum * v - offset, loses as many digits as the scale is small: up to nine"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     X, y, weight = data("huber")
     parts = {"penalty": PENALTY_OBJECTS[penalty] or NoPenalty(), "alpha": alpha, "learning_rate": rate, "average": average}
     compare(X, y, weight, layout="csr", solver=SOLVERS["sgd"](), loss=REGRESSION_LOSSES["huber"](), epochs=8, **parts)

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from sklearn_gd import ClassificationLoss, GDClassifier, GDRegressor, Optimizer, Penalty, RegressionLoss
-from sklearn_gd._compile import derived_leaf, leaf, leaf_with_parameters
-from sklearn_gd._kernels.blocks import VECTOR, loss_blocks, loss_functions, make_numeric_gradient
+from sklearn_gd._compile import compiled, derived_leaf, leaf, leaf_with_parameters
+from sklearn_gd._kernels.blocks import GRADIENT, VECTOR, loss_functions, make_gradient, make_numeric_gradient
 from sklearn_gd.losses import SquaredError
 
 rng = np.random.default_rng(0)
@@ -274,10 +274,11 @@ def written(path, text):
 
 def slope(loss):
     """The compiled gradient at a residual of one, and whether its machine code came from the disk."""
-    blocks = loss_blocks(loss_functions(loss, 1, False))
+    functions = loss_functions(loss, 1, False)
+    gradient = compiled(make_gradient, GRADIENT, functions.target, functions.gradient)
     out = np.empty((1, 1))
-    blocks.gradient(np.array([[1.0]]), np.array([[2.0]]), out, blocks.parameters)
-    return out[0, 0], bool(blocks.gradient.stats.cache_hits)
+    gradient(np.array([[1.0]]), np.array([[2.0]]), out, functions.parameters)
+    return out[0, 0], bool(gradient.stats.cache_hits)
 
 
 def test_machine_code_is_read_from_disk_while_its_source_stays(directory):
@@ -316,11 +317,26 @@ def test_a_constant_of_the_same_file_is_seen(directory):
     assert slope(loaded(path).Mine()) == (3.0, False)
 
 
-def test_a_constant_of_another_file_is_seen(directory):
-    constants = written(directory / "constants.py", "SCALE = 2.0\n")
-    path = written(directory / "mine.py", loss_source("SCALE * (raw - y)", "from constants import SCALE"))
+STALE = pytest.mark.xfail(strict=True, reason="the stamp has plain numbers, text and tuples: code on disk goes stale")
+
+
+@pytest.mark.parametrize(
+    ("value", "gradient", "imported"),
+    [
+        ("{}", "SCALE * (raw - y)", "from constants import SCALE"),
+        ("({}, 1.0)", "SCALE[0] * (raw - y)", "from constants import SCALE"),
+        ("np.float64({})", "SCALE * (raw - y)", "from constants import SCALE"),
+        pytest.param("np.float32({})", "SCALE * (raw - y)", "from constants import SCALE", marks=STALE),
+        pytest.param("np.array([{}])", "SCALE[0] * (raw - y)", "from constants import SCALE", marks=STALE),
+        pytest.param("{}", "constants.SCALE * (raw - y)", "import constants", marks=STALE),
+    ],
+)
+def test_a_constant_of_another_file_is_seen(directory, value, gradient, imported):
+    text = "import numpy as np\nSCALE = " + value + "\n"
+    constants = written(directory / "constants.py", text.format(2.0))
+    path = written(directory / "mine.py", loss_source(gradient, imported))
     assert slope(loaded(path).Mine())[0] == 2.0
-    written(constants, "SCALE = 3.0\n")
+    written(constants, text.format(3.0))
     assert slope(loaded(path).Mine())[0] == 3.0
 
 

@@ -226,7 +226,7 @@ def make_lazy_row_epoch(shrunk):
                     raw += values[place] * v[indices[place]]
             g = loss.slope(target[row, 0], raw * scale + intercept, loss.parameters)
             factor = 1.0 - rate * l2
-            if scale * factor < 1e-9:
+            if scale * factor < 1e-4:
                 # The scale is used up: write it out. A factor that is zero or negative is applied then and there.
                 for j in range(len(v)):
                     before = v[j]
@@ -294,7 +294,7 @@ def make_lazy_epoch(shrunk):
                 raw[0, k] = raw[0, k] * counters[SCALE] + lazy.intercept[k]
             loss.gradient(data.target[row : row + 1], raw, slope, loss.parameters)
             factor = 1.0 - rate * shrinkage.l2
-            if counters[SCALE] * factor < 1e-9:
+            if counters[SCALE] * factor < 1e-4:
                 # The scale is used up: write it out. A factor that is zero or negative is applied then and there.
                 for j in range(lazy.v.shape[0]):
                     lag = counters[THRESHOLD] - lazy.stamp[j]

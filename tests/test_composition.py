@@ -1,0 +1,423 @@
+"""The estimators inside scikit-learn's own tools, on its bundled data."""
+
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_linnerud, load_wine
+from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, StackingRegressor, VotingClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.feature_selection import RFE, SelectFromModel, SequentialFeatureSelector
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    RandomizedSearchCV,
+    cross_val_predict,
+    cross_val_score,
+    learning_curve,
+    train_test_split,
+    validation_curve,
+)
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from sklearn_gd import SGD, Batch, GDClassifier, GDRegressor, MiniBatch
+from sklearn_gd.losses import Hinge, Huber, LogLoss, Poisson, Quantile, SquaredError, SquaredHinge
+from sklearn_gd.optimizers import Adam, GradientDescent, Momentum
+from sklearn_gd.penalties import L1, L2, ElasticNet
+from sklearn_gd.schedules import Constant, CosineDecay, InvScaling, WarmUp
+
+DIABETES = load_diabetes(return_X_y=True, scaled=False)
+CANCER = load_breast_cancer(return_X_y=True)
+WINE = load_wine(return_X_y=True)
+IRIS = load_iris(return_X_y=True)
+
+pytestmark = pytest.mark.filterwarnings("error::sklearn.exceptions.FitFailedWarning")
+
+
+def adam(**parameters):
+    """A stochastic classifier that learns in a few epochs."""
+    parts = {"solver": MiniBatch(32), "optimizer": Adam(), "learning_rate": Constant(0.02), "max_iter": 15, "tol": None}
+    return GDClassifier(**parts | {"random_state": 0} | parameters)
+
+
+# --- pipelines -----------------------------------------------------------------------------------------------------------
+
+
+def test_pipelines():
+    """Scaled columns, and the optimum of scikit-learn's own model at the end of the same pipe."""
+    X, y = WINE
+    ours = make_pipeline(StandardScaler(), GDClassifier(alpha=1e-2, tol=1e-12)).fit(X, y)
+    reference = make_pipeline(StandardScaler(), LogisticRegression(C=1.0 / (1e-2 * len(y)), tol=1e-10, max_iter=10_000)).fit(X, y)
+    np.testing.assert_allclose(ours.predict_proba(X), reference.predict_proba(X), atol=1e-4)
+    np.testing.assert_array_equal(ours.predict(X), reference.predict(X))
+    assert cross_val_score(make_pipeline(StandardScaler(), adam()), X, y).mean() > 0.95
+
+
+def test_a_column_transformer_and_pandas():
+    """Numbers scaled, words in one-hot columns (a sparse matrix then), names kept all the way."""
+    frame, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+    frame = frame.assign(sex=frame["sex"].map({1.0: "a", 2.0: "b"}), age=pd.cut(frame["age"], 5).astype(str))
+    numbers = (StandardScaler(), make_column_selector(dtype_include="number"))
+    words = (OneHotEncoder(), ["sex", "age"])
+    for threshold in (0.0, 1.0):
+        columns = ColumnTransformer([("numbers", *numbers), ("words", *words)], sparse_threshold=threshold)
+        pipe = make_pipeline(columns, GDRegressor(alpha=1e-2, tol=1e-12)).fit(frame, y)
+        reference = make_pipeline(clone(columns), Ridge(alpha=1e-2 * len(y), tol=1e-12)).fit(frame, y)
+        np.testing.assert_allclose(pipe.predict(frame), reference.predict(frame), rtol=1e-4)
+    dense = clone(pipe).set_params(columntransformer__words__sparse_output=False).set_output(transform="pandas").fit(frame, y)
+    assert list(dense[-1].feature_names_in_) == list(dense[0].get_feature_names_out())
+    np.testing.assert_allclose(dense.predict(frame), pipe.predict(frame), rtol=1e-4)
+
+
+def test_a_transformed_target():
+    """Fitted on the logarithm of y."""
+    X, y = DIABETES
+    model = TransformedTargetRegressor(GDRegressor(), func=np.log, inverse_func=np.exp).fit(X, y)
+    assert model.score(X, y) > 0.4
+
+
+def test_output_in_a_pipeline_of_functions():
+    """Column names survive where the steps keep them."""
+    frame, y = load_wine(return_X_y=True, as_frame=True)
+    pipe = make_pipeline(StandardScaler(), FunctionTransformer(), GDClassifier()).set_output(transform="pandas").fit(frame, y)
+    assert list(pipe[-1].feature_names_in_) == list(frame.columns)
+
+
+def test_tags():
+    """scikit-learn knows which is which."""
+    assert is_regressor(GDRegressor())
+    assert is_classifier(GDClassifier())
+
+
+# --- searches ------------------------------------------------------------------------------------------------------------
+
+REGRESSION_GRID = {
+    "loss__delta": [20.0, 100.0],
+    "solver__batch_size": [16, 64],
+    "optimizer__beta_1": [0.5, 0.9],
+    "learning_rate__eta0": [0.1, 1.0],
+}
+
+
+def searched_regressor():
+    """A regressor whose every part is an object with parameters of its own."""
+    parts = {"loss": Huber(), "solver": MiniBatch(), "optimizer": Adam(), "learning_rate": Constant()}
+    return make_pipeline(StandardScaler(), GDRegressor(**parts, max_iter=8, tol=None, random_state=0))
+
+
+@pytest.mark.parametrize("search", [GridSearchCV, HalvingGridSearchCV])
+def test_searches_over_the_parameters_of_parts(search):
+    """Double underscores reach into a part; the best estimator has the best parameters, and the parts given are left alone."""
+    X, y = DIABETES
+    model = searched_regressor()
+    before = pickle.dumps(model)
+    grid = {f"gdregressor__{name}": values for name, values in REGRESSION_GRID.items()}
+    more = {"random_state": 0} if search is HalvingGridSearchCV else {}
+    found = search(model, grid, cv=2, error_score="raise", **more).fit(X, y)
+    assert found.best_estimator_.get_params()["gdregressor__learning_rate__eta0"] == 1.0
+    assert all(found.best_estimator_.get_params()[name] == value for name, value in found.best_params_.items())
+    assert found.best_estimator_.score(X, y) > 0.3
+    assert pickle.dumps(model) == before
+
+
+def test_a_search_over_whole_objects():
+    """A part is a value like any other, beside strings, numbers and parameters of the parts it takes the place of."""
+    X, y = CANCER
+    model = make_pipeline(StandardScaler(), GDClassifier(max_iter=10, tol=None, random_state=0))
+    grid = [
+        {"gdclassifier__loss": ["log_loss", Hinge(), SquaredHinge()], "gdclassifier__penalty": [L1(), L2(), None, "elasticnet"]},
+        {
+            "gdclassifier__solver": [SGD(), MiniBatch(16)],
+            "gdclassifier__optimizer": [GradientDescent(), Momentum(0.5)],
+            "gdclassifier__learning_rate": [0.01, "invscaling", CosineDecay(0.05), WarmUp(InvScaling(0.1), warmup_steps=20)],
+        },
+        {
+            "gdclassifier__penalty": [ElasticNet()],
+            "gdclassifier__penalty__l1_ratio": [0.1, 0.9],
+            "gdclassifier__alpha": [1e-3, 1e-2],
+        },
+    ]
+    found = GridSearchCV(model, grid, cv=2, error_score="raise").fit(X, y)
+    assert len(found.cv_results_["params"]) == 12 + 16 + 4
+    assert found.best_score_ > 0.95
+    assert (found.cv_results_["mean_test_score"] > 0.85).all()
+
+
+def test_a_randomized_search_and_curves():
+    """Random draws, validation curves and learning curves (these call partial_fit)."""
+    X, y = load_iris(return_X_y=True)
+    found = RandomizedSearchCV(
+        GDClassifier(), {"alpha": np.logspace(-6, 0, 50)}, n_iter=4, cv=3, random_state=0, error_score="raise"
+    )
+    assert found.fit(X, y).best_score_ > 0.9
+    train, _ = validation_curve(GDClassifier(), X, y, param_name="alpha", param_range=[1e-4, 10.0], cv=3)
+    assert train[0].mean() > train[1].mean()
+    scaled = StandardScaler().fit_transform(WINE[0])
+    _, _, held = learning_curve(
+        adam(learning_rate=0.1), scaled, WINE[1], cv=3, exploit_incremental_learning=True, shuffle=True, random_state=0
+    )
+    assert held[-1].mean() > 0.85
+
+
+def test_get_and_set_params():
+    """Every parameter of every part is named, and clone copies parts without sharing them."""
+    model = GDRegressor(Quantile(0.2), solver=MiniBatch(8), optimizer=Adam(beta_1=0.5), learning_rate=WarmUp(Constant(0.3)))
+    parameters = model.get_params()
+    assert parameters["loss__quantile"] == 0.2
+    assert parameters["solver__batch_size"] == 8
+    assert parameters["optimizer__beta_1"] == 0.5
+    assert parameters["learning_rate__schedule__eta0"] == 0.3
+    other = clone(model).set_params(loss__quantile=0.9, learning_rate__schedule__eta0=1.0)
+    assert (model.loss.quantile, model.learning_rate.schedule.eta0) == (0.2, 0.3)
+    assert (other.loss.quantile, other.learning_rate.schedule.eta0) == (0.9, 1.0)
+    with pytest.raises(ValueError, match="Invalid parameter 'delta'"):
+        model.set_params(loss__delta=1.0)
+    assert eval(repr(other), {**globals()}).get_params()["optimizer__beta_1"] == 0.5
+
+
+# --- meta-estimators -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+@pytest.mark.parametrize("loss", ["hinge", "log_loss"])
+def test_calibration(loss, method):
+    """A margin becomes a probability."""
+    X, y = CANCER
+    X_train, X_test, y_train, y_test = train_test_split(StandardScaler().fit_transform(X), y, random_state=0)
+    model = CalibratedClassifierCV(GDClassifier(loss, alpha=1e-2), method=method, cv=3).fit(X_train, y_train)
+    probability = model.predict_proba(X_test)
+    np.testing.assert_allclose(probability.sum(axis=1), 1.0)
+    assert accuracy_score(y_test, probability[:, 1] > 0.5) > 0.93
+
+
+@pytest.mark.parametrize("wrapper", [OneVsRestClassifier, OneVsOneClassifier, OutputCodeClassifier])
+def test_classes_one_by_one(wrapper):
+    """Wrapped one against the rest, squared hinge is the same as unwrapped; the others learn too."""
+    X, y = StandardScaler().fit_transform(WINE[0]), WINE[1]
+    model = GDClassifier("squared_hinge", alpha=1e-2, tol=1e-12)
+    wrapped = wrapper(model).fit(X, y)
+    assert wrapped.score(X, y) > 0.95
+    if wrapper is OneVsRestClassifier:
+        coef = np.vstack([each.coef_ for each in wrapped.estimators_])
+        np.testing.assert_allclose(coef, clone(model).fit(X, y).coef_, atol=1e-5)
+
+
+def test_bagging_boosting_and_voting():
+    """Weights reach the members; a bag of them scores as one does."""
+    X, y = StandardScaler().fit_transform(CANCER[0]), CANCER[1]
+    assert BaggingClassifier(GDClassifier(alpha=1e-2), n_estimators=5, random_state=0).fit(X, y).score(X, y) > 0.97
+    assert BaggingClassifier(adam(), n_estimators=3, max_features=0.5, random_state=0).fit(X, y).score(X, y) > 0.95
+    assert AdaBoostClassifier(GDClassifier(alpha=1e-2), n_estimators=3, random_state=0).fit(X, y).score(X, y) > 0.97
+    voters = [("ours", GDClassifier(alpha=1e-2)), ("adam", adam()), ("theirs", LogisticRegression())]
+    assert VotingClassifier(voters, voting="soft").fit(X, y).score(X, y) > 0.97
+
+
+def test_stacking():
+    """Regressors of several losses under one of ours."""
+    X, y = StandardScaler().fit_transform(DIABETES[0]), DIABETES[1]
+    members = [("mean", GDRegressor()), ("median", GDRegressor("absolute_error")), ("log", GDRegressor(Poisson()))]
+    assert StackingRegressor(members, final_estimator=GDRegressor(), cv=3).fit(X, y).score(X, y) > 0.5
+
+
+def test_selection_of_columns():
+    """By exact zeros, by magnitude, and one after another."""
+    rng = np.random.default_rng(0)
+    X, y = StandardScaler().fit_transform(DIABETES[0]), DIABETES[1]
+    noisy = np.hstack([X, rng.normal(size=(len(y), 5))])
+    chosen = SelectFromModel(GDRegressor(penalty="l1", alpha=6.0)).fit(noisy, y)
+    assert chosen.get_support()[:10].sum() >= 3
+    assert not chosen.get_support()[10:].any()
+    ranked = RFE(GDRegressor(), n_features_to_select=4).fit(noisy, y)
+    assert ranked.get_support()[10:].sum() <= 1
+    assert ranked.estimator_.coef_.shape == (4,)
+    several = RFE(GDClassifier(), n_features_to_select=5).fit(StandardScaler().fit_transform(WINE[0]), WINE[1])
+    assert several.estimator_.coef_.shape == (3, 5)
+    one_by_one = SequentialFeatureSelector(GDRegressor(), n_features_to_select=2, cv=2).fit(X, y)
+    assert one_by_one.get_support()[2]
+
+
+def test_several_targets():
+    """Natively several numbers; one by one, or in a chain, several labels."""
+    X, Y = load_linnerud(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    wrapped = MultiOutputRegressor(GDRegressor(tol=1e-12)).fit(X, Y)
+    np.testing.assert_allclose(GDRegressor(tol=1e-12).fit(X, Y).predict(X), wrapped.predict(X), rtol=1e-4)
+    rows, label = StandardScaler().fit_transform(WINE[0]), WINE[1]
+    labels = np.column_stack([label, rows[:, 0] > 0])
+    assert MultiOutputClassifier(GDClassifier()).fit(rows, labels).score(rows, labels) > 0.9
+    streamed = MultiOutputClassifier(adam())
+    for _ in range(30):
+        streamed.partial_fit(rows, labels, classes=[[0, 1, 2], [0, 1]])
+    assert streamed.score(rows, labels) > 0.9
+    assert ClassifierChain(GDClassifier(), random_state=0).fit(rows, (labels > 0).astype(int)).score(rows, labels > 0) > 0.9
+
+
+def test_importance_of_columns():
+    """Shuffling a column that matters costs score."""
+    X, y = StandardScaler().fit_transform(DIABETES[0]), DIABETES[1]
+    model = GDRegressor().fit(X, y)
+    importance = permutation_importance(model, X, y, n_repeats=5, random_state=0).importances_mean
+    assert set(np.argsort(importance)[-2:]) <= {2, 4, 5, 8}
+
+
+def test_predictions_across_folds():
+    """Probabilities and margins of rows held out."""
+    X, y = StandardScaler().fit_transform(CANCER[0]), CANCER[1]
+    for method, shape in (("predict_proba", (len(y), 2)), ("decision_function", (len(y),)), ("predict_log_proba", (len(y), 2))):
+        assert cross_val_predict(GDClassifier(), X, y, cv=3, method=method).shape == shape
+    assert cross_val_score(GDClassifier(), X, y, scoring="roc_auc").mean() > 0.98
+
+
+# --- metadata routing ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def routing():
+    """Metadata routing switched on for a test."""
+    with sklearn.config_context(enable_metadata_routing=True):
+        yield
+
+
+@pytest.mark.usefixtures("routing")
+def test_weights_through_a_pipeline():
+    """Weights asked for arrive; a scaler that asks for none gets none."""
+    X, y = CANCER
+    weight = np.random.default_rng(0).uniform(0.1, 2.0, len(y))
+    model = GDClassifier(alpha=1e-2).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+    pipe = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), model)
+    pipe.fit(X, y, sample_weight=weight)
+    by_hand = GDClassifier(alpha=1e-2).fit(StandardScaler().fit_transform(X), y, sample_weight=weight)
+    np.testing.assert_array_equal(pipe[-1].coef_, by_hand.coef_)
+    assert pipe.score(X, y, sample_weight=weight) == by_hand.score(StandardScaler().fit_transform(X), y, weight)
+    scorer = make_scorer(accuracy_score).set_score_request(sample_weight=True)
+    search = GridSearchCV(pipe, {"gdclassifier__alpha": [1e-2, 1e-1]}, scoring=scorer, cv=3)
+    assert search.fit(X, y, sample_weight=weight).best_score_ > 0.9
+
+
+@pytest.mark.usefixtures("routing")
+def test_weights_that_nobody_asked_for():
+    """scikit-learn refuses to guess."""
+    X, y = CANCER
+    with pytest.raises(ValueError, match="sample_weight"):
+        GridSearchCV(GDClassifier(), {"alpha": [0.1]}).fit(X, y, sample_weight=np.ones(len(y)))
+
+
+@pytest.mark.usefixtures("routing")
+def test_validation_rows_through_a_pipeline():
+    """Validation rows go through the same steps as the training rows, and choose the model."""
+    X, y = DIABETES
+    X_train, X_val, y_train, y_val = train_test_split(X, y, random_state=0)
+    weight = np.random.default_rng(0).uniform(0.1, 2.0, len(y_val))
+    model = GDRegressor(solver="sgd", random_state=0, max_iter=50)
+    model.set_fit_request(X_val=True, y_val=True, sample_weight_val=True)
+    scaler = StandardScaler()
+    pipe = make_pipeline(scaler, model, transform_input=["X_val"])
+    pipe.fit(X_train, y_train, X_val=X_val, y_val=y_val, sample_weight_val=weight)
+    scaled = StandardScaler().fit(X_train)
+    by_hand = GDRegressor(solver="sgd", random_state=0, max_iter=50)
+    by_hand.fit(scaled.transform(X_train), y_train, X_val=scaled.transform(X_val), y_val=y_val, sample_weight_val=weight)
+    np.testing.assert_array_equal(pipe[-1].coef_, by_hand.coef_)
+    assert pipe[-1].validation_scores_ == by_hand.validation_scores_
+
+
+@pytest.mark.usefixtures("routing")
+def test_requests_name_every_argument():
+    """fit, partial_fit and score can be asked to take all that they take."""
+    request = GDClassifier().get_metadata_routing().fit.requests
+    assert set(request) == {"sample_weight", "coef_init", "intercept_init", "X_val", "y_val", "sample_weight_val"}
+    assert set(GDClassifier().get_metadata_routing().partial_fit.requests) == {"classes", "sample_weight"}
+    assert set(GDRegressor().get_metadata_routing().partial_fit.requests) == {"sample_weight"}
+
+
+# --- processes, threads, streams -----------------------------------------------------------------------------------------
+
+PARALLEL = [
+    GDClassifier(),
+    GDClassifier("hinge", penalty="l1", alpha=1e-2),
+    GDClassifier(solver="sgd", optimizer="gd", learning_rate=0.01, max_iter=5, tol=None, random_state=0),
+    adam(),
+    GDClassifier(solver=Batch(), optimizer=Momentum(), learning_rate=0.05, max_iter=20, tol=None),
+]
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_jobs_in_processes_and_in_threads(backend):
+    """Two at a time they give the scores of one after another, whatever parts run side by side."""
+    X, y = StandardScaler().fit_transform(WINE[0]), WINE[1]
+    grid = [{"loss": [model.loss], "solver": [model.solver], "optimizer": [model.optimizer]} for model in PARALLEL]
+    base = GDClassifier(learning_rate=0.02, max_iter=5, tol=None, random_state=0)
+    alone = GridSearchCV(base, grid, cv=2, error_score="raise", n_jobs=1).fit(X, y)
+    with joblib.parallel_backend(backend, n_jobs=2):
+        together = GridSearchCV(base, grid, cv=2, error_score="raise", n_jobs=2).fit(X, y)
+    np.testing.assert_array_equal(alone.cv_results_["mean_test_score"], together.cv_results_["mean_test_score"])
+
+
+def test_many_threads_at_once():
+    """Fits of different parts in threads, over and over, are the fits done alone to the last bit."""
+    X, y = StandardScaler().fit_transform(CANCER[0]), CANCER[1]
+    alone = [clone(model).fit(X, y).coef_ for model in PARALLEL]
+    jobs = [(k, model) for _ in range(4) for k, model in enumerate(PARALLEL)]
+    fitted = joblib.Parallel(n_jobs=4, backend="threading")(joblib.delayed(clone(model).fit)(X, y) for _, model in jobs)
+    for (k, _), model in zip(jobs, fitted):
+        np.testing.assert_array_equal(model.coef_, alone[k])
+
+
+def test_a_model_fitted_in_a_thread_predicts_in_another_process():
+    """Pickled models travel."""
+    X, y = StandardScaler().fit_transform(WINE[0]), WINE[1]
+    model = adam().fit(X, y)
+    (predicted,) = joblib.Parallel(n_jobs=2, backend="loky")([joblib.delayed(model.predict)(X)])
+    np.testing.assert_array_equal(predicted, model.predict(X))
+
+
+def test_a_stream_with_a_model_kept_on_disk(tmp_path):
+    """Batch after batch by a model that is loaded, called and saved again, as long as it were one process."""
+    X, y = load_digits(return_X_y=True)
+    X = X / 16.0
+    path = tmp_path / "model.joblib"
+    model = GDClassifier(solver=MiniBatch(50), optimizer="adam", learning_rate=0.02)
+    joblib.dump(clone(model), path)
+    for start in range(0, 1700, 100):
+        rows = slice(start, start + 100)
+        joblib.dump(joblib.load(path).partial_fit(X[rows], y[rows], classes=np.arange(10)), path)
+        model.partial_fit(X[rows], y[rows], classes=np.arange(10))
+    stored = joblib.load(path)
+    np.testing.assert_array_equal(stored.coef_, model.coef_)
+    assert stored.t_ == 34
+    assert stored.score(X[1700:], y[1700:]) > 0.8
+
+
+def test_clones_are_unfitted_and_equal():
+    """clone of a fitted model has its parameters and none of what it learned."""
+    X, y = IRIS
+    model = GDClassifier(LogLoss(), solver=MiniBatch(8), optimizer=Adam(), learning_rate=Constant(0.1)).fit(X, y)
+    copy = clone(model)
+    assert not hasattr(copy, "coef_")
+    assert {name for name in vars(copy) if name.endswith("_")} == set()
+    assert repr(copy) == repr(model)
+
+
+def test_deep_regularisation_paths_by_warm_start():
+    """A path of strengths, each fit begun at the last one's end, is the path of fits begun anew."""
+    X, y = StandardScaler().fit_transform(DIABETES[0]), DIABETES[1]
+    warm = GDRegressor(SquaredError(), penalty="l1", warm_start=True, tol=1e-12, max_iter=10_000)
+    for alpha in np.logspace(1, -2, 8):
+        cold = GDRegressor(penalty="l1", alpha=alpha, tol=1e-12, max_iter=10_000).fit(X, y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ConvergenceWarning)
+            warm.set_params(alpha=alpha).fit(X, y)
+        np.testing.assert_allclose(warm.coef_, cold.coef_, atol=1e-4)
