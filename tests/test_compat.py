@@ -11,9 +11,6 @@ so that no row hits a kink and no gradient that Lion takes the sign of is zero b
 
 import functools
 import itertools
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -37,6 +34,7 @@ from matrix import (
 from oracle import F, descend, encoded
 
 from sklearn_gd import GDClassifier, GDRegressor, MiniBatch
+from sklearn_gd._kernels import blocks
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from sklearn_gd.optimizers import OPTIMIZERS
 from sklearn_gd.penalties import PENALTIES, NoPenalty
@@ -275,32 +273,19 @@ def test_csr_rows_in_any_order_and_with_duplicates(solver):
     np.testing.assert_allclose(fitted[0].intercept_, fitted[1].intercept_, rtol=RTOL)
 
 
-# --- machine code kept on disk -------------------------------------------------------------------------------------------
-
-FIT_EACH = """
-import sys
-import numpy as np
-from sklearn_gd import GDRegressor
-X = np.random.default_rng(0).normal(size=(50, 3))
-for name in sys.argv[1:]:
-    model = GDRegressor(optimizer=name, learning_rate=0.05, max_iter=20, tol=None, shuffle=False)
-    print(name, *model.fit(X, X @ [1.0, 2.0, 3.0]).coef_)
-"""
+# --- names of the compiled functions -------------------------------------------------------------------------------------
 
 
-def test_machine_code_of_several_processes_is_kept_apart(tmp_path):
-    """Optimizers compiled by two processes into one folder, and loaded by a third one, are still themselves."""
-
-    def fitted(*names):
-        environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-        done = subprocess.run(
-            [sys.executable, "-c", FIT_EACH, *names], env=environment, cwd=tmp_path, capture_output=True, text=True
-        )
-        assert done.returncode == 0, f"{names} ended with {done.returncode}: {done.stderr[-500:]}"
-        return done.stdout.split("\n")[:-1]
-
-    # The first process leaves all that the others share, so that each of them compiles an optimizer and nothing else.
-    fitted("gd")
-    alone = {name: fitted(name)[0] for name in ("momentum", "adam")}
-    together = ["momentum", "adam", "momentum", "adam"]
-    assert fitted(*together) == [alone[name] for name in together]
+def test_every_kernel_has_a_name_of_its_own():
+    """Machine code kept on disk by several processes is linked by name: a name that counts up would mix two parts up."""
+    kernels = []
+    for cls, n_classes in LOSSES.values():
+        several = n_classes == 3
+        kernels += blocks.loss_blocks(blocks.loss_functions(cls(), 3 if several else 1, several))
+    for penalty in PENALTY_OBJECTS.values():
+        kernels += blocks.penalty_blocks(penalty or NoPenalty())
+    for optimizer in OPTIMIZERS.values():
+        kernels += blocks.step_blocks(optimizer())
+    names = {id(kernel): kernel.py_func.__qualname__ for kernel in kernels if hasattr(kernel, "py_func")}
+    assert len(names) > 60
+    assert len(set(names.values())) == len(names)

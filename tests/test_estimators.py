@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
-from matrix import LAYOUTS, LOSSES, PENALTY_OBJECTS, RATES, SOLVER_OBJECTS, D, N, data, targets
+from matrix import LAYOUTS, LOSSES, PENALTY_OBJECTS, RATES, SOLVER_OBJECTS, D, N, covering, data, targets
 from oracle import F, encoded
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
@@ -501,9 +501,9 @@ def test_other_dtypes_of_a_target(y):
 # --- what a fit notes ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("loss", [each for each in LOSSES if each != "perceptron-3"])
+@pytest.mark.parametrize(
+    ("loss", "way", "layout"), covering([[each for each in LOSSES if each != "perceptron-3"], list(WAYS), list(LAYOUTS)])
+)
 def test_loss_curve_is_F(loss, way, layout):
     """The last entry is F of the model that was kept, and a run cut short after any epoch has the same curve up to there."""
     X_data, y, weight = data(loss)

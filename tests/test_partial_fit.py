@@ -53,9 +53,11 @@ def check_calls(model, X, y, weight, solver, layout):
     assert_same_bits(streamed(called, X, y, weight, CALL_ROWS[solver]), streamed(fitted, X, y, weight, CALL_ROWS[solver]))
 
 
+# One loss for each kind of y and of kernel.
+SOME_LOSSES = ["huber", "poisson", "log_loss-2", "log_loss-3", "hinge-3", "multiclass_hinge-3"]
 AXES = [
     list(SOLVERS),
-    list(LOSSES),
+    SOME_LOSSES,
     list(PENALTY_OBJECTS),
     list(OPTIMIZERS),
     list(LAYOUTS),
@@ -74,23 +76,24 @@ def test_calls_are_one_epoch_of_fit(point):
     check_calls(model, X, y, weight if weights == "weights" else None, solver, layout)
 
 
-NO_STREAM = {"exponential", "step", "polynomial", "cosine", "cosine_restarts", "one_cycle"}
+NO_STREAM = ("exponential", "step", "polynomial", "cosine", "cosine_restarts", "one_cycle")
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("solver", SOLVERS)
+STREAMED_SCHEDULES = [name for name in SCHEDULE_OBJECTS if name not in (*NO_STREAM, "callable")] + ["auto", "function"]
+
+
 @pytest.mark.parametrize(
-    "schedule", [*(each for each in SCHEDULE_OBJECTS if each not in NO_STREAM | {"callable"}), "auto", "function"]
+    ("schedule", "solver", "optimizer", "layout"),
+    covering([STREAMED_SCHEDULES, list(SOLVERS), ["gd", "momentum"], list(LAYOUTS)]),
 )
-def test_schedules_go_on_between_calls(schedule, solver, layout):
+def test_schedules_go_on_between_calls(schedule, solver, optimizer, layout):
     """The step count, and all that a rate depends on, outlives a call and a pickle."""
-    rates = SCHEDULE_OBJECTS | {"auto": "auto", "function": CallableSchedule(some_rate)}
-    for optimizer in ("gd", "momentum"):
-        model = estimator("log_loss-2", solver=SOLVERS[solver], optimizer=optimizer, learning_rate=rates[schedule])
-        check_calls(model, *data("log_loss-2"), solver, layout)
+    rate = {"auto": "auto", "function": CallableSchedule(some_rate)}.get(schedule) or SCHEDULE_OBJECTS[schedule]
+    model = estimator("log_loss-2", solver=SOLVERS[solver], optimizer=optimizer, learning_rate=rate)
+    check_calls(model, *data("log_loss-2"), solver, layout)
 
 
-@pytest.mark.parametrize("schedule", sorted(NO_STREAM))
+@pytest.mark.parametrize("schedule", NO_STREAM)
 def test_schedules_that_need_the_length_of_the_run(schedule):
     """What means a share of the whole fit is refused in partial_fit, by name, and works in fit."""
     X, y, _ = data("huber")
@@ -136,7 +139,7 @@ def test_dense_and_csr_calls_alternate(optimizer, solver, penalty, average):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("loss", ["huber", "poisson", "log_loss-2", "log_loss-3", "hinge-3", "multiclass_hinge-3"])
+@pytest.mark.parametrize("loss", SOME_LOSSES)
 def test_what_a_call_notes(loss, layout):
     """loss_curve_ is F of the new model on the call's rows; n_iter_ counts calls and t_ steps."""
     X, y, weight = data(loss)

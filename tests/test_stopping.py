@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_gd import GDClassifier, GDRegressor, RegressionLoss
 from sklearn_gd.stopping import Monitor, Status
@@ -213,7 +214,7 @@ def test_a_fit_keeps_the_best_epoch():
 def test_a_fit_that_diverges_keeps_the_best_finite_model():
     X, y = data()
     model = GDRegressor(solver="batch", optimizer="gd", learning_rate=50.0, max_iter=400, tol=None)
-    with pytest.warns(match=r"GDRegressor diverged in epoch \d+ with a learning rate of up to 50"):
+    with pytest.warns(ConvergenceWarning, match=r"GDRegressor diverged in epoch \d+ with a learning rate of up to 50"):
         model.fit(X, y)
     assert np.isfinite(model.coef_).all()
     assert np.isfinite(model.loss_curve_).all()
