@@ -205,8 +205,8 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
             raise ValueError(f"{name} is zero for every row: at least one must be positive")
         return weight
 
-    def _objective(self, X, targets, loss, penalty):
-        """The objective on the rows of positive weight."""
+    def _objective(self, X, targets, loss, penalty, seen=None):
+        """The objective on the rows of positive weight; `seen` has the columns' moments of earlier calls."""
         from .objective import Objective
 
         keep = targets.weight > 0
@@ -222,6 +222,7 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
             n_outputs=targets.n_outputs,
             fit_intercept=bool(self.fit_intercept),
             one_vs_rest=targets.one_vs_rest,
+            seen=seen,
         )
 
     def _average_from(self):
@@ -292,6 +293,7 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
             status, rate = solver.run(objective, state, settings, monitor)
             if not state.averaging and not np.array_equal(monitor.best, state.served):
                 state.replace(monitor.best)
+        state.moments = objective.moments if penalty.standardize else None
         self._state = state
         self.loss_curve_ = monitor.objectives
         self.n_iter_ = max(len(monitor.objectives), 1)
@@ -371,7 +373,8 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
         X, y = self._validated(X, y, reset=first)
         targets = self._targets(y, self._validated_weight(sample_weight, X.shape[0]), loss, classes, True)
         optimizer = optimizer or GradientDescent()
-        objective = self._objective(X, targets, loss, penalty)
+        seen = self._state.moments if penalty.standardize and hasattr(self, "_state") else None
+        objective = self._objective(X, targets, loss, penalty, seen)
         if not first and self._coef_2d().shape[0] != targets.n_outputs:
             raise ValueError(f"y has {targets.n_outputs} outputs; the earlier calls had {self._coef_2d().shape[0]}")
         state = self._resumed_state(objective, optimizer)
@@ -384,6 +387,7 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
             if not first:
                 return self
             state = State.begin(objective, monitor.best, optimizer, self._average_from())
+        state.moments = objective.moments if penalty.standardize else None
         self._state = state
         self.loss_curve_ = getattr(self, "loss_curve_", []) + monitor.objectives
         self.n_iter_ = getattr(self, "n_iter_", 0) + 1

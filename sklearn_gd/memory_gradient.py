@@ -35,22 +35,23 @@ class Coordinates:
 
         self.objective, self.rows, self.epochs = objective, objective.rows, epochs
         self.n_coef, self.n_outputs = objective.n_coef, objective.n_outputs
-        mean, variance = objective.column_moments
+        moments = objective.moments
+        mean, spread = moments.mean, moments.known_variance
         if objective.fit_intercept:
-            self.mean = mean
-            constant = variance <= 100.0 * (1e-13 * mean) ** 2
+            self.mean, variance = mean, spread
         else:
             self.mean = np.zeros(len(mean))
-            variance = variance + mean * mean
-            constant = variance == 0.0
-        variance = np.where(constant, 0.0, variance)
+            variance = moments.variance + mean * mean
+        # The l2 penalty's curvature in the user's coefficients.
+        l2 = objective.alpha * l2 * (spread if objective.penalty.standardize else np.ones(len(mean)))
         # What would be an empty scale is frozen, penalty or not: such a column cannot lower the loss.
-        square = np.outer(curvature, variance) + objective.alpha * l2
-        scale = np.where(constant | (square <= 0.0), 0.0, 1.0 / np.sqrt(np.where(square > 0.0, square, 1.0)))
+        square = np.outer(curvature, variance) + l2
+        scale = np.where((variance == 0.0) | (square <= 0.0), 0.0, 1.0 / np.sqrt(np.where(square > 0.0, square, 1.0)))
         self.scale = self.rows.from_coef(scale)
         self.intercept_scale = 1.0 / np.sqrt(curvature) if objective.fit_intercept else np.zeros(self.n_outputs)
         # The curvature of the l2 penalty in these coordinates.
-        self.ridge = np.concatenate([objective.alpha * l2 * self.scale**2, np.zeros(self.n_outputs)])
+        l2 = self.rows.from_coef(np.tile(l2, (self.n_outputs, 1)))
+        self.ridge = np.concatenate([l2 * self.scale**2, np.zeros(self.n_outputs)])
 
     def model(self, u):
         """theta of the coordinates u."""
@@ -387,7 +388,8 @@ class MemoryGradient:
     def _face_descent(self, l1, nonnegative):
         """F with a kink at zero: plane steps on the face of coefficients that are not zero, proximal steps between faces."""
         frame, ridge, n_coef = self.frame, self.frame.ridge, self.objective.n_coef
-        threshold = np.concatenate([l1 * frame.scale, np.zeros(self.objective.n_outputs)])
+        unit = self.objective.penalty_blocks.scale
+        threshold = np.concatenate([l1 * frame.scale * (unit if len(unit) else 1.0), np.zeros(self.objective.n_outputs)])
         bounded = np.zeros(len(threshold), dtype=bool)
         bounded[:n_coef] = nonnegative
 
@@ -504,13 +506,13 @@ class MemoryGradient:
         def full_gradient():
             gradient = frame.gradient(self.slope)
             extra = np.zeros(n_coef)
-            blocks.gradient(frame.model(self.u)[:n_coef].copy(), extra, objective.alpha, blocks.parameters)
+            blocks.gradient(frame.model(self.u)[:n_coef].copy(), extra, objective.alpha, blocks.scale, blocks.parameters)
             gradient[:n_coef] += extra * frame.scale
             return gradient
 
         def prox(v, step):
             coef = v[:n_coef] * frame.scale
-            blocks.prox(coef, step * square, objective.alpha, blocks.parameters)
+            blocks.prox(coef, step * square, objective.alpha, blocks.scale, blocks.parameters)
             coef = np.divide(coef, frame.scale, out=np.zeros(n_coef), where=frame.scale > 0.0)
             return np.concatenate([coef, v[n_coef:]])
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ._kernels import blocks, epochs
 from ._kernels.rows import rows_of
+from .moments import Moments
 
 
 class Objective:
@@ -37,16 +38,19 @@ class Objective:
         Whether there is an intercept.
     one_vs_rest : bool
         Whether `target` holds class indices.
+    seen : Moments, optional
+        Of the rows of earlier calls, which count too where the penalty is one in standard deviations.
 
     Notes
     -----
     Coefficients travel as `theta`, one flat float64 vector: the coefficients in the layout of the rows, then the intercept.
     """
 
-    def __init__(self, X, target, weight, *, loss, penalty, alpha, n_outputs, fit_intercept, one_vs_rest):
+    def __init__(self, X, target, weight, *, loss, penalty, alpha, n_outputs, fit_intercept, one_vs_rest, seen=None):
         self.rows = rows_of(X)
         self.data = epochs.Data(self.rows.arrays, target, weight)
         self.weight_sum = float(weight.sum())
+        self.seen = seen
         self.loss = loss
         self.penalty = penalty
         self.alpha = float(alpha)
@@ -54,7 +58,10 @@ class Objective:
         self.fit_intercept = fit_intercept
         self.functions = blocks.loss_functions(loss, n_outputs, one_vs_rest)
         self.loss_blocks = blocks.loss_blocks(self.functions)
-        self.penalty_blocks = blocks.penalty_blocks(penalty)
+        spread = None
+        if penalty.standardize:
+            spread = self.rows.from_coef(np.tile(np.sqrt(self.moments.known_variance), (n_outputs, 1)))
+        self.penalty_blocks = blocks.penalty_blocks(penalty, spread)
 
     @property
     def n_samples(self):
@@ -62,9 +69,9 @@ class Objective:
         return self.rows.shape[0]
 
     @functools.cached_property
-    def column_moments(self):
-        """Weighted mean and variance of every column."""
-        return epochs.column_moments(self.rows, self.data.weight)
+    def moments(self):
+        """Weighted mean and variance of every column, over these rows and those seen before."""
+        return Moments(self.weight_sum, *epochs.column_moments(self.rows, self.data.weight)).merged(self.seen)
 
     @property
     def n_coef(self):
@@ -85,7 +92,8 @@ class Objective:
 
     def penalty_value(self, theta):
         """alpha R(W)."""
-        return self.alpha * self.penalty_blocks.value(theta[: self.n_coef], self.penalty_blocks.parameters)
+        penalty = self.penalty_blocks
+        return self.alpha * penalty.value(theta[: self.n_coef], penalty.scale, penalty.parameters)
 
     def value(self, theta):
         """F."""
@@ -102,5 +110,6 @@ class Objective:
         gradient /= self.weight_sum
         if not self.fit_intercept:
             gradient_intercept[:] = 0.0
-        self.penalty_blocks.gradient(theta[: self.n_coef], gradient[: self.n_coef], self.alpha, self.penalty_blocks.parameters)
+        penalty = self.penalty_blocks
+        penalty.gradient(theta[: self.n_coef], gradient[: self.n_coef], self.alpha, penalty.scale, penalty.parameters)
         return gradient

@@ -8,6 +8,10 @@ gradient of every step, and a part with a kink, whose proximal step follows the 
 ``gradient(w, ...)``   the slope of its smooth part; numeric where neither it nor `prox` is written
 ``prox(w, step, ...)`` the minimiser over v of ``step * kinked part(v) + (v - w)**2 / 2``
 =====================  ============================================================================================
+
+With ``standardize=True`` the penalty is one of coefficients times the standard deviation of their column, weights honoured, as
+if the columns had been standardised beforehand: then no prediction depends on the unit of a column. `coef_` stays in the
+units of the data. By default it is one of the coefficients as they are, which is scikit-learn's convention.
 """
 
 from ._components import Component, check_flag, check_number
@@ -32,6 +36,9 @@ class Penalty(Component):
     >>> print(GDRegressor(penalty=TowardsOne(), alpha=1.0, tol=1e-10).fit(X, y).coef_.round(3))
     [2.]
     """
+
+    # A subclass that takes `standardize` as a parameter has it honoured; the coefficients are then in standard deviations.
+    standardize = False
 
     def validate(self):
         """Raise where `value` is missing or a function asks for an unknown parameter."""
@@ -111,6 +118,8 @@ class L2(Penalty):
     ----------
     nonnegative : bool, default=False
         Keep every coefficient >= 0.
+    standardize : bool, default=False
+        Penalise each coefficient times its column's standard deviation.
 
     References
     ----------
@@ -123,12 +132,14 @@ class L2(Penalty):
     (4.5, 3.0)
     """
 
-    def __init__(self, nonnegative=False):
+    def __init__(self, nonnegative=False, standardize=False):
         self.nonnegative = nonnegative
+        self.standardize = standardize
 
     def validate(self):
-        """Raise unless nonnegative is a bool."""
+        """Raise unless nonnegative and standardize are bools."""
         check_flag(self, "nonnegative")
+        check_flag(self, "standardize")
 
     def has_prox(self):
         """Only to keep coefficients from falling below zero."""
@@ -161,6 +172,8 @@ class L1(Penalty):
     ----------
     nonnegative : bool, default=False
         Keep every coefficient >= 0.
+    standardize : bool, default=False
+        Penalise each coefficient times its column's standard deviation.
 
     References
     ----------
@@ -174,12 +187,14 @@ class L1(Penalty):
     (3.0, -2.0, 0.0)
     """
 
-    def __init__(self, nonnegative=False):
+    def __init__(self, nonnegative=False, standardize=False):
         self.nonnegative = nonnegative
+        self.standardize = standardize
 
     def validate(self):
-        """Raise unless nonnegative is a bool."""
+        """Raise unless nonnegative and standardize are bools."""
         check_flag(self, "nonnegative")
+        check_flag(self, "standardize")
 
     def shrinkage(self):
         """All of it is linear."""
@@ -205,6 +220,8 @@ class ElasticNet(Penalty):
         The share :math:`\rho` of the l1 part: 0 is ridge, 1 the lasso.
     nonnegative : bool, default=False
         Keep every coefficient >= 0.
+    standardize : bool, default=False
+        Penalise each coefficient times its column's standard deviation.
 
     References
     ----------
@@ -217,14 +234,16 @@ class ElasticNet(Penalty):
     (2.0, 1.0)
     """
 
-    def __init__(self, l1_ratio=0.15, nonnegative=False):
+    def __init__(self, l1_ratio=0.15, nonnegative=False, standardize=False):
         self.l1_ratio = l1_ratio
         self.nonnegative = nonnegative
+        self.standardize = standardize
 
     def validate(self):
-        """Raise unless 0 <= l1_ratio <= 1 and nonnegative is a bool."""
+        """Raise unless 0 <= l1_ratio <= 1, and nonnegative and standardize are bools."""
         check_number(self, "l1_ratio", least=0, most=1)
         check_flag(self, "nonnegative")
+        check_flag(self, "standardize")
 
     def shrinkage(self):
         """The two shares."""

@@ -167,7 +167,7 @@ def _pass_over(objective, state, settings, batch):
     from ._kernels import blocks, epochs
 
     plain = batch == 1 and type(settings.optimizer) is GradientDescent
-    shrinkage = objective.penalty.shrinkage() if plain else None
+    shrinkage = objective.penalty.shrinkage() if plain and not objective.penalty.standardize else None
     single = objective.n_outputs == 1
     lazily = shrinkage is not None and objective.rows.lazy and _can_be_lazy(shrinkage, objective.alpha, state)
     if not lazily:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from .moments import Moments
+
 
 def _new_counters():
     """Steps, weight sum, rows; scale, threshold and scale sum of lazy descent."""
@@ -55,6 +57,8 @@ class State:
         What an adaptive schedule has multiplied its rate by.
     largest_norm : float
         Largest curvature bound of a row so far: what the stable learning rate follows.
+    moments : Moments or None
+        Of the columns so far, where the penalty is one in their standard deviations.
     """
 
     theta: np.ndarray
@@ -68,6 +72,7 @@ class State:
     lazy: LazyCoefficients | None = None
     rate_scale: float = 1.0
     largest_norm: float = 0.0
+    moments: Moments | None = None
 
     @classmethod
     def begin(cls, objective, theta, optimizer, average_from):

@@ -361,10 +361,10 @@ def rest(optimizer, rate, penalty, start, n_steps=4000):
     theta, slots, prox_step = np.array(start), np.zeros((len(optimizer.slots), 3)), np.zeros(3)
     for t in range(1, n_steps + 1):
         gradient = CURVATURE @ (theta - CENTRE)
-        shrink.gradient(theta, gradient, ALPHA, shrink.parameters)
+        shrink.gradient(theta, gradient, ALPHA, shrink.scale, shrink.parameters)
         theta *= 1.0 - rate_of(t) * optimizer.decay
         step.step(theta, gradient, slots, prox_step, rate_of(t), float(t), step.parameters)
-        shrink.prox(theta, prox_step, ALPHA, shrink.parameters)
+        shrink.prox(theta, prox_step, ALPHA, shrink.scale, shrink.parameters)
     return theta
 
 

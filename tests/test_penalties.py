@@ -1,13 +1,15 @@
 """Penalties: values by hand, proximal steps against a numeric minimiser, and their compiled form."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
-from sklearn_gd import Penalty
+from sklearn_gd import GDRegressor, Penalty
 from sklearn_gd._kernels.blocks import penalty_blocks
 from sklearn_gd.penalties import L1, L2, PENALTIES, ElasticNet, NoPenalty
 
@@ -208,13 +210,13 @@ def test_numbers_of_other_types_are_numbers(l1_ratio):
 # --- compiled ------------------------------------------------------------------------------------------------------------
 
 
-def compiled(penalty, coef, alpha, steps):
+def compiled(penalty, coef, alpha, steps, scale=None):
     """Compiled value, gradient added to ones, and coefficients after the proximal step."""
-    blocks = penalty_blocks(penalty)
+    blocks = penalty_blocks(penalty, scale)
     gradient, moved = np.ones(len(coef)), coef.copy()
-    blocks.gradient(coef, gradient, alpha, blocks.parameters)
-    blocks.prox(moved, steps, alpha, blocks.parameters)
-    return blocks.value(coef, blocks.parameters), gradient, moved
+    blocks.gradient(coef, gradient, alpha, blocks.scale, blocks.parameters)
+    blocks.prox(moved, steps, alpha, blocks.scale, blocks.parameters)
+    return blocks.value(coef, blocks.scale, blocks.parameters), gradient, moved
 
 
 @pytest.mark.parametrize("penalty", OBJECTS, ids=repr)
@@ -287,3 +289,111 @@ def test_a_penalty_without_a_value_is_refused():
 
     with pytest.raises(TypeError, match=r"^Nothing has no function value\(w\): a penalty must give one$"):
         Nothing().validate()
+
+
+# --- in standard deviations of the columns -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("penalty", [L2(), L1(nonnegative=True), ElasticNet(), Quartic(), Nearest()], ids=repr)
+def test_a_scale_makes_it_the_penalty_of_scaled_coefficients(penalty):
+    """Value and slope are those of s w by the chain rule; the proximal step minimises over v the sum that it should."""
+    rng = np.random.default_rng(0)
+    coef, scale, steps, alpha = rng.normal(size=9), rng.uniform(0.2, 3.0, 9), rng.uniform(0.1, 2.0, 9), 0.3
+    value, gradient, moved = compiled(penalty, coef, alpha, steps, scale)
+    plain_value, _, _ = compiled(penalty, scale * coef, alpha, steps)
+    assert value == pytest.approx(plain_value, rel=1e-14)
+    if penalty.has_gradient():
+        np.testing.assert_allclose(gradient - 1.0, alpha * scale * [slope(penalty)(w) for w in scale * coef], rtol=1e-13)
+    if type(penalty) in (L1, Nearest):
+
+        def cost(v, j):
+            bound = np.inf if getattr(penalty, "nonnegative", False) and v < 0.0 else 0.0
+            return bound + alpha * steps[j] * of(penalty, "value")(scale[j] * v) + 0.5 * (v - coef[j]) ** 2
+
+        for j, v in enumerate(moved):
+            assert all(cost(v, j) <= cost(v + away, j) + 1e-12 for away in (-1e-3, 1e-3, -0.3, 0.3))
+
+
+def test_a_column_of_no_spread_costs_nothing():
+    value, gradient, moved = compiled(L1(), np.array([3.0, -2.0]), 1.0, np.ones(2), np.array([0.0, 1.0]))
+    assert value == 2.0
+    assert moved.tolist() == [3.0, -1.0]
+    assert np.isfinite(gradient).all()
+
+
+STANDARDIZED = {
+    "l2": lambda flag: L2(standardize=flag),
+    "l1": lambda flag: L1(standardize=flag),
+    "l1-nonnegative": lambda flag: L1(nonnegative=True, standardize=flag),
+    "elasticnet": lambda flag: ElasticNet(l1_ratio=0.4, standardize=flag),
+}
+
+
+def problem(weighted=True):
+    """Columns of very different units, uneven weights."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(150, 4)) * [1.0, 1e3, 1e-3, 20.0] + [0.0, 5e3, 0.0, -7.0]
+    X[rng.random(X.shape) < 0.1] = 0.0
+    y = X @ [1.0, 2e-3, 0.0, -0.05] + rng.normal(size=150)
+    weight = rng.uniform(0.2, 3.0, 150) if weighted else np.ones(150)
+    mean = np.average(X, axis=0, weights=weight)
+    return X, y, weight, np.sqrt(np.average((X - mean) ** 2, axis=0, weights=weight))
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("penalty", STANDARDIZED)
+def test_standardize_is_the_plain_penalty_on_standardised_columns(penalty, layout):
+    X, y, weight, spread = problem()
+    tight = {"alpha": 0.1, "tol": 1e-13, "max_iter": 10_000}
+    ours = GDRegressor(penalty=STANDARDIZED[penalty](True), **tight).fit(layout(X), y, sample_weight=weight)
+    plain = GDRegressor(penalty=STANDARDIZED[penalty](False), **tight).fit(X / spread, y, sample_weight=weight)
+    np.testing.assert_allclose(ours.coef_ * spread, plain.coef_, rtol=1e-5, atol=1e-7)
+    assert ours.loss_curve_[-1] == pytest.approx(plain.loss_curve_[-1], rel=1e-9)
+
+
+@pytest.mark.parametrize("solver", ["batch", "sgd", "minibatch"])
+@pytest.mark.parametrize("penalty", STANDARDIZED)
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_standardize_in_steps_of_an_explicit_rate(penalty, solver, layout):
+    """Where every spread is one, as here, each step is that of the plain penalty."""
+    X, y, _, _ = problem(weighted=False)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    shared = {
+        "solver": solver,
+        "optimizer": "gd",
+        "learning_rate": 0.01,
+        "alpha": 0.1,
+        "max_iter": 3,
+        "tol": None,
+        "random_state": 0,
+    }
+    ours, plain = (GDRegressor(penalty=STANDARDIZED[penalty](flag), **shared).fit(layout(X), y) for flag in (True, False))
+    np.testing.assert_allclose(ours.coef_, plain.coef_, rtol=1e-10, atol=1e-14)
+
+
+def test_standardize_in_a_stream_counts_all_rows_so_far():
+    """The spread of a call's penalty is that of every row up to it, also after a pickle."""
+    X, y, weight, _ = problem()
+    model = GDRegressor(penalty=L2(standardize=True), alpha=0.1, solver="sgd", optimizer="gd", learning_rate=1e-9)
+    for start in range(0, 150, 50):
+        part = slice(start, start + 50)
+        model = pickle.loads(pickle.dumps(model.partial_fit(X[part], y[part], sample_weight=weight[part])))
+    moments = model._state.moments
+    mean = np.average(X, axis=0, weights=weight)
+    np.testing.assert_allclose(moments.mean, mean, rtol=1e-12)
+    np.testing.assert_allclose(moments.variance, np.average((X - mean) ** 2, axis=0, weights=weight), rtol=1e-12)
+
+
+def test_standardize_lets_no_prediction_depend_on_a_unit():
+    X, y, _, _ = problem(weighted=False)
+    model = GDRegressor(penalty=L2(standardize=True), alpha=0.1)
+    before = model.fit(X, y).predict(X)
+    factor, shift = np.array([1e-6, 1e6, 1.0, 1e3]), np.array([0.0, 1e9, 1e-1, 0.0])
+    after = model.fit(X * factor + shift, y).predict(X * factor + shift)
+    np.testing.assert_allclose(after, before, rtol=1e-5)
+
+
+@pytest.mark.parametrize("penalty", [L2, L1, ElasticNet])
+def test_standardize_must_be_a_flag(penalty):
+    with pytest.raises(TypeError, match="standardize='yes' must be True or False"):
+        penalty(standardize="yes").validate()

@@ -18,9 +18,9 @@ TRIAL = types.UniTuple(FLOAT, 2)(MATRIX, MATRIX, MATRIX, FLOAT, VECTOR, MATRIX, 
 SLOPE = FLOAT(FLOAT, FLOAT, VECTOR)
 BEND = FLOAT(MATRIX, VECTOR, MATRIX, MATRIX, VECTOR)
 FORMS = types.UniTuple(FLOAT, 3)(MATRIX, VECTOR, MATRIX, MATRIX, MATRIX, VECTOR)
-PENALTY_VALUE = FLOAT(VECTOR, VECTOR)
-PENALTY_GRADIENT = types.void(VECTOR, VECTOR, FLOAT, VECTOR)
-PENALTY_PROX = types.void(VECTOR, VECTOR, FLOAT, VECTOR)
+PENALTY_VALUE = FLOAT(VECTOR, VECTOR, VECTOR)
+PENALTY_GRADIENT = types.void(VECTOR, VECTOR, FLOAT, VECTOR, VECTOR)
+PENALTY_PROX = types.void(VECTOR, VECTOR, FLOAT, VECTOR, VECTOR)
 STEP = types.void(VECTOR, VECTOR, MATRIX, VECTOR, FLOAT, FLOAT, VECTOR)
 
 
@@ -42,11 +42,12 @@ class DescentBlocks(NamedTuple):
 
 
 class PenaltyBlocks(NamedTuple):
-    """The compiled functions of a penalty, and its parameters."""
+    """The compiled functions of a penalty, the unit of each coefficient (empty where that is 1), and its parameters."""
 
     value: object
     gradient: object
     prox: object
+    scale: np.ndarray
     parameters: np.ndarray
 
 
@@ -436,12 +437,16 @@ def descent_blocks(functions):
 
 
 def make_penalty_value(value):
-    """The sum of a penalty over the coefficients."""
+    """The sum of a penalty over the coefficients, each times its scale where there is one."""
 
-    def penalty_value(coef, p):
+    def penalty_value(coef, scale, p):
         total = 0.0
-        for j in range(len(coef)):
-            total += value(coef[j], p)
+        if len(scale):
+            for j in range(len(coef)):
+                total += value(scale[j] * coef[j], p)
+        else:
+            for j in range(len(coef)):
+                total += value(coef[j], p)
         return total
 
     return penalty_value
@@ -450,19 +455,32 @@ def make_penalty_value(value):
 def make_penalty_gradient(gradient):
     """gradient += alpha times the slope of the penalty's smooth part."""
 
-    def penalty_gradient(coef, out, alpha, p):
-        for j in range(len(coef)):
-            out[j] += alpha * gradient(coef[j], p)
+    def penalty_gradient(coef, out, alpha, scale, p):
+        if len(scale):
+            for j in range(len(coef)):
+                out[j] += alpha * scale[j] * gradient(scale[j] * coef[j], p)
+        else:
+            for j in range(len(coef)):
+                out[j] += alpha * gradient(coef[j], p)
 
     return penalty_gradient
 
 
 def make_penalty_prox(prox):
-    """The proximal step of the penalty's other part, each coefficient with its own step."""
+    """The proximal step of the penalty's other part, each coefficient with its own step.
 
-    def penalty_prox(coef, step, alpha, p):
-        for j in range(len(coef)):
-            coef[j] = prox(coef[j], alpha * step[j], p)
+    In units of a scale s the minimiser over v of step k(s v) + (v - w)^2 / 2 is prox(s w, s^2 step) / s.
+    """
+
+    def penalty_prox(coef, step, alpha, scale, p):
+        if len(scale):
+            for j in range(len(coef)):
+                s = scale[j]
+                if s > 0.0:
+                    coef[j] = prox(s * coef[j], alpha * s * s * step[j], p) / s
+        else:
+            for j in range(len(coef)):
+                coef[j] = prox(coef[j], alpha * step[j], p)
 
     return penalty_prox
 
@@ -477,21 +495,24 @@ def make_numeric_penalty_gradient(value):
     return numeric_gradient
 
 
-def nothing_to_add(coef, out, alpha, p):
+def nothing_to_add(coef, out, alpha, scale, p):
     """The block of a penalty without a smooth part, or without a proximal step."""
 
 
 def make_nothing(function):
     """A kernel that is the leaf itself."""
 
-    def nothing(coef, out, alpha, p):
-        function(coef, out, alpha, p)
+    def nothing(coef, out, alpha, scale, p):
+        function(coef, out, alpha, scale, p)
 
     return nothing
 
 
-def penalty_blocks(penalty):
-    """The compiled functions of a penalty; a part that it lacks costs one call that returns at once."""
+def penalty_blocks(penalty, scale=None):
+    """The compiled functions of a penalty; a part that it lacks costs one call that returns at once.
+
+    `scale` has the unit of each coefficient, 1 for all where it is None; a coefficient of scale zero costs nothing.
+    """
     names = _all_names(penalty)
     value = _bound(penalty, "value", (FLOAT,), names)
     prox = _bound(penalty, "prox", (FLOAT, FLOAT), names) if penalty.has_prox() else None
@@ -505,6 +526,7 @@ def penalty_blocks(penalty):
         if gradient is not None
         else compiled(make_nothing, PENALTY_GRADIENT, empty),
         compiled(make_penalty_prox, PENALTY_PROX, prox) if prox is not None else compiled(make_nothing, PENALTY_PROX, empty),
+        np.empty(0) if scale is None else scale,
         _parameters(penalty, names),
     )
 

@@ -86,6 +86,7 @@ def make_epoch(scores, accumulate):
     """One pass over the rows in `order`, a step for each batch of them."""
 
     def epoch(data, order, model, leaves, plan, rates, counters, tile):
+        penalty = leaves.penalty
         n_outputs = len(model.intercept)
         n_coef = len(model.theta) - n_outputs
         gradient = np.zeros(len(model.theta))
@@ -122,12 +123,12 @@ def make_epoch(scores, accumulate):
                             gradient_intercept[k] += slope[i, k]
                 accumulate(data.X, rows, slope[:m], gradient_coef)
             # 4. the smooth part of the penalty  5. the optimizer's step  6. the proximal step of the other part
-            leaves.penalty.gradient(model.theta[:n_coef], gradient[:n_coef], plan.alpha, leaves.penalty.parameters)
+            penalty.gradient(model.theta[:n_coef], gradient[:n_coef], plan.alpha, penalty.scale, penalty.parameters)
             if plan.decay > 0.0:
                 for j in range(n_coef):
                     model.theta[j] *= 1.0 - rate * plan.decay
             leaves.step.step(model.theta, gradient, model.slots, prox_step, rate, t, leaves.step.parameters)
-            leaves.penalty.prox(model.theta[:n_coef], prox_step[:n_coef], plan.alpha, leaves.penalty.parameters)
+            penalty.prox(model.theta[:n_coef], prox_step[:n_coef], plan.alpha, penalty.scale, penalty.parameters)
             if t >= plan.average_from:
                 share = 1.0 / (t - plan.average_from + 1.0)
                 for j in range(len(model.theta)):
