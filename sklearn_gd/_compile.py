@@ -191,9 +191,26 @@ def _compiled(make, signature, leaves, fastmath):
     stamp = _stamp_of(make, leaves, fastmath, str(signature))
     jit = numba.njit(signature, cache=stamp is not None, nogil=True, fastmath=REASSOCIATE if fastmath else False)
     try:
-        return jit(_named(make(*leaves), stamp))
+        kernel = jit(_named(make(*leaves), stamp))
     except Exception as error:  # the compiler raises more than its own kinds
         raise _explained(error, leaves) from error
+    return _quickly_passed(kernel, signature)
+
+
+def _quickly_passed(kernel, signature):
+    """The kernel, which now answers at once what is asked of a function each time that it is handed to another one."""
+    (result,) = kernel.overloads.values()
+    address = result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
+    kernel.get_compile_result = lambda _: result
+    kernel.__wrapper_address__ = lambda: address
+    kernel.function_type = _function_type(signature)
+    return kernel
+
+
+@functools.cache
+def _function_type(signature):
+    """One type for each signature."""
+    return types.FunctionType(signature)
 
 
 def _explained(error, leaves):
@@ -230,16 +247,30 @@ def abi(value):
     if isinstance(value, tuple):
         members = tuple(abi(each) for each in value)
         return types.NamedTuple(members, type(value)) if hasattr(value, "_fields") else types.BaseTuple.from_types(members)
-    return types.FunctionType(value.nopython_signatures[0])
+    return value.function_type
+
+
+def _layout(value):
+    """What decides on the type of an argument, quicker to compare than that type."""
+    if isinstance(value, tuple):
+        return (type(value), *[_layout(each) for each in value])
+    if hasattr(value, "dtype"):
+        return value.dtype.char, value.ndim
+    return id(value.function_type) if hasattr(value, "function_type") else type(value)
+
+
+_entries = {}
 
 
 def run(make, leaves, *arguments):
     """Call the kernel ``make(*leaves)`` on `arguments`, compiled once for each layout of them."""
-    entry = _entry_point(make, leaves, tuple([abi(value) for value in arguments]))
+    key = (make, leaves, *[_layout(value) for value in arguments])
+    entry = _entries.get(key)
+    if entry is None:
+        entry = _entries[key] = _entry_point(make, leaves, tuple([abi(value) for value in arguments]))
     return entry(*arguments)
 
 
-@functools.cache
 def _entry_point(make, leaves, types_of_arguments):
     stamp = _stamp_of(make, leaves, str(types_of_arguments))
     dispatcher = numba.njit(cache=stamp is not None, nogil=True)(_named(make(*leaves), stamp))

@@ -1,5 +1,6 @@
 """What every part of a model shares: its base class, its parameter checks, and how a string becomes an object."""
 
+import functools
 import inspect
 import math
 from numbers import Integral, Real
@@ -21,10 +22,7 @@ class Component(BaseEstimator):
     @classmethod
     def written_functions(cls, name):
         """The plain function called `name` in the class body, with or without ``@staticmethod``; None where absent."""
-        try:
-            function = inspect.getattr_static(cls, name)
-        except AttributeError:
-            return None
+        function = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
         return function.__func__ if isinstance(function, staticmethod) else function
 
     @classmethod
@@ -36,9 +34,8 @@ class Component(BaseEstimator):
         TypeError
             If the function is written as a method, has too few arguments, or asks for a name that the constructor lacks.
         """
-        function = cls.written_functions(name)
-        arguments = list(inspect.signature(function).parameters)
-        known = cls._get_param_names()
+        arguments = _arguments(cls.written_functions(name))
+        known = cls.parameter_names()
         if arguments[:1] == ["self"]:
             raise TypeError(
                 f"{cls.__name__}.{name} takes `self`; write it as a static function of its {n_leading} arguments followed by "
@@ -53,6 +50,23 @@ class Component(BaseEstimator):
                     f"those are {known}"
                 )
         return arguments[n_leading:]
+
+    @classmethod
+    def parameter_names(cls):
+        """Names of the constructor's parameters."""
+        return _names(cls, cls.__init__)
+
+
+@functools.cache
+def _arguments(function):
+    """Names of a function's arguments."""
+    return list(inspect.signature(function).parameters)
+
+
+@functools.cache
+def _names(cls, _):
+    """As `parameter_names`, looked up once for each constructor."""
+    return cls._get_param_names()
 
 
 def check_number(owner, name, *, above=None, least=None, below=None, most=None, integer=False, none=False):

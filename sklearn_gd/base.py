@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._components import check_flag, check_number, resolve
 from .optimizers import OPTIMIZERS, GradientDescent, Optimizer
 from .penalties import PENALTIES, ElasticNet, NoPenalty, Penalty
+from .proximal_rows import ProximalRows, RowsState
 from .schedules import SCHEDULES, CallableSchedule, Constant, Schedule
 from .solvers import SGD, SOLVERS, Batch, MiniBatch, Settings, Solver
 from .state import State
@@ -281,8 +282,14 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
 
             method = MemoryGradient(objective, monitor, int(self.max_iter), int(self.verbose))
             status, rate = method.run(theta), None
-            state = State.begin(objective, monitor.best, GradientDescent(), math.inf)
-            state.counters[0] = method.n_iter
+            state = RowsState.begin(objective, monitor.best)
+        elif optimizer is None and schedule is None:
+            state = RowsState.begin(objective, theta)
+            theta = np.zeros(objective.n_coef + objective.n_outputs) if theta is None else theta
+            monitor.start(theta, objective.value(theta))
+            rng = check_random_state(self.random_state)
+            settings = Settings(None, None, int(self.max_iter), bool(self.shuffle), rng, int(self.verbose))
+            status, rate = ProximalRows(objective, bool(self.average)).run(state, settings, monitor), None
         else:
             optimizer = optimizer or GradientDescent()
             theta = np.zeros(objective.n_coef + objective.n_outputs) if theta is None else theta
@@ -293,7 +300,8 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
             status, rate = solver.run(objective, state, settings, monitor)
             if not state.averaging and not np.array_equal(monitor.best, state.served):
                 state.replace(monitor.best)
-        state.moments = objective.moments if penalty.standardize else None
+        if penalty.standardize and isinstance(state, State):
+            state.seen = objective.moments
         self._state = state
         self.loss_curve_ = monitor.objectives
         self.n_iter_ = max(len(monitor.objectives), 1)
@@ -372,11 +380,17 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
         first = not hasattr(self, "coef_")
         X, y = self._validated(X, y, reset=first)
         targets = self._targets(y, self._validated_weight(sample_weight, X.shape[0]), loss, classes, True)
-        optimizer = optimizer or GradientDescent()
-        seen = self._state.moments if penalty.standardize and hasattr(self, "_state") else None
+        seen = self._state.moments() if penalty.standardize and hasattr(self, "_state") else None
         objective = self._objective(X, targets, loss, penalty, seen)
         if not first and self._coef_2d().shape[0] != targets.n_outputs:
             raise ValueError(f"y has {targets.n_outputs} outputs; the earlier calls had {self._coef_2d().shape[0]}")
+        if optimizer is None and schedule is None:
+            state = self._resumed_rows(objective)
+            method = ProximalRows(objective, bool(self.average))
+            method.one_pass(state, np.arange(objective.n_samples))
+            theta = state.served(objective, method.averaged_only)
+            return self._stored_call(objective, state, theta, [objective.value(theta)], targets)
+        optimizer = optimizer or GradientDescent()
         state = self._resumed_state(objective, optimizer)
         settings = Settings(optimizer, schedule, 1, False, None, int(self.verbose), streaming=True)
         monitor = Monitor(None, 1, 0.0)
@@ -387,13 +401,31 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
             if not first:
                 return self
             state = State.begin(objective, monitor.best, optimizer, self._average_from())
-        state.moments = objective.moments if penalty.standardize else None
+        if penalty.standardize:
+            state.seen = objective.moments
+        return self._stored_call(objective, state, state.served, monitor.objectives[-1:], targets)
+
+    def _stored_call(self, objective, state, theta, values, targets):
+        """Take over what a call of `partial_fit` has learned."""
         self._state = state
-        self.loss_curve_ = getattr(self, "loss_curve_", []) + monitor.objectives
+        self.loss_curve_ = getattr(self, "loss_curve_", []) + values
         self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         self.t_ = state.steps
-        self._store(objective, state.served, targets)
+        self._store(objective, theta, targets)
         return self
+
+    def _resumed_rows(self, objective):
+        """A copy of the last call's row state, laid out for these rows; one that begins at the model where there is none."""
+        state = getattr(self, "_state", None)
+        if isinstance(state, RowsState):
+            state = state.copy()
+            state.adapt(objective)
+            return state
+        if state is None:
+            return RowsState.begin(objective)
+        state = state.copy()
+        state.adapt(objective)
+        return RowsState.begin(objective, state.served)
 
     def _resumed_state(self, objective, optimizer):
         """A copy of the last call's state, laid out for these rows; one that begins anew where the optimizer is another."""
@@ -401,6 +433,8 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
         state = getattr(self, "_state", None)
         if state is None:
             return State.begin(objective, np.zeros(n_theta), optimizer, self._average_from())
+        if isinstance(state, RowsState):
+            return State.begin(objective, objective.pack(self._coef_2d(), self.intercept_), optimizer, self._average_from())
         state = state.copy()
         state.adapt(objective)
         if not state.serves(optimizer, self._average_from()):

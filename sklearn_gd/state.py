@@ -57,7 +57,7 @@ class State:
         What an adaptive schedule has multiplied its rate by.
     largest_norm : float
         Largest curvature bound of a row so far: what the stable learning rate follows.
-    moments : Moments or None
+    seen : Moments or None
         Of the columns so far, where the penalty is one in their standard deviations.
     """
 
@@ -72,7 +72,7 @@ class State:
     lazy: LazyCoefficients | None = None
     rate_scale: float = 1.0
     largest_norm: float = 0.0
-    moments: Moments | None = None
+    seen: Moments | None = None
 
     @classmethod
     def begin(cls, objective, theta, optimizer, average_from):
@@ -91,6 +91,10 @@ class State:
     def steps(self):
         """How many steps have been taken."""
         return int(self.counters[0])
+
+    def moments(self):
+        """Moments of the columns so far; None where nobody asked for them."""
+        return self.seen
 
     @property
     def averaging(self):

@@ -358,7 +358,7 @@ def _check_numbers(component, function, names):
 
 def _all_names(component):
     """The constructor's parameters, in the order of the vector that the leaves read."""
-    return type(component)._get_param_names()
+    return component.parameter_names()
 
 
 class LossFunctions(NamedTuple):

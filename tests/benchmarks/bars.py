@@ -161,9 +161,7 @@ def bar_d(names, _):
 
 
 def bar_e(names, _):
-    print(
-        "e: largest change of the scores, columns scaled by 10^k, k = -6 ... 6, or moved by 1e6 of their spread"
-    )
+    print("e: largest change of the scores, columns scaled by 10^k, k = -6 ... 6, or moved by 1e6 of their spread")
     for name in names:
         X, X_test, y, _ = data.load(name, max_train=5000)
         if sp.issparse(X):
