@@ -595,6 +595,16 @@ def test_verbose_in_a_stream_counts_the_calls(capsys):
     assert [int(LINE.fullmatch(line)["epoch"]) for line in capsys.readouterr().out.splitlines()] == [2, 4]
 
 
+def test_a_notebook_shows_every_parameter():
+    """Those of the parts too, and whether it is fitted."""
+    model = GDRegressor(Huber(delta=2.5), solver=MiniBatch(7))
+    page = model._repr_html_()
+    shown = re.findall(r'<td class="param">\s*(\w+)\s*</td>', page)
+    assert sorted(shown) == sorted(model.get_params())
+    assert "Not fitted" in page
+    assert "<span>Fitted</span>" in model.fit(X, SCORE)._repr_html_()
+
+
 def test_random_state_decides_everything():
     """The same seed gives the same bits, another one another order of the rows."""
     model = GDRegressor(solver="sgd", learning_rate=0.05, max_iter=3, tol=None)
