@@ -9,8 +9,8 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -18,6 +18,7 @@ from ._components import check_flag, check_number, resolve
 from .optimizers import OPTIMIZERS, GradientDescent, Optimizer
 from .penalties import PENALTIES, ElasticNet, NoPenalty, Penalty
 from .proximal_rows import ProximalRows, RowsState
+from .reporting import EpochTasks, Reporter
 from .schedules import SCHEDULES, CallableSchedule, Constant, Schedule
 from .solvers import SGD, SOLVERS, Batch, MiniBatch, Settings, Solver
 from .state import State
@@ -43,7 +44,35 @@ class Targets:
         return replace(self, y=self.y[which], weight=self.weight[which])
 
 
-class BaseGD(BaseEstimator, metaclass=ABCMeta):
+def held_out(strata, fraction, rng):
+    """Which rows early stopping sets aside: rows at even distances, sorted by class and at random within each.
+
+    Every class gives its share to within a row, and keeps a row to learn from. scikit-learn's stratified split refuses classes
+    of one row, and fewer validation rows than classes.
+    """
+    n = len(strata)
+    order = rng.permutation(n)
+    order = order[np.argsort(strata[order], kind="stable")]
+    n_held = math.ceil(fraction * n)
+    held = np.zeros(n, dtype=bool)
+    held[order[(np.arange(n_held) * n + rng.randint(n)) // n_held]] = True
+    classes, code = np.unique(strata, return_inverse=True)
+    emptied = np.bincount(code, weights=~held) == 0
+    first = order[np.searchsorted(strata[order], classes)]
+    held[first[emptied]] = False
+    return held
+
+
+def rows_of_container(values, which):
+    """Some rows of a matrix, a list or a data frame, in its own kind."""
+    if hasattr(values, "iloc"):
+        return values.iloc[which]
+    if hasattr(values, "tocsr"):
+        return values.tocsr()[which]
+    return values[which] if hasattr(values, "shape") else np.asarray(values)[which]
+
+
+class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Abstract base of the two estimators; a subclass says how y is encoded and how a score becomes a prediction."""
 
     @abstractmethod
@@ -266,54 +295,85 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
             vars(self).update(before)
             raise
 
+    @with_callbacks
     def _fit(self, X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val):
         """All of `fit`: nothing is stored before the descent has ended."""
         loss, penalty, solver, optimizer, schedule = self._resolve_parts(streaming=False)
+        given = X, y
         X, y = self._validated(X, y, reset=True)
-        targets = self._targets(y, self._validated_weight(sample_weight, X.shape[0]), loss)
+        weight = self._validated_weight(sample_weight, X.shape[0])
+        targets = self._targets(y, weight, loss)
         validation = self._validation(X_val, y_val, sample_weight_val, targets, loss)
+        train = None
         if validation is None and self.early_stopping:
-            X, targets, validation = self._split(X, targets)
+            train, held = self._split(targets)
+            validation = X[held], targets.rows(held)
+            X, targets = X[train], targets.rows(train)
         objective = self._objective(X, targets, loss, penalty)
         theta = self._initial(objective, coef_init, intercept_init)
-        monitor = self._monitor(objective, validation)
+        monitor, state = self._monitor(objective, validation), None
+        for name in ("validation_scores_", "best_iter_"):
+            vars(self).pop(name, None)
+        context = self._init_callback_context(max_subtasks=int(self.max_iter))
+        hooks = self._hooks(*given, None if sample_weight is None else weight, train)
+        context.call_on_fit_task_begin(estimator=self, **hooks)
+        tasks = None
+        # Where no callback is set, epochs are no tasks: thousands of contexts would be made for nobody.
+        if hasattr(self, "_skl_callbacks"):
+            tasks = EpochTasks(context, self, hooks, lambda: self._learned(objective, targets, monitor, state))
+        monitor.reporter = Reporter(objective, int(self.verbose), tasks)
         if isinstance(solver, Batch) and optimizer is None and schedule is None and not self.average:
             from .memory_gradient import MemoryGradient
 
-            method = MemoryGradient(objective, monitor, int(self.max_iter), int(self.verbose))
+            method = MemoryGradient(objective, monitor, int(self.max_iter))
             status, rate = method.run(theta), None
-            state = RowsState.begin(objective, monitor.best)
         elif optimizer is None and schedule is None:
-            state = RowsState.begin(objective, theta)
+            state = RowsState.begin(objective, theta, averaged_only=bool(self.average))
             theta = np.zeros(objective.n_coef + objective.n_outputs) if theta is None else theta
             monitor.start(theta, objective.value(theta))
             rng = check_random_state(self.random_state)
-            settings = Settings(None, None, int(self.max_iter), bool(self.shuffle), rng, int(self.verbose))
-            status, rate = ProximalRows(objective, bool(self.average)).run(state, settings, monitor), None
+            settings = Settings(None, None, int(self.max_iter), bool(self.shuffle), rng)
+            status, rate = ProximalRows(objective).run(state, settings, monitor), None
         else:
             optimizer = optimizer or GradientDescent()
             theta = np.zeros(objective.n_coef + objective.n_outputs) if theta is None else theta
             state = State.begin(objective, theta, optimizer, self._average_from())
             monitor.start(theta, objective.value(theta))
             rng = check_random_state(self.random_state)
-            settings = Settings(optimizer, schedule, int(self.max_iter), bool(self.shuffle), rng, int(self.verbose))
+            settings = Settings(optimizer, schedule, int(self.max_iter), bool(self.shuffle), rng)
             status, rate = solver.run(objective, state, settings, monitor)
-            if not state.averaging and not np.array_equal(monitor.best, state.served):
-                state.replace(monitor.best)
-        if penalty.standardize and isinstance(state, State):
-            state.seen = objective.moments
-        self._state = state
-        self.loss_curve_ = monitor.objectives
-        self.n_iter_ = max(len(monitor.objectives), 1)
-        self.t_ = state.steps
-        for name in ("validation_scores_", "best_iter_"):
-            vars(self).pop(name, None)
-        if monitor.validate is not None:
-            self.validation_scores_ = monitor.scores
-            self.best_iter_ = monitor.best_epoch
-        self._store(objective, monitor.best, targets)
-        self._warn(status, rate, monitor)
+        vars(self).update(self._learned(objective, targets, monitor, state))
+        if tasks is not None:
+            tasks.close()
+        context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
+        self._warn(status, rate, monitor, stacklevel=5)
         return self
+
+    def _hooks(self, X, y, weight, train):
+        """What callbacks are given of the rows that are learned from: X and y in the user's containers, the weights given."""
+        if train is not None:
+            X, y = rows_of_container(X, train), rows_of_container(y, train)
+            weight = None if weight is None else weight[train]
+        return {"X": X, "y": y, "metadata": {} if weight is None else {"sample_weight": weight}}
+
+    def _learned(self, objective, targets, monitor, state):
+        """The attributes of a fit that ends now, those of the model worth keeping; None where there is no model yet.
+
+        `state` is None under the memory gradient method, which has none of its own; it is not changed.
+        """
+        if monitor.best is None:
+            return None
+        n_epochs = len(monitor.objectives)
+        if state is None:
+            state = RowsState.begin(objective, monitor.best, steps=n_epochs)
+        else:
+            state = state.kept_at(objective, monitor.best)
+        if objective.penalty.standardize:
+            state.seen = objective.moments
+        learned = {"_state": state, "t_": state.steps, "n_iter_": max(n_epochs, 1), "loss_curve_": list(monitor.objectives)}
+        if monitor.validate is not None:
+            learned |= {"validation_scores_": list(monitor.scores), "best_iter_": monitor.best_epoch}
+        return learned | self._named(objective, monitor.best, targets)
 
     def _monitor(self, objective, validation):
         """The monitor of a fit; its unit is the objective of the constant model."""
@@ -341,20 +401,36 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
         if X_val is None or y_val is None:
             missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
             raise ValueError(f"{given} was given without {missing}: validation needs both")
-        X_val, y_val = self._validated(X_val, y_val, reset=False)
-        weight = self._validated_weight(sample_weight_val, X_val.shape[0], "sample_weight_val")
-        return X_val, self._targets(y_val, weight, loss, training.classes)
-
-    def _split(self, X, targets):
-        """Training rows, their targets, and the validation rows that early stopping sets aside."""
-        rng = check_random_state(self.random_state)
+        try:
+            X_val, y_val = self._validated(X_val, y_val, reset=False)
+            weight = self._validated_weight(sample_weight_val, X_val.shape[0], "sample_weight_val")
+            targets = self._targets(y_val, weight, loss, training.classes)
+        except ValueError as error:
+            # What it says of X and y is said of these.
+            raise ValueError(f"X_val, y_val: {error}") from error
         rows = np.flatnonzero(targets.weight > 0)
-        strata = targets.y[rows, 0] if isinstance(self, ClassifierMixin) else None
-        seed = rng.randint(2**31 - 1)
-        train, held = train_test_split(rows, test_size=self.validation_fraction, random_state=seed, stratify=strata)
-        return X[train], targets.rows(train), (X[held], targets.rows(held))
+        if len(rows) < self._least_validated:
+            raise ValueError(f"X_val has {len(rows)} row of positive weight; its score needs {self._least_validated}")
+        return X_val[rows], targets.rows(rows)
 
-    def _warn(self, status, rate, monitor):
+    @property
+    def _least_validated(self):
+        """How many validation rows a score needs: R^2 of a single one is not defined."""
+        return 2 if isinstance(self, RegressorMixin) else 1
+
+    def _split(self, targets):
+        """The indices of the training rows, and of those that early stopping sets aside; all of positive weight."""
+        rows = np.flatnonzero(targets.weight > 0)
+        strata = targets.y[rows, 0] if isinstance(self, ClassifierMixin) else np.zeros(len(rows))
+        held = held_out(strata, self.validation_fraction, check_random_state(self.random_state))
+        if held.sum() < self._least_validated:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction!r} of {len(rows)} rows leaves {held.sum()} to validate on, and "
+                f"early_stopping needs {self._least_validated}: raise it, or give X_val and y_val to fit"
+            )
+        return rows[~held], rows[held]
+
+    def _warn(self, status, rate, monitor, stacklevel=4):
         """Say what went wrong, if anything did."""
         name = type(self).__name__
         if status is Status.DIVERGED:
@@ -364,14 +440,14 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
                 f"without bound. The best model before it is kept. Lower learning_rate, scale the columns, or use "
                 f"learning_rate='auto'.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=stacklevel,
             )
         elif status is Status.RUNNING and self.tol is not None:
             warnings.warn(
                 f"{name} has not converged in max_iter={self.max_iter} epochs: the objective still falls by more than "
                 f"tol={self.tol} of the constant model's in {self.n_iter_no_change} epochs. Raise max_iter or tol.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=stacklevel,
             )
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -380,52 +456,46 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
         first = not hasattr(self, "coef_")
         X, y = self._validated(X, y, reset=first)
         targets = self._targets(y, self._validated_weight(sample_weight, X.shape[0]), loss, classes, True)
-        seen = self._state.moments() if penalty.standardize and hasattr(self, "_state") else None
+        seen = self._state.seen if penalty.standardize and hasattr(self, "_state") else None
         objective = self._objective(X, targets, loss, penalty, seen)
         if not first and self._coef_2d().shape[0] != targets.n_outputs:
             raise ValueError(f"y has {targets.n_outputs} outputs; the earlier calls had {self._coef_2d().shape[0]}")
+        settings = Settings(optimizer or GradientDescent(), schedule, 1, False, None, streaming=True)
+        reporter = Reporter(objective, int(self.verbose), before=getattr(self, "n_iter_", 0))
+        monitor = Monitor(None, 1, 0.0, reporter=reporter)
         if optimizer is None and schedule is None:
             state = self._resumed_rows(objective)
-            method = ProximalRows(objective, bool(self.average))
-            method.one_pass(state, np.arange(objective.n_samples))
-            theta = state.served(objective, method.averaged_only)
-            return self._stored_call(objective, state, theta, [objective.value(theta)], targets)
-        optimizer = optimizer or GradientDescent()
-        state = self._resumed_state(objective, optimizer)
-        settings = Settings(optimizer, schedule, 1, False, None, int(self.verbose), streaming=True)
-        monitor = Monitor(None, 1, 0.0)
-        monitor.start(state.served, objective.value(state.served))
-        status, rate = solver.run(objective, state, settings, monitor)
+            status, rate = ProximalRows(objective).run(state, settings, monitor), None
+        else:
+            state = self._resumed_state(objective, settings.optimizer)
+            monitor.start(state.served, objective.value(state.served))
+            status, rate = solver.run(objective, state, settings, monitor)
         if status is Status.DIVERGED:
             self._warn(status, rate, monitor)
             if not first:
                 return self
-            state = State.begin(objective, monitor.best, optimizer, self._average_from())
+            state = State.begin(objective, monitor.best, settings.optimizer, self._average_from())
         if penalty.standardize:
             state.seen = objective.moments
-        return self._stored_call(objective, state, state.served, monitor.objectives[-1:], targets)
-
-    def _stored_call(self, objective, state, theta, values, targets):
-        """Take over what a call of `partial_fit` has learned."""
         self._state = state
-        self.loss_curve_ = getattr(self, "loss_curve_", []) + values
+        self.loss_curve_ = getattr(self, "loss_curve_", []) + monitor.objectives
         self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         self.t_ = state.steps
-        self._store(objective, theta, targets)
+        vars(self).update(self._named(objective, monitor.best, targets))
         return self
 
     def _resumed_rows(self, objective):
         """A copy of the last call's row state, laid out for these rows; one that begins at the model where there is none."""
         state = getattr(self, "_state", None)
-        if isinstance(state, RowsState):
-            state = state.copy()
-            state.adapt(objective)
-            return state
+        averaged_only = bool(self.average)
         if state is None:
-            return RowsState.begin(objective)
+            return RowsState.begin(objective, averaged_only=averaged_only)
         state = state.copy()
         state.adapt(objective)
-        return RowsState.begin(objective, state.served)
+        if isinstance(state, RowsState):
+            state.averaged_only = averaged_only
+            return state
+        return RowsState.begin(objective, state.served, averaged_only=averaged_only, steps=state.steps)
 
     def _resumed_state(self, objective, optimizer):
         """A copy of the last call's state, laid out for these rows; one that begins anew where the optimizer is another."""
@@ -441,13 +511,14 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
             state = State.begin(objective, state.served.copy(), optimizer, self._average_from())
         return state
 
-    def _store(self, objective, theta, targets):
+    @staticmethod
+    def _named(objective, theta, targets):
         """coef_, intercept_ and what the targets are called."""
-        coef, self.intercept_ = objective.unpack(theta)
-        self.coef_ = coef[0] if targets.flat_coef else coef
+        coef, intercept = objective.unpack(theta)
+        named = {"coef_": coef[0] if targets.flat_coef else coef, "intercept_": intercept}
         if targets.classes is not None:
-            self.classes_ = targets.classes
-            self._class_totals = targets.class_totals
+            named |= {"classes_": targets.classes, "_class_totals": targets.class_totals}
+        return named
 
     # --- predicting ------------------------------------------------------------------------------------------------------
 

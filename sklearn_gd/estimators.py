@@ -46,7 +46,9 @@ penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default="l2"
     shuffle : bool, default=True
         Draw a new order of the rows for each epoch of `fit`; `partial_fit` takes rows as they come.
     early_stopping : bool, default=False
-        Set rows aside and stop when the score on them no longer rises; the model of the best epoch is kept.
+        Set rows aside and stop when the score on them no longer rises; the model of the best epoch is kept. The score is accuracy
+        or R^2, by the weights of the rows; classes are split in proportion, and each keeps at least one row to learn from. Rows
+        given to `fit` as `X_val` and `y_val` do the same without setting any aside.
     validation_fraction : float in (0, 1), default=0.1
         Share of the rows that `early_stopping` sets aside.
     n_iter_no_change : int >= 1, default=5
@@ -61,7 +63,9 @@ average : bool or int, default=False
     random_state : int, RandomState or None, default=None
         Source of the orders of rows and of the split of `early_stopping`.
     verbose : int, default=0
-        Print a line every so many epochs; 0 for none.
+        Print a line every so many epochs (calls of `partial_fit`), 0 for none: the objective, the last learning rate, the norm of
+        the gradient of F's smooth part, the validation score where there is one, and the seconds since the descent began. The
+        norm costs a pass over the rows for every line.
     """
 
 _SHARED_ATTRIBUTES = """\
@@ -112,6 +116,9 @@ class GDRegressor(RegressorMixin, BaseGD):
     -----
     Whatever goes on inside, the minimiser is that of F in the units of the data, for dense and CSR input alike. Rows of weight
     zero do not exist.
+
+    `set_callbacks` takes callbacks of :mod:`sklearn.callback`: `fit` tells them of every epoch, with the model that it would
+    return if it ended there, and stops where one of them asks for it. `partial_fit` calls none.
 
     Examples
     --------
@@ -329,6 +336,9 @@ class GDClassifier(ClassifierMixin, BaseGD):
     -----
     Whatever goes on inside, the minimiser is that of F in the units of the data, for dense and CSR input alike. Rows of weight
     zero do not exist.
+
+    `set_callbacks` takes callbacks of :mod:`sklearn.callback`: `fit` tells them of every epoch, with the model that it would
+    return if it ended there, and stops where one of them asks for it. `partial_fit` calls none.
 
     Examples
     --------

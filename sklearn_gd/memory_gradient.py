@@ -12,7 +12,6 @@ G. Narkiss and M. Zibulevsky, "Sequential subspace optimization method for large
 """
 
 import math
-import time
 
 import numpy as np
 
@@ -101,21 +100,18 @@ class MemoryGradient:
         Judges each iteration and keeps the best model.
     max_iter : int
         The most iterations.
-    verbose : int
-        Print a line every `verbose` iterations; 0 for none.
     """
 
-    def __init__(self, objective, monitor, max_iter, verbose=0):
+    def __init__(self, objective, monitor, max_iter):
         from ._kernels.blocks import descent_blocks
 
-        self.objective, self.monitor, self.max_iter, self.verbose = objective, monitor, max_iter, verbose
+        self.objective, self.monitor, self.max_iter = objective, monitor, max_iter
         self.blocks = descent_blocks(objective.functions)
         shape = (objective.n_samples, objective.n_outputs)
         self.raw, self.moved = np.zeros(shape), np.zeros(shape)
         self.slope, self.curvature = np.zeros(shape), np.zeros(shape)
         self.width = 0.0
         self.n_iter = 0
-        self.begun = time.perf_counter()
 
     def run(self, theta=None):
         """Descend from `theta`, or from the constant model; returns the last `Status`.
@@ -126,6 +122,7 @@ class MemoryGradient:
         objective = self.objective
         shrinkage = objective.penalty.shrinkage()
         for stage, width in enumerate(self._widths()):
+            self.monitor.begin_epoch()
             self.width = width
             intercept, bend = self._constant_model()
             if theta is None:
@@ -266,18 +263,16 @@ class MemoryGradient:
             objective = loss / self.objective.weight_sum + self.objective.penalty_value(theta)
         status = self.monitor.update(theta, objective)
         self.history.append(value)
-        if self.verbose and self.n_iter % self.verbose == 0:
-            seconds = time.perf_counter() - self.begun
-            print(f"epoch {self.n_iter:5d}  objective {objective:.8g}  {seconds:.2f} s", flush=True)
-        if status is Status.DIVERGED:
+        if status in (Status.DIVERGED, Status.STOPPED):
             return status
         if self.width and self.monitor.validate is None:
             patience = self.monitor.n_iter_no_change
             stalled = len(self.history) > patience and self.history[-1 - patience] - value <= self._tolerance()
             status = Status.PLATEAU if stalled and self.monitor.tol is not None else Status.RUNNING
-        if status is Status.PLATEAU:
+        if status is Status.PLATEAU or self.n_iter >= self.max_iter:
             return status
-        return Status.RUNNING if self.n_iter >= self.max_iter else None
+        self.monitor.begin_epoch()
+        return None
 
     def _search(self, value, drop, move, along_penalty):
         """A step length along a line on which the scores move by `move`.

@@ -1,15 +1,15 @@
 r"""Stochastic descent without a learning rate: a proximal step on each row, on columns standardised in passing.
 
-Rows come one at a time. A row x of weight s, standardised by the means and spreads seen so far to x~, moves the model v = spread
-* coef to
+Rows come one at a time. A row x of weight s, standardised by the means and spreads seen so far to :math:`\tilde x`, moves the
+model v = spread * coef to
 
 .. math:: v \leftarrow \arg\min_v \; s\, loss(y, \tilde x v + b) + \tfrac{1}{2 g} \|v - v_{old}\|^2
 
-that is by u x~ with u the root of :math:`u = -s g\, loss'(z + q u)`, q = :math:`|\tilde x|^2` + 1. Such a step cannot overshoot the row,
-whatever its length g = c / (h mean q), with h the loss's second derivative (its bound, or its running mean). No fixed c suits
-every data set, so two lengths run side by side, a cautious and a bold one, and each keeps the average of its iterates too, in which
-step t weighs t. The model that predicts is the one of these four that has predicted best so far, each row before learning from
-it, older rows forgotten slowly.
+that is by :math:`u \tilde x` with u the root of :math:`u = -s g\, loss'(z + q u)`, :math:`q = |\tilde x|^2 + 1`. Such a step
+cannot overshoot the row, whatever its length g = c / (h mean q), with h the loss's second derivative (its bound, or its running
+mean). No fixed c suits every data set, so two lengths run side by side, a cautious and a bold one, and each keeps the average of
+its iterates too, in which step t weighs t. The model that predicts is the one of these four that has predicted best so far, each
+row before learning from it, older rows forgotten slowly.
 
 References
 ----------
@@ -46,6 +46,8 @@ class RowsState:
         What CSR puts off.
     reach : ndarray, (tracks,)
         Length of the steps since the penalty last acted.
+    step : ndarray, (tracks,)
+        Length of the last step.
     losses : ndarray, (2, tracks)
         Discounted progressive losses of the last iterates and of the averages.
     columns : ndarray, (5, n_features)
@@ -56,6 +58,12 @@ class RowsState:
         Rows, sum of weights and the like.
     length : float
         What plateaus of `fit` have multiplied the lengths by.
+    averaged_only : bool
+        Predict with an average, whatever the last iterates are worth.
+    before : int
+        Steps before the first row, less the rows that stand for them.
+    seen : Moments or None
+        Of the columns so far, where the penalty is one in their standard deviations.
     """
 
     n_outputs: int
@@ -69,15 +77,19 @@ class RowsState:
     centre: np.ndarray
     centre_total: np.ndarray
     reach: np.ndarray
+    step: np.ndarray
     losses: np.ndarray
     columns: np.ndarray
     targets: np.ndarray
     counters: np.ndarray
     length: float = 1.0
+    averaged_only: bool = False
+    before: int = 0
+    seen: Moments | None = None
 
     @classmethod
-    def begin(cls, objective, theta=None, moments=None, rows=0):
-        """The state before the first row, or at a model `theta` that `rows` rows of these moments have led to."""
+    def begin(cls, objective, theta=None, *, averaged_only=False, steps=0):
+        """The state before the first row, or at a model `theta` to which the objective's rows have led in so many steps."""
         from ._kernels.proximal import MEAN_SQUARE, REFRESH_AT, ROWS, SHARE, WEIGHT_SUM
 
         d, n_scores = objective.rows.shape[1], len(LENGTHS) * objective.n_outputs
@@ -91,17 +103,19 @@ class RowsState:
             np.zeros(shape),
             *zeros,
             reach=np.zeros(len(LENGTHS)),
+            step=np.zeros(len(LENGTHS)),
             losses=np.zeros((2, len(LENGTHS))),
             columns=np.zeros((5, d)),
             targets=np.zeros((3, objective.n_outputs)),
             counters=np.zeros(N_COUNTERS),
+            averaged_only=averaged_only,
         )
         if theta is None:
             state.columns[0] = objective.rows.first_row()
             state.targets[0] = objective.data.target[0]
             return state
-        moments = moments or objective.moments
-        rows = float(rows or objective.n_samples)
+        moments, rows = objective.moments, float(objective.n_samples)
+        state.before = steps - objective.n_samples
         coef, intercept = objective.unpack(theta)
         mean, variance = moments.mean, moments.known_variance
         if not objective.fit_intercept:
@@ -135,7 +149,7 @@ class RowsState:
     @property
     def steps(self):
         """How many rows have been learned from."""
-        return int(self.counters[0])
+        return int(self.counters[0]) + self.before
 
     def copy(self):
         """A state that shares no array with this one."""
@@ -152,18 +166,23 @@ class RowsState:
         average = (self.counters[FLUSHED] * v + total - np.outer(self.tau_total, r)) / share
         return v - np.outer(self.tau, r), average, self.intercept, self.intercept_total / share
 
-    def served(self, objective, averaged_only=False):
+    def served(self, objective):
         """theta of the model that has predicted best so far."""
-        losses = self.losses[1:] if averaged_only else self.losses
+        losses = self.losses[1:] if self.averaged_only else self.losses
         kind, track = np.unravel_index(int(losses.argmin()), losses.shape)
         kind += len(self.losses) - len(losses)
         models = self.models()
         own = slice(track * self.n_outputs, (track + 1) * self.n_outputs)
         coef = models[kind][own] * self.columns[4]
         if objective.penalty.has_prox():
-            # Between two actions of the penalty the steps may have left its domain.
+            # A last, cautious step of the penalty: what predicts lies in its domain, and has its zeros.
             penalty, flat = objective.penalty_blocks, objective.rows.from_coef(coef)
-            penalty.prox(flat, np.zeros(len(flat)), objective.alpha, np.empty(0), penalty.parameters)
+            square = np.tile(self.columns[4] ** 2, (self.n_outputs, 1))
+            scale = np.empty(0)
+            if objective.penalty.standardize:
+                scale = objective.rows.from_coef(np.sqrt(np.divide(1.0, square, out=np.zeros(square.shape), where=square > 0.0)))
+            step = objective.rows.from_coef(self.step[0] * square)
+            penalty.prox(flat, step, objective.alpha, scale, penalty.parameters)
             coef = objective.rows.to_coef(flat, self.n_outputs)
         intercept = models[2 + kind][own] - coef @ self.columns[3]
         return objective.pack(coef, intercept if objective.fit_intercept else np.zeros(self.n_outputs))
@@ -199,13 +218,11 @@ class RowsState:
             self.columns[1] = total + weight * shift
             self.columns[0] = 0.0
 
-    def moments(self):
-        """Moments of the columns so far."""
-        from ._kernels.proximal import WEIGHT_SUM
-
-        weight = max(self.counters[WEIGHT_SUM], 1e-300)
-        away = self.columns[1] / weight
-        return Moments(weight, self.columns[0] + away, np.maximum(self.columns[2] / weight - away * away, 0.0))
+    def kept_at(self, objective, theta):
+        """A copy that goes on from the model worth keeping: this one's own, or another."""
+        if np.array_equal(theta, self.served(objective)):
+            return self.copy()
+        return RowsState.begin(objective, theta, averaged_only=self.averaged_only, steps=self.steps)
 
 
 class ProximalRows:
@@ -215,15 +232,12 @@ class ProximalRows:
     ----------
     objective : Objective
         What to minimise.
-    averaged_only : bool
-        Predict with an average, whatever the last iterates are worth.
     """
 
-    def __init__(self, objective, averaged_only=False):
+    def __init__(self, objective):
         from ._kernels.proximal import row_loss
 
         self.objective = objective
-        self.averaged_only = averaged_only
         self.loss = row_loss(objective.functions, objective.loss_blocks.value)
 
     def _bend(self):
@@ -257,7 +271,7 @@ class ProximalRows:
         )
 
     def run(self, state, settings, monitor):
-        """Descend until the monitor or `max_iter` ends it; an epoch that gains nothing halves the steps.
+        """Descend until the monitor or `max_iter` ends it; each epoch that gains nothing shortens the steps: 1, 1/2, 1/3, ...
 
         Returns
         -------
@@ -267,14 +281,15 @@ class ProximalRows:
         n = self.objective.n_samples
         best = np.inf
         for _ in range(settings.max_iter):
+            monitor.begin_epoch()
             order = settings.rng.permutation(n) if settings.shuffle else np.arange(n)
             self.one_pass(state, order)
-            theta = state.served(self.objective, self.averaged_only)
+            theta = state.served(self.objective)
             value = self.objective.value(theta)
             status = monitor.update(theta, value)
             if status is not Status.RUNNING:
                 break
             if not value < best:
-                state.length *= 0.5
+                state.length /= 1.0 + state.length
             best = min(best, value)
         return status

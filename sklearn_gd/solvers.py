@@ -1,6 +1,5 @@
 """Solvers: how many rows a step sees, and the loop of descent that all of them share."""
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +26,6 @@ class Settings:
         Draw a new order of the rows each epoch.
     rng : numpy.random.RandomState
         The source of the orders.
-    verbose : int
-        Print a line every `verbose` epochs; 0 for none.
     streaming : bool
         Whether this is `partial_fit`, which knows no number of epochs.
     """
@@ -38,7 +35,6 @@ class Settings:
     max_iter: int
     shuffle: bool
     rng: object
-    verbose: int = 0
     streaming: bool = False
 
 
@@ -84,8 +80,8 @@ class Solver(Component):
         if not settings.streaming:
             run = Run(objective.alpha, objective.loss, steps, steps * settings.max_iter)
         one_pass = _pass_over(objective, state, settings, batch)
-        begun = time.perf_counter()
-        for epoch in range(1, settings.max_iter + 1):
+        for _ in range(settings.max_iter):
+            monitor.begin_epoch()
             # 1. an order of the rows
             order = settings.rng.permutation(n) if settings.shuffle and self.shuffles else np.arange(n)
             # 2. a learning rate for every step
@@ -99,10 +95,7 @@ class Solver(Component):
             # 4. the objective of the model that would predict now
             theta = state.served
             value = objective.value(theta)
-            status = monitor.update(theta, value)
-            if settings.verbose and epoch % settings.verbose == 0:
-                seconds = time.perf_counter() - begun
-                print(f"epoch {epoch:5d}  objective {value:.8g}  learning rate {rates[-1]:.3g}  {seconds:.2f} s", flush=True)
+            status = monitor.update(theta, value, rates[-1])
             # 5. stop, unless a plateau asks for a lower rate first
             if status is Status.PLATEAU and lowered(settings.schedule, rates[-1], state):
                 monitor.forget_stall()

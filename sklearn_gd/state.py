@@ -92,10 +92,6 @@ class State:
         """How many steps have been taken."""
         return int(self.counters[0])
 
-    def moments(self):
-        """Moments of the columns so far; None where nobody asked for them."""
-        return self.seen
-
     @property
     def averaging(self):
         """Whether the average has begun."""
@@ -113,6 +109,13 @@ class State:
         lazy = self.lazy and LazyCoefficients(*[_copied(getattr(self.lazy, each.name)) for each in fields(self.lazy)])
         values = {each.name: _copied(getattr(self, each.name)) for each in fields(self)}
         return State(**values | {"lazy": lazy})
+
+    def kept_at(self, objective, theta):
+        """A copy that goes on from the model worth keeping: this one's own, or another."""
+        state = self.copy()
+        if not state.averaging and not np.array_equal(theta, state.served):
+            state.replace(theta)
+        return state
 
     def replace(self, theta):
         """Go on from another model, the optimizer's state as it is."""

@@ -12,6 +12,7 @@ class Status(enum.Enum):
     RUNNING = "running"
     PLATEAU = "plateau"
     DIVERGED = "diverged"
+    STOPPED = "stopped"  # a callback asked for it
 
 
 class Monitor:
@@ -31,16 +32,19 @@ class Monitor:
         The objective of the constant model.
     validate : callable or None
         Takes theta to a validation score, the higher the better; None watches the objective.
+    reporter : Reporter or None
+        Is told of every epoch, and may ask to stop.
     """
 
     # An objective this many times the constant model's, and the first one's, is on its way to infinity.
     EXPLOSION = 1e10
 
-    def __init__(self, tol, n_iter_no_change, unit, validate=None):
+    def __init__(self, tol, n_iter_no_change, unit, validate=None, reporter=None):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.unit = abs(unit)
         self.validate = validate
+        self.reporter = reporter
         self.objectives = []
         self.scores = []
         self.best_values = []
@@ -53,8 +57,19 @@ class Monitor:
         self.best = theta.copy()
         self.first = abs(objective) if math.isfinite(objective) else 0.0
 
-    def update(self, theta, objective):
-        """Take note of an epoch's model and objective; returns a `Status`."""
+    def begin_epoch(self):
+        """An epoch begins. A solver need not say so; callbacks then hear of it only when it has ended."""
+        if self.reporter is not None:
+            self.reporter.begin()
+
+    def update(self, theta, objective, rate=None):
+        """Take note of an epoch's model, its objective and its last learning rate, if any; returns a `Status`."""
+        status = self._judged(theta, objective)
+        stop = self.reporter is not None and self.reporter.end(theta, objective, rate, self.scores)
+        return Status.STOPPED if stop and status is not Status.DIVERGED else status
+
+    def _judged(self, theta, objective):
+        """How things stand with this model; it is kept if it is the best."""
         if not self.is_sound(theta, objective):
             return Status.DIVERGED
         self.objectives.append(float(objective))

@@ -18,13 +18,15 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.feature_selection import RFE, SelectFromModel, SequentialFeatureSelector
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.metrics import accuracy_score, get_scorer, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
+    KFold,
     RandomizedSearchCV,
     cross_val_predict,
     cross_val_score,
+    cross_validate,
     learning_curve,
     train_test_split,
     validation_curve,
@@ -318,21 +320,48 @@ def test_weights_that_nobody_asked_for():
 
 
 @pytest.mark.usefixtures("routing")
-def test_validation_rows_through_a_pipeline():
-    """Validation rows go through the same steps as the training rows, and choose the model."""
-    X, y = DIABETES
-    X_train, X_val, y_train, y_val = train_test_split(X, y, random_state=0)
-    weight = np.random.default_rng(0).uniform(0.1, 2.0, len(y_val))
-    model = GDRegressor(solver="sgd", random_state=0, max_iter=50)
-    model.set_fit_request(X_val=True, y_val=True, sample_weight_val=True)
-    scaler = StandardScaler()
-    pipe = make_pipeline(scaler, model, transform_input=["X_val"])
-    pipe.fit(X_train, y_train, X_val=X_val, y_val=y_val, sample_weight_val=weight)
+@pytest.mark.parametrize(
+    ("model", "rows"),
+    [
+        (GDRegressor(solver="sgd", random_state=0, max_iter=50), DIABETES),
+        (GDClassifier(solver=MiniBatch(16), optimizer="adam", learning_rate=0.05, random_state=0, max_iter=50), WINE),
+    ],
+    ids=["regressor", "classifier"],
+)
+def test_validation_rows_through_a_pipeline(model, rows):
+    """Validation rows go through the same steps as the training rows, and choose the model; so do weights of both."""
+    X_train, X_val, y_train, y_val = train_test_split(*rows, random_state=0)
+    rng = np.random.default_rng(0)
+    weights = {"sample_weight": rng.uniform(0.1, 2.0, len(y_train)), "sample_weight_val": rng.uniform(0.1, 2.0, len(y_val))}
+    asking = clone(model).set_fit_request(sample_weight=True, X_val=True, y_val=True, sample_weight_val=True)
+    pipe = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), asking, transform_input=["X_val"])
+    pipe.fit(X_train, y_train, X_val=X_val, y_val=y_val, **weights)
     scaled = StandardScaler().fit(X_train)
-    by_hand = GDRegressor(solver="sgd", random_state=0, max_iter=50)
-    by_hand.fit(scaled.transform(X_train), y_train, X_val=scaled.transform(X_val), y_val=y_val, sample_weight_val=weight)
+    by_hand = clone(model).fit(scaled.transform(X_train), y_train, X_val=scaled.transform(X_val), y_val=y_val, **weights)
     np.testing.assert_array_equal(pipe[-1].coef_, by_hand.coef_)
     assert pipe[-1].validation_scores_ == by_hand.validation_scores_
+    assert max(by_hand.validation_scores_) == pytest.approx(pipe.score(X_val, y_val), abs=0.1)
+
+
+@pytest.mark.usefixtures("routing")
+@pytest.mark.parametrize(("model", "rows", "scoring"), [(GDRegressor(), DIABETES, "r2"), (GDClassifier(), WINE, "accuracy")])
+def test_weights_through_cross_validation(model, rows, scoring):
+    """Each fold is fitted and scored with the weights of its rows, under early stopping as well."""
+    X, y = rows
+    weight = np.random.default_rng(0).uniform(0.0, 2.0, len(y)).round(1)
+    model = clone(model).set_params(early_stopping=True, random_state=0).set_fit_request(sample_weight=True)
+    scorer = get_scorer(scoring).set_score_request(sample_weight=True)
+    folds = KFold(3, shuffle=True, random_state=0)
+    found = cross_validate(
+        model, X, y, cv=folds, scoring=scorer, params={"sample_weight": weight}, return_estimator=True, error_score="raise"
+    )
+    for (train, test), fitted, score in zip(folds.split(X), found["estimator"], found["test_score"]):
+        by_hand = clone(model).fit(X[train], y[train], sample_weight=weight[train])
+        np.testing.assert_array_equal(fitted.coef_, by_hand.coef_)
+        assert score == by_hand.score(X[test], y[test], sample_weight=weight[test])
+    search = GridSearchCV(model, {"alpha": [1e-3, 1e-1]}, scoring=scorer, cv=folds).fit(X, y, sample_weight=weight)
+    by_hand = clone(model).set_params(**search.best_params_).fit(X, y, sample_weight=weight)
+    np.testing.assert_array_equal(search.best_estimator_.coef_, by_hand.coef_)
 
 
 @pytest.mark.usefixtures("routing")

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -18,10 +19,11 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.class_weight import compute_sample_weight
 
 from sklearn_gd import SGD, Batch, GDClassifier, GDRegressor, MiniBatch
+from sklearn_gd.base import held_out
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Hinge, Huber, LogLoss, Quantile, SquaredError, Tweedie
 from sklearn_gd.optimizers import OPTIMIZERS, Adam
 from sklearn_gd.penalties import L1, L2, PENALTIES, ElasticNet, NoPenalty
-from sklearn_gd.schedules import SCHEDULES, Adaptive, Constant, WarmUp
+from sklearn_gd.schedules import SCHEDULES, Adaptive, Constant, Run, WarmUp
 from sklearn_gd.solvers import SOLVERS
 
 # One set of parts for each way that a fit can go.
@@ -525,9 +527,9 @@ def test_loss_curve_is_F(loss, way, layout):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_steps_are_counted(way):
-    """t_ counts steps, n_iter_ epochs."""
+    """t_ counts steps, n_iter_ epochs; without a rate a stochastic solver takes the rows one at a time."""
     model = GDRegressor(**WAYS[way]).fit(X, SCORE)
-    steps = {"auto": 1, "batch": 1, "sgd": N, "minibatch": -(-N // 4), "auto rate": 1}[way]
+    steps = {"auto": 1, "batch": 1, "sgd": N, "minibatch": -(-N // 4), "auto rate": N}[way]
     assert model.t_ == steps * model.n_iter_
 
 
@@ -544,16 +546,63 @@ def test_averaging_predicts_with_the_mean_of_the_iterates(layout):
     assert mean < 0.1 * last
 
 
+LINE = re.compile(
+    r"epoch +(?P<epoch>\d+)  objective (?P<objective>\S+) +learning rate (?P<rate>\S+) +gradient norm (?P<norm>\S+) +"
+    r"(validation score (?P<score>\S+) +)?(?P<seconds>\d+\.\d\d) s"
+)
+
+
 @pytest.mark.parametrize("verbose", [1, 2, True])
 @pytest.mark.parametrize("way", WAYS)
 def test_verbose(way, verbose, capsys):
-    """A line every so many epochs, with the objective."""
+    """A line every so many epochs, and none where none is asked for."""
     model = GDRegressor(**WAYS[way] | {"verbose": verbose}).fit(X, SCORE)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == model.n_iter_ // int(verbose)
-    assert all("epoch" in line and "objective" in line for line in lines)
+    lines = [LINE.fullmatch(line) for line in capsys.readouterr().out.splitlines()]
+    assert [int(line["epoch"]) for line in lines] == list(range(int(verbose), model.n_iter_ + 1, int(verbose)))
     GDRegressor(**WAYS[way]).fit(X, SCORE)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_a_line_says(layout, capsys):
+    """The objective and the norm of its gradient after the epoch, the last step's rate; columns stand under each other."""
+    parts = {"solver": "batch", "optimizer": "gd", "learning_rate": "exponential", "alpha": 0.1, "tol": None}
+    model = GDRegressor(**parts, max_iter=12, verbose=1).fit(LAYOUTS[layout](X), SCORE, sample_weight=WEIGHT)
+    out = capsys.readouterr().out.splitlines()
+    lines = [LINE.fullmatch(line) for line in out]
+    assert [float(line["objective"]) for line in lines] == pytest.approx(model.loss_curve_, rel=1e-7)
+    slope = WEIGHT / WEIGHT.sum() * (X @ model.coef_ + model.intercept_ - SCORE)
+    gradient = np.append(X.T @ slope + 0.1 * model.coef_, slope.sum())
+    assert float(lines[-1]["norm"]) == pytest.approx(np.linalg.norm(gradient), rel=5e-3)
+    rates = SCHEDULES["exponential"]().rate(np.arange(1.0, 13.0), Run(0.1, None, 1, 12))
+    assert [float(line["rate"]) for line in lines] == pytest.approx(rates, rel=5e-3)
+    assert len({line.index(name) for line in out for name in ("gradient norm",)}) == 1
+    assert all(line["score"] is None for line in lines)
+
+
+def test_a_line_without_a_rate_and_one_with_a_score(capsys):
+    """The memory gradient method has no learning rate; validation rows have a score."""
+    model = GDClassifier(verbose=1).fit(X, LABELS[2], X_val=X, y_val=LABELS[2])
+    lines = [LINE.fullmatch(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["rate"] for line in lines} == {"-"}
+    assert [float(line["score"]) for line in lines] == pytest.approx(model.validation_scores_, abs=1e-4)
+
+
+def test_verbose_in_a_stream_counts_the_calls(capsys):
+    model = GDRegressor(verbose=2)
+    for _ in range(4):
+        model.partial_fit(X, SCORE)
+    assert [int(LINE.fullmatch(line)["epoch"]) for line in capsys.readouterr().out.splitlines()] == [2, 4]
+
+
+def test_a_notebook_shows_every_parameter():
+    """Those of the parts too, and whether it is fitted."""
+    model = GDRegressor(Huber(delta=2.5), solver=MiniBatch(7))
+    page = model._repr_html_()
+    shown = re.findall(r'<td class="param">\s*(\w+)\s*</td>', page)
+    assert sorted(shown) == sorted(model.get_params())
+    assert "Not fitted" in page
+    assert "<span>Fitted</span>" in model.fit(X, SCORE)._repr_html_()
 
 
 def test_random_state_decides_everything():
@@ -776,6 +825,82 @@ def test_early_stopping_sets_rows_aside(kind, way, layout):
     assert first.score(X_data, y) > 0.4
 
 
+@pytest.mark.parametrize("way", ["auto", "batch", "sgd", "minibatch", "auto rate"])
+@pytest.mark.parametrize("kind", ["regression", "two classes", "three classes"])
+def test_dense_and_csr_rows_stop_at_the_same_epoch(kind, way):
+    """They set the same rows aside, see the same scores, and keep the same epoch."""
+    model, y = each_kind()[kind]
+    model.set_params(**WAYS[way] | {"tol": 1e-3, "max_iter": 500, "n_iter_no_change": 3})
+    model.set_params(early_stopping=True, validation_fraction=0.3, random_state=1)
+    dense, csr = (clone(model).fit(layout(X), y, sample_weight=WEIGHT) for layout in LAYOUTS.values())
+    assert dense.n_iter_ < 500
+    assert (dense.n_iter_, dense.best_iter_) == (csr.n_iter_, csr.best_iter_)
+    assert dense.validation_scores_ == pytest.approx(csr.validation_scores_, rel=1e-9)
+    assert_close(dense, csr)
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.25, 0.5, 0.8])
+@pytest.mark.parametrize("seed", range(10))
+def test_the_rows_set_aside_are_stratified(seed, fraction):
+    """Every class gives its share to within a row and keeps one, however small it is; the whole share is rounded up."""
+    rng = np.random.default_rng(seed)
+    strata = rng.permutation(np.repeat(np.arange(6), [1, 2, 3, 10, 50, 200]))
+    held = held_out(strata, fraction, np.random.RandomState(seed))
+    for k in range(6):
+        of_class = held[strata == k]
+        assert abs(of_class.sum() - fraction * len(of_class)) <= 1.0
+        assert not of_class.all()
+    assert not held[strata == 0].any()
+    assert np.ceil(fraction * 266) - 3 <= held.sum() <= np.ceil(fraction * 266)
+
+
+def test_every_row_may_be_set_aside():
+    """With the same chance: 2000 splits of 12 rows in two classes."""
+    strata = np.repeat([0.0, 1.0], [4, 8])
+    counts = sum(held_out(strata, 0.25, np.random.RandomState(seed)) for seed in range(2000)) / 2000
+    np.testing.assert_allclose(counts, 0.25, atol=0.04)  # four standard deviations
+
+
+def test_a_class_of_one_row_is_learned_from():
+    """Early stopping neither refuses it nor sets its row aside, and more classes than validation rows are no trouble."""
+    y = np.append(np.arange(N - 1) % 11, 99)
+    model = GDClassifier(early_stopping=True, random_state=0, max_iter=3, tol=None).fit(X, y)
+    assert list(model.classes_) == [*range(11), 99]
+
+
+def test_too_few_rows_to_set_aside():
+    """The message names the parameter, and what would do."""
+    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of 8 rows leaves 1 to validate on.*needs 2: raise it"):
+        GDRegressor(early_stopping=True).fit(X[:8], SCORE[:8])
+    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of 3 rows leaves 0 to validate on.*give X_val"):
+        GDClassifier(early_stopping=True).fit(X[:3], ["a", "b", "c"])
+    with pytest.raises(ValueError, match="X_val has 1 row of positive weight; its score needs 2"):
+        GDRegressor().fit(X, SCORE, X_val=X[:2], y_val=SCORE[:2], sample_weight_val=[1.0, 0.0])
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_class_weights_count_in_the_validation_score(given):
+    """It is the accuracy under sample weight times class weight."""
+    class_weight, weight = {"no": 5.0, "yes": 1.0}, np.where(LABELS[2] == "no", 5.0, 1.0) * WEIGHT
+    model = GDClassifier(class_weight=class_weight, early_stopping=not given, validation_fraction=0.5, random_state=0)
+    validation = {"X_val": X, "y_val": LABELS[2], "sample_weight_val": WEIGHT} if given else {}
+    model.fit(X, LABELS[2], sample_weight=WEIGHT, **validation)
+    held = np.ones(N, dtype=bool) if given else held_out(LABELS[2], 0.5, np.random.RandomState(0))
+    expected = model.score(X[held], LABELS[2][held], sample_weight=weight[held])
+    assert model.validation_scores_[model.best_iter_ - 1] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["regression", "three classes"])
+def test_a_warm_start_sets_the_same_rows_aside(kind):
+    """With a seed: no row that was learned from is validated on later."""
+    model, y = each_kind()[kind]
+    model.set_params(early_stopping=True, validation_fraction=0.3, warm_start=True, random_state=4, max_iter=200)
+    scores = model.fit(X, y).validation_scores_
+    assert model.fit(X, y).validation_scores_[0] >= scores[0]
+    held = held_out(y if kind != "regression" else np.zeros(N), 0.3, np.random.RandomState(4))
+    assert model.score(X[held], y[held]) == pytest.approx(max(model.validation_scores_), rel=1e-9)
+
+
 def test_early_stopping_gives_way_to_rows_that_were_given():
     """With X_val no training row is set aside."""
     one = GDRegressor(early_stopping=True, random_state=0).fit(X, SCORE, X_val=X, y_val=SCORE)
@@ -799,7 +924,7 @@ def test_rows_of_weight_zero_among_the_validation_rows():
     kept = weight > 0
     one = GDRegressor().fit(X, SCORE, X_val=X, y_val=SCORE + 100.0 * ~kept, sample_weight_val=weight)
     other = GDRegressor().fit(X, SCORE, X_val=X[kept], y_val=SCORE[kept], sample_weight_val=weight[kept])
-    assert one.validation_scores_ == pytest.approx(other.validation_scores_, rel=1e-12)
+    assert one.validation_scores_ == other.validation_scores_
     assert same_bits(one, other)
 
 
@@ -843,9 +968,9 @@ BAD_INPUT = {
     "X_val without y_val": ({"X_val": X}, "X_val was given without y_val"),
     "y_val without X_val": ({"y_val": SCORE}, "y_val was given without X_val"),
     "sample_weight_val alone": ({"sample_weight_val": WEIGHT}, "sample_weight_val was given without X_val and y_val"),
-    "X_val with other columns": ({"X_val": X[:, :2], "y_val": SCORE}, "2 features.*4 features|expecting 4 features"),
-    "NaN in X_val": ({"X_val": with_value(X, (0, 0), np.nan), "y_val": SCORE}, "NaN"),
-    "y_val of another length": ({"X_val": X, "y_val": SCORE[:-1]}, "inconsistent numbers of samples"),
+    "X_val with other columns": ({"X_val": X[:, :2], "y_val": SCORE}, "X_val, y_val: .*2 features.*expecting 4 features"),
+    "NaN in X_val": ({"X_val": with_value(X, (0, 0), np.nan), "y_val": SCORE}, "X_val, y_val: .*NaN"),
+    "y_val of another length": ({"X_val": X, "y_val": SCORE[:-1]}, "X_val, y_val: .*inconsistent numbers of samples"),
     "negative weight in validation": ({"X_val": X, "y_val": SCORE, "sample_weight_val": -WEIGHT}, r"sample_weight_val\[0\] is"),
 }
 BAD_TARGETS = {
@@ -1107,7 +1232,7 @@ def test_l1_gives_exact_zeros(way, layout):
     X_data = rng.normal(size=(300, 22))
     y = 3.0 * X_data[:, 0] - 2.0 * X_data[:, 1] + 0.1 * rng.normal(size=300)
     model = GDRegressor(**WAYS[way] | {"max_iter": 60}, penalty="l1", alpha=0.1).fit(LAYOUTS[layout](X_data), y)
-    assert (model.coef_[2:] == 0.0).sum() >= (1 if way == "sgd" else 15)
+    assert (model.coef_[2:] == 0.0).sum() >= (1 if way in ("sgd", "auto rate") else 15)
     assert (model.coef_[:2] != 0.0).all()
 
 

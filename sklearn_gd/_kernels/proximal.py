@@ -35,6 +35,7 @@ class Track(NamedTuple):
     centre: np.ndarray
     centre_total: np.ndarray
     reach: np.ndarray
+    step: np.ndarray
     losses: np.ndarray
     targets: np.ndarray
 
@@ -177,7 +178,7 @@ def counted(columns, j, x, weight):
 
 
 def shrink(v, inverse, alpha, reach, standardize, penalty):
-    """Let the penalty act on one score's coefficients v / spread, over a step of length `reach` in v; implicit where it is smooth."""
+    """Let the penalty act on one score's coefficients v / spread, over a step of length `reach`; implicit where it is smooth."""
     n = len(v)
     scale = np.empty(n if standardize else 0)
     coef, step, slope, beyond, zero = np.empty(n), np.empty(n), np.zeros(n), np.zeros(n), np.empty(n)
@@ -236,6 +237,7 @@ def row_steps(target, raw, averaged, track, loss, plan, square, relative, counte
         if plan.fit_intercept:
             own = max(1.0, (1.0 / g + square) / max(rows - 1.0, 0.05))
         met += loss.prox(target, raw[at : at + n_outputs], relative * g, square + own, u[at : at + n_outputs], loss.parameters)
+        track.step[s] = g
         track.reach[s] += relative * g
         for k in range(n_outputs):
             added[at + k] = own * u[at + k]
