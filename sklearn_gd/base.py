@@ -456,18 +456,19 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         first = not hasattr(self, "coef_")
         X, y = self._validated(X, y, reset=first)
         targets = self._targets(y, self._validated_weight(sample_weight, X.shape[0]), loss, classes, True)
+        growth = self._growth(targets, loss)
         seen = self._state.seen if penalty.standardize and hasattr(self, "_state") else None
         objective = self._objective(X, targets, loss, penalty, seen)
-        if not first and self._coef_2d().shape[0] != targets.n_outputs:
+        if not first and growth is None and self._coef_2d().shape[0] != targets.n_outputs:
             raise ValueError(f"y has {targets.n_outputs} outputs; the earlier calls had {self._coef_2d().shape[0]}")
         settings = Settings(optimizer or GradientDescent(), schedule, 1, False, None, streaming=True)
         reporter = Reporter(objective, int(self.verbose), before=getattr(self, "n_iter_", 0))
         monitor = Monitor(None, 1, 0.0, reporter=reporter)
         if optimizer is None and schedule is None:
-            state = self._resumed_rows(objective)
+            state = self._resumed_rows(objective, growth)
             status, rate = ProximalRows(objective).run(state, settings, monitor), None
         else:
-            state = self._resumed_state(objective, settings.optimizer)
+            state = self._resumed_state(objective, settings.optimizer, growth)
             monitor.start(state.served, objective.value(state.served))
             status, rate = solver.run(objective, state, settings, monitor)
         if status is Status.DIVERGED:
@@ -484,31 +485,46 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         vars(self).update(self._named(objective, monitor.best, targets))
         return self
 
-    def _resumed_rows(self, objective):
+    def _resumed_rows(self, objective, growth):
         """A copy of the last call's row state, laid out for these rows; one that begins at the model where there is none."""
         state = getattr(self, "_state", None)
         averaged_only = bool(self.average)
         if state is None:
             return RowsState.begin(objective, averaged_only=averaged_only)
-        state = state.copy()
-        state.adapt(objective)
+        state = self._copied_state(objective, growth)
         if isinstance(state, RowsState):
             state.averaged_only = averaged_only
             return state
         return RowsState.begin(objective, state.served, averaged_only=averaged_only, steps=state.steps)
 
-    def _resumed_state(self, objective, optimizer):
+    def _resumed_state(self, objective, optimizer, growth):
         """A copy of the last call's state, laid out for these rows; one that begins anew where the optimizer is another."""
         n_theta = objective.n_coef + objective.n_outputs
         state = getattr(self, "_state", None)
         if state is None:
             return State.begin(objective, np.zeros(n_theta), optimizer, self._average_from())
+        state = self._copied_state(objective, growth)
         if isinstance(state, RowsState):
-            return State.begin(objective, objective.pack(self._coef_2d(), self.intercept_), optimizer, self._average_from())
-        state = state.copy()
-        state.adapt(objective)
+            return State.begin(objective, state.served(objective), optimizer, self._average_from())
         if not state.serves(optimizer, self._average_from()):
             state = State.begin(objective, state.served.copy(), optimizer, self._average_from())
+        return state
+
+    def _growth(self, targets, loss):
+        """How the scores grow with the classes; None where there are no new ones."""
+        known = getattr(self, "classes_", None)
+        if targets.classes is None or known is None or len(known) == len(targets.classes):
+            return None
+        from .growth import Growth
+
+        return Growth.between(known, targets.classes, loss.has_row_functions(), self._state.rows)
+
+    def _copied_state(self, objective, growth):
+        """A copy of the last call's state, with room for new classes, laid out for these rows."""
+        state = self._state.copy()
+        if growth is not None:
+            state.grow(growth)
+        state.adapt(objective)
         return state
 
     @staticmethod

@@ -441,6 +441,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
             Where `max_iter` ended a fit that had not converged, or the descent diverged; then the best finite model is kept.
         """
         with self._unchanged_when_refused():
+            self._named_classes = None
             return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -457,7 +458,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
         y : array-like, (n_samples,)
             The labels.
         classes : array-like, optional
-            All labels that will ever come; needed in the first call.
+            All labels that will ever come, in the first call. Without it the classes grow: a label that comes for the first time
+            gets coefficients of zero, and under softmax a probability of one in the number of rows seen so far.
         sample_weight : array-like, (n_samples,), optional
             Weights >= 0 of the rows.
 
@@ -467,7 +469,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
             The fitted estimator.
         """
         with self._unchanged_when_refused():
-            return self._partial_fit(X, y, sample_weight, self._known_classes(classes))
+            self._named_classes = self._known_classes(classes)
+            return self._partial_fit(X, y, sample_weight, self._named_classes)
 
     def decision_function(self, X):
         """The raw scores.
@@ -499,7 +502,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
             The labels.
         """
         raw = self._raw_scores(X)
-        return self.classes_[_winner(raw)]
+        return self.classes_[np.minimum(_winner(raw), len(self.classes_) - 1)]
 
     @available_if(_loss_gives_probability)
     def predict_proba(self, X):
@@ -519,6 +522,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
         probability = self._resolve_loss().probability
         if raw.shape[1] > 1:
             return probability(raw)
+        if len(self.classes_) == 1:
+            return np.ones((len(raw), 1))
         positive = probability(raw[:, 0])
         return np.column_stack([1.0 - positive, positive])
 
@@ -545,20 +550,25 @@ class GDClassifier(ClassifierMixin, BaseGD):
         )
 
     def _known_classes(self, classes):
-        """The classes of a stream: those of the first call."""
-        if hasattr(self, "classes_"):
-            if classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
-                raise ValueError(f"classes={classes!r} is not the same as on the last call to partial_fit: {self.classes_!r}")
-            return self.classes_
+        """The classes that a stream was said to have; None where they grow with the labels that come."""
+        named = getattr(self, "_named_classes", None)
         if classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit")
-        return np.unique(classes)
+            return named
+        classes = np.unique(classes)
+        if hasattr(self, "classes_") and not np.array_equal(self.classes_, classes):
+            raise ValueError(f"classes={classes!r} is not the same as on the last call to partial_fit: {self.classes_!r}")
+        if len(classes) < 2:
+            raise ValueError(f"classes={classes!r} must name two classes at least")
+        return classes
 
     def _targets(self, y, weight, loss, classes=None, streaming=False):
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         counted = weight > 0
-        if classes is None:
+        if classes is None and streaming:
+            known = getattr(self, "classes_", y[:0])
+            classes = np.unique(np.concatenate([known, y[counted]]))
+        elif classes is None:
             classes = np.unique(y[counted])
             if len(classes) < 2:
                 raise ValueError(
@@ -573,11 +583,12 @@ class GDClassifier(ClassifierMixin, BaseGD):
             )
         totals = np.bincount(code[counted], weights=weight[counted], minlength=len(classes))
         if streaming:
-            totals = totals + getattr(self, "_class_totals", 0.0)
+            totals[np.searchsorted(classes, getattr(self, "classes_", classes[:0]))] += getattr(self, "_class_totals", 0.0)
         weight = weight * self._class_weights(classes, totals)[code]
         if not (weight > 0).any():
             raise ValueError(f"class_weight={self.class_weight!r} leaves no row of positive weight")
-        if len(classes) == 2:
+        if len(classes) <= 2:
+            # A single class is the first of two, of which the other has not come yet.
             target = np.where(code == 1, 1.0, -1.0)[:, None]
             loss.check_targets(target[:0])
             return Targets(target, weight, 1, classes=classes, class_totals=totals)

@@ -151,6 +151,11 @@ class RowsState:
         """How many rows have been learned from."""
         return int(self.counters[0]) + self.before
 
+    @property
+    def rows(self):
+        """How many rows stand behind the model."""
+        return self.counters[0]
+
     def copy(self):
         """A state that shares no array with this one."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -217,6 +222,31 @@ class RowsState:
             self.columns[2] = square + shift * (2.0 * total + weight * shift)
             self.columns[1] = total + weight * shift
             self.columns[0] = 0.0
+
+    def grow(self, growth):
+        """Take in new classes, whose coefficients begin at zero."""
+        from ._kernels.proximal import SHARE
+
+        self.written_out()
+        k, n_new, share = self.n_outputs, len(growth.turn), max(self.counters[SHARE], 1.0)
+
+        def grown(values, function):
+            """`function` of the scores of each track, which lie along the first axis."""
+            return np.concatenate([function(values[at : at + k]) for at in range(0, len(values), k)])
+
+        if self.dense_layout:
+            self.v, self.total = grown(self.v, growth.coefficients), grown(self.total, growth.coefficients)
+        else:
+            self.v = np.ascontiguousarray(grown(self.v.T, growth.coefficients).T)
+            self.total = np.ascontiguousarray(grown(self.total.T, growth.coefficients).T)
+        self.intercept = grown(self.intercept, growth.intercepts)
+        self.intercept_total = share * grown(self.intercept_total / share, growth.intercepts)
+        for name in ("tau", "tau_total"):
+            setattr(self, name, np.zeros(len(self.intercept)))
+        for name in ("centre", "centre_total"):
+            setattr(self, name, grown(getattr(self, name), growth.coefficients))
+        self.targets = np.zeros((3, n_new))
+        self.n_outputs = n_new
 
     def kept_at(self, objective, theta):
         """A copy that goes on from the model worth keeping: this one's own, or another."""

@@ -110,6 +110,33 @@ class State:
         values = {each.name: _copied(getattr(self, each.name)) for each in fields(self)}
         return State(**values | {"lazy": lazy})
 
+    @property
+    def rows(self):
+        """How many rows have been seen."""
+        return self.counters[2]
+
+    def grow(self, growth):
+        """Take in new classes: their scores begin at zero coefficients, their slots empty."""
+        self.leave_lazy()
+        k = self.n_outputs
+        n_coef = len(self.theta) - k
+
+        def grown(flat, intercepts):
+            coef = flat[:n_coef].reshape(k, -1) if self.dense_layout else flat[:n_coef].reshape(-1, k).T
+            coef = growth.coefficients(coef)
+            return np.concatenate([(coef if self.dense_layout else coef.T).ravel(), intercepts(flat[n_coef:])])
+
+        self.theta = grown(self.theta, growth.intercepts)
+        if len(self.average):
+            self.average = grown(self.average, growth.intercepts)
+        shape = (len(self.slots), len(self.theta))
+        if growth.one_to_one:
+            slots = [grown(slot, lambda intercepts: growth.turn @ intercepts) for slot in self.slots]
+            self.slots = np.array(slots).reshape(shape)
+        else:
+            self.slots = np.zeros(shape)
+        self.n_outputs = len(growth.turn)
+
     def kept_at(self, objective, theta):
         """A copy that goes on from the model worth keeping: this one's own, or another."""
         state = self.copy()

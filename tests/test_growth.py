@@ -1,0 +1,120 @@
+"""Classes that come later: what the scores, the probabilities and the optimizer's state do then."""
+
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.datasets import load_digits, load_wine
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_gd import GDClassifier
+from sklearn_gd.growth import Growth
+
+X, Y = StandardScaler().fit_transform(load_wine().data), np.array(["b", "d", "f"])[load_wine().target]
+WAYS = {
+    "auto": {},
+    "gd": {"solver": "sgd", "optimizer": "gd", "learning_rate": 0.01},
+    "adam": {"solver": "minibatch", "optimizer": "adam", "learning_rate": 0.01},
+    "average": {"solver": "sgd", "optimizer": "momentum", "learning_rate": 0.001, "average": 5},
+}
+LAYOUTS = {"dense": np.asarray, "csr": sp.csr_array}
+
+
+def softmax(raw):
+    e = np.exp(raw - raw.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("new", ["a", "c", "e"])
+def test_two_classes_become_three_with_the_same_odds(new):
+    """One score s of the second class is -s/2 and s/2 of a softmax; the new class has a probability of one in the rows."""
+    before, now = np.array(["b", "d"]), np.unique(["b", "d", new])
+    growth = Growth.between(before, now, softmax=True, rows=99)
+    raw = np.array([0.7])
+    scores = growth.intercepts(raw)
+    probability = softmax(scores[None])[0]
+    known = probability[np.searchsorted(now, before)]
+    assert known[1] / known.sum() == pytest.approx(1.0 / (1.0 + np.exp(-0.7)), rel=1e-12)
+    assert probability[growth.fresh] == pytest.approx(1.0 / 101.0, rel=1e-12)
+
+
+def test_more_classes_keep_their_scores():
+    growth = Growth.between(np.array([1, 3, 5]), np.array([0, 1, 3, 4, 5]), softmax=True, rows=9)
+    coef = np.arange(6.0).reshape(3, 2)
+    np.testing.assert_array_equal(growth.coefficients(coef), [[0, 0], [0, 1], [2, 3], [0, 0], [4, 5]])
+    probability = softmax(growth.intercepts(np.array([0.0, 1.0, -1.0]))[None])[0]
+    np.testing.assert_allclose(probability[[0, 3]], 1.0 / 12.0, rtol=1e-12)
+
+
+def test_one_against_the_rest_sets_a_new_class_outside():
+    growth = Growth.between(np.array([0, 1]), np.array([0, 1, 2]), softmax=False, rows=9)
+    np.testing.assert_array_equal(growth.coefficients(np.array([[2.0]])), [[-2.0], [2.0], [0.0]])
+    assert growth.intercepts(np.array([0.5]))[2] == -1.5
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("loss", ["log_loss", "hinge", "multiclass_hinge"])
+def test_a_stream_that_names_no_classes_learns_them_all(loss, way, layout):
+    """Rows one by one, sorted by class, then mixed: one class, two, three; in the end as good as a stream that named them."""
+    rng = np.random.default_rng(0)
+    calls = [[i] for i in np.argsort(Y, kind="stable")[::20]] + [rng.permutation(len(Y)) for _ in range(4)]
+    model, named = (GDClassifier(loss, **WAYS[way]) for _ in range(2))
+    seen = set()
+    for rows in calls:
+        model = pickle.loads(pickle.dumps(model.partial_fit(LAYOUTS[layout](X[rows]), Y[rows])))
+        named.partial_fit(LAYOUTS[layout](X[rows]), Y[rows], classes=["b", "d", "f"])
+        if Y[rows[0]] not in seen:
+            seen.add(Y[rows[0]])
+            assert model.classes_.tolist() == sorted(seen)
+            assert set(model.predict(X)) <= seen
+            assert np.isfinite(model.decision_function(X)).all()
+            if loss == "log_loss":
+                np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1.0)
+    assert model.coef_.shape == (3, X.shape[1])
+    assert model.score(X, Y) >= named.score(X, Y) - 0.03
+
+
+@pytest.mark.parametrize("way", ["auto", "gd", "average"])
+def test_the_odds_of_known_classes_do_not_jump(way):
+    """A call whose rows weigh next to nothing brings a class, and moves the others' probabilities by next to nothing."""
+    known = Y != "f"
+    model = GDClassifier(**WAYS[way])
+    for _ in range(5):
+        model.partial_fit(X[known], Y[known])
+    before = model.predict_proba(X)
+    model.partial_fit(X[~known][:1], Y[~known][:1], sample_weight=[1e-9])
+    after = model.predict_proba(X)
+    np.testing.assert_allclose(after[:, :2] / after[:, :2].sum(axis=1, keepdims=True), before, atol=1e-3)
+    assert 1e-5 < after[:, 2].mean() < 0.1
+
+
+def test_a_fitted_model_grows_too():
+    X_digits, y_digits = load_digits(return_X_y=True)
+    few = y_digits < 7
+    model = GDClassifier().fit(X_digits[few][:600], y_digits[few][:600])
+    for start in range(0, len(X_digits), 100):
+        model.partial_fit(X_digits[start : start + 100], y_digits[start : start + 100])
+    assert model.classes_.tolist() == list(range(10))
+    assert model.score(X_digits, y_digits) > 0.9
+
+
+def test_balanced_weights_count_new_classes():
+    model = GDClassifier(class_weight="balanced")
+    for label in ("b", "d", "f"):
+        model.partial_fit(X[Y == label][:7], Y[Y == label][:7])
+    assert model._class_totals.tolist() == [7.0, 7.0, 7.0]
+
+
+def test_named_classes_do_not_grow():
+    model = GDClassifier().partial_fit(X[Y != "f"], Y[Y != "f"], classes=["b", "d"])
+    before = pickle.dumps(vars(model))
+    with pytest.raises(ValueError, match=r"label 'f', which is not among the classes \['b', 'd'\]"):
+        model.partial_fit(X, Y)
+    assert pickle.dumps(vars(model)) == before
+
+
+def test_one_class_must_not_be_named_alone():
+    with pytest.raises(ValueError, match="must name two classes at least"):
+        GDClassifier().partial_fit(X, Y, classes=["b"])
