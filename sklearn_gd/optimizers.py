@@ -640,8 +640,8 @@ class DoG(_DistanceOverGradients):
     r"""Distance over gradients: plain descent whose rate follows from how far it has come.
 
     :math:`w \leftarrow w - \eta\, r_t\, g_t / \sqrt{\sum_{s \le t} \Vert g_s \Vert^2}` with
-    :math:`r_t = \max(r_0, \max_{s \le t} \Vert w_s - w_0 \Vert)` and :math:`r_0 = \rho\, (1 + \Vert w_0 \Vert)`. Norms go over all
-    coefficients and intercepts. A mean of the points at which gradients were taken predicts:
+    :math:`r_t = \max(r_0, \max_{s \le t} \Vert w_s - w_0 \Vert)` and :math:`r_0 = \rho\, (1 + \Vert w_0 \Vert)`. Norms go over
+    all coefficients and intercepts. A mean of the points at which gradients were taken predicts:
     :math:`\bar w \leftarrow \bar w + \tfrac{9}{t + 8} (w_t - \bar w)`, in which late ones count more.
 
     One rate serves all coefficients: bring the columns to one scale before.
@@ -678,7 +678,7 @@ class DoG(_DistanceOverGradients):
 
     @staticmethod
     def update(w, g, rate, t, start, farthest, square_sum, mean, distance_square, gradient_square, initial):
-        """The mean takes in w, on which the penalty's proximal step has been, and not the new point, on which it has yet to be."""
+        """The mean takes in w, on which the penalty's proximal step has been; on the new point it has yet to be."""
         distance = math.sqrt(distance_square)
         if t == 1.0:
             start = w
@@ -692,8 +692,8 @@ class DoG(_DistanceOverGradients):
 class DoWG(_DistanceOverGradients):
     r"""Distance over weighted gradients: as `DoG`, but gradients count more the farther descent had come.
 
-    :math:`w \leftarrow w - \eta\, r_t^2\, g_t / \sqrt{\sum_{s \le t} r_s^2 \Vert g_s \Vert^2}`, with :math:`r_t` as in `DoG`: longer
-    steps, that forget how small the first ones were. The mean that predicts has the weights :math:`r_t^2`.
+    :math:`w \leftarrow w - \eta\, r_t^2\, g_t / \sqrt{\sum_{s \le t} r_s^2 \Vert g_s \Vert^2}`, with :math:`r_t` as in `DoG`:
+    longer steps, that forget how small the first ones were. The mean that predicts has the weights :math:`r_t^2`.
 
     One rate serves all coefficients: bring the columns to one scale before.
 
@@ -740,6 +740,47 @@ class DoWG(_DistanceOverGradients):
         return w - step * g, step, start, farthest, square_sum, weight_sum, mean + weight / weight_sum * (w - mean)
 
 
+class CoordinateDoG(_DistanceOverGradients):
+    r"""`DoG` for each coefficient by itself: its own distance over its own gradients.
+
+    :math:`w \leftarrow w - \eta\, r_t\, g_t / \sqrt{\sum_{s \le t} g_s^2}` with
+    :math:`r_t = \max(r_0, \max_{s \le t} |w_s - w_0|)` and :math:`r_0 = \rho\, (1 + |w_0|)`: AdaGrad, with the distance come so far
+    in the place of a learning rate. The mean that predicts is that of `DoG`. Columns may differ in scale.
+
+    Parameters
+    ----------
+    initial : float > 0, default=0.01
+        The length of a coefficient's first move, in units of one plus its start.
+    averaged : bool, default=True
+        The mean predicts; False lets the last iterate predict, whose zeros under an l1 penalty are exact.
+
+    References
+    ----------
+    M. Ivgi, O. Hinder and Y. Carmon, "DoG is SGD's best friend: a parameter-free dynamic step size schedule", 2023: their L-DoG,
+    which goes by a network's layers, with a layer for each coefficient.
+
+    Examples
+    --------
+    >>> from sklearn_gd.optimizers import CoordinateDoG
+    >>> print(round(CoordinateDoG.update(1.0, 3.0, 1.0, 1, 0.0, 0.0, 0.0, 0.0, initial=0.25)[0], 6))
+    0.5
+    """
+
+    slots = ("start", "farthest", "square_sum", "mean")
+    totals = ()
+
+    @staticmethod
+    def update(w, g, rate, t, start, farthest, square_sum, mean, initial):
+        """The mean takes in w, on which the penalty's proximal step has been."""
+        if t == 1.0:
+            start = w
+            farthest = initial * (1.0 + abs(w))
+        farthest = max(farthest, abs(w - start))
+        square_sum = square_sum + g * g
+        step = rate * farthest / math.sqrt(square_sum) if square_sum > 0.0 else 0.0
+        return w - step * g, step, start, farthest, square_sum, mean + 9.0 / (t + 8.0) * (w - mean)
+
+
 class COCOB(Optimizer):
     r"""Coin betting: each coefficient bets a share of what it has won so far, and no rate comes up.
 
@@ -758,9 +799,9 @@ class COCOB(Optimizer):
     References
     ----------
     F. Orabona and T. Tommasi, "Training deep networks without learning rates through coin betting", 2017, algorithm 2
-    (COCOB-Backprop). There alpha is 100, for deep networks. As the sum of all gradients sets w, a penalty's kink acts with the
-    number of steps so far, as in `FTRL`; descent comes to the minimiser of F, and to exact zeros, but an error of the others falls
-    with the square of the steps only.
+    (COCOB-Backprop). There alpha is 100, for deep networks. As the sum of all gradients sets w, a penalty's kink acts with
+    the number of steps so far, as in `FTRL`: zeros become exact, and the rest comes to the minimiser of F with the square of the
+    steps.
 
     Examples
     --------
@@ -844,14 +885,16 @@ class ScheduleFree(Optimizer):
         """What a proximal step has done to y since the last update is done to `base` and to its share of the mean first."""
         if square_sum == 0.0:
             mean, base = w, w
-        moved = (w - ((1.0 - beta) * base + beta * mean)) / (1.0 - beta + beta * share)
+        if rate == 0.0:
+            return w, 0.0, mean, base, share, square_sum
+        moved = (w - (base + beta * (mean - base))) / (1.0 - beta + beta * share)
         base, mean = base + moved, mean + share * moved
         square_sum = square_sum + rate * rate
-        share = rate * rate / square_sum if square_sum > 0.0 else 0.0
+        share = rate * rate / square_sum if square_sum > 0.0 else 1.0
         base = base - rate * g
         mean = mean + share * (base - mean)
         prox_step = (1.0 - beta + beta * share) * rate
-        return (1.0 - beta) * base + beta * mean, prox_step, mean, base, share, square_sum
+        return base + beta * (mean - base), prox_step, mean, base, share, square_sum
 
 
 OPTIMIZERS = {
@@ -869,6 +912,7 @@ OPTIMIZERS = {
     "ftrl": FTRL,
     "dog": DoG,
     "dowg": DoWG,
+    "coordinate_dog": CoordinateDoG,
     "cocob": COCOB,
     "schedule_free": ScheduleFree,
 }

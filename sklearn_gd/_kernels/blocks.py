@@ -551,7 +551,7 @@ def step_blocks(optimizer):
     for function, names in asked.items():
         _check_numbers(optimizer, function, names)
     # The vector of parameters: those of `update`, then those that only `contributions` asks for.
-    names = list(dict.fromkeys(sum(asked.values(), [])))
+    names = list(dict.fromkeys(name for function in asked.values() for name in function))
     places = tuple(tuple(names.index(each) for each in function) for function in asked.values())
     written = [cls.written_functions(function) for function in asked]
     step = _step(written[0], written[-1], n_slots, n_totals, places)
