@@ -744,8 +744,8 @@ class CoordinateDoG(_DistanceOverGradients):
     r"""`DoG` for each coefficient by itself: its own distance over its own gradients.
 
     :math:`w \leftarrow w - \eta\, r_t\, g_t / \sqrt{\sum_{s \le t} g_s^2}` with
-    :math:`r_t = \max(r_0, \max_{s \le t} |w_s - w_0|)` and :math:`r_0 = \rho\, (1 + |w_0|)`: AdaGrad, with the distance come so far
-    in the place of a learning rate. The mean that predicts is that of `DoG`. Columns may differ in scale.
+    :math:`r_t = \max(r_0, \max_{s \le t} |w_s - w_0|)` and :math:`r_0 = \rho\, (1 + |w_0|)`: AdaGrad, the distance come so far
+    being the learning rate. The mean that predicts is that of `DoG`. Columns may differ in scale.
 
     Parameters
     ----------
