@@ -884,7 +884,10 @@ class ScheduleFree(Optimizer):
     def update(w, g, rate, t, mean, base, share, square_sum, beta):
         """What a proximal step has done to y since the last update is done to `base` and to its share of the mean first."""
         if square_sum == 0.0:
-            mean, base = w, w
+            mean = w
+        if w == mean:
+            # y is the mean, then z is too: at the start, and where descent goes on from an earlier model.
+            base = w
         if rate == 0.0:
             return w, 0.0, mean, base, share, square_sum
         moved = (w - (base + beta * (mean - base))) / (1.0 - beta + beta * share)
