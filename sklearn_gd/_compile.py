@@ -133,13 +133,33 @@ def leaf_with_parameters(function, leading, positions):
 
 
 @functools.cache
-def update_leaf(function, n_slots, n_parameters):
-    """The leaf of one coordinate's update: reads and writes coefficient, slots and proximal step at index i."""
+def update_leaf(function, n_slots, places, n_totals=0):
+    """The leaf of one coordinate's update: reads and writes coefficient, slots and proximal step at index i.
+
+    Its parameters are p[place], in turn.
+    """
     slots = [f"slots[{k}, i]" for k in range(n_slots)]
-    call = ", ".join(["theta[i]", "gradient[i]", "rate", "t", *slots, *[f"p[{k}]" for k in range(n_parameters)]])
+    totals = [f"totals[{k}]" for k in range(n_totals)]
+    call = ", ".join(["theta[i]", "gradient[i]", "rate", "t", *slots, *totals, *[f"p[{k}]" for k in places]])
     results = ", ".join(["theta[i]", "prox_step[i]", *slots])
-    source = f"def bound(i, theta, gradient, slots, prox_step, rate, t, p):\n    {results} = f({call})\n"
-    return _generated(source, function, ("update", n_slots, n_parameters), (FLOAT,) * (4 + n_slots + n_parameters))
+    given = "rate, t, totals, p" if totals else "rate, t, p"
+    source = f"def bound(i, theta, gradient, slots, prox_step, {given}):\n    {results} = f({call})\n"
+    kind = ("update", n_slots, places, n_totals)
+    return _generated(source, function, kind, (FLOAT,) * (4 + n_slots + n_totals + len(places)))
+
+
+@functools.cache
+def totals_leaf(function, n_slots, n_totals, places):
+    """The leaf of an optimizer's totals: the sums over all coordinates of the numbers that `function` gives for each."""
+    slots = [f"slots[{k}, i]" for k in range(n_slots)]
+    call = ", ".join(["theta[i]", "gradient[i]", "rate", "t", *slots, *[f"p[{k}]" for k in places]])
+    lines = ["def bound(theta, gradient, slots, rate, t, p):"]
+    lines += [f"    total_{k} = 0.0" for k in range(n_totals)]
+    lines += ["    for i in range(len(theta)):", f"        {''.join(f'part_{k}, ' for k in range(n_totals))}= f({call})"]
+    lines += [f"        total_{k} += part_{k}" for k in range(n_totals)]
+    lines += [f"    return ({''.join(f'total_{k}, ' for k in range(n_totals))})", ""]
+    kind = ("totals", n_slots, n_totals, places)
+    return _generated("\n".join(lines), function, kind, (FLOAT,) * (4 + n_slots + len(places)))
 
 
 def _generated(source, function, kind, arguments):

@@ -27,7 +27,7 @@ penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default="l2"
         How many rows a step sees. "auto" is batch descent where `optimizer` and `learning_rate` are "auto" too, mini-batches of
         32 rows where one of them is given; one row at a time where both are "auto" in `partial_fit` or with `average`.
     optimizer : {"auto", "gd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "amsgrad", "nadam", \
-            "lion", "ftrl"} or Optimizer, default="auto"
+            "lion", "ftrl", "dog", "dowg", "coordinate_dog", "cocob", "schedule_free"} or Optimizer, default="auto"
         What a step does with a gradient. "auto" is the memory gradient method in batch descent where `learning_rate` is "auto"
         too, and plain gradient descent elsewhere.
     learning_rate : float, str, Schedule or callable, default="auto"

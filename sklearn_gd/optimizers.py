@@ -15,7 +15,7 @@ the first gradient, there is no dampening.
 
 import math
 
-from ._components import Component, check_number
+from ._components import Component, check_flag, check_number
 
 
 class Optimizer(Component):
@@ -25,6 +25,10 @@ class Optimizer(Component):
     ----------
     slots : tuple of str
         Names of the numbers kept for each coefficient.
+    totals : tuple of str
+        Names of the sums over all coefficients that `update` asks for; `contributions` says what each coefficient adds.
+    served : str or None
+        The slot that predicts after a step, where it is not the coefficient itself.
     default_rate : float or None
         The learning rate that "auto" takes; None where it follows from the curvature of the loss.
     decay : float
@@ -46,6 +50,8 @@ class Optimizer(Component):
     """
 
     slots = ()
+    totals = ()
+    served = None
     default_rate = 0.01
 
     @property
@@ -59,9 +65,16 @@ class Optimizer(Component):
 
     def validate(self):
         """Raise where `update` is missing or asks for an unknown parameter."""
+        name = type(self).__name__
         if self.written_functions("update") is None:
-            raise TypeError(f"{type(self).__name__} has no function update(w, g, rate, t): an optimizer must give one")
-        self.function_parameters("update", 4 + len(self.slots))
+            raise TypeError(f"{name} has no function update(w, g, rate, t): an optimizer must give one")
+        self.function_parameters("update", 4 + len(self.slots) + len(self.totals))
+        if self.totals:
+            if self.written_functions("contributions") is None:
+                raise TypeError(f"{name} has no function contributions(w, g, rate, t): its totals {self.totals} are sums of it")
+            self.function_parameters("contributions", 4 + len(self.slots))
+        if self.served is not None and self.served not in self.slots:
+            raise TypeError(f"{name}: served={self.served!r} must be one of its slots {self.slots}, or None")
 
 
 class GradientDescent(Optimizer):
@@ -601,6 +614,292 @@ class FTRL(Optimizer):
         return -leader / following, t / following, leader, square_sum, following
 
 
+class _DistanceOverGradients(Optimizer):
+    """Abstract base of the rules whose rate is the distance come so far over the gradients so far."""
+
+    totals = ("distance_square", "gradient_square")
+    default_rate = 1.0
+
+    def __init__(self, initial=0.01, averaged=True):
+        self.initial = initial
+        self.averaged = averaged
+
+    @property
+    def served(self):
+        """The mean of the iterates, or the last one."""
+        return "mean" if self.averaged else None
+
+    def validate(self):
+        """Raise unless initial > 0 and averaged is a flag."""
+        super().validate()
+        check_number(self, "initial", above=0)
+        check_flag(self, "averaged")
+
+
+class DoG(_DistanceOverGradients):
+    r"""Distance over gradients: plain descent whose rate follows from how far it has come.
+
+    :math:`w \leftarrow w - \eta\, r_t\, g_t / \sqrt{\sum_{s \le t} \Vert g_s \Vert^2}` with
+    :math:`r_t = \max(r_0, \max_{s \le t} \Vert w_s - w_0 \Vert)` and :math:`r_0 = \rho\, (1 + \Vert w_0 \Vert)`. Norms go over
+    all coefficients and intercepts. A mean of the points at which gradients were taken predicts:
+    :math:`\bar w \leftarrow \bar w + \tfrac{9}{t + 8} (w_t - \bar w)`, in which late ones count more.
+
+    One rate serves all coefficients: bring the columns to one scale before.
+
+    Parameters
+    ----------
+    initial : float > 0, default=0.01
+        The length of the first move, :math:`\rho`, in units of one plus the norm of the start. Where it is far too small, many
+        steps are spent on growing; where it is far too large, on waiting until the sum of gradients makes up for it.
+    averaged : bool, default=True
+        The mean predicts; False lets the last iterate predict. An l1 penalty makes exact zeros in the iterates; in their mean a
+        coefficient that was not always zero is nearly so.
+
+    References
+    ----------
+    M. Ivgi, O. Hinder and Y. Carmon, "DoG is SGD's best friend: a parameter-free dynamic step size schedule", 2023, eq. 2 and 3;
+    the mean is their polynomial decay with gamma = 8. They begin at 1e-6, which takes more steps than a small fit has, and add
+    1e-8 under the root, without which gradients of zero move nothing here.
+
+    Examples
+    --------
+    >>> from sklearn_gd.optimizers import DoG
+    >>> w, step, *_ = DoG.update(1.0, 3.0, 1.0, 1, 0.0, 0.0, 0.0, 0.0, distance_square=1.0, gradient_square=25.0, initial=0.25)
+    >>> w, step
+    (0.7, 0.1)
+    """
+
+    slots = ("start", "farthest", "square_sum", "mean")
+
+    @staticmethod
+    def contributions(w, g, rate, t, start, farthest, square_sum, mean):
+        """At the first step the slot `start` is zero still, and the distance is the norm of the start."""
+        return (w - start) * (w - start), g * g
+
+    @staticmethod
+    def update(w, g, rate, t, start, farthest, square_sum, mean, distance_square, gradient_square, initial):
+        """The mean takes in w, on which the penalty's proximal step has been; on the new point it has yet to be."""
+        distance = math.sqrt(distance_square)
+        if t == 1.0:
+            start = w
+            distance = initial * (1.0 + distance)
+        farthest = max(farthest, distance)
+        square_sum = square_sum + gradient_square
+        step = rate * farthest / math.sqrt(square_sum) if square_sum > 0.0 else 0.0
+        return w - step * g, step, start, farthest, square_sum, mean + 9.0 / (t + 8.0) * (w - mean)
+
+
+class DoWG(_DistanceOverGradients):
+    r"""Distance over weighted gradients: as `DoG`, but gradients count more the farther descent had come.
+
+    :math:`w \leftarrow w - \eta\, r_t^2\, g_t / \sqrt{\sum_{s \le t} r_s^2 \Vert g_s \Vert^2}`, with :math:`r_t` as in `DoG`:
+    longer steps, that forget how small the first ones were. The mean that predicts has the weights :math:`r_t^2`.
+
+    One rate serves all coefficients: bring the columns to one scale before.
+
+    Parameters
+    ----------
+    initial : float > 0, default=0.01
+        The length of the first move, in units of one plus the norm of the start.
+    averaged : bool, default=True
+        The mean predicts; False lets the last iterate predict, whose zeros under an l1 penalty are exact.
+
+    References
+    ----------
+    A. Khaled, K. Mishchenko and C. Jin, "DoWG unleashed: an efficient universal parameter-free gradient descent method", 2023,
+    algorithm 1 and its output. There the first distance is the user's; here it is relative to the start, as in `DoG`.
+
+    Examples
+    --------
+    >>> from sklearn_gd.optimizers import DoWG
+    >>> slots = (0.0, 0.0, 0.0, 0.0, 0.0)
+    >>> w, step, *_ = DoWG.update(1.0, 3.0, 1.0, 1, *slots, distance_square=1.0, gradient_square=25.0, initial=0.25)
+    >>> w, step
+    (0.7, 0.1)
+    """
+
+    slots = ("start", "farthest", "square_sum", "weight_sum", "mean")
+
+    @staticmethod
+    def contributions(w, g, rate, t, start, farthest, square_sum, weight_sum, mean):
+        """At the first step the slot `start` is zero still, and the distance is the norm of the start."""
+        return (w - start) * (w - start), g * g
+
+    @staticmethod
+    def update(w, g, rate, t, start, farthest, square_sum, weight_sum, mean, distance_square, gradient_square, initial):
+        """The mean takes in w, on which the penalty's proximal step has been."""
+        distance = math.sqrt(distance_square)
+        if t == 1.0:
+            start = w
+            distance = initial * (1.0 + distance)
+        farthest = max(farthest, distance)
+        weight = farthest * farthest
+        square_sum = square_sum + weight * gradient_square
+        weight_sum = weight_sum + weight
+        step = rate * weight / math.sqrt(square_sum) if square_sum > 0.0 else 0.0
+        return w - step * g, step, start, farthest, square_sum, weight_sum, mean + weight / weight_sum * (w - mean)
+
+
+class CoordinateDoG(_DistanceOverGradients):
+    r"""`DoG` for each coefficient by itself: its own distance over its own gradients.
+
+    :math:`w \leftarrow w - \eta\, r_t\, g_t / \sqrt{\sum_{s \le t} g_s^2}` with
+    :math:`r_t = \max(r_0, \max_{s \le t} |w_s - w_0|)` and :math:`r_0 = \rho\, (1 + |w_0|)`: AdaGrad, the distance come so far
+    being the learning rate. The mean that predicts is that of `DoG`. Columns may differ in scale.
+
+    Parameters
+    ----------
+    initial : float > 0, default=0.01
+        The length of a coefficient's first move, in units of one plus its start.
+    averaged : bool, default=True
+        The mean predicts; False lets the last iterate predict, whose zeros under an l1 penalty are exact.
+
+    References
+    ----------
+    M. Ivgi, O. Hinder and Y. Carmon, "DoG is SGD's best friend: a parameter-free dynamic step size schedule", 2023: their L-DoG,
+    which goes by a network's layers, with a layer for each coefficient.
+
+    Examples
+    --------
+    >>> from sklearn_gd.optimizers import CoordinateDoG
+    >>> print(round(CoordinateDoG.update(1.0, 3.0, 1.0, 1, 0.0, 0.0, 0.0, 0.0, initial=0.25)[0], 6))
+    0.5
+    """
+
+    slots = ("start", "farthest", "square_sum", "mean")
+    totals = ()
+
+    @staticmethod
+    def update(w, g, rate, t, start, farthest, square_sum, mean, initial):
+        """The mean takes in w, on which the penalty's proximal step has been."""
+        if t == 1.0:
+            start = w
+            farthest = initial * (1.0 + abs(w))
+        farthest = max(farthest, abs(w - start))
+        square_sum = square_sum + g * g
+        step = rate * farthest / math.sqrt(square_sum) if square_sum > 0.0 else 0.0
+        return w - step * g, step, start, farthest, square_sum, mean + 9.0 / (t + 8.0) * (w - mean)
+
+
+class COCOB(Optimizer):
+    r"""Coin betting: each coefficient bets a share of what it has won so far, and no rate comes up.
+
+    :math:`L \leftarrow \max(L, |g|)`, :math:`G \leftarrow G + |g|`, :math:`R \leftarrow \max(R - (w - w_0) g, 0)`,
+    :math:`\theta \leftarrow \theta - g`, :math:`w \leftarrow w_0 + \theta\, (\eta L + R) / (L \max(G + L, \alpha L))`.
+
+    Neither the loss's scale nor a column's changes the first moves' length: it is :math:`\eta / \alpha`, and what is won is bet,
+    so that far goals are come to in fewer and fewer steps. The learning rate :math:`\eta` is the wealth to begin with, 1 in the
+    paper; a schedule changes the wealth.
+
+    Parameters
+    ----------
+    alpha : float > 0, default=10.0
+        For about so many steps the bets stay small.
+
+    References
+    ----------
+    F. Orabona and T. Tommasi, "Training deep networks without learning rates through coin betting", 2017, algorithm 2
+    (COCOB-Backprop). There alpha is 100, for deep networks. As the sum of all gradients sets w, a penalty's kink acts with
+    the number of steps so far, as in `FTRL`: zeros become exact, and the rest comes to the minimiser of F with the square of the
+    steps.
+
+    Examples
+    --------
+    >>> from sklearn_gd.optimizers import COCOB
+    >>> COCOB.update(0.0, 3.0, 1.0, 1, *[0.0] * 6, alpha=10.0)[:2]
+    (-0.1, 0.03333333333333333)
+    """
+
+    slots = ("start", "largest", "magnitude_sum", "reward", "leader", "steps")
+    default_rate = 1.0
+
+    def __init__(self, alpha=10.0):
+        self.alpha = alpha
+
+    def validate(self):
+        """Raise unless alpha > 0."""
+        super().validate()
+        check_number(self, "alpha", above=0)
+
+    @staticmethod
+    def update(w, g, rate, t, start, largest, magnitude_sum, reward, leader, steps, alpha):
+        """Until a coefficient has met a gradient other than zero there is no scale to bet in."""
+        if rate == 0.0:
+            return w, 0.0, start, largest, magnitude_sum, reward, leader, steps
+        if steps == 0.0:
+            start = w
+        steps = steps + 1.0
+        largest = max(largest, abs(g))
+        if largest == 0.0:
+            return w, 0.0, start, largest, magnitude_sum, reward, leader, steps
+        magnitude_sum = magnitude_sum + abs(g)
+        reward = max(reward - (w - start) * g, 0.0)
+        leader = leader - g
+        step = (rate * largest + reward) / (largest * max(magnitude_sum + largest, alpha * largest))
+        return start + step * leader, step * steps, start, largest, magnitude_sum, reward, leader, steps
+
+
+class ScheduleFree(Optimizer):
+    r"""Descent at a constant rate with a mean that takes the place of a schedule.
+
+    :math:`y = (1 - \beta) z + \beta x`, :math:`z \leftarrow z - \eta\, g(y)`, :math:`x \leftarrow (1 - c) x + c z` with
+    :math:`c = \eta_t^2 / \sum_{s \le t} \eta_s^2`. Gradients are taken at y, and x predicts: a mean as good as that of the best
+    falling schedule, without a number of steps to be told. It needs a learning rate; a good one is often larger than the best one
+    of plain descent.
+
+    Parameters
+    ----------
+    beta : float in [0, 1), default=0.9
+        Share of the mean in the point where gradients are taken; 0 is plain descent with averaging.
+
+    References
+    ----------
+    A. Defazio et al., "The road less scheduled", 2024, eq. 3 to 5, the weights of its section 4 where the rate changes. A
+    penalty's proximal step acts on y, and z and x are moved along, so that all three rest at the minimiser of F. x is a mean:
+    its zeros under l1 are near ones.
+
+    Examples
+    --------
+    >>> from sklearn_gd.optimizers import ScheduleFree
+    >>> y, _, x, z, share, _ = ScheduleFree.update(1.0, 2.0, 0.25, 1, 0.0, 0.0, 0.0, 0.0, beta=0.5)
+    >>> x, z, share, y
+    (0.5, 0.5, 1.0, 0.5)
+    >>> ScheduleFree.update(y, 2.0, 0.25, 2, x, z, share, 0.0625, beta=0.5)[0]
+    0.125
+    """
+
+    slots = ("mean", "base", "share", "square_sum")
+    served = "mean"
+    default_rate = None
+
+    def __init__(self, beta=0.9):
+        self.beta = beta
+
+    def validate(self):
+        """Raise unless 0 <= beta < 1."""
+        super().validate()
+        check_number(self, "beta", least=0, below=1)
+
+    @staticmethod
+    def update(w, g, rate, t, mean, base, share, square_sum, beta):
+        """What a proximal step has done to y since the last update is done to `base` and to its share of the mean first."""
+        if square_sum == 0.0:
+            mean = w
+        if w == mean:
+            # y is the mean, then z is too: at the start, and where descent goes on from an earlier model.
+            base = w
+        if rate == 0.0:
+            return w, 0.0, mean, base, share, square_sum
+        moved = (w - (base + beta * (mean - base))) / (1.0 - beta + beta * share)
+        base, mean = base + moved, mean + share * moved
+        square_sum = square_sum + rate * rate
+        share = rate * rate / square_sum if square_sum > 0.0 else 1.0
+        base = base - rate * g
+        mean = mean + share * (base - mean)
+        prox_step = (1.0 - beta + beta * share) * rate
+        return base + beta * (mean - base), prox_step, mean, base, share, square_sum
+
+
 OPTIMIZERS = {
     "gd": GradientDescent,
     "momentum": Momentum,
@@ -614,4 +913,9 @@ OPTIMIZERS = {
     "nadam": Nadam,
     "lion": Lion,
     "ftrl": FTRL,
+    "dog": DoG,
+    "dowg": DoWG,
+    "coordinate_dog": CoordinateDoG,
+    "cocob": COCOB,
+    "schedule_free": ScheduleFree,
 }

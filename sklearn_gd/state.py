@@ -59,6 +59,8 @@ class State:
         Largest curvature bound of a row so far: what the stable learning rate follows.
     seen : Moments or None
         Of the columns so far, where the penalty is one in their standard deviations.
+    served_slot : int or None
+        Which slot predicts, in the place of theta, once a step has been taken.
     """
 
     theta: np.ndarray
@@ -73,6 +75,7 @@ class State:
     rate_scale: float = 1.0
     largest_norm: float = 0.0
     seen: Moments | None = None
+    served_slot: int | None = None
 
     @classmethod
     def begin(cls, objective, theta, optimizer, average_from):
@@ -80,12 +83,20 @@ class State:
         average = theta.copy() if np.isfinite(average_from) else np.empty(0)
         slots = np.zeros((len(optimizer.slots), len(theta)))
         rule = f"{type(optimizer).__module__}.{type(optimizer).__qualname__}"
-        return cls(theta, slots, average, float(average_from), objective.n_outputs, not objective.rows.lazy, rule)
+        begun = cls(theta, slots, average, float(average_from), objective.n_outputs, not objective.rows.lazy, rule)
+        begun.served_slot = cls._place_served(optimizer)
+        return begun
+
+    @staticmethod
+    def _place_served(optimizer):
+        """Which of the optimizer's slots predicts; None for the coefficients themselves."""
+        return None if optimizer.served is None else optimizer.slots.index(optimizer.served)
 
     def serves(self, optimizer, average_from):
         """Whether this is a state that `optimizer` can go on from: its own slots, and the same averaging."""
         rule = f"{type(optimizer).__module__}.{type(optimizer).__qualname__}"
-        return self.rule == rule and len(self.slots) == len(optimizer.slots) and self.average_from == average_from
+        same = self.rule == rule and len(self.slots) == len(optimizer.slots) and self.served_slot == self._place_served(optimizer)
+        return same and self.average_from == average_from
 
     @property
     def steps(self):
@@ -99,10 +110,12 @@ class State:
 
     @property
     def served(self):
-        """The model that predicts: the average where it has begun, else the last iterate."""
+        """The model that predicts: the average where it has begun, else the slot that serves, or the last iterate."""
         if self.lazy is not None:
             return self._lazy_average() if self.averaging else self._lazy_iterate()
-        return self.average if self.averaging else self.theta
+        if self.averaging:
+            return self.average
+        return self.theta if self.served_slot is None or not self.steps else self.slots[self.served_slot]
 
     def copy(self):
         """A state that shares no array with this one."""
@@ -148,6 +161,8 @@ class State:
         """Go on from another model, the optimizer's state as it is."""
         self.leave_lazy()
         self.theta = theta.copy()
+        if self.served_slot is not None:
+            self.slots[self.served_slot] = theta
 
     def enter_lazy(self, nonnegative):
         """Let the lazy arrays hold the model; CSR layout."""

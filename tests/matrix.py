@@ -43,6 +43,11 @@ RATES = {
     "nadam": 0.05,
     "lion": 0.02,
     "ftrl": 0.3,
+    "dog": 1.0,
+    "dowg": 1.0,
+    "coordinate_dog": 1.0,
+    "cocob": 1.0,
+    "schedule_free": 0.1,
 }
 
 LOSSES = {name: (cls, None) for name, cls in REGRESSION_LOSSES.items()}

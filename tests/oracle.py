@@ -113,7 +113,8 @@ def descend(
     n, d = X.shape
     schedule = schedule if hasattr(schedule, "rate") else Constant(float(schedule))
     slopes_of = row_slopes(loss, one_vs_rest)
-    update = function_of(optimizer, "update", 4 + len(optimizer.slots))
+    update = function_of(optimizer, "update", 4 + len(optimizer.slots) + len(optimizer.totals))
+    contributions = function_of(optimizer, "contributions", 4 + len(optimizer.slots)) if optimizer.totals else None
     penalty_gradient = function_of(penalty, "gradient", 1) if penalty.has_gradient() else None
     penalty_prox = function_of(penalty, "prox", 2) if penalty.has_prox() else None
     steps_per_epoch = -(-n // batch_size)
@@ -142,20 +143,33 @@ def descend(
             if penalty_gradient is not None:
                 gradient_W += alpha * np.vectorize(penalty_gradient, otypes=[float])(W)
             W = W * (1.0 - rate * optimizer.decay)
-            # 5. the optimizer moves every coefficient and intercept  6. the proximal step of the penalty's other part
+            # 5. the optimizer moves every coefficient and intercept, after the sums over all of them that it asks for
+            # 6. the proximal step of the penalty's other part
+            totals = []
+            if contributions is not None:
+                coordinates = list(zip(W.ravel(), gradient_W.ravel(), slots_W.reshape(d * n_outputs, -1), strict=True))
+                coordinates += list(zip(b, gradient_b, slots_b, strict=True))
+                parts = [contributions(float(w), float(g), rate, t, *slots.tolist()) for w, g, slots in coordinates]
+                totals = [math.fsum(column) for column in zip(*parts, strict=True)]
             for k in range(n_outputs):
                 for j in range(d):
                     W[k, j], step, *slots_W[k, j] = update(
-                        float(W[k, j]), float(gradient_W[k, j]), rate, t, *slots_W[k, j].tolist()
+                        float(W[k, j]), float(gradient_W[k, j]), rate, t, *slots_W[k, j].tolist(), *totals
                     )
                     if penalty_prox is not None:
                         W[k, j] = penalty_prox(float(W[k, j]), alpha * step)
-                b[k], _, *slots_b[k] = update(float(b[k]), float(gradient_b[k]), rate, t, *slots_b[k].tolist())
+                b[k], _, *slots_b[k] = update(float(b[k]), float(gradient_b[k]), rate, t, *slots_b[k].tolist(), *totals)
             size = max(size, float(np.abs(W).max()), float(np.abs(b).max()))
             # 7. the mean of the iterates, from some step on
             if average and t >= int(average):
                 share = 1.0 / (t - int(average) + 1)
                 mean_W, mean_b = mean_W + share * (W - mean_W), mean_b + share * (b - mean_b)
-        averaging = average and t >= int(average)
-        models.append((mean_W.copy(), mean_b.copy()) if averaging else (W.copy(), b.copy()))
+        # What predicts: that mean, the slot that the optimizer says, or the last iterate.
+        if average and t >= int(average):
+            models.append((mean_W.copy(), mean_b.copy()))
+        elif optimizer.served is not None:
+            place = optimizer.slots.index(optimizer.served)
+            models.append((slots_W[:, :, place].copy(), slots_b[:, place].copy()))
+        else:
+            models.append((W.copy(), b.copy()))
     return models, size

@@ -262,7 +262,7 @@ def test_a_class_of_weight_zero():
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("kind", each_kind())
-@pytest.mark.parametrize("optimizer", ["gd", "adam"])
+@pytest.mark.parametrize("optimizer", ["gd", "adam", "dowg", "schedule_free"])
 @pytest.mark.parametrize("solver", SOLVER_OBJECTS)
 def test_coef_init_and_intercept_init(kind, layout, optimizer, solver):
     """Descent begins where it is told to: steps of no length stay there."""

@@ -13,7 +13,7 @@ import pytest
 
 from sklearn_gd import GDRegressor, Optimizer
 from sklearn_gd._kernels.blocks import penalty_blocks, step_blocks
-from sklearn_gd.optimizers import FTRL, OPTIMIZERS, AdamW, Lion, Momentum, Nesterov
+from sklearn_gd.optimizers import COCOB, FTRL, OPTIMIZERS, AdamW, CoordinateDoG, DoG, DoWG, Lion, Momentum, Nesterov, ScheduleFree
 from sklearn_gd.penalties import L1, ElasticNet
 
 # --- the papers ----------------------------------------------------------------------------------------------------------
@@ -123,6 +123,68 @@ def ftrl(beta):
         theta, g, rate = yield (centres - gradients) / strength, t / strength
 
 
+def far(start, points, initial):
+    """The distance of the farthest point from the start, and at least the first move's."""
+    return max([initial * (1.0 + np.linalg.norm(start)), *(np.linalg.norm(point - start) for point in points)])
+
+
+def dog(initial, averaged):
+    """Each step from the whole history; what predicts is another test's matter."""
+    points, squares = [], []
+    theta, g, rate = yield
+    while True:
+        points, squares = [*points, theta], [*squares, g @ g]
+        step = rate * far(points[0], points, initial) / np.sqrt(sum(squares))
+        theta, g, rate = yield theta - step * g, np.full(len(theta), step)
+
+
+def dowg(initial, averaged):
+    points, weighted = [], []
+    theta, g, rate = yield
+    while True:
+        points = [*points, theta]
+        weight = far(points[0], points, initial) ** 2
+        weighted = [*weighted, weight * (g @ g)]
+        step = rate * weight / np.sqrt(sum(weighted))
+        theta, g, rate = yield theta - step * g, np.full(len(theta), step)
+
+
+def coordinate_dog(initial, averaged):
+    points, squares = [], []
+    theta, g, rate = yield
+    while True:
+        points, squares = [*points, theta], [*squares, g**2]
+        total = np.sum(squares, axis=0)
+        distance = np.max([initial * (1.0 + np.abs(points[0])), *np.abs(np.array(points) - points[0])], axis=0)
+        step = np.divide(rate * distance, np.sqrt(total), out=np.zeros(len(theta)), where=total > 0.0)
+        theta, g, rate = yield theta - step * g, step
+
+
+def cocob(alpha):
+    theta, g, rate = yield
+    start = theta
+    gradients, wealth = np.zeros((0, len(theta))), np.zeros(len(theta))
+    while True:
+        gradients = np.vstack([gradients, g])
+        largest, total = np.abs(gradients).max(axis=0), np.abs(gradients).sum(axis=0)
+        wealth = np.maximum(wealth - (theta - start) * g, 0.0)
+        share = np.zeros(len(theta))
+        np.divide(rate * largest + wealth, largest * np.maximum(total + largest, alpha * largest), out=share, where=largest > 0.0)
+        theta, g, rate = yield start - share * gradients.sum(axis=0), share * len(gradients)
+
+
+def schedule_free(beta):
+    """The mean of all z so far, each counted by its squared rate, in the place of a recursion."""
+    theta, g, rate = yield
+    z, rates = [theta], []
+    while True:
+        z, rates = [*z, z[-1] - rate * g], [*rates, rate]
+        share = rate**2 / np.sum(np.square(rates))
+        x = np.average(z[1:], axis=0, weights=np.square(rates))
+        step = (1.0 - beta + beta * share) * rate
+        theta, g, rate = yield (1.0 - beta) * z[-1] + beta * x, np.full(len(theta), step)
+
+
 # --- what is known of each -----------------------------------------------------------------------------------------------
 
 
@@ -135,8 +197,11 @@ class Facts:
     # Under a kinked penalty: a rate, and the parameters with which the point of rest is the minimiser of F.
     rate: float = 0.1
     at_rest: dict = field(default_factory=dict)
+    rest_rtol: float = 1e-11
     # Parameters out of their range.
     bad: tuple = ()
+    # Whether the first gradient gives the unit of length, so that there is none before.
+    unit_of_gradient: bool = False
 
 
 BETAS = ({"beta_1": 1.0}, {"beta_1": -0.1}, {"beta_2": 1.0}, {"beta_2": -0.1})
@@ -144,6 +209,7 @@ EPSILON = ({"epsilon": 0.0}, {"epsilon": -1e-8})
 RHO = ({"rho": 1.0}, {"rho": -0.1})
 MOMENTUM = ({"momentum": 1.0}, {"momentum": -0.1})
 DECAY = ({"weight_decay": -0.1},)
+INITIAL = ({"initial": 0.0}, {"initial": -1.0})
 
 FACTS = {
     "gd": Facts(gradient_descent, rate=0.3),
@@ -168,7 +234,14 @@ FACTS = {
     ),
     "lion": Facts(lion, {"beta_1": 0.5, "beta_2": 0.8, "weight_decay": 0.3}, rate=0.3, bad=BETAS + DECAY),
     "ftrl": Facts(ftrl, {"beta": 3.0}, rate=0.5, bad=({"beta": 0.0}, {"beta": -1.0})),
+    "dog": Facts(dog, {"initial": 0.3, "averaged": False}, rate=1.0, bad=INITIAL, unit_of_gradient=True),
+    "dowg": Facts(dowg, {"initial": 0.3, "averaged": False}, rate=1.0, bad=INITIAL, unit_of_gradient=True),
+    "coordinate_dog": Facts(coordinate_dog, {"initial": 0.3, "averaged": False}, rate=1.0, bad=INITIAL, unit_of_gradient=True),
+    # All gradients so far set the coefficients: the error falls with the square of the steps, no faster.
+    "cocob": Facts(cocob, {"alpha": 2.0}, rate=1.0, rest_rtol=1e-4, bad=({"alpha": 0.0}, {"alpha": -1.0}), unit_of_gradient=True),
+    "schedule_free": Facts(schedule_free, {"beta": 0.5}, rate=0.3, bad=({"beta": 1.0}, {"beta": -0.1})),
 }
+FLAGS = {"averaged"}
 OBJECTS = [
     OPTIMIZERS[name](**parameters)
     for name, facts in FACTS.items()
@@ -196,12 +269,18 @@ def run():
 def updated(optimizer, theta, gradient, rate, t, slots):
     """One step of the written function, coefficient by coefficient; `theta` and `slots` are moved on."""
     update = type(optimizer).update
-    names = optimizer.function_parameters("update", 4 + len(slots))
-    parameters = [getattr(optimizer, name) for name in names]
+    parameters = [
+        getattr(optimizer, name) for name in optimizer.function_parameters("update", 4 + len(slots) + len(optimizer.totals))
+    ]
     prox_step = np.empty(len(theta))
     theta *= 1.0 - rate * optimizer.decay
+    totals = []
+    if optimizer.totals:
+        asked = [getattr(optimizer, name) for name in optimizer.function_parameters("contributions", 4 + len(slots))]
+        given = type(optimizer).contributions
+        totals = np.sum([given(theta[i], gradient[i], rate, t, *slots[:, i], *asked) for i in range(len(theta))], axis=0)
     for i in range(len(theta)):
-        theta[i], prox_step[i], *slots[:, i] = update(theta[i], gradient[i], rate, t, *slots[:, i], *parameters)
+        theta[i], prox_step[i], *slots[:, i] = update(theta[i], gradient[i], rate, t, *slots[:, i], *totals, *parameters)
     return prox_step
 
 
@@ -213,7 +292,7 @@ def test_every_registered_optimizer_has_its_facts():
     for name, facts in FACTS.items():
         known = set(OPTIMIZERS[name]().get_params())
         assert set(facts.parameters) == known, name
-        assert {each for bad in facts.bad for each in bad} == known, name
+        assert {each for bad in facts.bad for each in bad} == known - FLAGS, name
 
 
 @pytest.mark.parametrize("optimizer", OBJECTS, ids=repr)
@@ -259,7 +338,49 @@ def test_a_fit_takes_the_steps_of_the_paper(optimizer):
         before = theta[-1]
         theta, _ = reference.send((theta, rows.T @ (rows @ theta - y) / 12, 0.05 / t))
         theta[-1] += 0.05 / t * optimizer.decay * before
-    np.testing.assert_allclose([*model.coef_, *model.intercept_], theta, rtol=1e-12)
+    np.testing.assert_allclose(model._state.theta, theta, rtol=1e-12)
+    if optimizer.served is None:
+        np.testing.assert_array_equal([*model.coef_, *model.intercept_], model._state.theta)
+
+
+def batch_steps(optimizer, rate, n_steps, start):
+    """Models of batch descent on a squared error: the iterate before each step, and what predicts at the end."""
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(12, 3)), rng.normal(size=12)
+    model = GDRegressor(solver="batch", optimizer=optimizer, learning_rate=rate, alpha=0.0, max_iter=1, tol=None)
+    points = [np.array(start)]
+    model.fit(X, y, coef_init=start[:3], intercept_init=start[3:])
+    for _ in range(n_steps - 1):
+        points.append(model._state.theta.copy())
+        model.partial_fit(X, y)
+    return np.array(points), np.array([*model.coef_, *model.intercept_]), model
+
+
+@pytest.mark.parametrize("optimizer", [DoG(initial=0.1), DoWG(initial=0.1), CoordinateDoG(initial=0.1)], ids=repr)
+def test_the_mean_that_predicts_has_the_weights_of_the_paper(optimizer):
+    """Of the points where gradients were taken: the polynomial decay in closed form, or the squared distances."""
+    points, served, model = batch_steps(optimizer, 1.0, 12, [0.5, -0.5, 1.0, 2.0])
+    weights = [math.comb(s + 7, 8) for s in range(1, 13)]
+    if isinstance(optimizer, DoWG):
+        weights = [far(points[0], points[:s], 0.1) ** 2 for s in range(1, 13)]
+    np.testing.assert_allclose(served, np.average(points, axis=0, weights=weights), rtol=1e-12)
+    last = batch_steps(type(optimizer)(initial=0.1, averaged=False), 1.0, 12, [0.5, -0.5, 1.0, 2.0])[1]
+    np.testing.assert_array_equal(last, model._state.theta)
+
+
+def test_schedule_free_serves_the_mean_of_the_steps_at_their_gradients():
+    """Its z follow from the gradients at y, which are the points of descent."""
+    rate, beta = 0.2, 0.75
+    points, served, model = batch_steps(ScheduleFree(beta=beta), lambda t: rate / t, 9, [0.5, -0.5, 1.0, 2.0])
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(12, 3)), rng.normal(size=12)
+    rows = np.column_stack([X, np.ones(12)])
+    rates = rate / np.arange(1, 10)
+    gradients = (points @ rows.T - y) @ rows / 12
+    z = points[0] - np.cumsum(rates[:, None] * gradients, axis=0)
+    x = np.average(z, axis=0, weights=rates**2)
+    np.testing.assert_allclose(served, x, rtol=1e-12)
+    np.testing.assert_allclose(model._state.theta, (1.0 - beta) * z[-1] + beta * x, rtol=1e-12)
 
 
 @pytest.mark.parametrize("optimizer", OBJECTS, ids=repr)
@@ -269,7 +390,8 @@ def test_zero_gradients_move_nothing(optimizer):
         before = theta * (1.0 - 0.1 * optimizer.decay)
         prox_step = updated(optimizer, theta, np.zeros(2), 0.1, float(t), slots)
         np.testing.assert_array_equal(theta, before)
-        assert (prox_step > 0.0).all()
+        # Where the gradient gives the unit of length, none is known yet.
+        assert (prox_step == 0.0).all() if FACTS[NAMES[type(optimizer)]].unit_of_gradient else (prox_step > 0.0).all()
         assert np.isfinite(prox_step).all()
 
 
@@ -298,7 +420,7 @@ def test_a_rate_of_zero_holds_a_coefficient_and_the_next_step_is_a_step(optimize
     assert 0.0 < held[0] - theta[0] < 10.0
 
 
-@pytest.mark.parametrize("optimizer", [each for each in OBJECTS if each.default_rate is None], ids=repr)
+@pytest.mark.parametrize("optimizer", [each for each in OBJECTS if each.default_rate is None and each.served is None], ids=repr)
 def test_gain_is_how_far_equal_gradients_move_a_coefficient_in_the_long_run(optimizer):
     """Of the rules whose automatic rate is divided by it."""
     theta, slots = np.zeros(1), np.zeros((len(optimizer.slots), 1))
@@ -356,6 +478,11 @@ def rest(optimizer, rate, penalty, start, n_steps=4000):
 
     The rate is a number, or a function of the step.
     """
+    return rest_with_slots(optimizer, rate, penalty, start, n_steps)[0]
+
+
+def rest_with_slots(optimizer, rate, penalty, start, n_steps):
+    """As `rest`, and the optimizer's slots."""
     rate_of = rate if callable(rate) else lambda t: rate
     step, shrink = step_blocks(optimizer), penalty_blocks(penalty)
     theta, slots, prox_step = np.array(start), np.zeros((len(optimizer.slots), 3)), np.zeros(3)
@@ -365,7 +492,7 @@ def rest(optimizer, rate, penalty, start, n_steps=4000):
         theta *= 1.0 - rate_of(t) * optimizer.decay
         step.step(theta, gradient, slots, prox_step, rate_of(t), float(t), step.parameters)
         shrink.prox(theta, prox_step, ALPHA, shrink.scale, shrink.parameters)
-    return theta
+    return theta, slots
 
 
 PROBLEMS = [L1(), L1(nonnegative=True), ElasticNet(l1_ratio=0.9)]
@@ -378,11 +505,33 @@ def test_steps_come_to_rest_at_the_minimiser_with_exact_zeros(name, penalty, sta
     """The proximal step has the length that the rule gives the gradient: no other objective is minimised."""
     facts, exact = FACTS[name], minimiser(penalty)
     found = rest(OPTIMIZERS[name](**facts.at_rest), facts.rate, penalty, start)
-    np.testing.assert_allclose(found, exact, rtol=1e-11)
+    np.testing.assert_allclose(found, exact, rtol=facts.rest_rtol)
     zero = exact == 0.0
     assert zero.any()
     assert not zero.all()
     assert (found[zero] == 0.0).all()
+
+
+@pytest.mark.parametrize("penalty", PROBLEMS, ids=repr)
+def test_coin_betting_comes_to_the_minimiser_with_the_square_of_the_steps(penalty):
+    """The l1 of all steps acts on the sum of all gradients: the zeros are exact, the rest is on its way."""
+    errors = [np.abs(rest(COCOB(), 1.0, penalty, (0.7, -0.8, 0.3), n) - minimiser(penalty)).max() for n in (1000, 4000)]
+    assert errors[0] / errors[1] == pytest.approx(16.0, rel=0.05)
+
+
+@pytest.mark.parametrize("penalty", PROBLEMS, ids=repr)
+@pytest.mark.parametrize(
+    ("optimizer", "rate"), [(DoG(), 1.0), (DoWG(), 1.0), (CoordinateDoG(), 1.0), (ScheduleFree(), 0.3)], ids=repr
+)
+def test_the_mean_that_predicts_goes_to_the_minimiser_too(optimizer, rate, penalty):
+    """As a mean does: with the number of steps, or faster."""
+    assert optimizer.served == "mean"
+    errors = []
+    for n_steps in (1000, 4000):
+        _, slots = rest_with_slots(optimizer, rate, penalty, (0.7, -0.8, 0.3), n_steps)
+        errors.append(np.abs(slots[optimizer.slots.index("mean")] - minimiser(penalty)).max())
+    assert errors[1] < 1e-3
+    assert errors[1] < max(0.3 * errors[0], 1e-13)
 
 
 @pytest.mark.parametrize("optimizer", [AdamW(weight_decay=0.3), Lion(weight_decay=0.3)], ids=repr)
@@ -408,7 +557,7 @@ def test_steps_of_rate_zero_leave_the_point_of_rest_where_it_is(name):
     """As of a schedule that pauses."""
     facts = FACTS[name]
     found = rest(OPTIMIZERS[name](**facts.at_rest), lambda t: facts.rate if t % 2 else 0.0, L1(), (0.0, 0.0, 0.0))
-    np.testing.assert_allclose(found, minimiser(L1()), rtol=1e-11)
+    np.testing.assert_allclose(found, minimiser(L1()), rtol=facts.rest_rtol)
 
 
 # --- parameters ----------------------------------------------------------------------------------------------------------
@@ -432,7 +581,8 @@ def test_a_parameter_out_of_its_range_is_named(name, bad):
     ("value", "error"), [("1", TypeError), (True, TypeError), (None, TypeError), (math.nan, ValueError), (math.inf, ValueError)]
 )
 @pytest.mark.parametrize(
-    ("name", "parameter"), [(name, each) for name, kind in OPTIMIZERS.items() for each in kind().get_params()]
+    ("name", "parameter"),
+    [(name, each) for name, kind in OPTIMIZERS.items() for each in kind().get_params() if each not in FLAGS],
 )
 def test_a_parameter_that_is_no_finite_number_is_named(name, parameter, value, error):
     with pytest.raises(error, match=rf"^{OPTIMIZERS[name].__name__}: {parameter}={value!r} must be a number"):
@@ -457,3 +607,74 @@ def test_an_update_that_leaves_out_a_slot_is_refused():
 
     with pytest.raises(TypeError, match=r"^Forgetful\.update takes .*; it needs 6 arguments before its parameters$"):
         Forgetful().validate()
+
+
+def test_totals_need_their_contributions():
+    class Alone(Optimizer):
+        totals = ("gradient_square",)
+
+        @staticmethod
+        def update(w, g, rate, t, gradient_square):
+            return w, rate
+
+    with pytest.raises(
+        TypeError, match=r"^Alone has no function contributions\(w, g, rate, t\): its totals \('gradient_square',\)"
+    ):
+        Alone().validate()
+
+
+def test_an_update_that_leaves_out_a_total_is_refused():
+    class Deaf(Optimizer):
+        totals = ("gradient_square",)
+
+        @staticmethod
+        def contributions(w, g, rate, t):
+            return (g * g,)
+
+        @staticmethod
+        def update(w, g, rate, t):
+            return w, rate
+
+    with pytest.raises(TypeError, match=r"^Deaf\.update takes .*; it needs 5 arguments before its parameters$"):
+        Deaf().validate()
+
+
+def test_what_predicts_must_be_a_slot():
+    class Nobody(ScheduleFree):
+        served = "average"
+
+    with pytest.raises(TypeError, match=r"^Nobody: served='average' must be one of its slots \('mean', "):
+        Nobody().validate()
+
+
+@pytest.mark.parametrize("value", ["yes", 2, None])
+@pytest.mark.parametrize("kind", [DoG, DoWG, CoordinateDoG])
+def test_a_flag_is_true_or_false(kind, value):
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}: averaged={value!r} must be True or False$"):
+        kind(averaged=value).validate()
+
+
+def test_an_update_may_ask_for_one_total_and_contributions_for_a_parameter():
+    """Plain descent along the gradient's direction: the length of a step is the rate's."""
+
+    class Normalised(Optimizer):
+        totals = ("gradient_square",)
+
+        def __init__(self, floor=0.0, scale=1.0):
+            self.floor = floor
+            self.scale = scale
+
+        @staticmethod
+        def contributions(w, g, rate, t, scale):
+            return (scale * g * g,)
+
+        @staticmethod
+        def update(w, g, rate, t, gradient_square, floor):
+            step = rate / max(math.sqrt(gradient_square), floor)
+            return w - step * g, step
+
+    blocks = step_blocks(Normalised(floor=1e-3, scale=4.0))
+    theta, prox_step = np.array([1.0, 2.0]), np.zeros(2)
+    blocks.step(theta, np.array([3.0, 4.0]), np.zeros((0, 2)), prox_step, 0.5, 1.0, blocks.parameters)
+    np.testing.assert_allclose(theta, [1.0 - 0.15, 2.0 - 0.2], rtol=1e-15)
+    np.testing.assert_allclose(prox_step, 0.05, rtol=1e-15)

@@ -221,6 +221,9 @@ def test_zero_weight_rows_in_a_call_do_not_exist():
         ("momentum", "adam"),
         ("adam", "adadelta"),
         ("momentum", "adagrad"),
+        ("dog", "dowg"),
+        ("schedule_free", "cocob"),
+        ("adam", "schedule_free"),
     ],
 )
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -235,6 +238,33 @@ def test_another_optimizer_begins_anew(first, second, layout):
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         changed.partial_fit(X, y)
+    np.testing.assert_allclose(changed.coef_, fresh.coef_, rtol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["dog", "dowg", "coordinate_dog", "schedule_free"])
+def test_after_a_fit_that_kept_an_earlier_model_descent_goes_on_from_it(name):
+    """Where a mean predicts, it is that model too."""
+    X, y, _ = data("huber")
+    rate = lambda t: RATES[name] if t <= 5 else 1e3  # noqa: E731
+    model = estimator("huber", solver="batch", optimizer=name, learning_rate=rate, max_iter=8, tol=0.0, n_iter_no_change=8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y)
+    assert len(model.loss_curve_) == 8
+    assert model.loss_curve_[-1] > min(model.loss_curve_)
+    before = model.coef_.copy()
+    np.testing.assert_array_equal(model._state.theta[:D], before)
+    model.set_params(learning_rate=1e-300).partial_fit(X, y)
+    np.testing.assert_allclose(model.coef_, before, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["dog", "dowg", "coordinate_dog"])
+def test_letting_another_of_its_models_predict_begins_anew(name):
+    X, y, _ = data("huber")
+    changed = estimator("huber", solver="sgd", optimizer=OPTIMIZERS[name]()).partial_fit(X, y)
+    fresh = estimator("huber", solver="sgd", optimizer=OPTIMIZERS[name](averaged=False), max_iter=1)
+    fresh.fit(X, y, coef_init=changed.coef_, intercept_init=changed.intercept_)
+    changed.set_params(optimizer__averaged=False).partial_fit(X, y)
     np.testing.assert_allclose(changed.coef_, fresh.coef_, rtol=1e-11)
 
 

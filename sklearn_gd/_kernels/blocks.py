@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from .._compile import FLOAT, array, compiled, derived_leaf, leaf, leaf_with_parameters, update_leaf
+from .._compile import FLOAT, array, compiled, derived_leaf, leaf, leaf_with_parameters, totals_leaf, update_leaf
 
 VECTOR, MATRIX, INDEX = array(1), array(2), types.int64
 GRADIENT = types.void(MATRIX, MATRIX, MATRIX, VECTOR)
@@ -544,15 +544,37 @@ def make_step(update):
     return step
 
 
+def make_step_with_totals(totals_of, update):
+    """One step of every coefficient by an update that asks for sums over all of them: these are taken first."""
+
+    def step(theta, gradient, slots, prox_step, rate, t, p):
+        totals = totals_of(theta, gradient, slots, rate, t, p)
+        for i in range(len(theta)):
+            update(i, theta, gradient, slots, prox_step, rate, t, totals, p)
+
+    return step
+
+
 @functools.cache
-def _step(function, n_slots, n_parameters):
-    return compiled(make_step, STEP, update_leaf(function, n_slots, n_parameters))
+def _step(update, contributions, n_slots, n_totals, places):
+    """The compiled step of two written functions; `places` are where each finds its parameters."""
+    if not n_totals:
+        return compiled(make_step, STEP, update_leaf(update, n_slots, places[0]))
+    totals_of = totals_leaf(contributions, n_slots, n_totals, places[1])
+    return compiled(make_step_with_totals, STEP, totals_of, update_leaf(update, n_slots, places[0], n_totals))
 
 
 def step_blocks(optimizer):
     """The compiled update of an optimizer."""
-    cls = type(optimizer)
-    names = cls.function_parameters("update", 4 + len(optimizer.slots))
-    _check_numbers(optimizer, "update", names)
-    function = cls.written_functions("update")
-    return StepBlocks(_step(function, len(optimizer.slots), len(names)), _parameters(optimizer, names))
+    cls, n_slots, n_totals = type(optimizer), len(optimizer.slots), len(optimizer.totals)
+    asked = {"update": cls.function_parameters("update", 4 + n_slots + n_totals)}
+    if n_totals:
+        asked["contributions"] = cls.function_parameters("contributions", 4 + n_slots)
+    for function, names in asked.items():
+        _check_numbers(optimizer, function, names)
+    # The vector of parameters: those of `update`, then those that only `contributions` asks for.
+    names = list(dict.fromkeys(name for function in asked.values() for name in function))
+    places = tuple(tuple(names.index(each) for each in function) for function in asked.values())
+    written = [cls.written_functions(function) for function in asked]
+    step = _step(written[0], written[-1], n_slots, n_totals, places)
+    return StepBlocks(step, _parameters(optimizer, names))
