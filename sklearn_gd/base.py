@@ -164,7 +164,9 @@ class BaseGD(BaseEstimator, metaclass=ABCMeta):
             if optimizer is not None or schedule is not None:
                 return MiniBatch()
             return SGD() if streaming or self.average else Batch()
-        return resolve("solver", self.solver, Solver, SOLVERS, ["auto"])
+        solver = resolve("solver", self.solver, Solver, SOLVERS, ["auto"])
+        solver.check(optimizer, bool(self.average), streaming)
+        return solver
 
     def _validated(self, X, y, *, reset):
         """X as C-contiguous floats or CSR, y as an array."""
