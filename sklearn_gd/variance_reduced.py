@@ -19,6 +19,7 @@ import math
 import numpy as np
 
 SHORTER = 0.25  # what a pass that was taken back leaves of the step
+UP, DOWN, LONGER = 0.5, 0.0, 1.5
 POWER_STEPS = 12  # products with X'X from which the largest eigenvalue is taken
 
 
@@ -57,7 +58,7 @@ class VarianceReduction:
             intercept, lengths = self._constant_model()
             if not state.theta.any():
                 state.theta[objective.n_coef :] = intercept
-            search = not objective.functions.whole_row and objective.loss.curvature_bound is None
+            search = True
             # The lazy loop cannot centre the columns; it pays where most of a row is zero.
             centred = objective.fit_intercept and not self._is_wide()
             columns, centre = self._metric(centred, alpha * (l2 if self.shrinkage else 1.0) * lengths.max())
@@ -96,6 +97,7 @@ class VarianceReduction:
             if batch > 1:
                 self.largest += (batch - 1) * self._largest_eigenvalue()
             self.step = batch / self.largest
+            self.last, self.ceiling = np.zeros(len(state.theta)), math.inf
             self.value = self.first = objective.value(state.theta)
         single = batch == 1 and self.shrinkage is not None
         self.row_by_row = single and self.n_outputs == 1 and not rows.lazy
@@ -120,12 +122,28 @@ class VarianceReduction:
             self._descend(order, rates)
             self.value = self.objective.value(state.theta)
             if self.value <= value_before + 0.1 * max(self.first - value_before, 0.0):
+                self._adapt(state.theta - before)
                 return self.value
             state.theta[:] = before
+            self.ceiling = self.step * 0.5
             self.step *= SHORTER
             rates = rates * SHORTER
             self.passes = 0
         return self.value
+
+    def _adapt(self, move):
+        """Lengthen the step while the moves of two passes agree, and shorten it where they undo each other."""
+        n_coef = self.objective.n_coef
+        each = self.metric.each
+        move[:n_coef] = np.divide(move[:n_coef], np.sqrt(each), out=np.zeros(n_coef), where=each > 0.0)
+        move[n_coef:] = 0.0
+        size = np.linalg.norm(move)
+        cosine = self.last @ move / size if size > 0.0 else 0.0
+        self.last = move / size if size > 0.0 else move
+        if cosine > UP:
+            self.step = min(self.step * LONGER, self.ceiling)
+        elif cosine < DOWN:
+            self.step *= 1/LONGER
 
     def _descend(self, order, rates):
         """One compiled pass, after a full gradient where the table needs one."""

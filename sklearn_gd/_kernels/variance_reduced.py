@@ -120,14 +120,41 @@ def make_changes(target, change):
 
 
 def make_row_changes(gradient):
-    """The changes of a block for a loss of the whole row of scores; its curvature is at most that of the parabola."""
+    """The changes of a block for a loss of the whole row of scores, whose reach and curvature are one for all of them."""
 
     def changes(y, raw, out, reach, lengths, search, p):
-        slope = np.empty(raw.shape[1])
+        n_outputs = raw.shape[1]
+        slope, at = np.empty(n_outputs), np.empty(n_outputs)
+        error, c = np.empty(n_outputs), np.empty(n_outputs)
         for i in range(raw.shape[0]):
-            gradient(int(y[i, 0]), raw[i], slope, p)
-            for k in range(raw.shape[1]):
-                out[i, k] = (slope[k] - out[i, k]) / (1.0 + reach[i])
+            label, row = int(y[i, 0]), raw[i]
+            gradient(label, row, slope, p)
+            far, step = reach[i] * lengths[0], 1.0 / (1.0 + reach[i])
+            first = 0.0
+            for k in range(n_outputs):
+                error[k] = out[i, k] - slope[k]
+                first += error[k] * error[k]
+                c[k] = -step * error[k]
+            # The error c + old - slope(raw - reach * c) has a symmetric derivative: steps of Barzilai and Borwein lead to its root.
+            for _ in range(30 if search and far > 0.0 and math.isfinite(first) else 0):
+                for k in range(n_outputs):
+                    at[k] = row[k] - far * c[k]
+                gradient(label, at, slope, p)
+                size, along, square = 0.0, 0.0, 0.0
+                for k in range(n_outputs):
+                    now = c[k] + out[i, k] - slope[k]
+                    move = -step * error[k]
+                    along += move * (now - error[k])
+                    square += move * move
+                    size += now * now
+                    error[k] = now
+                if not (size > 1e-6 * first and along > 0.0):
+                    break
+                step = square / along
+                for k in range(n_outputs):
+                    c[k] -= step * error[k]
+            for k in range(n_outputs):
+                out[i, k] = c[k]
 
     return changes
 
