@@ -343,8 +343,9 @@ class SVRG(_VarianceReduced):
     ----------
     batch_size : int >= 1, default=1
         Rows in a step.
-    passes : int >= 1, default=2
-        Passes over the rows between two full gradients: the m of the paper over n. An epoch is one of these passes.
+    passes : int >= 1, default=1
+        Passes over the rows between two full gradients, the m of the paper over n; the paper takes 2 for a convex F. An epoch is
+        one of these passes.
 
     References
     ----------
@@ -367,7 +368,7 @@ class SVRG(_VarianceReduced):
     True
     """
 
-    def __init__(self, batch_size=1, passes=2):
+    def __init__(self, batch_size=1, passes=1):
         super().__init__(batch_size)
         self.passes = passes
 

@@ -19,7 +19,9 @@ import math
 import numpy as np
 
 SHORTER = 0.25  # what a pass that was taken back leaves of the step
-UP, DOWN, LONGER = 0.5, 0.0, 1.5
+RISE = 0.1  # of all that F has fallen so far: how much a pass may raise it
+# The step is multiplied by LONGER where the cosine between the moves of two passes exceeds AGREEMENT, divided by it below DISCORD.
+LONGER, AGREEMENT, DISCORD = 1.3, 0.5, 0.2
 POWER_STEPS = 12  # products with X'X from which the largest eigenvalue is taken
 
 
@@ -52,20 +54,18 @@ class VarianceReduction:
         l1, l2, nonnegative = self.shrinkage or (0.0, 0.0, False)
         alpha = objective.alpha
         columns, lengths = np.ones(objective.rows.shape[1]), np.ones(self.n_outputs)
-        centre, reach, search = np.zeros(len(columns)), np.empty(0), False
+        centre, reach = np.zeros(len(columns)), np.empty(0)
         self.step = math.nan
         if automatic:
             intercept, lengths = self._constant_model()
             if not state.theta.any():
                 state.theta[objective.n_coef :] = intercept
-            search = True
             # The lazy loop cannot centre the columns; it pays where most of a row is zero.
             centred = objective.fit_intercept and not self._is_wide()
             columns, centre = self._metric(centred, alpha * (l2 if self.shrinkage else 1.0) * lengths.max())
             reach = kernels.row_reaches(objective.rows, centre, columns) + float(objective.fit_intercept)
-            mean_reach = float(self.relative @ reach) / n
-            self.reach = reach = reach * self.relative
-            self.largest = mean_reach
+            curvature = float(self.relative @ reach) / n
+            reach *= self.relative
         rows, ones = objective.rows, np.ones(self.n_outputs)
         self.metric = kernels.Metric(
             columns,
@@ -83,7 +83,6 @@ class VarianceReduction:
             renews,
             objective.fit_intercept,
             ahead,
-            search,
             reach,
             objective.weight_sum / n,
             alpha,
@@ -95,9 +94,9 @@ class VarianceReduction:
         self.passes = 0
         if automatic:
             if batch > 1:
-                self.largest += (batch - 1) * self._largest_eigenvalue()
-            self.step = batch / self.largest
-            self.last, self.ceiling = np.zeros(len(state.theta)), math.inf
+                curvature += (batch - 1) * self._largest_eigenvalue()
+            self.step = batch / curvature if curvature > 0.0 else 1.0
+            self.last_move, self.longest = None, math.inf
             self.value = self.first = objective.value(state.theta)
         single = batch == 1 and self.shrinkage is not None
         self.row_by_row = single and self.n_outputs == 1 and not rows.lazy
@@ -121,29 +120,34 @@ class VarianceReduction:
         for _ in range(40):
             self._descend(order, rates)
             self.value = self.objective.value(state.theta)
-            if self.value <= value_before + 0.1 * max(self.first - value_before, 0.0):
+            if self.value <= value_before + RISE * max(self.first - value_before, 0.0):
                 self._adapt(state.theta - before)
                 return self.value
             state.theta[:] = before
-            self.ceiling = self.step * 0.5
+            self.longest = 0.5 * self.step
             self.step *= SHORTER
             rates = rates * SHORTER
             self.passes = 0
         return self.value
 
     def _adapt(self, move):
-        """Lengthen the step while the moves of two passes agree, and shorten it where they undo each other."""
-        n_coef = self.objective.n_coef
-        each = self.metric.each
-        move[:n_coef] = np.divide(move[:n_coef], np.sqrt(each), out=np.zeros(n_coef), where=each > 0.0)
-        move[n_coef:] = 0.0
+        """Lengthen the step while the moves of two passes agree, shorten it where they have little in common.
+
+        The optimum does not depend on the step. Too short a one goes the same way pass after pass; too long a one is led by the
+        order of the rows.
+        """
+        n_coef, each = self.objective.n_coef, self.metric.each
+        move = np.divide(move[:n_coef], np.sqrt(each), out=np.zeros(n_coef), where=each > 0.0)
         size = np.linalg.norm(move)
-        cosine = self.last @ move / size if size > 0.0 else 0.0
-        self.last = move / size if size > 0.0 else move
-        if cosine > UP:
-            self.step = min(self.step * LONGER, self.ceiling)
-        elif cosine < DOWN:
-            self.step *= 1/LONGER
+        if not size > 0.0:
+            return
+        move /= size
+        cosine = None if self.last_move is None else float(self.last_move @ move)
+        self.last_move = move
+        if cosine is not None and cosine > AGREEMENT:
+            self.step = min(self.step * LONGER, self.longest)
+        elif cosine is not None and cosine < DISCORD:
+            self.step /= LONGER
 
     def _descend(self, order, rates):
         """One compiled pass, after a full gradient where the table needs one."""

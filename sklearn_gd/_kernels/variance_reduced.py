@@ -14,8 +14,8 @@ from .._compile import FLOAT, compiled, derived_leaf, leaf, prefetch, run
 from .blocks import MATRIX, VECTOR
 from .epochs import AHEAD, shrunk, tile_rows
 
-CHANGE = FLOAT(FLOAT, FLOAT, FLOAT, FLOAT, FLOAT, types.boolean, VECTOR)
-CHANGES = types.void(MATRIX, MATRIX, MATRIX, VECTOR, VECTOR, types.boolean, VECTOR)
+CHANGE = FLOAT(FLOAT, FLOAT, FLOAT, FLOAT, FLOAT, VECTOR)
+CHANGES = types.void(MATRIX, MATRIX, MATRIX, VECTOR, VECTOR, VECTOR)
 
 
 class Memory(NamedTuple):
@@ -43,14 +43,13 @@ class Plan(NamedTuple):
     """What stays the same over a pass.
 
     `renews` tells SAGA from SVRG. `reach` has a row's weight times its squared norm in the metric, for an implicit step, or is
-    empty; `search` is for losses without a bound. `ahead` multiplies the change of the rows against the mean.
+    empty; `ahead` multiplies the change of the rows against the mean.
     """
 
     batch_size: int
     renews: bool
     fit_intercept: bool
     ahead: float
-    search: bool
     reach: np.ndarray
     mean_weight: float
     alpha: float
@@ -72,15 +71,15 @@ class Changes(NamedTuple):
 def make_change(gradient):
     """The change of one score's slope from the one in the table, by an explicit or an implicit step."""
 
-    def change(y, raw, old, reach, bend, search, p):
+    def change(y, raw, old, reach, bend, p):
         """The slope after the step, less `old`, when a change c moves the score by ``-reach * c``.
 
-        A reach of 0 gives the slope before the step. Otherwise the loss is taken for a parabola of curvature `bend`, or the
-        equation is solved by regula falsi: ``slope(raw - reach * c) - old - c`` has a root between 0 and its value at 0.
+        A reach of 0 gives the slope before the step. Otherwise ``slope(raw - reach * c) - old - c`` has a root between 0 and its
+        value at 0, found by regula falsi; a loss of curvature `bend` has it at the first point that is tried.
         """
         first = gradient(y, raw, p) - old
         damped = first / (1.0 + reach * bend)
-        if not search or first == 0.0 or not math.isfinite(first):
+        if reach == 0.0 or first == 0.0 or not math.isfinite(first):
             return damped
         low, high, low_value = 0.0, first, first
         high_value = gradient(y, raw - reach * high, p) - old - high
@@ -110,11 +109,11 @@ def make_change(gradient):
 def make_changes(target, change):
     """`make_change` for every score of a block; `out` holds the table's slopes and receives their changes."""
 
-    def changes(y, raw, out, reach, lengths, search, p):
+    def changes(y, raw, out, reach, lengths, p):
         for i in range(raw.shape[0]):
             for k in range(raw.shape[1]):
                 bend = 1.0 / lengths[k]
-                out[i, k] = change(target(y, i, k), raw[i, k], out[i, k], reach[i] * lengths[k], bend, search, p)
+                out[i, k] = change(target(y, i, k), raw[i, k], out[i, k], reach[i] * lengths[k], bend, p)
 
     return changes
 
@@ -122,7 +121,7 @@ def make_changes(target, change):
 def make_row_changes(gradient):
     """The changes of a block for a loss of the whole row of scores, whose reach and curvature are one for all of them."""
 
-    def changes(y, raw, out, reach, lengths, search, p):
+    def changes(y, raw, out, reach, lengths, p):
         n_outputs = raw.shape[1]
         slope, at = np.empty(n_outputs), np.empty(n_outputs)
         error, c = np.empty(n_outputs), np.empty(n_outputs)
@@ -136,7 +135,7 @@ def make_row_changes(gradient):
                 first += error[k] * error[k]
                 c[k] = -step * error[k]
             # The error c + old - slope(raw - reach * c) has a symmetric derivative: steps of Barzilai and Borwein lead to its root.
-            for _ in range(30 if search and far > 0.0 and math.isfinite(first) else 0):
+            for _ in range(30 if far > 0.0 and math.isfinite(first) else 0):
                 for k in range(n_outputs):
                     at[k] = row[k] - far * c[k]
                 gradient(label, at, slope, p)
@@ -162,8 +161,8 @@ def make_row_changes(gradient):
 def make_one_change(change):
     """The leaf itself, for loops that see one score."""
 
-    def one_change(y, raw, old, reach, bend, search, p):
-        return change(y, raw, old, reach, bend, search, p)
+    def one_change(y, raw, old, reach, bend, p):
+        return change(y, raw, old, reach, bend, p)
 
     return one_change
 
@@ -213,7 +212,7 @@ def make_reduced_epoch(scores, accumulate):
                         change[i, k] = memory.table[row, k]
                 # 1. scores  2. the change of their slopes from the table's  3. its part in the gradient
                 scores(data.X, rows, coef, intercept, raw[:m])
-                loss.change(target[:m], raw[:m], change[:m], reach[:m], metric.outputs, plan.search, loss.parameters)
+                loss.change(target[:m], raw[:m], change[:m], reach[:m], metric.outputs, loss.parameters)
                 for i in range(m):
                     relative = data.weight[rows[i]] / plan.mean_weight
                     for k in range(n_outputs):
@@ -268,7 +267,7 @@ def make_reduced_row_epoch(shrunk, centred_dot):
             row, rate = order[at], rates[at]
             raw = centred_dot(matrix, row, centre, w) + intercept
             reach = rate * plan.reach[row] * plan.ahead * length if implicit else 0.0
-            change = loss.change(target[row, 0], raw, table[row, 0], reach, 1.0 / length, plan.search, loss.parameters)
+            change = loss.change(target[row, 0], raw, table[row, 0], reach, 1.0 / length, loss.parameters)
             if plan.renews:
                 table[row, 0] += change
             change *= weight[row] / plan.mean_weight
@@ -339,7 +338,7 @@ def make_lazy_reduced_epoch(advanced):
                     raw[0, k] += values[place] * coef[j, k]
             if len(plan.reach):
                 reach[0] = rate * plan.reach[row] * plan.ahead
-            loss.change(data.target[row : row + 1], raw, change, reach, metric.outputs, plan.search, loss.parameters)
+            loss.change(data.target[row : row + 1], raw, change, reach, metric.outputs, loss.parameters)
             relative = data.weight[row] / plan.mean_weight
             for k in range(n_outputs):
                 if plan.renews:
