@@ -19,7 +19,7 @@ import math
 import numpy as np
 
 SHORTER = 0.25  # what a pass that was taken back leaves of the step
-RISE = 0.1  # of all that F has fallen so far: how much a pass may raise it
+RISE = 0.1  # how far above its lowest so far F may come to lie, as a share of all that it has fallen
 # The step is multiplied by LONGER where the cosine between the moves of two passes exceeds AGREEMENT, divided by it below DISCORD.
 LONGER, AGREEMENT, DISCORD = 1.3, 0.5, 0.2
 POWER_STEPS = 12  # products with X'X from which the largest eigenvalue is taken
@@ -97,7 +97,7 @@ class VarianceReduction:
                 curvature += (batch - 1) * self._largest_eigenvalue()
             self.step = batch / curvature if curvature > 0.0 else 1.0
             self.last_move, self.longest = None, math.inf
-            self.value = self.first = objective.value(state.theta)
+            self.value = self.first = self.lowest = objective.value(state.theta)
         single = batch == 1 and self.shrinkage is not None
         self.row_by_row = single and self.n_outputs == 1 and not rows.lazy
         self.lazily = single and rows.lazy and not centre.any()
@@ -116,11 +116,12 @@ class VarianceReduction:
         if not self.automatic:
             self._descend(order, rates)
             return None
-        before, value_before = state.theta.copy(), self.value
+        before = state.theta.copy()
         for _ in range(40):
             self._descend(order, rates)
             self.value = self.objective.value(state.theta)
-            if self.value <= value_before + RISE * max(self.first - value_before, 0.0):
+            if self.value <= self.lowest + RISE * (self.first - self.lowest):
+                self.lowest = min(self.lowest, self.value)
                 self._adapt(state.theta - before)
                 return self.value
             state.theta[:] = before
