@@ -10,7 +10,9 @@ from .solvers import SAGA, SGD, SVRG, Batch, MiniBatch, Solver
 __version__ = "0.1.0"
 
 __all__ = [
+    "SAGA",
     "SGD",
+    "SVRG",
     "Batch",
     "ClassificationLoss",
     "GDClassifier",

@@ -385,10 +385,10 @@ def advanced(w, steps, mean, length, l1, l2, nonnegative):
     while steps > 0:
         sign = 1.0 if w > 0.0 else -1.0
         if w == 0.0 or (nonnegative and w < 0.0):
-            w = shrunk(kept * w - drift, threshold, nonnegative)
+            before, w = w, shrunk(kept * w - drift, threshold, nonnegative)
             steps -= 1
-            if w == 0.0:
-                return 0.0
+            if w == before:
+                return w
             continue
         # The iterates of one sign are monotone: either all of them keep it, or there is a last one that does.
         pull = drift + sign * threshold
