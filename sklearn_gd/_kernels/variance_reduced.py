@@ -413,7 +413,13 @@ def along(w, steps, drift, shrink):
     """w after `steps` steps ``w = (1 - shrink) * w - drift``."""
     if shrink == 0.0:
         return w - steps * drift
-    fall = math.expm1(steps * math.log1p(-shrink))
+    x = steps * shrink
+    if shrink < 1e-6 and x < 1e-3:
+        # The same by its series, to the last digit: logarithm and exponential would cost more than the rest of the step.
+        x *= -(1.0 + shrink * (0.5 + shrink / 3.0))
+        fall = x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0))))
+    else:
+        fall = math.expm1(steps * math.log1p(-shrink))
     return w + fall * (w + drift / shrink)
 
 
