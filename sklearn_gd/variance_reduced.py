@@ -20,7 +20,7 @@ import numpy as np
 
 SHORTER = 0.25  # what a pass that was taken back leaves of the step
 RISE = 0.1  # how far above its lowest so far F may come to lie, as a share of all that it has fallen
-# The step is multiplied by LONGER where the cosine between the moves of two passes exceeds AGREEMENT, divided by it below DISCORD.
+# The step is multiplied by LONGER where the cosine between the moves of two passes is over AGREEMENT, divided under DISCORD.
 LONGER, AGREEMENT, DISCORD = 1.3, 0.8, 0.6
 POWER_STEPS = 12  # products with X'X from which the largest eigenvalue is taken
 

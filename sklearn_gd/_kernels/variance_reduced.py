@@ -124,7 +124,7 @@ def make_row_changes(gradient):
     def changes(y, raw, out, reach, lengths, p):
         n_outputs = raw.shape[1]
         slope, at = np.empty(n_outputs), np.empty(n_outputs)
-        error, c = np.empty(n_outputs), np.empty(n_outputs)
+        error, c, best = np.empty(n_outputs), np.empty(n_outputs), np.empty(n_outputs)
         for i in range(raw.shape[0]):
             label, row = int(y[i, 0]), raw[i]
             gradient(label, row, slope, p)
@@ -133,8 +133,10 @@ def make_row_changes(gradient):
             for k in range(n_outputs):
                 error[k] = out[i, k] - slope[k]
                 first += error[k] * error[k]
-                c[k] = -step * error[k]
-            # The error c + old - slope(raw - reach * c) has a symmetric derivative: steps of Barzilai and Borwein lead to its root.
+                c[k] = best[k] = -step * error[k]
+            # The error c + old - slope(raw - far * c) has a symmetric derivative, of eigenvalues from 1 to 1 + reach: steps of
+            # Barzilai and Borwein lead to its root, and the best point on the way is kept.
+            least = math.inf
             for _ in range(30 if far > 0.0 and math.isfinite(first) else 0):
                 for k in range(n_outputs):
                     at[k] = row[k] - far * c[k]
@@ -147,13 +149,17 @@ def make_row_changes(gradient):
                     square += move * move
                     size += now * now
                     error[k] = now
-                if not (size > 1e-6 * first and along > 0.0):
+                if size < least:
+                    least = size
+                    for k in range(n_outputs):
+                        best[k] = c[k]
+                if not size > 1e-6 * first:
                     break
-                step = square / along
+                step = min(max(square / along if along > 0.0 else 0.0, 1.0 / (1.0 + reach[i])), 1.0)
                 for k in range(n_outputs):
                     c[k] -= step * error[k]
             for k in range(n_outputs):
-                out[i, k] = c[k]
+                out[i, k] = best[k]
 
     return changes
 

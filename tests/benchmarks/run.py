@@ -189,7 +189,7 @@ def fashion():
 
 
 if __name__ == "__main__":
-    sections = {"epochs": epochs, "start": start, "own_loss": own_loss, "fashion": fashion}
+    sections = {"epochs": epochs, "start": start, "own_loss": own_loss, "variance_reduced": variance_reduced, "fashion": fashion}
     for name in sys.argv[1:] or sections:
         print(f"--- {name}")
         sections[name]()
