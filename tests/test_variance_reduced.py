@@ -104,10 +104,10 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("solver", SOLVER_OBJECTS)
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("loss", ["huber", "log_loss-3"])
+@pytest.mark.parametrize(
+    ("variant", "solver", "loss", "layout"),
+    covering([list(VARIANTS), list(SOLVER_OBJECTS), ["huber", "log_loss-3"], list(LAYOUTS)]),
+)
 def test_variants(loss, variant, solver, layout):
     """Without an intercept, on single-precision rows, with rows that do not count, at rates that fall."""
     compare(loss, SOLVER_OBJECTS[solver], ElasticNet(0.5), layout, **VARIANTS[variant])
