@@ -5,12 +5,14 @@ from .losses import ClassificationLoss, Loss, RegressionLoss, check_loss
 from .optimizers import Optimizer
 from .penalties import Penalty
 from .schedules import Schedule
-from .solvers import SGD, Batch, MiniBatch, Solver
+from .solvers import SAGA, SGD, SVRG, Batch, MiniBatch, Solver
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "SAGA",
     "SGD",
+    "SVRG",
     "Batch",
     "ClassificationLoss",
     "GDClassifier",

@@ -194,7 +194,9 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             if optimizer is not None or schedule is not None:
                 return MiniBatch()
             return SGD() if streaming or self.average else Batch()
-        return resolve("solver", self.solver, Solver, SOLVERS, ["auto"])
+        solver = resolve("solver", self.solver, Solver, SOLVERS, ["auto"])
+        solver.check(optimizer, bool(self.average), streaming)
+        return solver
 
     def _validated(self, X, y, *, reset):
         """X as C-contiguous floats or CSR, y as an array."""
@@ -327,7 +329,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
             method = MemoryGradient(objective, monitor, int(self.max_iter))
             status, rate = method.run(theta), None
-        elif optimizer is None and schedule is None:
+        elif optimizer is None and schedule is None and isinstance(solver, SGD | MiniBatch):
             state = RowsState.begin(objective, theta, averaged_only=bool(self.average))
             theta = np.zeros(objective.n_coef + objective.n_outputs) if theta is None else theta
             monitor.start(theta, objective.value(theta))
@@ -464,7 +466,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         settings = Settings(optimizer or GradientDescent(), schedule, 1, False, None, streaming=True)
         reporter = Reporter(objective, int(self.verbose), before=getattr(self, "n_iter_", 0))
         monitor = Monitor(None, 1, 0.0, reporter=reporter)
-        if optimizer is None and schedule is None:
+        if optimizer is None and schedule is None and isinstance(solver, SGD | MiniBatch | Batch):
             state = self._resumed_rows(objective, growth)
             status, rate = ProximalRows(objective).run(state, settings, monitor), None
         else:

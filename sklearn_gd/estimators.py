@@ -23,7 +23,7 @@ penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default="l2"
         Share of the l1 part under ``penalty="elasticnet"``; a penalty object has its own.
     fit_intercept : bool, default=True
         Whether to fit an intercept. It is never penalised.
-    solver : {"auto", "batch", "sgd", "minibatch"} or Solver, default="auto"
+    solver : {"auto", "batch", "sgd", "minibatch", "svrg", "saga"} or Solver, default="auto"
         How many rows a step sees. "auto" is batch descent where `optimizer` and `learning_rate` are "auto" too, mini-batches of
         32 rows where one of them is given; one row at a time where both are "auto" in `partial_fit` or with `average`.
     optimizer : {"auto", "gd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "amsgrad", "nadam", \

@@ -152,6 +152,11 @@ class MemoryGradient:
         self.raw[:] = intercept
         return self._loss_along(np.zeros(self.raw.shape), 0.0)[0]
 
+    def constant_model(self):
+        """The best intercept alone, and the mean curvature of each score there, kinks smoothed as in the first stage."""
+        self.width = self._widths()[0]
+        return self._constant_model()
+
     # --- the loss along a line: no pass over X ---------------------------------------------------------------------------
 
     def _loss_along(self, move, t):

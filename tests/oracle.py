@@ -173,3 +173,55 @@ def descend(
         else:
             models.append((W.copy(), b.copy()))
     return models, size
+
+
+def descend_reduced(
+    X,
+    target,
+    weight,
+    *,
+    loss,
+    penalty,
+    alpha,
+    schedule,
+    batch_size,
+    epochs,
+    n_outputs,
+    one_vs_rest=False,
+    fit_intercept=True,
+    passes=None,
+):
+    """SVRG (`passes` between two full gradients) or SAGA (None) over the rows in their order; returns what `descend` does."""
+    X, weight = np.asarray(X, dtype=float), np.asarray(weight, dtype=float)
+    n, d = X.shape
+    schedule = schedule if hasattr(schedule, "rate") else Constant(float(schedule))
+    slopes_of = row_slopes(loss, one_vs_rest)
+    penalty_gradient = function_of(penalty, "gradient", 1) if penalty.has_gradient() else None
+    penalty_prox = function_of(penalty, "prox", 2) if penalty.has_prox() else None
+    steps_per_epoch = -(-n // batch_size)
+    run = Run(alpha, loss, steps_per_epoch, steps_per_epoch * epochs)
+    relative = (weight / weight.mean())[:, None]
+    W, b, t, size, models = np.zeros((n_outputs, d)), np.zeros(n_outputs), 0, 0.0, []
+    for epoch in range(epochs):
+        if epoch == 0 or (passes and epoch % passes == 0):
+            # A table of slopes at the model in hand: weighted, it gives the full gradient.
+            table = np.array([slopes_of(target[i], W @ X[i] + b) for i in range(n)])
+        for start in range(0, n, batch_size):
+            batch = np.arange(start, min(start + batch_size, n))
+            t += 1
+            rate = float(schedule.rate(np.array([float(t)]), run)[0])
+            mean_W, mean_b = (relative * table).T @ X / n, (relative * table).mean(axis=0)
+            slopes = np.array([slopes_of(target[i], W @ X[i] + b) for i in batch])
+            change = relative[batch] * (slopes - table[batch]) / len(batch)
+            gradient_W, gradient_b = change.T @ X[batch] + mean_W, change.sum(axis=0) + mean_b
+            if penalty_gradient is not None:
+                gradient_W += alpha * np.vectorize(penalty_gradient, otypes=[float])(W)
+            W = W - rate * gradient_W
+            if penalty_prox is not None:
+                W = np.array([[penalty_prox(float(w), alpha * rate) for w in row] for row in W])
+            b = b - rate * gradient_b * fit_intercept
+            if passes is None:
+                table[batch] = slopes
+            size = max(size, float(np.abs(W).max()), float(np.abs(b).max()))
+        models.append((W.copy(), b.copy()))
+    return models, size

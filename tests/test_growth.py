@@ -103,7 +103,7 @@ def test_a_fitted_model_grows_too():
 def test_balanced_weights_count_new_classes():
     model = GDClassifier(class_weight="balanced")
     for label in ("b", "d", "f"):
-        model.partial_fit(X[Y == label][:7], Y[Y == label][:7])
+        model.partial_fit(X[label == Y][:7], Y[label == Y][:7])
     assert model._class_totals.tolist() == [7.0, 7.0, 7.0]
 
 

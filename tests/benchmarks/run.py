@@ -1,6 +1,6 @@
 """Ratios of medians against scikit-learn: an epoch of each kind, import, first fit, a user's own loss.
 
-python tests/benchmarks/run.py [epochs | start | own_loss | fashion] ...
+python tests/benchmarks/run.py [epochs | start | own_loss | variance_reduced | fashion] ...
 """
 
 import os
@@ -12,7 +12,7 @@ import warnings
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.linear_model import SGDClassifier
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neural_network import MLPClassifier
 from timing import load_data, medians, report
 
@@ -137,6 +137,41 @@ def own_loss():
         report(f"a user's huber beside the built-in, {name}", result["ours"], result["theirs"], "own", "built in")
 
 
+def variance_reduced():
+    """Seconds of an epoch of SAGA beside scikit-learn's, and beside per-row descent of this package."""
+    rng = np.random.default_rng(0)
+    n, d = 100_000, 50
+    X = rng.normal(size=(n, d))
+    y = (X[:, 0] + rng.normal(size=n) > 0).astype(int)
+    indices = rng.integers(0, 50_000, size=n * 75).astype(np.int32)
+    S = sp.csr_matrix((rng.random(n * 75), indices, np.arange(0, n * 75 + 1, 75)), shape=(n, 50_000))
+    S.sum_duplicates()
+    t = (S @ rng.normal(size=50_000) > 0).astype(int)
+
+    def fits(rows, labels, **parts):
+        return lambda e: GDClassifier(max_iter=e, tol=None, random_state=0, **parts).fit(rows, labels)
+
+    def per_epoch(fit, few=2, many=8):
+        seconds = [medians(3, ours=lambda e=e: fit(e))["ours"] for e in (few, many)]
+        return (seconds[1] - seconds[0]) / (many - few)
+
+    for title, rows, labels in ((f"dense {n} x {d}", X, y), (f"CSR {n} x 75 nonzeros", S, t)):
+        theirs = per_epoch(
+            lambda e, rows=rows, labels=labels: LogisticRegression(
+                solver="saga", C=1 / (1e-4 * len(labels)), tol=0.0, max_iter=e, random_state=0
+            ).fit(rows, labels)
+        )
+        sgd = per_epoch(fits(rows, labels, solver="sgd", learning_rate=1e-3))
+        for name, parts in {
+            "saga": {"solver": "saga", "learning_rate": 1e-3},
+            "saga, auto": {"solver": "saga"},
+            "svrg, auto": {"solver": "svrg"},
+        }.items():
+            ours = per_epoch(fits(rows, labels, **parts))
+            report(f"{name} epoch, {title}, scikit-learn's saga", ours, theirs)
+            report(f"{name} epoch, {title}, per-row descent", ours, sgd, "ours", "sgd")
+
+
 def fashion():
     """Softmax with mini-batch Adam on Fashion-MNIST / 255, ten epochs: the bar is 0.84."""
     data = load_data()
@@ -154,7 +189,7 @@ def fashion():
 
 
 if __name__ == "__main__":
-    sections = {"epochs": epochs, "start": start, "own_loss": own_loss, "fashion": fashion}
+    sections = {"epochs": epochs, "start": start, "own_loss": own_loss, "variance_reduced": variance_reduced, "fashion": fashion}
     for name in sys.argv[1:] or sections:
         print(f"--- {name}")
         sections[name]()
