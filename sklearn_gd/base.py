@@ -20,7 +20,7 @@ from .penalties import PENALTIES, ElasticNet, NoPenalty, Penalty
 from .proximal_rows import ProximalRows, RowsState
 from .reporting import EpochTasks, Reporter
 from .schedules import SCHEDULES, CallableSchedule, Constant, Schedule
-from .solvers import SGD, SOLVERS, Batch, MiniBatch, Settings, Solver
+from .solvers import SGD, SOLVERS, Batch, MiniBatch, Settings, Solver, stable_rate
 from .state import State
 from .stopping import Monitor, Status
 
@@ -343,12 +343,21 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             monitor.start(theta, objective.value(theta))
             rng = check_random_state(self.random_state)
             settings = Settings(optimizer, schedule, int(self.max_iter), bool(self.shuffle), rng)
+            if self.tol is not None and validation is None:
+                from .memory_gradient import left_to_fall
+
+                monitor.left = left_to_fall(objective)
             status, rate = solver.run(objective, state, settings, monitor)
+            if monitor.never_fell() and min(monitor.objectives) > self._constant_value(objective):
+                status, monitor.best = Status.DIVERGED, monitor.begun_at
+        stable = None
+        if status is Status.DIVERGED and rate is not None:
+            stable = stable_rate(objective, optimizer, solver.batch_rows(objective.n_samples))
         vars(self).update(self._learned(objective, targets, monitor, state))
         if tasks is not None:
             tasks.close()
         context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
-        self._warn(status, rate, monitor, stacklevel=5)
+        self._warn(status, rate, stable, monitor, stacklevel=5)
         return self
 
     def _hooks(self, X, y, weight, train):
@@ -387,12 +396,15 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 coef, intercept = objective.unpack(theta)
                 return self._score_of(np.asarray(X_val @ coef.T + intercept), targets)
 
-        monitor = Monitor(self.tol, int(self.n_iter_no_change), 0.0, validate)
-        if self.tol is not None:
-            from .memory_gradient import MemoryGradient
+        unit = 0.0 if self.tol is None else self._constant_value(objective)
+        return Monitor(self.tol, int(self.n_iter_no_change), unit, validate)
 
-            monitor.unit = abs(MemoryGradient(objective, monitor, 1).constant_value())
-        return monitor
+    @staticmethod
+    def _constant_value(objective):
+        """F of the constant model."""
+        from .memory_gradient import MemoryGradient
+
+        return MemoryGradient(objective, None, 1).constant_value()
 
     def _validation(self, X_val, y_val, sample_weight_val, training, loss):
         """The validation rows that were given and their targets; None where none were."""
@@ -432,22 +444,25 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             )
         return rows[~held], rows[held]
 
-    def _warn(self, status, rate, monitor, stacklevel=4):
+    def _warn(self, status, rate, stable, monitor, stacklevel=4):
         """Say what went wrong, if anything did."""
         name = type(self).__name__
         if status is Status.DIVERGED:
             how = f"with a learning rate of up to {rate:.3g}" if rate is not None else "by the memory gradient method"
+            advice = "Lower learning_rate"
+            if stable is not None:
+                advice = f"A learning rate of {stable:.2g} would be stable on these rows: lower learning_rate"
             warnings.warn(
-                f"{name} diverged in epoch {len(monitor.objectives) + 1} {how}: its objective was not finite or grew "
-                f"without bound. The best model before it is kept. Lower learning_rate, scale the columns, or use "
-                f"learning_rate='auto'.",
+                f"{name} diverged in epoch {len(monitor.objectives) + 1} {how}: its objective was not finite, grew without "
+                f"bound, or never fell below that of the constant model. The best model before is kept. {advice}, scale the "
+                f"columns, or leave learning_rate and optimizer at 'auto'.",
                 ConvergenceWarning,
                 stacklevel=stacklevel,
             )
         elif status is Status.RUNNING and self.tol is not None:
             warnings.warn(
-                f"{name} has not converged in max_iter={self.max_iter} epochs: the objective still falls by more than "
-                f"tol={self.tol} of the constant model's in {self.n_iter_no_change} epochs. Raise max_iter or tol.",
+                f"{name} has not converged in max_iter={self.max_iter} epochs: the objective can still fall by more than "
+                f"tol={self.tol} of the constant model's. Raise max_iter or tol.",
                 ConvergenceWarning,
                 stacklevel=stacklevel,
             )
@@ -474,7 +489,10 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             monitor.start(state.served, objective.value(state.served))
             status, rate = solver.run(objective, state, settings, monitor)
         if status is Status.DIVERGED:
-            self._warn(status, rate, monitor)
+            stable = None
+            if rate is not None:
+                stable = stable_rate(objective, settings.optimizer, solver.batch_rows(objective.n_samples))
+            self._warn(status, rate, stable, monitor)
             if not first:
                 return self
             state = State.begin(objective, monitor.best, settings.optimizer, self._average_from())

@@ -80,13 +80,35 @@ class Coordinates:
     def gradient(self, slope):
         """The loss's gradient in u, from the weighted slopes of the scores: one pass."""
         gradient = np.zeros(self.n_coef + self.n_outputs)
+        self.epochs.accumulate_pass(self.rows, slope, *self.objective.split(gradient))
+        gradient /= self.objective.weight_sum
+        return self.turned(gradient)
+
+    def turned(self, gradient):
+        """A gradient in theta, which is overwritten, as one in u."""
         coef, intercept = self.objective.split(gradient)
-        self.epochs.accumulate_pass(self.rows, slope, coef, intercept)
         coef -= np.outer(self.mean, intercept) if self.rows.lazy else np.outer(intercept, self.mean)
         gradient[: self.n_coef] *= self.scale
         intercept *= self.intercept_scale
-        gradient /= self.objective.weight_sum
         return gradient
+
+
+def left_to_fall(objective):
+    """The function from theta to what one best step from there would lower F by, about; None for an F with kinks.
+
+    It is half the squared gradient in the preconditioned coordinates, where the curvature is about one.
+    """
+    shrinkage = objective.penalty.shrinkage()
+    if not objective.loss.smooth or shrinkage is None or shrinkage[2] or shrinkage[0] * objective.alpha > 0.0:
+        return None
+    _, bend = MemoryGradient(objective, None, 1).constant_model()
+    frame = Coordinates(objective, bend, shrinkage[1])
+
+    def left(theta):
+        gradient = frame.turned(objective.gradient(theta))
+        return 0.5 * gradient @ gradient
+
+    return left
 
 
 class MemoryGradient:
@@ -129,6 +151,8 @@ class MemoryGradient:
                 theta = np.concatenate([np.zeros(objective.n_coef), intercept])
             self.frame = Coordinates(objective, bend, shrinkage[1] if shrinkage else 1.0)
             before = objective.value(theta)
+            if self.monitor.best is None:
+                self.monitor.start(theta, before)
             self.u = self.frame.coordinates(theta)
             self.raw = self.frame.scores(self.u)
             self.history = []

@@ -14,6 +14,8 @@ from ._kernels import blocks, epochs
 from ._kernels.rows import rows_of
 from .moments import Moments
 
+POWER_STEPS = 20  # products with X and its transpose from which the largest eigenvalue is taken
+
 
 class Objective:
     """The value and gradient of F over training rows, dense or CSR.
@@ -72,6 +74,46 @@ class Objective:
     def moments(self):
         """Weighted mean and variance of every column, over these rows and those seen before."""
         return Moments(self.weight_sum, *epochs.column_moments(self.rows, self.data.weight)).merged(self.seen)
+
+    def largest_eigenvalue(self, columns=None, centre=None):
+        """That of the rows' weighted second moments, the intercept's column of ones included, by the power method.
+
+        `columns` has a positive factor for the square of each column, `centre` what it is centred by; 1 and 0 where None.
+        """
+        n, d = self.rows.shape
+        factor = np.append(np.ones(d) if columns is None else np.sqrt(columns), float(self.fit_intercept))
+        centre = np.zeros(d) if centre is None else centre
+        vector = np.random.RandomState(0).normal(size=d + 1) * (factor > 0.0)
+        value = 0.0
+        for _ in range(POWER_STEPS):
+            vector *= factor / np.linalg.norm(vector)
+            raw = np.empty((n, 1))
+            epochs.scores_pass(self.rows, self.rows.view(vector[:d], 1), vector[d:] - centre @ vector[:d], raw)
+            raw *= (self.data.weight / self.weight_sum)[:, None]
+            vector = np.zeros(d + 1)
+            epochs.accumulate_pass(self.rows, raw, self.rows.view(vector[:d], 1), vector[d:])
+            vector[:d] -= centre * vector[d]
+            vector *= factor
+            value = float(np.linalg.norm(vector))
+            if not 0.0 < value < np.inf:
+                return 0.0
+        return 1.1 * value
+
+    def row_bounds(self, order):
+        """A bound of the loss's curvature along each row: of its second derivative, times the squared norm of the row.
+
+        A loss without a bound is taken to curve with the size of its target.
+        """
+        loss, bound = self.loss, self.loss.curvature_bound
+        square = epochs.row_norms(self.rows, order) + float(self.fit_intercept)
+        if bound is None and loss.smooth and not self.functions.whole_row:
+            square *= 1.0 + np.abs(self.data.target[order]).max(axis=1)
+        return square * self.score_bound
+
+    @property
+    def score_bound(self):
+        """The bound of the loss's second derivative in a score, 1 where it has none."""
+        return (2.0 if self.functions.whole_row else 1.0) * (self.loss.curvature_bound or 1.0)
 
     @property
     def n_coef(self):

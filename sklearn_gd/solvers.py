@@ -61,6 +61,9 @@ class Solver(Component):
         order that gives the rates of learning_rate="auto". The pass returns F where it knows it, else None.
         """
         rates = functools.partial(stable_rates, objective, settings.optimizer, state, batch=batch)
+        if settings.schedule is None and batch >= objective.n_samples and not settings.streaming:
+            stable = stable_rate(objective, settings.optimizer, batch)
+            rates = rates if stable is None else lambda order: np.full(1, stable)
         return _pass_over(objective, state, settings, batch), rates
 
     def run(self, objective, state, settings, monitor):
@@ -148,22 +151,32 @@ def stable_rates(objective, optimizer, state, order, batch):
     n_steps = -(-len(order) // batch)
     if optimizer.default_rate is not None:
         return np.full(n_steps, float(optimizer.default_rate))
-    from ._kernels.epochs import row_norms
-
-    bound = objective.loss.curvature_bound
-    h = row_norms(objective.rows, order) + float(objective.fit_intercept)
-    if objective.functions.whole_row:
-        h *= 2.0 * (bound or 1.0)
-    elif bound is not None:
-        h *= bound
-    elif objective.loss.smooth:
-        h *= 1.0 + np.abs(objective.data.target[order]).max(axis=1)
+    h = objective.row_bounds(order)
     largest = np.maximum.accumulate(np.append(h, 0.0))[:-1]
     largest = np.maximum(largest, state.largest_norm)
     state.largest_norm = float(largest[-1])
     last = np.minimum(np.arange(1, n_steps + 1) * batch, len(order)) - 1
     seen = state.counters[2] + last
     return 1.0 / ((largest[last] + objective.alpha) * optimizer.gain() * np.sqrt(1.0 + seen / 1000.0))
+
+
+def stable_rate(objective, optimizer, batch):
+    """A learning rate at which descent cannot diverge where the loss's curvature is bounded; None where nobody knows one.
+
+    One over the largest curvature: of F for steps that see all rows, of a single row for the others.
+    """
+    if optimizer.default_rate is not None:
+        return None
+    if batch >= objective.n_samples:
+        h = objective.score_bound * objective.largest_eigenvalue()
+        if objective.loss.curvature_bound is None and objective.loss.smooth:
+            h *= 1.0 + np.abs(objective.data.target).max()
+    else:
+        relative = objective.data.weight * (objective.n_samples / objective.weight_sum)
+        h = (objective.row_bounds(np.arange(objective.n_samples)) * relative).max()
+    unit = objective.penalty_blocks.scale.max(initial=1.0) if objective.penalty.standardize else 1.0
+    rate = 1.0 / ((h + objective.alpha * unit * unit) * optimizer.gain())
+    return rate if 0.0 < rate < np.inf else None
 
 
 def _pass_over(objective, state, settings, batch):

@@ -2,6 +2,7 @@
 
 import enum
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -32,6 +33,12 @@ class Monitor:
         The objective of the constant model.
     validate : callable or None
         Takes theta to a validation score, the higher the better; None watches the objective.
+
+    Attributes
+    ----------
+    left : callable or None
+        Takes theta to an estimate of how much the objective can still fall. A steady descent that is merely slow does not end
+        while that is more than the tolerance.
     reporter : Reporter or None
         Is told of every epoch, and may ask to stop.
     """
@@ -50,12 +57,14 @@ class Monitor:
         self.best_values = []
         self.best = None
         self.best_epoch = 0
+        self.begun_at = None
         self.first = 0.0
+        self.left = None
 
     def start(self, theta, objective):
         """The model before the first epoch: what is restored when even that epoch diverges."""
-        self.best = theta.copy()
-        self.first = abs(objective) if math.isfinite(objective) else 0.0
+        self.best = self.begun_at = theta.copy()
+        self.first = objective
 
     def begin_epoch(self):
         """An epoch begins. A solver need not say so; callbacks then hear of it only when it has ended."""
@@ -85,15 +94,27 @@ class Monitor:
 
     def is_sound(self, theta, objective):
         """Whether the model is finite and its objective neither infinite nor exploding."""
-        usual = max(self.unit, self.first) or (abs(self.objectives[0]) if self.objectives else 0.0) or math.inf
+        first = abs(self.first) if math.isfinite(self.first) else 0.0
+        usual = max(self.unit, first) or (abs(self.objectives[0]) if self.objectives else 0.0) or math.inf
         return math.isfinite(objective) and abs(objective) <= self.EXPLOSION * usual and bool(np.isfinite(theta).all())
 
     def _has_stalled(self):
         """Whether the best value has all but stood still for the whole patience."""
         if self.tol is None or len(self.best_values) <= self.n_iter_no_change:
             return False
-        improvement = self.best_values[-1 - self.n_iter_no_change] - self.best_values[-1]
-        return improvement <= self.tol * (1.0 if self.validate is not None else self.unit)
+        recent = self.best_values[-1 - self.n_iter_no_change :]
+        if self.validate is not None:
+            return recent[0] - recent[-1] <= self.tol
+        stalled = recent[0] - recent[-1] <= self.tol * self.unit
+        steady = all(later < earlier for earlier, later in pairwise(recent))
+        if stalled and steady and self.left is not None and self.left(self.best) > self.tol * self.unit:
+            self.forget_stall()
+            return False
+        return stalled
+
+    def never_fell(self):
+        """Whether no epoch has come below the objective of the start."""
+        return bool(self.objectives) and self.validate is None and min(self.objectives) > self.first
 
     def forget_stall(self):
         """Begin the patience anew, as after the learning rate was lowered."""

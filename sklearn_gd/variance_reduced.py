@@ -22,7 +22,6 @@ SHORTER = 0.25  # what a pass that was taken back leaves of the step
 RISE = 0.1  # how far above its lowest so far F may come to lie, as a share of all that it has fallen
 # The step is multiplied by LONGER where the cosine between the moves of two passes is over AGREEMENT, divided under DISCORD.
 LONGER, AGREEMENT, DISCORD = 1.3, 0.8, 0.6
-POWER_STEPS = 12  # products with X'X from which the largest eigenvalue is taken
 
 
 class VarianceReduction:
@@ -94,7 +93,7 @@ class VarianceReduction:
         self.passes = 0
         if automatic:
             if batch > 1:
-                curvature += (batch - 1) * self._largest_eigenvalue()
+                curvature += (batch - 1) * objective.largest_eigenvalue(columns, centre)
             self.step = batch / curvature if curvature > 0.0 else 1.0
             self.last_move, self.longest = None, math.inf
             self.value = self.first = self.lowest = objective.value(state.theta)
@@ -223,26 +222,3 @@ class VarianceReduction:
             variance, mean = variance + mean * mean, np.zeros(len(mean))
         square = np.where(constant, 0.0, variance + ridge)
         return np.where(square > 0.0, 1.0 / np.where(square > 0.0, square, 1.0), 0.0), mean
-
-    def _largest_eigenvalue(self):
-        """That of the rows' second moments in the metric, by the power method."""
-        objective, metric = self.objective, self.metric
-        n, d = objective.rows.shape
-        vector = np.random.RandomState(0).normal(size=d + 1)
-        vector[d] *= objective.fit_intercept
-        columns = np.append(np.sqrt(metric.columns), float(objective.fit_intercept))
-        value = 0.0
-        for _ in range(POWER_STEPS):
-            vector *= columns / np.linalg.norm(vector)
-            raw = np.empty((n, 1))
-            coef = objective.rows.view(vector[:d], 1)
-            self.epochs.scores_pass(objective.rows, coef, vector[d:] - metric.centre @ vector[:d], raw)
-            raw *= (self.relative / n)[:, None]
-            vector = np.zeros(d + 1)
-            self.epochs.accumulate_pass(objective.rows, raw, objective.rows.view(vector[:d], 1), vector[d:])
-            vector[:d] -= metric.centre * vector[d]
-            vector *= columns
-            value = float(np.linalg.norm(vector))
-            if not value > 0.0:
-                return 0.0
-        return 1.1 * value

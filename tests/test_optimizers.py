@@ -236,7 +236,9 @@ FACTS = {
     "ftrl": Facts(ftrl, {"beta": 3.0}, rate=0.5, bad=({"beta": 0.0}, {"beta": -1.0})),
     "dog": Facts(dog, {"initial": 0.3, "averaged": False}, rate=1.0, bad=INITIAL, unit_of_gradient=True),
     "dowg": Facts(dowg, {"initial": 0.3, "averaged": False}, rate=1.0, bad=INITIAL, unit_of_gradient=True),
-    "coordinate_dog": Facts(coordinate_dog, {"initial": 0.3, "averaged": False}, rate=1.0, bad=INITIAL, unit_of_gradient=True),
+    "coordinate_dog": Facts(
+        coordinate_dog, {"initial": 0.3, "averaged": False}, rate=1.0, rest_rtol=1e-8, bad=INITIAL, unit_of_gradient=True
+    ),
     # All gradients so far set the coefficients: the error falls with the square of the steps, no faster.
     "cocob": Facts(cocob, {"alpha": 2.0}, rate=1.0, rest_rtol=1e-4, bad=({"alpha": 0.0}, {"alpha": -1.0}), unit_of_gradient=True),
     "schedule_free": Facts(schedule_free, {"beta": 0.5}, rate=0.3, bad=({"beta": 1.0}, {"beta": -0.1})),

@@ -358,12 +358,6 @@ def test_a_refused_first_call_leaves_nothing_behind(classifier, case):
     assert set(vars(model)) == before
 
 
-def test_the_first_call_needs_classes():
-    """A classifier cannot know from some rows which labels will come."""
-    with pytest.raises(ValueError, match="classes must be passed on the first call"):
-        GDClassifier().partial_fit(X_GOOD, LABELS)
-
-
 @pytest.mark.parametrize(
     ("parameter", "value"), [("alpha", -1.0), ("learning_rate", 0.0), ("optimizer", "unknown"), ("loss", "hinge"), ("solver", 3)]
 )
