@@ -2,6 +2,7 @@
 
 from .estimators import GDClassifier, GDRegressor
 from .losses import ClassificationLoss, Loss, RegressionLoss, check_loss
+from .minimize import gradient_descent
 from .optimizers import Optimizer
 from .penalties import Penalty
 from .schedules import Schedule
@@ -23,4 +24,5 @@ __all__ = [
     "Schedule",
     "Solver",
     "check_loss",
+    "gradient_descent",
 ]
