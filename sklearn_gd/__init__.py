@@ -1,5 +1,12 @@
 """Linear models trained by gradient descent, for people who live in scikit-learn."""
 
+from .displays import (
+    CoefficientPathDisplay,
+    DescentPathDisplay,
+    FitEvolutionDisplay,
+    LossCurveDisplay,
+    ScheduleDisplay,
+)
 from .estimators import GDClassifier, GDRegressor
 from .losses import ClassificationLoss, Loss, RegressionLoss, check_loss
 from .minimize import gradient_descent
@@ -14,14 +21,19 @@ __all__ = [
     "SGD",
     "Batch",
     "ClassificationLoss",
+    "CoefficientPathDisplay",
+    "DescentPathDisplay",
+    "FitEvolutionDisplay",
     "GDClassifier",
     "GDRegressor",
     "Loss",
+    "LossCurveDisplay",
     "MiniBatch",
     "Optimizer",
     "Penalty",
     "RegressionLoss",
     "Schedule",
+    "ScheduleDisplay",
     "Solver",
     "check_loss",
     "gradient_descent",
