@@ -32,6 +32,13 @@ def style(name):
     return style("text.color") if value == "inherit" else value
 
 
+def add_legend(ax, **where):
+    """Names in a corner of the axes; beside them where they are many."""
+    if len(ax.get_legend_handles_labels()[0]) > 6 and not where:
+        where = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+    ax.legend(fontsize="small", **where)
+
+
 def named(things, name_of):
     """`things` as a dict: a dict as it is, a list under the names that `name_of` gives, each of them once."""
     if isinstance(things, dict):

@@ -5,7 +5,7 @@ import numpy as np
 from ..losses import LogLoss
 from ..schedules import CallableSchedule, Constant, Run, resolve_schedule
 from ..solvers import checked_rates
-from ._axes import axes_of, colour, final_step, named, style
+from ._axes import add_legend, axes_of, colour, final_step, named, style
 from ._recording import Recording
 
 
@@ -119,7 +119,7 @@ class LossCurveDisplay:
         self.ax_.grid(alpha=0.3)
         # Above the axes where there is a second scale: lines of either may run anywhere below.
         above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2} if self.scores else {}
-        self.ax_.legend(fontsize="small", **above)
+        add_legend(self.ax_, **above)
         return self
 
 
@@ -211,7 +211,7 @@ class ScheduleDisplay:
             (self.lines_[name],) = self.ax_.plot(steps, rates, **settings)
         self.ax_.set(xlabel="step", ylabel="learning rate", yscale=yscale)
         self.ax_.grid(alpha=0.3)
-        self.ax_.legend(fontsize="small")
+        add_legend(self.ax_)
         return self
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..minimize import gradient_descent
-from ._axes import axes_of, colour, named, style
+from ._axes import add_legend, axes_of, colour, named, style
 from ._recording import Recording
 
 
@@ -241,7 +241,7 @@ class DescentPathDisplay:
             self.ax_.plot(x[:1], y[:1], "s", markersize=6, **rim)
             (self._ends[name],) = self.ax_.plot(x[-1:], y[-1:], "*", markersize=12, **rim)
         if legend:
-            self.ax_.legend(fontsize="small")
+            add_legend(self.ax_)
         return self
 
     def _draw_map(self, levels):
