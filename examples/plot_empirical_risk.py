@@ -9,7 +9,6 @@ curves part, and rows set aside say where to stop.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer
-from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -32,14 +31,19 @@ print(f"{X_train.shape[0]} rows, {X_train.shape[1]} columns")
 # `partial_fit` is one epoch: here the model is looked at after each. The training loss falls for ever. The test loss turns.
 
 
+def risk(model, X, y):
+    """Mean log loss and share of mistakes."""
+    probabilities = model.predict_proba(X)[np.arange(len(y)), y]
+    return -np.log(probabilities).mean(), np.mean(probabilities < 0.5)
+
+
 def learn(X_learn, y_learn, X_watch, y_watch, epochs):
     """The model after the last epoch; training loss, watched loss and watched share of mistakes after each."""
     model, rng, history = GDClassifier(optimizer="adam", learning_rate=0.003, alpha=0), np.random.default_rng(0), []
     for _ in range(epochs):
         order = rng.permutation(len(y_learn))
         model.partial_fit(X_learn[order], y_learn[order], classes=[0, 1])
-        watched = log_loss(y_watch, model.predict_proba(X_watch)), 1 - model.score(X_watch, y_watch)
-        history.append((log_loss(y_learn, model.predict_proba(X_learn)), *watched))
+        history.append((risk(model, X_learn, y_learn)[0], *risk(model, X_watch, y_watch)))
     return model, *np.array(history).T
 
 
@@ -80,6 +84,6 @@ automatic = GDClassifier(
     n_iter_no_change=20,
     random_state=0,
 ).fit(X_train, y_train)
-automatic_risk = log_loss(y_test, automatic.predict_proba(X_test))
+automatic_risk, _ = risk(automatic, X_test, y_test)
 print(f"early_stopping: epoch {automatic.best_iter_} of {automatic.n_iter_} kept, test loss {automatic_risk:.4f}")
 LossCurveDisplay.from_estimator(automatic)

@@ -14,7 +14,7 @@ from sklearn_gd.losses import LogCosh
 from sklearn_gd.optimizers import Momentum
 
 x, y = [0.5, -1.0, 2.0, 4.0], [1.0, -0.5, 2.5, 4.0]
-rate, beta, epochs, n = 0.2, 0.5, 200, 4
+rate, beta, n = 0.2, 0.5, 4
 
 # %%
 # 1. **Initialise** weight and intercept, and what momentum remembers of each, at zero.
@@ -22,36 +22,32 @@ w = b = w_velocity = b_velocity = 0.0
 curve = []
 
 # %%
-# 6\. **Repeat** the steps 2 to 5 for every epoch.
-for epoch in range(1, epochs + 1):
+# The other six are a loop.
+for step in range(1, 1000):
     # 2. Predict: the score of every row.
     raw = [x[i] * w + b for i in range(n)]
-    # 4. Gradient: the loss's slope at each score, averaged; by the weight the slope is times x.
+    # 3. Loss: what the model costs. It steers nothing, but tells when to stop.
+    curve.append(sum(LogCosh.value(y[i], raw[i]) for i in range(n)) / n)
+    # 7. Stop, when five steps have brought less than a millionth.
+    if step > 5 and curve[-6] - curve[-1] <= 1e-6:
+        break
+    # 4. Gradient: the loss's slope at each score, averaged; by the weight, the slope is times x.
     w_gradient = b_gradient = 0.0
     for i in range(n):
         slope = LogCosh.gradient(y[i], raw[i]) / n
         w_gradient += slope * x[i]
         b_gradient += slope
     # 5. Step: the optimizer's update, once for each number.
-    w, _, w_velocity = Momentum.update(w, w_gradient, rate, epoch, w_velocity, beta)
-    b, _, b_velocity = Momentum.update(b, b_gradient, rate, epoch, b_velocity, beta)
-    # 3. Loss: what the new model costs; it steers nothing, but tells when to stop.
-    curve.append(sum(LogCosh.value(y[i], x[i] * w + b) for i in range(n)) / n)
-    # 7. Stop: when five epochs have brought less than a millionth.
-    if epoch > 5 and min(curve[:-5]) - min(curve) <= 1e-6:
-        break
-print(f"by hand: w = {w!r}, b = {b!r}, loss {curve[-1]:.6f} after {epoch} epochs")
+    w, _, w_velocity = Momentum.update(w, w_gradient, rate, step, w_velocity, beta)
+    b, _, b_velocity = Momentum.update(b, b_gradient, rate, step, b_velocity, beta)
+    # 6. Repeat.
+steps = step - 1
+print(f"by hand: w = {w!r}, b = {b!r}, loss {curve[0]:.4f} before, {curve[-1]:.6f} after {steps} steps")
 
 # %%
 # The estimator, with the same parts.
 model = GDRegressor(
-    loss="log_cosh",
-    penalty=None,
-    solver="batch",
-    optimizer=Momentum(beta),
-    learning_rate=rate,
-    max_iter=epoch,
-    tol=None,
+    loss="log_cosh", penalty=None, solver="batch", optimizer=Momentum(beta), learning_rate=rate, max_iter=steps, tol=None
 ).fit(np.array(x)[:, None], y)
 print(f"by fit:  w = {model.coef_[0].item()!r}, b = {model.intercept_[0].item()!r}, loss {model.loss_curve_[-1]:.6f}")
 same = bool(model.coef_[0] == w and model.intercept_[0] == b)

@@ -121,10 +121,11 @@ def gradient_descent(
     Returns
     -------
     scipy.optimize.OptimizeResult
-        ``x``, ``fun``, ``jac`` (the gradient at x), ``nit``, ``nfev``, ``njev``, ``success``, ``status`` and ``message``; with
-        `return_all` also ``allvecs``, the list of every x from `x0` on. x is the last one; the best one after a divergence and
-        under the spectral rate. The status is 0 for convergence, 1 for `maxiter`, 2 where no step along the gradient lowers the
-        function, 3 for divergence, 99 for a callback's StopIteration.
+        ``x``, ``fun``, ``jac`` (the gradient at x), ``nit``, ``nfev``, ``njev``, ``success``, ``status`` and ``message``;
+        with `return_all` also ``allvecs``, the list of every x from `x0` on. x is the last one, or the mean that the
+        optimizer serves in its place; the best one after a divergence and under the spectral rate. The status is 0 for
+        convergence, 1 for `maxiter`, 2 where no step along the gradient lowers the function, 3 for divergence, 99 for a
+        callback's StopIteration.
 
     Raises
     ------
@@ -230,6 +231,10 @@ def _descend(function, rule, options, callback, x, value, gradient):
                 break
     if status == DIVERGED or rule.keeps_best:
         value, x, gradient = best
+    elif rule.served is not None and nit:
+        x = function.projected(rule.served)
+        value = function.value(x)
+        gradient = function.gradient(x, value)
     result = OptimizeResult(
         x=x.copy(),
         fun=value,
@@ -269,6 +274,12 @@ class _Ruled:
     """Steps of an optimizer at the rates of a schedule: the compiled update that the estimators run."""
 
     keeps_best = False
+
+    @property
+    def served(self):
+        """The point that the rule puts in the place of its last one; None where it does not."""
+        slot = getattr(self.optimizer, "served", None)
+        return None if slot is None else self.slots[self.optimizer.slots.index(slot)]
 
     def __init__(self, optimizer, schedule, maxiter, function, n):
         from ._kernels.blocks import step_blocks
@@ -311,6 +322,7 @@ class _Spectral:
     """Steps of the spectral projected gradient method: a rate from the last two gradients, shortened until fun falls."""
 
     keeps_best = True
+    served = None
     advice = "The best x so far is kept."
 
     # Birgin, Martínez and Raydan's numbers: share of the promised fall, and how many values back a step may climb.

@@ -108,8 +108,9 @@ def roller_coaster(it):
 
 def seven_steps(it):
     assert it.same
-    assert it.curve == pytest.approx(it.model.loss_curve_, rel=1e-14)
-    assert it.epoch == 25
+    assert it.curve[1:] == pytest.approx(it.model.loss_curve_, rel=1e-14)
+    assert 10 < it.steps < 100
+    assert it.curve[-1] < it.curve[0] / 50
 
 
 def rows_per_step(it):

@@ -86,6 +86,25 @@ def test_an_update_rule_of_ones_own():
     assert found.nit == 8
 
 
+def test_a_rule_may_serve_a_mean():
+    class Averaged(Optimizer):
+        slots = ("mean",)
+        served = "mean"
+
+        @staticmethod
+        def update(w, g, rate, t, mean):
+            w = w - rate * g
+            return w, rate, mean + (w - mean) / t
+
+    options = {"jac": bowl_slope, "learning_rate": 0.05, "maxiter": 7, "return_all": True}
+    found = gradient_descent(bowl, [0.0, 0.0], optimizer=Averaged(), **options)
+    plain = gradient_descent(bowl, [0.0, 0.0], **options)
+    assert np.array_equal(found.allvecs, plain.allvecs)
+    assert found.x == pytest.approx(np.mean(plain.allvecs[1:], axis=0), rel=1e-14)
+    assert found.fun == bowl(found.x)
+    assert found.jac.tolist() == bowl_slope(found.x).tolist()
+
+
 def test_decay_shrinks_every_component():
     found = gradient_descent(
         lambda x: float(x.sum()), [2.0, 4.0], jac=np.ones_like, optimizer=AdamW(weight_decay=0.5), learning_rate=0.1, maxiter=1

@@ -45,12 +45,12 @@ class Recording:
             monitor = make_monitor(objective, *rest)
             start, update = monitor.start, monitor.update
 
-            def recorded_start(theta, value, *more):
+            def recorded_start(theta, value, *more, **named):
                 self.start = theta.copy()
-                return start(theta, value, *more)
+                return start(theta, value, *more, **named)
 
-            def recorded_update(theta, value, *more):
-                status = update(theta, value, *more)
+            def recorded_update(theta, value, *more, **named):
+                status = update(theta, value, *more, **named)
                 if status is not Status.DIVERGED and len(self.thetas) < last_epoch:
                     self.thetas.append(theta.copy())
                     self.values.append(float(value))
