@@ -71,6 +71,6 @@ print("losses:        ", np.round(losses, 3))
 
 # %%
 # Further epochs put it right.
-trained = model.set_params(max_iter=300).fit(X, y, coef_init=start)
+trained = model.set_params(max_iter=500).fit(X, y, coef_init=start)
 final = trained.predict(X)
-print("outputs after 300 epochs:", final.round(3))
+print("outputs after 500 epochs:", final.round(3))
