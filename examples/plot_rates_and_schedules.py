@@ -52,21 +52,22 @@ print(f"{len(schedules.rates)} schedules: {', '.join(schedules.rates)}")
 # Every optimizer, on raw columns
 # -------------------------------
 # The columns' standard deviations differ a hundredfold. Rules with one rate for all are held back by the largest column; those
-# that give each coefficient a rate of its own are less so. Each has the best of four rates. The last line is the default, which
-# needs none.
+# that give each coefficient a rate of its own are less so. Each has the best of four rates and its own, where it has
+# one. The last line is the default, which needs none.
 centred = X - X.mean(axis=0)
 print(f"standard deviations from {X.std(axis=0).min():.2g} to {X.std(axis=0).max():.2g}")
 lowest = GDRegressor(alpha=0.01, tol=1e-12, max_iter=5000).fit(centred, y).loss_curve_[-1]
 gaps, runs = {}, {}
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)
-    for name in OPTIMIZERS:
-        tried = [GDRegressor(optimizer=name, learning_rate=10.0**power, **batch).fit(centred, y) for power in (-4, -3, -2, -1)]
+    for name, rule in OPTIMIZERS.items():
+        rates = sorted({0.0001, 0.001, 0.01, 0.1, rule.default_rate or 0.01})
+        tried = [GDRegressor(optimizer=name, learning_rate=rate, **batch).fit(centred, y) for rate in rates]
         best = min(tried, key=lambda model: model.loss_curve_[-1] if len(model.loss_curve_) == 60 else np.inf)
         runs[name], gaps[name] = best, best.loss_curve_[-1] - lowest
-        print(f"{name:10} rate {best.learning_rate:<7g} {gaps[name]:.1e} above the minimum after 60 epochs")
+        print(f"{name:14} rate {best.learning_rate:<7g} {gaps[name]:.1e} above the minimum after 60 epochs")
 default = GDRegressor(alpha=0.01, max_iter=100).fit(centred, y)
 gaps["auto"] = default.loss_curve_[-1] - lowest
-print(f"auto                    {gaps['auto']:.1e} above the minimum after {default.n_iter_}")
+print(f"auto                        {gaps['auto']:.1e} above the minimum after {default.n_iter_}")
 figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
 LossCurveDisplay.from_estimators({name: runs[name] for name in sorted(runs, key=gaps.get)}, minimum=lowest, ax=axis)

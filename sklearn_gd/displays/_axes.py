@@ -26,6 +26,11 @@ def colour(k):
     return colours[k % len(colours)]
 
 
+def dashes(k):
+    """How the k-th line is drawn: solid, until the colours are used up."""
+    return ("-", "--", ":", "-.")[k // len(pyplot().rcParams["axes.prop_cycle"].by_key()["color"]) % 4]
+
+
 def style(name):
     """A colour of the style in force, such as that of its text: pictures then fit dark pages too."""
     value = pyplot().rcParams[name]

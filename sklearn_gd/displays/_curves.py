@@ -5,7 +5,7 @@ import numpy as np
 from ..losses import LogLoss
 from ..schedules import CallableSchedule, Constant, Run, resolve_schedule
 from ..solvers import checked_rates
-from ._axes import add_legend, axes_of, colour, final_step, named, style
+from ._axes import add_legend, axes_of, colour, dashes, final_step, named, style
 from ._recording import Recording
 
 
@@ -107,7 +107,9 @@ class LossCurveDisplay:
             self.score_ax_.set_ylabel("validation score (dashed)")
         for k, (name, curve) in enumerate(below.items()):
             epochs = np.arange(1, len(curve) + 1)
-            (self.lines_[name],) = self.ax_.plot(epochs, curve, **{"color": colour(k), "label": name} | (line_kw or {}))
+            (self.lines_[name],) = self.ax_.plot(
+                epochs, curve, **{"color": colour(k), "linestyle": dashes(k), "label": name} | (line_kw or {})
+            )
             scores = self.scores.get(name)
             best = self.best_epochs.get(name, int(np.argmin(curve)) + 1)
             at, on = (scores, self.score_ax_) if scores else (curve, self.ax_)
@@ -207,7 +209,7 @@ class ScheduleDisplay:
         self.figure_, self.lines_ = self.ax_.figure, {}
         for k, (name, rates) in enumerate(self.rates.items()):
             steps = np.arange(1, len(rates) + 1)
-            settings = {"color": colour(k), "label": name, "linestyle": ("-", "--", ":", "-.")[k // 10 % 4]} | (line_kw or {})
+            settings = {"color": colour(k), "label": name, "linestyle": dashes(k)} | (line_kw or {})
             (self.lines_[name],) = self.ax_.plot(steps, rates, **settings)
         self.ax_.set(xlabel="step", ylabel="learning rate", yscale=yscale)
         self.ax_.grid(alpha=0.3)
