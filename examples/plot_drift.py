@@ -13,7 +13,7 @@ from sklearn_gd import GDClassifier
 from sklearn_gd.schedules import InvScaling
 
 rng = np.random.default_rng(0)
-n, lot = 10000, 100
+n, lot = 10000, 200
 X = rng.normal(size=(n, 5))
 before, after = np.array([2.0, -2.0, 0.5, 0.0, 0.0]), np.array([-2.0, 2.0, 0.5, 0.0, 0.0])
 w = np.where(np.arange(n)[:, None] < n // 2, before, after)
@@ -41,7 +41,7 @@ for start in range(0, n, lot):
 truth = float(np.mean(((X * w).sum(axis=1) > 0) == y))
 half = n // 2 // lot
 shares = {
-    name: (np.mean(each[half - 21 : half - 1]), np.mean(each[half - 1 : half + 9]), np.mean(each[-20:]))
+    name: (np.mean(each[half - 11 : half - 1]), np.mean(each[half - 1 : half + 4]), np.mean(each[-10:]))
     for name, each in right.items()
 }
 print(f"{'':25}before  just after  at the end    (the truth: {truth:.3f})")
@@ -49,9 +49,9 @@ for name, share in shares.items():
     print(f"{name:25}{share[0]:6.3f}{share[1]:10.3f}{share[2]:12.3f}")
 
 figure, axis = plt.subplots(figsize=(5, 3.4), layout="constrained")
-window = np.ones(10) / 10
+window = np.ones(5) / 5
 for name, each in right.items():
-    axis.plot(np.arange(11, len(each) + 2) * lot, np.convolve(each, window, "valid"), label=name)
+    axis.plot(np.arange(6, len(each) + 2) * lot, np.convolve(each, window, "valid"), label=name)
 axis.axvline(n // 2, color="0.55", linewidth=0.8)
 axis.set(xlabel="rows seen", ylabel="share right (of the last 1000)")
 axis.grid(alpha=0.3)

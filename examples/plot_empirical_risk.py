@@ -39,7 +39,7 @@ def risk(model, X, y):
 
 def learn(X_learn, y_learn, X_watch, y_watch, epochs):
     """The model after the last epoch; training loss, watched loss and watched share of mistakes after each."""
-    model, rng, history = GDClassifier(optimizer="adam", learning_rate=0.003, alpha=0), np.random.default_rng(0), []
+    model, rng, history = GDClassifier(optimizer="adam", learning_rate=0.006, alpha=0), np.random.default_rng(0), []
     for _ in range(epochs):
         order = rng.permutation(len(y_learn))
         model.partial_fit(X_learn[order], y_learn[order], classes=[0, 1])
@@ -47,7 +47,7 @@ def learn(X_learn, y_learn, X_watch, y_watch, epochs):
     return model, *np.array(history).T
 
 
-epochs = 100
+epochs = 60
 last, train_risk, test_risk, mistakes = learn(X_train, y_train, X_test, y_test, epochs)
 turn, fewest = int(np.argmin(test_risk)) + 1, int(np.argmin(mistakes)) + 1
 print(f"training loss falls to {train_risk[-1]:.4f}")
@@ -77,7 +77,7 @@ print(f"stopped after epoch {stop}: test loss {stopped_risk[-1]:.4f}")
 # right answers; on so few rows that is a coarse measure, and it stops sooner than the loss would.
 automatic = GDClassifier(
     optimizer="adam",
-    learning_rate=0.003,
+    learning_rate=0.006,
     alpha=0,
     early_stopping=True,
     validation_fraction=0.33,

@@ -28,7 +28,7 @@ grid = [
     {
         "gdregressor__loss": [SquaredError(), Quantile(0.5)],
         "gdregressor__penalty": [L1(), L2()],
-        "gdregressor__alpha": [0.01, 1.0],
+        "gdregressor__alpha": [0.01],
     },
     {"gdregressor__loss": [Huber()], "gdregressor__loss__delta": [20.0, 60.0], "gdregressor__alpha": [0.01, 0.1]},
     {

@@ -20,7 +20,7 @@ from sklearn_gd.schedules import SCHEDULES, WarmUp
 X, y = load_diabetes(return_X_y=True, scaled=False)
 scaled = StandardScaler().fit_transform(X)
 y = (y - y.mean()) / y.std()
-batch = {"solver": "batch", "alpha": 0.01, "max_iter": 60, "tol": None}
+batch = {"solver": "batch", "alpha": 0.01, "max_iter": 40, "tol": None}
 
 # %%
 # Too high, too low
@@ -63,9 +63,9 @@ with warnings.catch_warnings():
     for name, rule in OPTIMIZERS.items():
         rates = sorted({0.0001, 0.001, 0.01, 0.1, rule.default_rate or 0.01})
         tried = [GDRegressor(optimizer=name, learning_rate=rate, **batch).fit(centred, y) for rate in rates]
-        best = min(tried, key=lambda model: model.loss_curve_[-1] if len(model.loss_curve_) == 60 else np.inf)
+        best = min(tried, key=lambda model: model.loss_curve_[-1] if len(model.loss_curve_) == 40 else np.inf)
         runs[name], gaps[name] = best, best.loss_curve_[-1] - lowest
-        print(f"{name:14} rate {best.learning_rate:<7g} {gaps[name]:.1e} above the minimum after 60 epochs")
+        print(f"{name:14} rate {best.learning_rate:<7g} {gaps[name]:.1e} above the minimum after 40 epochs")
 default = GDRegressor(alpha=0.01, max_iter=100).fit(centred, y)
 gaps["auto"] = default.loss_curve_[-1] - lowest
 print(f"auto                        {gaps['auto']:.1e} above the minimum after {default.n_iter_}")

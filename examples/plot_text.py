@@ -24,10 +24,10 @@ share = 1 / np.arange(1, 3001)
 share /= share.sum()
 tells = {0: ["lunch", "train", "tonight", "mum"], 1: ["prize", "winner", "urgent", "free"]}
 label = rng.integers(0, 2, 2000)
-texts = []
-for kind in label:
-    words = [*rng.choice(everyday, size=12, p=share), *rng.choice(tells[kind], size=rng.poisson(1.5))]
-    texts.append(" ".join(words))
+texts = [
+    " ".join([*words, *rng.choice(tells[kind], size=rng.poisson(1.5))])
+    for kind, words in zip(label, rng.choice(everyday, size=(2000, 12), p=share), strict=True)
+]
 train_texts, test_texts, y_train, y_test = train_test_split(texts, label, random_state=0)
 
 # %%

@@ -127,7 +127,7 @@ def rates_and_schedules(it):
     assert "learning rate of up to 0.6" in message
     lowest = {name: min(model.loss_curve_) for name, model in it.curves.items()}
     assert min(lowest, key=lowest.get) == "rate 0.4"
-    assert lowest["rate 0.04"] < 1.01 * lowest["rate 0.4"]
+    assert lowest["rate 0.04"] < 1.02 * lowest["rate 0.4"]
     assert lowest["rate 0.0004"] > 1.5 * lowest["rate 0.4"]
     assert set(it.schedules.lines_) == set(it.SCHEDULES)
     assert min(gap for name, gap in it.gaps.items() if name != "auto") > 1e-5
@@ -206,7 +206,7 @@ def drift(it):
 
 
 def nested_search(it):
-    assert len(it.search.cv_results_["params"]) == 14
+    assert len(it.search.cv_results_["params"]) == 10
     assert it.chosen["alpha"] == 0.01
     assert it.within < it.around.mean() < 47
     assert "always the median: 65.04" in it.printed
