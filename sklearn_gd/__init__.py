@@ -1,7 +1,15 @@
 """Linear models trained by gradient descent, for people who live in scikit-learn."""
 
+from .displays import (
+    CoefficientPathDisplay,
+    DescentPathDisplay,
+    FitEvolutionDisplay,
+    LossCurveDisplay,
+    ScheduleDisplay,
+)
 from .estimators import GDClassifier, GDRegressor
 from .losses import ClassificationLoss, Loss, RegressionLoss, check_loss
+from .minimize import gradient_descent
 from .optimizers import Optimizer
 from .penalties import Penalty
 from .schedules import Schedule
@@ -15,14 +23,20 @@ __all__ = [
     "SVRG",
     "Batch",
     "ClassificationLoss",
+    "CoefficientPathDisplay",
+    "DescentPathDisplay",
+    "FitEvolutionDisplay",
     "GDClassifier",
     "GDRegressor",
     "Loss",
+    "LossCurveDisplay",
     "MiniBatch",
     "Optimizer",
     "Penalty",
     "RegressionLoss",
     "Schedule",
+    "ScheduleDisplay",
     "Solver",
     "check_loss",
+    "gradient_descent",
 ]

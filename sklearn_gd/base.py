@@ -15,11 +15,11 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._components import check_flag, check_number, resolve
-from .optimizers import OPTIMIZERS, GradientDescent, Optimizer
+from .optimizers import GradientDescent, resolve_optimizer
 from .penalties import PENALTIES, ElasticNet, NoPenalty, Penalty
 from .proximal_rows import ProximalRows, RowsState
 from .reporting import EpochTasks, Reporter
-from .schedules import SCHEDULES, CallableSchedule, Constant, Schedule
+from .schedules import resolve_schedule
 from .solvers import SGD, SOLVERS, Batch, MiniBatch, Settings, Solver, stable_rate
 from .state import State
 from .stopping import Monitor, Status
@@ -172,22 +172,11 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _resolve_optimizer(self):
         """The optimizer, or None for "auto"."""
-        if isinstance(self.optimizer, str) and self.optimizer == "auto":
-            return None
-        return resolve("optimizer", self.optimizer, Optimizer, OPTIMIZERS, ["auto"])
+        return resolve_optimizer(self.optimizer)
 
     def _resolve_schedule(self):
         """The schedule, or None for "auto"."""
-        rate = self.learning_rate
-        if isinstance(rate, str) and rate == "auto":
-            return None
-        if isinstance(rate, Real) and not isinstance(rate, bool):
-            if not (math.isfinite(rate) and rate > 0):
-                raise ValueError(f"learning_rate={rate!r} must be a number > 0, a schedule, or 'auto'")
-            return Constant(float(rate))
-        if callable(rate) and not isinstance(rate, (type, Schedule)):
-            return CallableSchedule(rate)
-        return resolve("learning_rate", rate, Schedule, SCHEDULES, ["auto"])
+        return resolve_schedule(self.learning_rate)
 
     def _resolve_solver(self, optimizer, schedule, streaming):
         if isinstance(self.solver, str) and self.solver == "auto":

@@ -15,7 +15,7 @@ the first gradient, there is no dampening.
 
 import math
 
-from ._components import Component, check_flag, check_number
+from ._components import Component, check_flag, check_number, resolve
 
 
 class Optimizer(Component):
@@ -919,3 +919,10 @@ OPTIMIZERS = {
     "cocob": COCOB,
     "schedule_free": ScheduleFree,
 }
+
+
+def resolve_optimizer(value):
+    """The optimizer that a string or object stands for; None for "auto"."""
+    if isinstance(value, str) and value == "auto":
+        return None
+    return resolve("optimizer", value, Optimizer, OPTIMIZERS, ["auto"])

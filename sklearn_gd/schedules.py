@@ -10,7 +10,7 @@ from numbers import Real
 
 import numpy as np
 
-from ._components import Component, check_flag, check_number
+from ._components import Component, check_flag, check_number, resolve
 
 
 @dataclass(frozen=True)
@@ -594,3 +594,16 @@ SCHEDULES = {
     "one_cycle": OneCycle,
     "warmup": WarmUp,
 }
+
+
+def resolve_schedule(value):
+    """The schedule that a number, string, object or callable stands for; None for "auto"."""
+    if isinstance(value, str) and value == "auto":
+        return None
+    if isinstance(value, Real) and not isinstance(value, bool):
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"learning_rate={value!r} must be a number > 0, a schedule, or 'auto'")
+        return Constant(float(value))
+    if callable(value) and not isinstance(value, (type, Schedule)):
+        return CallableSchedule(value)
+    return resolve("learning_rate", value, Schedule, SCHEDULES, ["auto"])

@@ -33,7 +33,6 @@ from sklearn_gd.state import State
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", *DOCS]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PIECE = re.compile(
     r"<!-- (?P<kind>setup|source|excerpt):(?P<said>.*?)-->|^```(?P<language>\w*)\n(?P<block>.*?)^```$", re.M | re.S
 )
@@ -171,15 +170,6 @@ def test_api_tables_are_up_to_date():
     script = ROOT / "docs" / "make_tables.py"
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
-def test_examples_run(example, tmp_path):
-    """An example runs in a folder of its own, without a screen."""
-    done = subprocess.run(
-        [sys.executable, example], capture_output=True, text=True, cwd=tmp_path, env=environment(MPLBACKEND="Agg")
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def environment(**more):

@@ -1,0 +1,51 @@
+"""
+A search inside a search
+========================
+
+A grid reaches into every part, and may exchange whole parts. The best score of a search is too good to be true, since it was
+chosen for being good; a cross-validation around the search tells what to expect.
+"""
+
+import numpy as np
+from sklearn.datasets import load_diabetes
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_gd import GDRegressor
+from sklearn_gd.losses import Huber, Quantile, SquaredError
+from sklearn_gd.penalties import L1, L2, ElasticNet
+
+X, y = load_diabetes(return_X_y=True, scaled=False)
+model = make_pipeline(StandardScaler(), GDRegressor())
+
+# %%
+# Parameters of parts, and parts
+# ------------------------------
+# Double underscores lead from the pipeline to the estimator, to its part, to the part's parameter. Each dict of the list is
+# a grid of its own.
+grid = [
+    {
+        "gdregressor__loss": [SquaredError(), Quantile(0.5)],
+        "gdregressor__penalty": [L1(), L2()],
+        "gdregressor__alpha": [0.01],
+    },
+    {"gdregressor__loss": [Huber()], "gdregressor__loss__delta": [20.0, 60.0], "gdregressor__alpha": [0.01, 0.1]},
+    {
+        "gdregressor__penalty": [ElasticNet()],
+        "gdregressor__penalty__l1_ratio": [0.2, 0.8],
+        "gdregressor__alpha": [0.1],
+    },
+]
+inner, outer = KFold(3, shuffle=True, random_state=0), KFold(3, shuffle=True, random_state=1)
+search = GridSearchCV(model, grid, cv=inner, scoring="neg_mean_absolute_error").fit(X, y)
+chosen = {name.removeprefix("gdregressor__"): value for name, value in search.best_params_.items()}
+print(f"{len(search.cv_results_['params'])} candidates; chosen: {chosen}")
+
+# %%
+# What to expect of it
+# --------------------
+within = -search.best_score_
+around = -cross_val_score(search, X, y, cv=outer, scoring="neg_mean_absolute_error")
+print(f"mean absolute error: {within:.2f} by the search itself, {around.mean():.2f} by the folds around it {around.round(1)}")
+print(f"always the median: {np.abs(y - np.median(y)).mean():.2f}")

@@ -1,0 +1,76 @@
+r"""
+One neuron, by hand
+===================
+
+A single ReLU neuron, :math:`\max(0, w \cdot x)`, learns three rows one after another. The arithmetic fits on a page, and the
+estimator does the same to the last digit. The neuron is a loss of the user's own: it turns the score into the output.
+"""
+
+import numpy as np
+
+from sklearn_gd import GDRegressor, RegressionLoss
+
+
+class NeuronError(RegressionLoss):
+    """Half the squared error of max(0, raw); the gradient passes where raw >= 0, to within the rounding of a sum that is zero."""
+
+    @staticmethod
+    def value(y, raw):
+        return 0.5 * (max(raw, 0.0) - y) ** 2
+
+    @staticmethod
+    def gradient(y, raw):
+        return max(raw, 0.0) - y if raw >= -1e-12 else 0.0
+
+    def inverse_link(self, raw):
+        """What `predict` returns: the neuron's output."""
+        return np.maximum(raw, 0.0)
+
+
+X = np.array([[100.0, 2000.0, 100.0], [200.0, 0.0, 0.0], [0.0, 2000.0, 3000.0]])
+y = np.array([0.0, 1.0, 1.0])
+start = np.array([1 / 200, -3000 / 11600000, 1 / 5800])
+
+# %%
+# Before
+# ------
+# The outputs are 0, 1 and 0: the first two rows are right, the third is not.
+before = np.maximum(X @ start, 0.0)
+print("outputs before:", np.abs(before).round(6))
+
+# %%
+# One epoch
+# ---------
+# Row by row in order, at a rate of :math:`10^{-7}`. Row 1: output 0, target 0, so nothing moves. Row 2: output 1, target 1,
+# so nothing moves. Row 3: the output is 0 and the target 1; the score is 0, where the gradient still passes: it is :math:`(0
+# - 1) x`, and the weights move by :math:`10^{-7} \cdot (0, 2000, 3000) = (0, 0.0002, 0.0003)`.
+model = GDRegressor(
+    loss=NeuronError(),
+    penalty=None,
+    fit_intercept=False,
+    solver="sgd",
+    optimizer="gd",
+    learning_rate=1e-7,
+    shuffle=False,
+    max_iter=1,
+    tol=None,
+)
+model.fit(X, y, coef_init=start)
+moved = model.coef_ - start
+print("weights moved by", moved.round(12))
+
+# %%
+# After
+# -----
+# The third output has gone past its target, to 1.3, and the first has been pulled along, to 0.43: the rows share their second and
+# third number.
+after = model.predict(X)
+losses = [NeuronError.value(target, raw) for target, raw in zip(y, X @ model.coef_, strict=True)]
+print("outputs after: ", after.round(6))
+print("losses:        ", np.round(losses, 3))
+
+# %%
+# Further epochs put it right.
+trained = model.set_params(max_iter=500).fit(X, y, coef_init=start)
+final = trained.predict(X)
+print("outputs after 500 epochs:", final.round(3))

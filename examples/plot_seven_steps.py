@@ -1,0 +1,54 @@
+"""
+Descent in seven steps
+======================
+
+Everything that `fit` does with a given learning rate, written out in plain Python against the loss's own `value` and `gradient`
+and the optimizer's own `update`. It ends with the same numbers, bit for bit. (The inputs are powers of two: products with them
+are exact, and a processor that multiplies and adds in one go rounds as one that does not.)
+"""
+
+import numpy as np
+
+from sklearn_gd import GDRegressor
+from sklearn_gd.losses import LogCosh
+from sklearn_gd.optimizers import Momentum
+
+x, y = [0.5, -1.0, 2.0, 4.0], [1.0, -0.5, 2.5, 4.0]
+rate, beta, n = 0.2, 0.5, 4
+
+# %%
+# 1. **Initialise** weight and intercept, and what momentum remembers of each, at zero.
+w = b = w_velocity = b_velocity = 0.0
+curve = []
+
+# %%
+# The other six are a loop.
+for step in range(1, 1000):
+    # 2. Predict: the score of every row.
+    raw = [x[i] * w + b for i in range(n)]
+    # 3. Loss: what the model costs. It steers nothing, but tells when to stop.
+    curve.append(sum(LogCosh.value(y[i], raw[i]) for i in range(n)) / n)
+    # 7. Stop, when five steps have brought less than a millionth.
+    if step > 5 and curve[-6] - curve[-1] <= 1e-6:
+        break
+    # 4. Gradient: the loss's slope at each score, averaged; by the weight, the slope is times x.
+    w_gradient = b_gradient = 0.0
+    for i in range(n):
+        slope = LogCosh.gradient(y[i], raw[i]) / n
+        w_gradient += slope * x[i]
+        b_gradient += slope
+    # 5. Step: the optimizer's update, once for each number.
+    w, _, w_velocity = Momentum.update(w, w_gradient, rate, step, w_velocity, beta)
+    b, _, b_velocity = Momentum.update(b, b_gradient, rate, step, b_velocity, beta)
+    # 6. Repeat.
+steps = step - 1
+print(f"by hand: w = {w!r}, b = {b!r}, loss {curve[0]:.4f} before, {curve[-1]:.6f} after {steps} steps")
+
+# %%
+# The estimator, with the same parts.
+model = GDRegressor(
+    loss="log_cosh", penalty=None, solver="batch", optimizer=Momentum(beta), learning_rate=rate, max_iter=steps, tol=None
+).fit(np.array(x)[:, None], y)
+print(f"by fit:  w = {model.coef_[0].item()!r}, b = {model.intercept_[0].item()!r}, loss {model.loss_curve_[-1]:.6f}")
+same = bool(model.coef_[0] == w and model.intercept_[0] == b)
+print("the same bits:", same)

@@ -1,0 +1,71 @@
+"""What the displays share: matplotlib at need, axes that stay legible when small, and names for what is drawn."""
+
+# Inches: text of the usual size can be read when the picture is 300 pixels wide.
+SIZE = (4.2, 3.2)
+
+
+def pyplot():
+    """matplotlib.pyplot, or an ImportError that says how to get it."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError("Displays need matplotlib: `pip install matplotlib`, or this package with its extra [plot]") from error
+    return plt
+
+
+def axes_of(ax):
+    """The axes given, or those of a new figure."""
+    if ax is not None:
+        return ax
+    return pyplot().subplots(figsize=SIZE, layout="constrained")[1]
+
+
+def colour(k):
+    """The k-th colour of the style's own cycle."""
+    colours = pyplot().rcParams["axes.prop_cycle"].by_key()["color"]
+    return colours[k % len(colours)]
+
+
+def dashes(k):
+    """How the k-th line is drawn: solid, until the colours are used up."""
+    return ("-", "--", ":", "-.")[k // len(pyplot().rcParams["axes.prop_cycle"].by_key()["color"]) % 4]
+
+
+def style(name):
+    """A colour of the style in force, such as that of its text: pictures then fit dark pages too."""
+    value = pyplot().rcParams[name]
+    return style("text.color") if value == "inherit" else value
+
+
+def add_legend(ax, **where):
+    """Names in a corner of the axes; beside them where they are many."""
+    if len(ax.get_legend_handles_labels()[0]) > 6 and not where:
+        where = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+    ax.legend(fontsize="small", **where)
+
+
+def named(things, name_of):
+    """`things` as a dict: a dict as it is, a list under the names that `name_of` gives, each of them once."""
+    if isinstance(things, dict):
+        if not things:
+            raise ValueError("there is nothing to draw: the dict is empty")
+        return dict(things)
+    things = list(things)
+    if not things:
+        raise ValueError("there is nothing to draw: the list is empty")
+    found = {}
+    for at, thing in enumerate(things, start=1):
+        name = name_of(thing, at)
+        found[name if name not in found else f"{name} ({at})"] = thing
+    return found
+
+
+def final_step(estimator):
+    """The estimator itself, that of a pipeline's last step, or that which a search has chosen."""
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        else:
+            return estimator

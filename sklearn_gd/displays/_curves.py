@@ -1,0 +1,344 @@
+"""What changes over epochs or steps: objective and score, learning rate, coefficients."""
+
+import numpy as np
+
+from ..losses import LogLoss
+from ..schedules import CallableSchedule, Constant, Run, resolve_schedule
+from ..solvers import checked_rates
+from ._axes import add_legend, axes_of, colour, dashes, final_step, named, style
+from ._recording import Recording
+
+
+class LossCurveDisplay:
+    """The objective after each epoch, and the validation score where there is one, of one or several estimators.
+
+    Make it with `from_estimator` or `from_estimators`.
+
+    Parameters
+    ----------
+    objectives : dict of str to list of float
+        `loss_curve_` by name.
+    scores : dict of str to list of float, default=None
+        `validation_scores_` by name, of those that have them.
+    best_epochs : dict of str to int, default=None
+        The epoch to mark, counted from 1: `best_iter_`; where it is missing, that of the lowest objective.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        With the objective.
+    score_ax_ : matplotlib Axes or None
+        With the validation score, which has the axis on the right.
+    figure_ : matplotlib Figure
+        Around both.
+    lines_ : dict of str to Line2D
+        The objectives.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_gd import GDRegressor, LossCurveDisplay
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> models = {name: GDRegressor(optimizer=name, max_iter=20, tol=None).fit(X, y) for name in ("adam", "adagrad")}
+    >>> display = LossCurveDisplay.from_estimators(models)
+    >>> print(display.ax_.get_xlabel(), list(display.lines_))
+    epoch ['adam', 'adagrad']
+    """
+
+    def __init__(self, *, objectives, scores=None, best_epochs=None):
+        self.objectives = objectives
+        self.scores = scores or {}
+        self.best_epochs = best_epochs or {}
+
+    @classmethod
+    def from_estimator(cls, estimator, *, name=None, ax=None, **kwargs):
+        """Draw one fitted estimator's curves.
+
+        Parameters
+        ----------
+        estimator : GDRegressor, GDClassifier, or a fitted Pipeline or search that holds one
+            The fitted estimator.
+        name : str, default=None
+            Its name in the legend; None for that of its class.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        **kwargs
+            Of `plot`.
+        """
+        return cls.from_estimators([estimator] if name is None else {name: estimator}, ax=ax, **kwargs)
+
+    @classmethod
+    def from_estimators(cls, estimators, *, ax=None, **kwargs):
+        """Draw several fitted estimators' curves; `estimators` is a dict of names, or a list."""
+        finals = {
+            name: _with_history(final_step(estimator))
+            for name, estimator in named(estimators, lambda each, at: type(final_step(each)).__name__).items()
+        }
+        return cls(
+            objectives={name: list(final.loss_curve_) for name, final in finals.items()},
+            scores={
+                name: list(final.validation_scores_) for name, final in finals.items() if hasattr(final, "validation_scores_")
+            },
+            best_epochs={name: final.best_iter_ for name, final in finals.items() if hasattr(final, "best_iter_")},
+        ).plot(ax, **kwargs)
+
+    def plot(self, ax=None, *, minimum=0.0, yscale=None, line_kw=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        minimum : float, default=0.0
+            Subtracted from the objective: with the objective's lowest value the curve is the gap that is left.
+        yscale : {"linear", "log"}, default=None
+            Scale of the objective; None is "log" where all of it is positive and spans a factor of ten.
+        line_kw : dict, default=None
+            Further arguments of the objectives' `Axes.plot`.
+        """
+        self.ax_, self.score_ax_, self.lines_ = axes_of(ax), None, {}
+        self.figure_ = self.ax_.figure
+        below = {name: np.asarray(curve, dtype=float) - minimum for name, curve in self.objectives.items()}
+        every = np.concatenate(list(below.values()))
+        if yscale is None:
+            yscale = "log" if len(every) and every.min() > 0 and every.max() > 10 * every.min() else "linear"
+        if self.scores:
+            self.score_ax_ = self.ax_.twinx()
+            self.score_ax_.set_ylabel("validation score (dashed)")
+        for k, (name, curve) in enumerate(below.items()):
+            epochs = np.arange(1, len(curve) + 1)
+            (self.lines_[name],) = self.ax_.plot(
+                epochs, curve, **{"color": colour(k), "linestyle": dashes(k), "label": name} | (line_kw or {})
+            )
+            scores = self.scores.get(name)
+            best = self.best_epochs.get(name, int(np.argmin(curve)) + 1)
+            at, on = (scores, self.score_ax_) if scores else (curve, self.ax_)
+            if scores:
+                on.plot(np.arange(1, len(scores) + 1), scores, color=colour(k), linestyle="--")
+            on.plot(best, at[best - 1], "o", color=colour(k), markersize=7, markeredgecolor=style("axes.facecolor"), zorder=4)
+        self.ax_.plot([], [], "o", color=style("text.color"), label="best epoch")
+        self.ax_.set(xlabel="epoch", ylabel="objective F" if not minimum else "objective F, less its minimum", yscale=yscale)
+        self.ax_.grid(alpha=0.3)
+        # Above the axes where there is a second scale: lines of either may run anywhere below.
+        above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2} if self.scores else {}
+        add_legend(self.ax_, **above)
+        return self
+
+
+def _with_history(final):
+    """A fitted estimator with a history, or a ValueError that says how to get one."""
+    name = type(final).__name__
+    if not hasattr(final, "loss_curve_"):
+        if hasattr(final, "fit") and hasattr(final, "learning_rate"):
+            raise ValueError(f"this {name} has no history: call fit(X, y) before its loss curve is drawn")
+        raise ValueError(f"{name} keeps no history: give a fitted GDRegressor or GDClassifier")
+    if not len(final.loss_curve_):
+        raise ValueError(f"the history of this {name} is empty: its fit diverged in the first epoch; lower its learning_rate")
+    return final
+
+
+class ScheduleDisplay:
+    """The learning rate over steps, of one or several schedules.
+
+    Make it with `from_schedule` or `from_schedules`.
+
+    Parameters
+    ----------
+    rates : dict of str to ndarray
+        The rates of the steps 1, 2, ... by name.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        With the rates.
+    figure_ : matplotlib Figure
+        Around it.
+    lines_ : dict of str to Line2D
+        The curves.
+
+    Examples
+    --------
+    >>> from sklearn_gd import ScheduleDisplay
+    >>> from sklearn_gd.schedules import CosineDecay
+    >>> display = ScheduleDisplay.from_schedules([CosineDecay(0.1), "invscaling", 0.05], n_steps=50)
+    >>> print(list(display.lines_))
+    ['CosineDecay', 'invscaling', '0.05']
+    """
+
+    def __init__(self, *, rates):
+        self.rates = rates
+
+    @classmethod
+    def from_schedule(cls, schedule, *, name=None, ax=None, **kwargs):
+        """Draw one schedule; see `from_schedules`."""
+        return cls.from_schedules([schedule] if name is None else {name: schedule}, ax=ax, **kwargs)
+
+    @classmethod
+    def from_schedules(cls, schedules, *, n_steps=1000, steps_per_epoch=None, alpha=1e-4, loss=None, ax=None, **kwargs):
+        """Draw several schedules.
+
+        Parameters
+        ----------
+        schedules : dict of str to schedule, or list of schedules
+            What `learning_rate` takes: floats, strings, objects, callables.
+        n_steps : int >= 1, default=1000
+            Steps in all, which schedules without a length of their own take for it.
+        steps_per_epoch : int >= 1, default=None
+            Steps in an epoch; None for a tenth of them all.
+        alpha : float, default=1e-4
+            The penalty's strength, which "optimal" asks for.
+        loss : Loss, default=None
+            The loss, which "optimal" asks for; None for the log loss.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        **kwargs
+            Of `plot`.
+        """
+        run = Run(alpha, LogLoss() if loss is None else loss, steps_per_epoch or max(n_steps // 10, 1), n_steps)
+        rates = {}
+        for name, schedule in named(schedules, _schedule_name).items():
+            resolved = resolve_schedule(schedule)
+            if resolved is None:
+                raise ValueError("learning_rate='auto' follows from the rows: there is no schedule to draw without them")
+            rates[name] = checked_rates(resolved, np.arange(1.0, n_steps + 1.0), run)
+        return cls(rates=rates).plot(ax, **kwargs)
+
+    def plot(self, ax=None, *, yscale="linear", line_kw=None):
+        """Draw on `ax`, or a new figure; `yscale` is "linear" or "log"; `line_kw` goes to `Axes.plot`."""
+        self.ax_ = axes_of(ax)
+        self.figure_, self.lines_ = self.ax_.figure, {}
+        for k, (name, rates) in enumerate(self.rates.items()):
+            steps = np.arange(1, len(rates) + 1)
+            settings = {"color": colour(k), "label": name, "linestyle": dashes(k)} | (line_kw or {})
+            (self.lines_[name],) = self.ax_.plot(steps, rates, **settings)
+        self.ax_.set(xlabel="step", ylabel="learning rate", yscale=yscale)
+        self.ax_.grid(alpha=0.3)
+        add_legend(self.ax_)
+        return self
+
+
+def _schedule_name(schedule, at):
+    """What a schedule is called in the legend."""
+    if isinstance(schedule, str):
+        return schedule
+    if isinstance(schedule, Constant):
+        return str(schedule.eta0)
+    if isinstance(schedule, CallableSchedule) or not hasattr(schedule, "rate"):
+        function = getattr(schedule, "function", schedule)
+        if not callable(function):
+            return str(function)
+        name = getattr(function, "__name__", type(function).__name__)
+        return f"function {at}" if name == "<lambda>" else name
+    return type(schedule).__name__
+
+
+class CoefficientPathDisplay:
+    """Every coefficient after each epoch.
+
+    Make it with `from_estimator`, or with `from_coefficients` where they have been recorded.
+
+    Parameters
+    ----------
+    epochs : ndarray, (n_epochs,)
+        The epochs.
+    coefficients : ndarray, (n_epochs, n_features)
+        The coefficients after them.
+    names : list of str
+        Names of the columns.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        With the coefficients.
+    figure_ : matplotlib Figure
+        Around it.
+    lines_ : list of Line2D
+        A line for each column.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_gd import CoefficientPathDisplay, GDRegressor
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> display = CoefficientPathDisplay.from_estimator(GDRegressor(max_iter=20), X, y)
+    >>> print(display.coefficients.shape, display.names[2])
+    (20, 10) bmi
+    """
+
+    def __init__(self, *, epochs, coefficients, names):
+        self.epochs = epochs
+        self.coefficients = coefficients
+        self.names = names
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, max_iter=None, output=0, fit_params=None, ax=None, **kwargs):
+        """Fit a clone of an estimator, and draw its coefficients.
+
+        Parameters
+        ----------
+        estimator : GDRegressor, GDClassifier, or a Pipeline that ends in one
+            Its clone is fitted with ``tol=None``; give it an integer `random_state` to see the same path again.
+        X, y : array-like
+            The rows.
+        max_iter : int >= 1, default=None
+            Epochs; None for the estimator's own.
+        output : int, default=0
+            The row of a 2-D `coef_`: a class, or a target.
+        fit_params : dict, default=None
+            Further arguments of `fit`.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        **kwargs
+            Of `plot`.
+        """
+        recording = Recording(estimator, X, y, max_iter, fit_params)
+        thetas = recording.thetas if recording.start is None else [recording.start, *recording.thetas]
+        coefficients = np.array([recording.coef(theta)[0] for theta in thetas])
+        if not 0 <= output < coefficients.shape[1]:
+            raise ValueError(f"output={output!r} must be one of the {coefficients.shape[1]} rows of coef_, counted from 0")
+        epochs = np.arange(recording.n_epochs + 1)[-len(thetas) :]
+        display = cls(epochs=epochs, coefficients=coefficients[:, output], names=recording.feature_names)
+        return display.plot(ax, **kwargs)
+
+    @classmethod
+    def from_coefficients(cls, coefficients, *, epochs=None, names=None, ax=None, **kwargs):
+        """Draw recorded coefficients, (n_epochs, n_features); epochs count from 1 unless they are given."""
+        coefficients = np.asarray(coefficients, dtype=float)
+        if coefficients.ndim != 2 or not len(coefficients):
+            raise ValueError(f"coefficients must have shape (n_epochs, n_features), not {coefficients.shape}")
+        epochs = np.arange(1, len(coefficients) + 1) if epochs is None else np.asarray(epochs)
+        if len(epochs) != len(coefficients):
+            raise ValueError(f"epochs has {len(epochs)} entries; coefficients has {len(coefficients)} rows")
+        names = [f"x{j}" for j in range(coefficients.shape[1])] if names is None else [str(name) for name in names]
+        if len(names) != coefficients.shape[1]:
+            raise ValueError(f"names has {len(names)} entries; coefficients has {coefficients.shape[1]} columns")
+        return cls(epochs=epochs, coefficients=coefficients, names=names).plot(ax, **kwargs)
+
+    def plot(self, ax=None, *, n_named=6, xscale="linear", line_kw=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        n_named : int, default=6
+            How many columns have a colour and a name: those largest at the end. The others are thin.
+        xscale : str, default="linear"
+            Scale of the epochs.
+        line_kw : dict, default=None
+            Further arguments of `Axes.plot`.
+        """
+        self.ax_ = axes_of(ax)
+        self.figure_, self.lines_ = self.ax_.figure, []
+        largest = np.argsort(-np.abs(self.coefficients[-1]), kind="stable")[:n_named].tolist()
+        ranks = {j: k for k, j in enumerate(sorted(largest, key=lambda j: -self.coefficients[-1, j]))}
+        for j, name in enumerate(self.names):
+            look = {"color": colour(ranks[j]), "label": name} if j in ranks else {"color": "0.55", "linewidth": 0.8, "zorder": 1}
+            self.lines_ += self.ax_.plot(self.epochs, self.coefficients[:, j], **look | (line_kw or {}))
+        self.ax_.axhline(0.0, color=style("text.color"), linewidth=0.6)
+        self.ax_.set(xlabel="epoch", ylabel="coefficient", xscale=xscale)
+        self.ax_.grid(alpha=0.3)
+        if ranks:
+            lines = [self.lines_[j] for j in sorted(ranks, key=ranks.get)]
+            self.ax_.legend(handles=lines, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        return self

@@ -1,0 +1,164 @@
+"""The curve that a model draws, after each of several epochs."""
+
+import numpy as np
+from sklearn.base import is_classifier
+
+from ._axes import SIZE, colour, pyplot, style
+from ._recording import Recording
+
+
+class FitEvolutionDisplay:
+    """What a model of one column predicts after each of several epochs, a panel for each.
+
+    Make it with `from_estimator`.
+
+    Parameters
+    ----------
+    x, y : ndarray, (n_samples,)
+        The rows.
+    grid : ndarray, (n_points,)
+        Where the curve is drawn.
+    curves : ndarray, (n_epochs, n_points)
+        What is predicted there.
+    epochs : ndarray of int, (n_epochs,)
+        After which epochs.
+    objectives : ndarray, (n_epochs,)
+        F after them.
+    names : (str, str), default=("x", "y")
+        What the axes are called.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes, (n_epochs,)
+        The panels.
+    ax_ : matplotlib Axes
+        The last panel.
+    figure_ : matplotlib Figure
+        Around them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import PolynomialFeatures
+    >>> from sklearn_gd import FitEvolutionDisplay, GDRegressor
+    >>> t = np.arange(20.0)
+    >>> model = make_pipeline(PolynomialFeatures(2, include_bias=False), GDRegressor())
+    >>> display = FitEvolutionDisplay.from_estimator(model, t[:, None], 0.5 * (t - 9.5) ** 2 + 1, epochs=(1, 2))
+    >>> print(display.curves.shape, bool(display.objectives[1] < 0.01 * display.objectives[0]))
+    (2, 200) True
+    """
+
+    def __init__(self, *, x, y, grid, curves, epochs, objectives, names=("x", "y")):
+        self.x = x
+        self.y = y
+        self.grid = grid
+        self.curves = curves
+        self.epochs = epochs
+        self.objectives = objectives
+        self.names = names
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, epochs=(1, 3, 10, 100), grid_points=200, fit_params=None, axes=None, **kwargs):
+        """Fit a clone of an estimator once, and draw it after each of `epochs`.
+
+        Parameters
+        ----------
+        estimator : GDRegressor, GDClassifier of two classes, or a Pipeline that ends in one
+            Its clone is fitted with ``tol=None``. Of a classifier the probability of the second class is drawn.
+        X : array-like, (n_samples, 1)
+            One column.
+        y : array-like, (n_samples,)
+            Targets.
+        epochs : sequence of int >= 1, default=(1, 3, 10, 100)
+            When to look; those beyond the fit's end show its end, once.
+        grid_points : int >= 2, default=200
+            Points of the curve.
+        fit_params : dict, default=None
+            Further arguments of `fit`.
+        axes : sequence of matplotlib Axes, default=None
+            A panel for each epoch; None for a new figure.
+        **kwargs
+            Of `plot`.
+        """
+        columns = getattr(X, "columns", None)
+        rows, target = np.asarray(X, dtype=float), np.asarray(y)
+        if rows.ndim != 2 or rows.shape[1] != 1:
+            raise ValueError(f"X has shape {rows.shape}; a curve can be drawn over one column: (n_samples, 1)")
+        wanted = sorted({int(epoch) for epoch in epochs})
+        if not wanted or wanted[0] < 1:
+            raise ValueError(f"epochs={epochs!r} must be integers >= 1")
+        recording = Recording(estimator, X, y, wanted[-1], fit_params)
+        shown = sorted({min(epoch, recording.n_epochs) for epoch in wanted})
+        grid = np.linspace(rows.min(), rows.max(), grid_points)
+        as_given = grid[:, None] if columns is None else type(X)({columns[0]: grid})
+        classes = getattr(recording.fitted, "classes_", None)
+        if is_classifier(recording.fitted):
+            if len(classes) != 2 or not hasattr(recording.fitted, "predict_proba"):
+                raise ValueError("of classifiers only those of two classes with predict_proba have a single curve")
+            target = (target == classes[1]).astype(float)
+        curves = []
+        for epoch in shown:
+            model = recording.model_at(epoch)
+            curves.append(model.predict_proba(as_given)[:, 1] if classes is not None else model.predict(as_given))
+        return cls(
+            x=rows[:, 0],
+            y=target,
+            grid=grid,
+            curves=np.array(curves),
+            epochs=np.array(shown),
+            objectives=np.array([recording.values[epoch - 1] for epoch in shown]),
+            names=("x" if columns is None else str(columns[0]), "y" if classes is None else f"probability of {classes[1]}"),
+        ).plot(axes, **kwargs)
+
+    def plot(self, axes=None, *, columns=2, line_kw=None):
+        """Draw.
+
+        Parameters
+        ----------
+        axes : sequence of matplotlib Axes, default=None
+            A panel for each epoch; None for a new figure.
+        columns : int >= 1, default=2
+            Panels side by side in a new figure.
+        line_kw : dict, default=None
+            Further arguments of the curves' `Axes.plot`.
+        """
+        n = len(self.epochs)
+        if axes is None:
+            columns = min(columns, n)
+            lines = -(-n // columns)
+            size = (SIZE[0] * max(columns / 2, 1.0), SIZE[1] * max(lines / 2, 1.0))
+            figure, grid = pyplot().subplots(
+                lines, columns, figsize=size, layout="constrained", sharex=True, sharey=True, squeeze=False
+            )
+            for spare in grid.ravel()[n:]:
+                spare.remove()
+            # Where the last line is short, the panel above has the axis.
+            for above in grid.ravel()[max(n - columns, 0) : n]:
+                above.xaxis.set_tick_params(labelbottom=True)
+            axes = grid.ravel()[:n]
+            figure.supxlabel(self.names[0], fontsize="medium")
+            figure.supylabel(self.names[1], fontsize="medium")
+        elif len(np.ravel(axes)) != n:
+            raise ValueError(f"{len(np.ravel(axes))} axes were given for {n} epochs")
+        else:
+            axes = np.ravel(axes)
+            for ax in axes:
+                ax.set(xlabel=self.names[0], ylabel=self.names[1])
+        low, high = self._range()
+        for at, ax in enumerate(axes):
+            ax.plot(self.x, self.y, ".", color="0.55", markersize=4, zorder=1)
+            for earlier in self.curves[:at]:
+                ax.plot(self.grid, earlier, color=colour(0), alpha=0.25, linewidth=1.0, zorder=2)
+            ax.plot(self.grid, self.curves[at], **{"color": colour(1), "linewidth": 2.0, "zorder": 3} | (line_kw or {}))
+            ax.set_title(f"epoch {self.epochs[at]}: F = {self.objectives[at]:.3g}", fontsize="medium", color=style("text.color"))
+            ax.set_ylim(low, high)
+            ax.grid(alpha=0.3)
+        self.axes_, self.ax_, self.figure_ = np.array(axes), axes[-1], axes[0].figure
+        return self
+
+    def _range(self):
+        """From the lowest to the highest of the rows and the last curve, and a margin."""
+        seen = np.concatenate([self.y, self.curves[-1]])
+        margin = 0.1 * (seen.max() - seen.min() or 1.0)
+        return seen.min() - margin, seen.max() + margin

@@ -1,0 +1,104 @@
+"""A fit whose model is kept after every epoch."""
+
+import copy
+import warnings
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from ..base import BaseGD
+from ..stopping import Status
+from ._axes import final_step
+
+
+class Recording:
+    """What a fit was after each epoch.
+
+    Parameters
+    ----------
+    estimator : GDRegressor, GDClassifier, or a Pipeline that ends in one
+        A clone of it is fitted, with ``tol=None``, so that no epoch is left out.
+    X, y : array-like
+        The rows.
+    last_epoch : int or None
+        Where to stop; None for the estimator's own `max_iter`.
+    fit_params : dict or None
+        Further arguments of `fit`.
+    """
+
+    def __init__(self, estimator, X, y, last_epoch=None, fit_params=None):
+        self.fitted = clone(estimator)
+        final = final_step(self.fitted)
+        if not isinstance(final, BaseGD):
+            raise TypeError(
+                f"{type(final).__name__} does not descend: give a GDRegressor, a GDClassifier or a Pipeline ending in one"
+            )
+        last_epoch = int(final.max_iter if last_epoch is None else last_epoch)
+        # Schedules that follow from max_iter stay as they are unless they end too early.
+        final.set_params(tol=None, max_iter=max(last_epoch, final.max_iter))
+        self.thetas, self.values = [], []
+        make_monitor = final._monitor
+
+        def recording_monitor(objective, *rest):
+            self.objective = objective
+            monitor = make_monitor(objective, *rest)
+            start, update = monitor.start, monitor.update
+
+            def recorded_start(theta, value, *more, **named):
+                self.start = theta.copy()
+                return start(theta, value, *more, **named)
+
+            def recorded_update(theta, value, *more, **named):
+                status = update(theta, value, *more, **named)
+                if status is not Status.DIVERGED and len(self.thetas) < last_epoch:
+                    self.thetas.append(theta.copy())
+                    self.values.append(float(value))
+                return Status.PLATEAU if status is Status.RUNNING and len(self.thetas) >= last_epoch else status
+
+            monitor.start, monitor.update = recorded_start, recorded_update
+            return monitor
+
+        self.start = None
+        final._monitor = recording_monitor
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                self.fitted.fit(X, y, **(fit_params or {}))
+        finally:
+            del final._monitor
+        if not self.thetas:
+            raise ValueError("there is no epoch to draw: the fit diverged before its first one ended; lower learning_rate")
+
+    @property
+    def n_epochs(self):
+        """How many epochs there were."""
+        return len(self.thetas)
+
+    @property
+    def feature_names(self):
+        """Names of the columns that the coefficients belong to."""
+        final = final_step(self.fitted)
+        if hasattr(self.fitted, "steps") and len(self.fitted.steps) > 1:
+            try:
+                return [str(name) for name in self.fitted[:-1].get_feature_names_out()]
+            except (AttributeError, ValueError):
+                pass
+        if hasattr(final, "feature_names_in_"):
+            return [str(name) for name in final.feature_names_in_]
+        return [f"x{j}" for j in range(final.n_features_in_)]
+
+    def coef(self, theta):
+        """The coefficients in theta, (n_outputs, n_features), and the intercepts, (n_outputs,)."""
+        return self.objective.unpack(theta)
+
+    def model_at(self, epoch):
+        """The fitted estimator as it was after an epoch, counted from 1."""
+        final = copy.copy(final_step(self.fitted))
+        coef, final.intercept_ = self.coef(self.thetas[epoch - 1])
+        final.coef_ = coef.reshape(np.shape(final.coef_))
+        if not hasattr(self.fitted, "steps"):
+            return final
+        pipeline = copy.copy(self.fitted)
+        pipeline.steps = [*self.fitted.steps[:-1], (self.fitted.steps[-1][0], final)]
+        return pipeline
