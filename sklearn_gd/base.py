@@ -337,7 +337,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
                 monitor.left = left_to_fall(objective)
             status, rate = solver.run(objective, state, settings, monitor)
-            if monitor.never_fell() and min(monitor.objectives) > self._constant_value(objective):
+            if monitor.never_fell() and monitor.is_useless(self._constant_value(objective)):
                 status, monitor.best = Status.DIVERGED, monitor.begun_at
         stable = None
         if status is Status.DIVERGED and rate is not None:

@@ -45,6 +45,7 @@ class Monitor:
 
     # An objective this many times the constant model's, and the first one's, is on its way to infinity.
     EXPLOSION = 1e10
+    FAR = 1e3
 
     def __init__(self, tol, n_iter_no_change, unit, validate=None, reporter=None):
         self.tol = tol
@@ -115,6 +116,13 @@ class Monitor:
     def never_fell(self):
         """Whether no epoch has come below the objective of the start."""
         return bool(self.objectives) and self.validate is None and min(self.objectives) > self.first
+
+    def is_useless(self, constant):
+        """Whether every epoch is far worse than the start and the constant model: steps that leap about and never settle.
+
+        Where nothing is to end the descent (`tol` None), that takes more: a step or two may well be meant to overshoot.
+        """
+        return min(self.objectives) > (self.FAR if self.tol is None else 2.0) * max(self.first, constant, 0.0)
 
     def forget_stall(self):
         """Begin the patience anew, as after the learning rate was lowered."""
