@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from ._base import ClassificationLoss
+from ._exponential import exponential
 from ._smoothing import plus_curvature, plus_slope, plus_value
 
 
@@ -42,28 +43,28 @@ class LogLoss(ClassificationLoss):
     def value(y, raw):
         """Written so that no exponential overflows."""
         m = y * raw
-        return math.log1p(math.exp(-m)) if m > 0 else math.log1p(math.exp(m)) - m
+        return math.log1p(exponential(-m)) if m > 0 else math.log1p(exponential(m)) - m
 
     @staticmethod
     def gradient(y, raw):
         """Minus y times the probability of the other class."""
         m = y * raw
         if m > 0:
-            e = math.exp(-m)
+            e = exponential(-m)
             return -y * e / (1.0 + e)
-        return -y / (1.0 + math.exp(m))
+        return -y / (1.0 + exponential(m))
 
     @staticmethod
     def second_derivative(y, raw):
         """p (1 - p)."""
-        e = math.exp(-abs(raw))
+        e = exponential(-abs(raw))
         return e / ((1.0 + e) * (1.0 + e))
 
     @staticmethod
     def second_order(y, raw, width):
         """Value, slope and curvature from one exponential; the loss is smooth, so width plays no part."""
         m = y * raw
-        e = math.exp(-abs(m))
+        e = exponential(-abs(m))
         other = (e if m > 0 else 1.0) / (1.0 + e)
         return math.log1p(e) + max(-m, 0.0), -y * other, e / ((1.0 + e) * (1.0 + e))
 
@@ -75,7 +76,7 @@ class LogLoss(ClassificationLoss):
             top = max(top, raw[k])
         total = 0.0
         for k in range(len(raw)):
-            total += math.exp(raw[k] - top)
+            total += exponential(raw[k] - top)
         return math.log(total) + top - raw[y]
 
     @staticmethod
@@ -86,7 +87,8 @@ class LogLoss(ClassificationLoss):
             top = max(top, raw[k])
         total = 0.0
         for k in range(len(raw)):
-            out[k] = math.exp(raw[k] - top)
+            out[k] = exponential(raw[k] - top)
+        for k in range(len(raw)):
             total += out[k]
         for k in range(len(raw)):
             out[k] /= total
@@ -100,7 +102,8 @@ class LogLoss(ClassificationLoss):
             top = max(top, raw[k])
         total = 0.0
         for k in range(len(raw)):
-            curvature[k] = math.exp(raw[k] - top)
+            curvature[k] = exponential(raw[k] - top)
+        for k in range(len(raw)):
             total += curvature[k]
         for k in range(len(raw)):
             curvature[k] /= total
