@@ -93,9 +93,9 @@ def _named(function, stamp):
 
 def _with_compiled_helpers(function, jit):
     """A copy of `function`, under a name of its own, whose plain Python helpers among its globals are compiled too."""
-    fused = functools.partial(numba.njit, fastmath={"contract"}, nogil=True)
+    fused = functools.partial(numba.njit, fastmath={"contract"}, nogil=True, forceinline=True)
     helpers = {
-        name: (fused if helper is quick_exponential else jit)(_with_compiled_helpers(helper, jit))
+        name: (fused if helper in (quick_exponential, quick_log_of_one_plus) else jit)(_with_compiled_helpers(helper, jit))
         for name, helper in _helpers(function).items()
     }
     copy = python_types.FunctionType(
@@ -109,7 +109,7 @@ def _with_compiled_helpers(function, jit):
 @functools.cache
 def leaf(function, fastmath=False):
     """The leaf of a plain function."""
-    jit = functools.partial(numba.njit, fastmath=REASSOCIATE if fastmath else False, nogil=True)
+    jit = functools.partial(numba.njit, fastmath=REASSOCIATE if fastmath else False, nogil=True, forceinline=True)
     return Leaf(jit(_with_compiled_helpers(function, jit)), _stamp(function))
 
 
@@ -124,7 +124,9 @@ def _stamp_of(make, leaves, *more):
 def derived_leaf(make, *leaves):
     """The leaf of ``make(*leaves)``, a function built around other leaves; it goes stale with any of them."""
     stamp = _stamp_of(make, leaves)
-    return Leaf(numba.njit(nogil=True)(_named(make(*leaves), stamp)), stamp, sum((each.written for each in leaves), ()))
+    return Leaf(
+        numba.njit(nogil=True, forceinline=True)(_named(make(*leaves), stamp)), stamp, sum((each.written for each in leaves), ())
+    )
 
 
 @functools.cache
@@ -175,7 +177,7 @@ def _generated(source, function, kind, arguments):
     namespace = {"f": inner.dispatcher}
     exec(source, namespace)
     stamp = None if inner.stamp is None else (*kind, inner.stamp)
-    return Leaf(numba.njit(nogil=True)(_named(namespace["bound"], stamp)), stamp, ((function, arguments),))
+    return Leaf(numba.njit(nogil=True, forceinline=True)(_named(namespace["bound"], stamp)), stamp, ((function, arguments),))
 
 
 @intrinsic
@@ -201,8 +203,8 @@ def as_float(context, value):
 def quick_exponential(x):
     """e^x without a branch or a call, so that loops of it become vector code; 0 under -708, infinity over 709.7.
 
-    e^x = 2^n e^r with n the nearest integer to x / ln 2, read from the low bits of x / ln 2 + 1.5 * 2^52; e^r, |r| <= ln 2 / 2, by
-    its Taylor polynomial of degree 13.
+    e^x = 2^n e^r with n the nearest integer to x / ln 2, read from the low bits of x / ln 2 + 1.5 * 2^52; e^r, |r| <= ln 2 / 2,
+    by its Taylor polynomial of degree 13.
     """
     shifted = x * 1.4426950408889634 + 6755399441055744.0
     n = shifted - 6755399441055744.0
@@ -218,6 +220,19 @@ def quick_exponential(x):
     out = p * power
     out = 0.0 if x < -708.0 else out
     return np.inf if x > 709.0 else out
+
+
+def quick_log_of_one_plus(x):
+    """log(1 + x) for 0 <= x <= 1, in the same manner: twice the series of artanh at x / (2 + x) <= 1/3."""
+    s = x / (2.0 + x)
+    q = s * s
+    q2 = q * q
+    q4 = q2 * q2
+    low = (1.0 + q * (1.0 / 3.0)) + (1.0 / 5.0 + q * (1.0 / 7.0)) * q2
+    middle = (1.0 / 9.0 + q * (1.0 / 11.0)) + (1.0 / 13.0 + q * (1.0 / 15.0)) * q2
+    high = (1.0 / 17.0 + q * (1.0 / 19.0)) + (1.0 / 21.0 + q * (1.0 / 23.0)) * q2
+    top = (1.0 / 25.0 + q * (1.0 / 27.0)) + (1.0 / 29.0 + q * (1.0 / 31.0)) * q2
+    return 2.0 * s * (low + (middle + (high + top * q4) * q4) * q4)
 
 
 @intrinsic
@@ -243,8 +258,10 @@ def array(ndim, dtype=FLOAT):
     return types.Array(dtype, ndim, "C")
 
 
-def compiled(make, signature, *leaves, fastmath=False):
+def compiled(make, signature, *leaves, fastmath=False, allocates=True):
     """``make(*leaves)`` compiled for one signature, kept on disk where every leaf has a source file.
+
+    ``allocates=False`` is a promise that neither kernel nor leaves make an array: slices are then free.
 
     Raises
     ------
@@ -252,13 +269,14 @@ def compiled(make, signature, *leaves, fastmath=False):
         Where a leaf cannot be compiled; the message names its function, file and line.
     """
     # The first lookup is by identity of the leaves, which `leaf` and its kin keep unique for a function.
-    return _compiled(make, signature, leaves, fastmath)
+    return _compiled(make, signature, leaves, fastmath, allocates)
 
 
 @functools.cache
-def _compiled(make, signature, leaves, fastmath):
-    stamp = _stamp_of(make, leaves, fastmath, str(signature))
-    jit = numba.njit(signature, cache=stamp is not None, nogil=True, fastmath=REASSOCIATE if fastmath else False)
+def _compiled(make, signature, leaves, fastmath, allocates):
+    stamp = _stamp_of(make, leaves, fastmath, allocates, str(signature))
+    options = {} if allocates else {"_nrt": False}
+    jit = numba.njit(signature, cache=stamp is not None, nogil=True, fastmath=REASSOCIATE if fastmath else False, **options)
     try:
         kernel = jit(_named(make(*leaves), stamp))
     except Exception as error:  # the compiler raises more than its own kinds

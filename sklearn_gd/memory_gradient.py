@@ -29,10 +29,10 @@ class Coordinates:
     score. A constant column has s = 0: it is left to the intercept.
     """
 
-    def __init__(self, objective, curvature, l2):
+    def __init__(self, objective, curvature, l2, chunks):
         from ._kernels import epochs
 
-        self.objective, self.rows, self.epochs = objective, objective.rows, epochs
+        self.objective, self.rows, self.epochs, self.chunks = objective, objective.rows, epochs, chunks
         self.n_coef, self.n_outputs = objective.n_coef, objective.n_outputs
         moments = objective.moments
         mean, spread = moments.mean, moments.known_variance
@@ -74,15 +74,19 @@ class Coordinates:
         """The scores of every row under u: one pass."""
         theta = self.model(u)
         raw = np.empty((self.objective.n_samples, self.n_outputs))
-        self.epochs.scores_pass(self.rows, *self.objective.split(theta), raw)
+        coef, intercept = self.objective.split(theta)
+        self.chunks.map(lambda run: self.epochs.scores_pass(self.rows, coef, intercept, raw[run], run.start))
         return raw
 
     def gradient(self, slope):
         """The loss's gradient in u, from the weighted slopes of the scores: one pass."""
-        gradient = np.zeros(self.n_coef + self.n_outputs)
-        self.epochs.accumulate_pass(self.rows, slope, *self.objective.split(gradient))
-        gradient /= self.objective.weight_sum
-        return self.turned(gradient)
+
+        def part(run):
+            gradient = np.zeros(self.n_coef + self.n_outputs)
+            self.epochs.accumulate_pass(self.rows, slope[run], *self.objective.split(gradient), run.start)
+            return gradient
+
+        return self.turned(sum(self.chunks.map(part)) / self.objective.weight_sum)
 
     def turned(self, gradient):
         """A gradient in theta, which is overwritten, as one in u."""
@@ -101,8 +105,9 @@ def left_to_fall(objective):
     shrinkage = objective.penalty.shrinkage()
     if not objective.loss.smooth or shrinkage is None or shrinkage[2] or shrinkage[0] * objective.alpha > 0.0:
         return None
-    _, bend = MemoryGradient(objective, None, 1).constant_model()
-    frame = Coordinates(objective, bend, shrinkage[1])
+    method = MemoryGradient(objective, None, 1)
+    _, bend = method.constant_model()
+    frame = Coordinates(objective, bend, shrinkage[1], method.chunks)
 
     def left(theta):
         gradient = frame.turned(objective.gradient(theta))
@@ -125,18 +130,27 @@ class MemoryGradient:
     """
 
     def __init__(self, objective, monitor, max_iter):
+        from ._kernels import epochs
         from ._kernels.blocks import descent_blocks
+        from ._kernels.chunks import Chunks
 
         self.objective, self.monitor, self.max_iter = objective, monitor, max_iter
         self.blocks = descent_blocks(objective.functions)
         shape = (objective.n_samples, objective.n_outputs)
-        self.raw, self.moved = np.zeros(shape), np.zeros(shape)
-        self.slope, self.curvature = np.zeros(shape), np.zeros(shape)
+        self.epochs = epochs
+        values = len(objective.rows.arrays[0]) / shape[0] if objective.rows.lazy else objective.rows.shape[1]
+        self.chunks = Chunks(shape[0], shape[1] * (values + 8.0))
+        self.raw = np.zeros(shape)
         self.width = 0.0
         self.n_iter = 0
 
     def run(self, theta=None):
-        """Descend from `theta`, or from the constant model; returns the last `Status`.
+        """Descend from `theta`, or from the constant model; returns the last `Status`."""
+        with self.chunks:
+            return self._run(theta)
+
+    def _run(self, theta):
+        """The stages of the smoothing.
 
         A loss with kinks is smoothed over a width that shrinks tenfold from stage to stage, until the objective itself gains
         no more from it; a smooth one has one stage.
@@ -146,10 +160,10 @@ class MemoryGradient:
         for stage, width in enumerate(self._widths()):
             self.monitor.begin_epoch()
             self.width = width
-            intercept, bend = self._constant_model()
+            intercept, bend = self.constant_model()
             if theta is None:
                 theta = np.concatenate([np.zeros(objective.n_coef), intercept])
-            self.frame = Coordinates(objective, bend, shrinkage[1] if shrinkage else 1.0)
+            self.frame = Coordinates(objective, bend, shrinkage[1] if shrinkage else 1.0, self.chunks)
             before = objective.value(theta)
             if self.monitor.best is None:
                 self.monitor.start(theta, before)
@@ -172,89 +186,101 @@ class MemoryGradient:
     def constant_value(self):
         """F of the constant model, the loss of the best intercept alone, kinks smoothed as in the first stage."""
         self.width = self._widths()[0]
-        intercept, _ = self._constant_model()
-        self.raw[:] = intercept
-        return self._loss_along(np.zeros(self.raw.shape), 0.0)[0]
-
-    def constant_model(self):
-        """The best intercept alone, and the mean curvature of each score there, kinks smoothed as in the first stage."""
-        self.width = self._widths()[0]
-        return self._constant_model()
+        return self.constant_model(value=True)
 
     # --- the loss along a line: no pass over X ---------------------------------------------------------------------------
 
+    def _sum(self, function):
+        """The sum over the runs of rows of what `function` gives for each, per unit of weight."""
+        return np.sum(self.chunks.map(function), axis=0) / self.objective.weight_sum
+
+    def _scratch(self):
+        """Room for three rows of scores."""
+        return np.empty((3, self.objective.n_outputs))
+
     def _loss_along(self, move, t):
-        """Mean loss and its derivative at raw + t move; `moved`, `slope` and `curvature` become those of that point."""
-        data, weight_sum = self.objective.data, self.objective.weight_sum
-        total, along = self.blocks.trial(
-            data.target,
-            self.raw,
-            move,
-            t,
-            data.weight,
-            self.moved,
-            self.slope,
-            self.curvature,
-            self.width,
-            self.blocks.parameters,
-        )
-        return total / weight_sum, along / weight_sum
+        """Mean loss at raw + t move, its derivative and its curvature along the move."""
+        y, weight, (trial, _, _, p) = self.objective.data.target, self.objective.data.weight, self.blocks
+        return self._sum(
+            lambda run: trial(y[run], self.raw[run], move[run], t, weight[run], self.width, self._scratch(), p)
+        ).tolist()
+
+    def _slopes(self):
+        """The weighted slopes of all scores."""
+        y, weight, (_, slopes, _, p) = self.objective.data.target, self.objective.data.weight, self.blocks
+        out = np.empty(self.raw.shape)
+        self.chunks.map(lambda run: slopes(y[run], self.raw[run], weight[run], self.width, out[run], self._scratch(), p))
+        return out
 
     def _forms(self, a, b):
-        """The loss's curvature at the last trial point: a'Ha, a'Hb, b'Hb for two moves of the scores."""
-        data, weight_sum = self.objective.data, self.objective.weight_sum
-        aa, ab, bb = self.blocks.forms(data.target, data.weight, self.curvature, a, b, self.blocks.parameters)
-        return aa / weight_sum, ab / weight_sum, bb / weight_sum
+        """The loss's curvature at the scores in hand: a'Ha, a'Hb, b'Hb for two moves of theirs."""
+        y, weight, (_, _, forms, p) = self.objective.data.target, self.objective.data.weight, self.blocks
+        return self._sum(
+            lambda run: forms(y[run], self.raw[run], weight[run], a[run], b[run], self.width, self._scratch(), p)
+        ).tolist()
 
-    def _bend(self, a):
-        """The loss's curvature at the last trial point along one move of the scores."""
-        data = self.objective.data
-        bend = self.blocks.bend(data.target, data.weight, self.curvature, a, self.blocks.parameters)
-        return bend / self.objective.weight_sum
+    def _combine(self, a, b, s, t):
+        """b = s a + t b, in place."""
+        self.chunks.map(lambda run: self.epochs.combine(a[run], b[run], float(s), float(t)))
 
-    def _constant_model(self):
-        """The best intercept alone, and the mean curvature of each score there, by Newton's method on each score."""
-        objective, n_outputs = self.objective, self.objective.n_outputs
-        known = objective.loss.best_constant(objective.data.target, objective.data.weight, n_outputs)
-        zero = np.zeros(self.raw.shape)
+    def _gradient(self):
+        """The gradient of loss and l2 penalty at the point in hand."""
+        return self.frame.gradient(self._slopes()) + self.frame.ridge * self.u
+
+    def constant_model(self, value=False):
+        """The best intercept alone, and the mean curvature of each score there, by Newton's method on each score.
+
+        With `value` the objective there instead. Rows of one class are alike: one stands for them.
+        """
+        objective, n_outputs, (trial, slopes, forms, p) = self.objective, self.objective.n_outputs, self.blocks
+        y, weight = objective.data.target, objective.data.weight
+        known = objective.loss.best_constant(y, weight, n_outputs)
+        centre = self._centre()
+        if not objective.loss.in_units_of_y:
+            kinds, of_row = np.unique(y[:, 0], return_inverse=True)
+            y, weight = kinds[:, None].copy(), np.bincount(of_row, weights=weight)
+        one, nothing = np.zeros((len(y), n_outputs)), np.zeros((len(y), n_outputs))
+        slope, scratch = np.empty(one.shape), self._scratch()
 
         def look(at):
-            self.raw[:] = at
-            value, _ = self._loss_along(zero, 0.0)
-            return value, self.slope.sum(axis=0) / objective.weight_sum
+            raw = np.tile(at, (len(y), 1))
+            slopes(y, raw, weight, self.width, slope, scratch, p)
+            total, _, _ = trial(y, raw, nothing, 0.0, weight, self.width, scratch, p)
+            return total / objective.weight_sum, slope.sum(axis=0) / objective.weight_sum
 
-        def bends():
-            one = zero.copy()
+        def bends(at):
+            raw = np.tile(at, (len(y), 1))
             out = np.empty(n_outputs)
             for k in range(n_outputs):
-                one[:] = 0.0
                 one[:, k] = 1.0
-                out[k] = self._bend(one)
+                out[k] = forms(y, raw, weight, one, nothing, self.width, scratch, p)[0] / objective.weight_sum
+                one[:, k] = 0.0
             return out
 
         intercept = np.zeros(n_outputs)
         if objective.fit_intercept:
-            intercept[:] = self._centre() if known is None else known
-        value, slope = look(intercept)
-        if not math.isfinite(value):
+            intercept[:] = centre if known is None else known
+        best, tilt = look(intercept)
+        if not math.isfinite(best):
             intercept[:] = 0.0
-            value, slope = look(intercept)
-        bend = bends()
+            best, tilt = look(intercept)
+        bend = bends(intercept)
         for _ in range(50 if objective.fit_intercept and known is None else 0):
-            step = -slope / np.maximum(bend, 1e-10 * max(bend.max(), 1e-300))
+            step = -tilt / np.maximum(bend, 1e-10 * max(bend.max(), 1e-300))
             t = 1.0
-            new_value, new_slope = look(intercept + step)
-            while not new_value < value and t > 1e-9:
+            new, new_tilt = look(intercept + step)
+            while not new < best and t > 1e-9:
                 t *= 0.25
-                new_value, new_slope = look(intercept + t * step)
-            if not new_value < value:
-                look(intercept)
+                new, new_tilt = look(intercept + t * step)
+            if not new < best:
                 break
-            gain = value - new_value
-            value, slope, intercept = new_value, new_slope, intercept + t * step
-            bend = bends()
-            if gain <= 1e-10 * abs(value):
+            gain = best - new
+            best, tilt, intercept = new, new_tilt, intercept + t * step
+            bend = bends(intercept)
+            if gain <= 1e-10 * abs(best):
                 break
+        if value:
+            return best
         largest = bend.max()
         return intercept, np.maximum(bend, 1e-8 * largest if largest > 0.0 else 1e-8)
 
@@ -308,13 +334,13 @@ class MemoryGradient:
 
         `value` is F now and `drop` its derivative along the line; ``along_penalty(t)`` gives the penalty's value, derivative and
         curvature at t. Accepts a point that has fallen enough and whose slope is at most half as steep; otherwise a Newton step
-        in the bracket. Returns (t, F there), t being 0 where nothing falls; `moved` and `slope` are then those of the point.
+        in the bracket. Returns (t, F there), t being 0 where nothing falls.
         """
         t, low, high = 1.0, 0.0, math.inf
         for _ in range(30):
-            loss, slope = self._loss_along(move, t)
+            loss, slope, bend = self._loss_along(move, t)
             penalty, penalty_slope, penalty_bend = along_penalty(t)
-            new, slope = loss + penalty, slope + penalty_slope
+            new, slope, bend = loss + penalty, slope + penalty_slope, bend + penalty_bend
             fallen = new <= value + 1e-4 * t * drop + 1e-14 * abs(value)
             if fallen and abs(slope) <= 0.5 * abs(drop):
                 return t, new
@@ -325,7 +351,6 @@ class MemoryGradient:
             if not math.isfinite(new) or not math.isfinite(slope):
                 t = low + 0.1 * (t - low)
                 continue
-            bend = self._bend(move) + penalty_bend
             newton = t - slope / bend if bend > 0.0 else math.inf
             if not low < newton < high:
                 newton = 0.5 * (low + high) if high < math.inf else 4.0 * t
@@ -336,8 +361,8 @@ class MemoryGradient:
         """A smooth F: loss and l2."""
         frame, ridge = self.frame, self.frame.ridge
         last = None
-        value = self._start()
-        gradient = frame.gradient(self.slope) + ridge * self.u
+        value = self._value()
+        gradient = self._gradient()
         while True:
             if not gradient @ gradient > 0.0:
                 return self._finished(value) or Status.PLATEAU
@@ -346,23 +371,22 @@ class MemoryGradient:
             # 3. the length of the step
             t, new = self._search(value, drop, move, _parabola(ridge, self.u, direction))
             if t == 0.0:
-                self._start()
                 if last is None:
                     return self._finished(value) or Status.PLATEAU
                 last = None
                 continue
             # 4. move
             self.u = self.u + t * direction
-            self.raw, self.moved = self.moved, self.raw
-            last, value = (t * direction, t * move), new
+            self._combine(move, self.raw, t, 1.0)
+            last, value = (t * direction, move, t), new
             if (self.n_iter + 1) % REFRESH == 0:
                 self.raw = frame.scores(self.u)
-                value = self._start()
+                value = self._value()
             # 5. stop?
             status = self._finished(value)
             if status is not None:
                 return status
-            gradient = frame.gradient(self.slope) + ridge * self.u
+            gradient = self._gradient()
             if self._certified(gradient):
                 return Status.PLATEAU
 
@@ -379,22 +403,23 @@ class MemoryGradient:
             left = np.where(slope == 0.0, 0.0, 0.5 * slope * slope / ridge).sum()
         return left + 0.5 * gradient[n_coef:] @ gradient[n_coef:] <= self._tolerance()
 
-    def _start(self):
-        """F at the current point; `slope` and `curvature` become those of its scores."""
-        loss, _ = self._loss_along(self.raw, 0.0)
-        return loss + 0.5 * (self.frame.ridge * self.u) @ self.u
+    def _value(self):
+        """Loss and l2 penalty at the point in hand."""
+        return self._loss_along(self.raw, 0.0)[0] + 0.5 * (self.frame.ridge * self.u) @ self.u
 
     def _plane_step(self, gradient, move, last, ridge):
-        """The minimiser of the second-order model over span{-gradient, last}.
+        """The minimiser of the second-order model over span{-gradient, last}; `move` has the scores of the former.
 
+        `last` is the last move of u, and that of the scores up to a factor, and the factor; its array of scores is overwritten.
         Returns the direction, the move of the scores, the derivative along it, and `last`, or None where it played no part.
         """
         steep = gradient @ gradient
         if last is None:
-            a = self._bend(move) + (ridge * gradient) @ gradient
+            a = self._loss_along(move, 0.0)[2] + (ridge * gradient) @ gradient
         else:
-            last_direction, last_move = last
+            last_direction, last_move, factor = last
             a, b, c = self._forms(move, last_move)
+            b, c = factor * b, factor * factor * c
             a += (ridge * gradient) @ gradient
             b -= (ridge * gradient) @ last_direction
             c += (ridge * last_direction) @ last_direction
@@ -405,9 +430,11 @@ class MemoryGradient:
                 c_1 = -(a * along + b * steep) / determinant
                 drop = -c_0 * steep + c_1 * along
                 if drop < 0.0 and math.isfinite(drop):
-                    return c_1 * last_direction - c_0 * gradient, c_0 * move + c_1 * last_move, drop, last
+                    self._combine(move, last_move, c_0, c_1 * factor)
+                    return c_1 * last_direction - c_0 * gradient, last_move, drop, last
         c_0 = steep / a if a > 0.0 and math.isfinite(steep / a) else 1.0
-        return -c_0 * gradient, c_0 * move, -c_0 * steep, None
+        move *= c_0
+        return -c_0 * gradient, move, -c_0 * steep, None
 
     def _face_descent(self, l1, nonnegative):
         """F with a kink at zero: plane steps on the face of coefficients that are not zero, proximal steps between faces."""
@@ -426,9 +453,8 @@ class MemoryGradient:
 
         self.u = np.where(bounded, np.maximum(self.u, 0.0), self.u)
         self.raw = frame.scores(self.u)
-        smooth = self._start()
-        value = smooth + penalty(self.u)
-        gradient = frame.gradient(self.slope) + ridge * self.u
+        value = self._value() + penalty(self.u)
+        gradient = self._gradient()
         last, on_face, step = None, PLANE_STEPS, 1.0
         while True:
             u = self.u
@@ -455,29 +481,28 @@ class MemoryGradient:
                 t = 1.0
                 while True:
                     new_u = target if t == 1.0 else u + t * direction
-                    loss, _ = self._loss_along(move, t)
+                    loss = self._loss_along(move, t)[0]
                     new = loss + 0.5 * (ridge * new_u) @ new_u + penalty(new_u)
                     if new <= value + 1e-4 * t * drop or t < 1e-12:
                         break
                     t *= 0.5
                 if not new < value:
-                    self._start()
                     return self._finished(value) or Status.PLATEAU
                 self.u, value, last, on_face = new_u, new, None, 0
-                self.raw, self.moved = self.moved, self.raw
+                self._combine(move, self.raw, t, 1.0)
                 before = gradient
-                gradient = frame.gradient(self.slope) + ridge * self.u
+                gradient = self._gradient()
                 moved = self.u - u
                 bend = moved @ (gradient - before)
                 step = float(np.clip(moved @ moved / bend, 1e-10, 1e10)) if bend > 0.0 else 2.0 * step
             if (self.n_iter + 1) % REFRESH == 0:
                 self.raw = frame.scores(self.u)
-                value = self._start() + penalty(self.u)
+                value = self._value() + penalty(self.u)
             status = self._finished(value)
             if status is not None:
                 return status
             if accepted or (self.n_iter % REFRESH == 0):
-                gradient = frame.gradient(self.slope) + ridge * self.u
+                gradient = self._gradient()
 
     def _face_step(self, value, tilt, last, threshold, penalty):
         """One plane step on the face; a coefficient that would change its sign stops at zero.
@@ -488,21 +513,20 @@ class MemoryGradient:
         direction, move, drop, last = self._plane_step(tilt, frame.scores(-tilt), last, ridge)
         t, new = self._search(value, drop, move, _parabola(ridge, u, direction, threshold * np.sign(u)))
         if t == 0.0:
-            self._start()
             return False, value, None
         new_u = u + t * direction
         crossed = u * new_u < 0.0
         crossed[n_coef:] = False
         if not crossed.any():
             self.u = new_u
-            self.raw, self.moved = self.moved, self.raw
-            return True, new, (t * direction, t * move)
+            self._combine(move, self.raw, t, 1.0)
+            return True, new, (t * direction, move, t)
         # Project, if F falls all the same; else go to the first crossing.
         excess = np.where(crossed, new_u, 0.0)
         back = self.raw
         self.raw = back + t * move - frame.scores(excess)
         projected = new_u - excess
-        loss, _ = self._loss_along(self.raw, 0.0)
+        loss = self._loss_along(self.raw, 0.0)[0]
         new = loss + 0.5 * (ridge * projected) @ projected + penalty(projected)
         if not new < value:
             crossings = np.full(len(u), math.inf)
@@ -512,11 +536,10 @@ class MemoryGradient:
             self.raw = back + t * move
             projected = u + t * direction
             projected[first] = 0.0
-            loss, _ = self._loss_along(self.raw, 0.0)
+            loss = self._loss_along(self.raw, 0.0)[0]
             new = loss + 0.5 * (ridge * projected) @ projected + penalty(projected)
             if not new < value:
                 self.raw = back
-                self._start()
                 return False, value, None
         self.u = projected
         return True, new, None
@@ -528,7 +551,7 @@ class MemoryGradient:
         square = np.where(frame.scale > 0.0, frame.scale**2, 0.0)
 
         def full_gradient():
-            gradient = frame.gradient(self.slope)
+            gradient = frame.gradient(self._slopes())
             extra = np.zeros(n_coef)
             blocks.gradient(frame.model(self.u)[:n_coef].copy(), extra, objective.alpha, blocks.scale, blocks.parameters)
             gradient[:n_coef] += extra * frame.scale
@@ -543,8 +566,7 @@ class MemoryGradient:
         def penalty(u):
             return objective.penalty_value(np.ascontiguousarray(u[:n_coef] * frame.scale))
 
-        loss, _ = self._loss_along(self.raw, 0.0)
-        value = loss + penalty(self.u)
+        value = self._loss_along(self.raw, 0.0)[0] + penalty(self.u)
         gradient, step = full_gradient(), 1.0
         while True:
             u = self.u
@@ -557,15 +579,14 @@ class MemoryGradient:
             t = 1.0
             while True:
                 new_u = target if t == 1.0 else u + t * direction
-                loss, _ = self._loss_along(move, t)
-                new = loss + penalty(new_u)
+                new = self._loss_along(move, t)[0] + penalty(new_u)
                 if new <= value - 1e-4 * t * size / step or t < 1e-12:
                     break
                 t *= 0.5
             if not new < value:
                 return self._finished(value) or Status.PLATEAU
             self.u, value = new_u, new
-            self.raw, self.moved = self.moved, self.raw
+            self._combine(move, self.raw, t, 1.0)
             status = self._finished(value)
             if status is not None:
                 return status

@@ -288,11 +288,14 @@ def slope_of(function, at, h=1e-3):
 def trial(loss, y, raw, width):
     """Compiled value, slope and curvature of one score."""
     blocks = descent_blocks(loss_functions(loss, 1, False))
-    moved, slope, curvature = np.empty((3, 1, 1))
-    value, _ = blocks.trial(
-        np.array([[y]]), np.array([[raw]]), np.zeros((1, 1)), 0.0, np.ones(1), moved, slope, curvature, width, blocks.parameters
-    )
-    return value, slope[0, 0], curvature[0, 0]
+    y, raw, one, scratch = np.array([[y]]), np.array([[raw]]), np.ones((1, 1)), np.empty((3, 1))
+    value, slope, curvature = blocks.trial(y, raw, one, 0.0, np.ones(1), width, scratch, blocks.parameters)
+    out = np.empty((1, 1))
+    blocks.slopes(y, raw, np.ones(1), width, out, scratch, blocks.parameters)
+    forms = blocks.forms(y, raw, np.ones(1), one, 2.0 * one, width, scratch, blocks.parameters)
+    np.testing.assert_allclose(out[0, 0], slope, rtol=1e-14)
+    np.testing.assert_allclose(forms, np.array([1.0, 2.0, 4.0]) * curvature, rtol=1e-14)
+    return value, slope, curvature
 
 
 def compiled_value_and_gradient(loss):
@@ -990,11 +993,13 @@ def test_compiled_functions_of_a_row_are_the_written_ones(loss):
     blocks, descent = loss_blocks(functions), descent_blocks(functions)
     rng = np.random.default_rng(9)
     raw, move, y, weight = rng.normal(size=(6, 4)), rng.normal(size=(6, 4)), np.arange(6.0)[:, None] % 4, rng.uniform(1, 2, 6)
-    out, moved, slope, curvature = np.empty((4, 6, 4))
+    out, slope, scratch = np.empty((6, 4)), np.empty((6, 4)), np.empty((3, 4))
     blocks.gradient(y, raw, out, blocks.parameters)
-    value, along = descent.trial(y, raw, move, 0.5, weight, moved, slope, curvature, 0.1, descent.parameters)
-    forms = descent.forms(y, weight, curvature, move, raw, descent.parameters)
-    np.testing.assert_array_equal(moved, raw + 0.5 * move)
+    value, along, bend = descent.trial(y, raw, move, 0.5, weight, 0.1, scratch, descent.parameters)
+    moved = raw + 0.5 * move
+    descent.slopes(y, moved, weight, 0.1, slope, scratch, descent.parameters)
+    forms = descent.forms(y, moved, weight, move, raw, 0.1, scratch, descent.parameters)
+    assert bend == pytest.approx(forms[0], rel=1e-13)
     total, expected_along, expected_forms = 0.0, 0.0, np.zeros(3)
     for i in range(6):
         label, (g, h, plain) = int(y[i, 0]), np.empty((3, 4))
@@ -1049,10 +1054,11 @@ def test_curvature_of_a_row_that_is_not_written_is_taken_numerically():
     raw, move, y, weight = rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), np.array([[0.0], [2.0], [1.0], [2.0]]), np.ones(4)
     found = []
     for blocks in (descent, exact):
-        moved, slope, curvature = np.empty((3, 4, 3))
-        trial_point = blocks.trial(y, raw, move, 0.5, weight, moved, slope, curvature, 0.0, blocks.parameters)
-        forms = blocks.forms(y, weight, curvature, move, raw, blocks.parameters)
-        still = blocks.forms(y, weight, curvature, move, np.zeros((4, 3)), blocks.parameters)
+        scratch = np.empty((3, 3))
+        trial_point = blocks.trial(y, raw, move, 0.5, weight, 0.0, scratch, blocks.parameters)
+        moved = raw + 0.5 * move
+        forms = blocks.forms(y, moved, weight, move, raw, 0.0, scratch, blocks.parameters)
+        still = blocks.forms(y, moved, weight, move, np.zeros((4, 3)), 0.0, scratch, blocks.parameters)
         found.append([*trial_point, *forms, *still])
     np.testing.assert_allclose(found[0][:2], found[1][:2], atol=1e-9)
     # Two numeric derivatives in turn: rounding of 2e-16 over steps of 6e-6, twice.

@@ -383,19 +383,19 @@ def make_gradient_pass(scores, accumulate):
 
 
 def make_scores_pass(scores):
-    """The scores of all rows."""
+    """The scores of a run of rows."""
 
-    def scores_pass(X, coef, intercept, raw):
-        scores(X, np.arange(raw.shape[0]), coef, intercept, raw)
+    def scores_pass(X, first, coef, intercept, raw):
+        scores(X, np.arange(first, first + raw.shape[0]), coef, intercept, raw)
 
     return scores_pass
 
 
 def make_accumulate_pass(accumulate):
-    """gradient += X' slope over all rows; `slope_sum` += the sum of slope."""
+    """gradient += X' slope over a run of rows; `slope_sum` += the sum of slope."""
 
-    def accumulate_pass(X, slope, gradient, slope_sum):
-        accumulate(X, np.arange(slope.shape[0]), slope, gradient)
+    def accumulate_pass(X, first, slope, gradient, slope_sum):
+        accumulate(X, np.arange(first, first + slope.shape[0]), slope, gradient)
         for i in range(slope.shape[0]):
             for k in range(slope.shape[1]):
                 slope_sum[k] += slope[i, k]
@@ -450,14 +450,30 @@ def gradient_pass(rows, data, coef, intercept, loss, gradient_coef, gradient_int
     run(make_gradient_pass, leaves, data, coef, intercept, loss, tile, gradient_coef, gradient_intercept)
 
 
-def scores_pass(rows, coef, intercept, raw):
-    """Run `make_scores_pass` on `rows`."""
-    run(make_scores_pass, (rows.scores,), rows.arrays, coef, intercept, raw)
+def scores_pass(rows, coef, intercept, raw, first=0):
+    """Run `make_scores_pass` on `rows`, from one of them on."""
+    run(make_scores_pass, (rows.scores,), rows.arrays, first, coef, intercept, raw)
 
 
-def accumulate_pass(rows, slope, gradient, slope_sum):
-    """Run `make_accumulate_pass` on `rows`."""
-    run(make_accumulate_pass, (rows.accumulate,), rows.arrays, slope, gradient, slope_sum)
+def accumulate_pass(rows, slope, gradient, slope_sum, first=0):
+    """Run `make_accumulate_pass` on `rows`, from one of them on."""
+    run(make_accumulate_pass, (rows.accumulate,), rows.arrays, first, slope, gradient, slope_sum)
+
+
+def make_combination():
+    """b = s a + t b, in place."""
+
+    def combination(a, b, s, t):
+        for i in range(a.shape[0]):
+            for k in range(a.shape[1]):
+                b[i, k] = s * a[i, k] + t * b[i, k]
+
+    return combination
+
+
+def combine(a, b, s, t):
+    """Run `make_combination`."""
+    run(make_combination, (), a, b, s, t)
 
 
 def column_moments(rows, weight):

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from ._base import ClassificationLoss
-from ._exponential import exponential
+from ._exponential import exponential, log_of_one_plus
 from ._smoothing import plus_curvature, plus_slope, plus_value
 
 
@@ -43,7 +43,7 @@ class LogLoss(ClassificationLoss):
     def value(y, raw):
         """Written so that no exponential overflows."""
         m = y * raw
-        return math.log1p(exponential(-m)) if m > 0 else math.log1p(exponential(m)) - m
+        return log_of_one_plus(exponential(-abs(m))) + max(-m, 0.0)
 
     @staticmethod
     def gradient(y, raw):
@@ -65,8 +65,9 @@ class LogLoss(ClassificationLoss):
         """Value, slope and curvature from one exponential; the loss is smooth, so width plays no part."""
         m = y * raw
         e = exponential(-abs(m))
-        other = (e if m > 0 else 1.0) / (1.0 + e)
-        return math.log1p(e) + max(-m, 0.0), -y * other, e / ((1.0 + e) * (1.0 + e))
+        share = 1.0 / (1.0 + e)
+        other = (e if m > 0 else 1.0) * share
+        return log_of_one_plus(e) + max(-m, 0.0), -y * other, e * share * share
 
     @staticmethod
     def multiclass_value(y, raw):
@@ -105,8 +106,9 @@ class LogLoss(ClassificationLoss):
             curvature[k] = exponential(raw[k] - top)
         for k in range(len(raw)):
             total += curvature[k]
+        share = 1.0 / total
         for k in range(len(raw)):
-            curvature[k] /= total
+            curvature[k] *= share
             gradient[k] = curvature[k]
         gradient[y] -= 1.0
         return math.log(total) + top - raw[y]
