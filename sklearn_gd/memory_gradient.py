@@ -19,6 +19,7 @@ from .losses._base import weighted_quantiles
 from .stopping import Status
 
 PLANE_STEPS = 30  # on one face, before its support is looked at again
+WIDEST = 256  # columns up to which the second moments of squared loss are taken once
 REFRESH = 25  # iterations between two computations of the scores from the coefficients
 
 
@@ -170,7 +171,9 @@ class MemoryGradient:
             self.u = self.frame.coordinates(theta)
             self.raw = self.frame.scores(self.u)
             self.history = []
-            if shrinkage is None:
+            if self._has_short_form(shrinkage):
+                status = self._quadratic_descent()
+            elif shrinkage is None:
                 status = self._proximal_descent()
             elif shrinkage[0] * objective.alpha > 0.0 or shrinkage[2]:
                 status = self._face_descent(objective.alpha * shrinkage[0], shrinkage[2])
@@ -235,7 +238,7 @@ class MemoryGradient:
         objective, n_outputs, (trial, slopes, forms, p) = self.objective, self.objective.n_outputs, self.blocks
         y, weight = objective.data.target, objective.data.weight
         known = objective.loss.best_constant(y, weight, n_outputs)
-        centre = self._centre()
+        centre = self._centre() if known is None else known
         if not objective.loss.in_units_of_y:
             kinds, of_row = np.unique(y[:, 0], return_inverse=True)
             y, weight = kinds[:, None].copy(), np.bincount(of_row, weights=weight)
@@ -259,7 +262,7 @@ class MemoryGradient:
 
         intercept = np.zeros(n_outputs)
         if objective.fit_intercept:
-            intercept[:] = centre if known is None else known
+            intercept[:] = centre
         best, tilt = look(intercept)
         if not math.isfinite(best):
             intercept[:] = 0.0
@@ -305,7 +308,7 @@ class MemoryGradient:
 
     def _tolerance(self):
         """How much the objective must fall for an iteration to count."""
-        return (self.monitor.tol or 0.0) * self.monitor.unit
+        return self.monitor.tolerance
 
     def _finished(self, value):
         """Take note of an iteration whose smoothed objective is `value`; the status that ends the stage, or None."""
@@ -389,6 +392,71 @@ class MemoryGradient:
             gradient = self._gradient()
             if self._certified(gradient):
                 return Status.PLATEAU
+
+    def _has_short_form(self, shrinkage):
+        """Whether F is quadratic, and its second moments are cheap beside some passes over the rows."""
+        objective = self.objective
+        if not objective.loss.quadratic or shrinkage is None:
+            return False
+        n, d = objective.rows.shape
+        return not (shrinkage[0] * objective.alpha > 0.0 or shrinkage[2]) and d <= WIDEST and n >= 2 * d
+
+    def _moments(self):
+        """The second moments A of the columns in the coordinates u, and those of columns and targets; one pass."""
+        objective, frame = self.objective, self.frame
+        y, weight = objective.data.target, objective.data.weight
+        away = y - np.average(y, axis=0, weights=weight) if objective.fit_intercept else y
+        A, B = objective.rows.second_moments(weight, frame.mean, away)
+        scale = objective.rows.to_coef(frame.scale, objective.n_outputs)[0]
+        return A * np.outer(scale, scale) / objective.weight_sum, B * scale / objective.weight_sum, away
+
+    def _quadratic_descent(self):
+        """The same descent on squared loss: with its second moments at hand, an iteration costs no pass over the rows."""
+        objective, frame, ridge = self.objective, self.frame, self.frame.ridge
+        n_coef = objective.n_coef
+        A, B, away = self._moments()
+        weight = objective.data.weight / objective.weight_sum
+        target = weight @ (objective.data.target - away)
+        by = frame.intercept_scale
+        constant = 0.5 * float(weight @ (away * away).sum(axis=1)) + 0.5 * target @ target
+        rows, n_outputs = objective.rows, objective.n_outputs
+        right = np.concatenate([rows.from_coef(B), by * target])
+
+        def bent(v):
+            loss = rows.from_coef(rows.to_coef(v[:n_coef], n_outputs) @ A)
+            return np.concatenate([loss, by * by * v[n_coef:]]) + ridge * v
+
+        bent_u, last = bent(self.u), None
+        while True:
+            gradient = bent_u - right
+            value = constant + 0.5 * self.u @ bent_u - right @ self.u
+            if value < 1e-7 * constant:
+                # What is left is too small beside what it is the difference of: go on with the rows themselves.
+                self.raw = frame.scores(self.u)
+                return self._plane_descent()
+            if self.n_iter and self._certified(gradient):
+                return Status.PLATEAU
+            steep = gradient @ gradient
+            bent_gradient = bent(gradient)
+            a = gradient @ bent_gradient
+            if not (steep > 0.0 and a > 0.0):
+                return self._finished(value) or Status.PLATEAU
+            move, bent_move = -steep / a * gradient, -steep / a * bent_gradient
+            if last is not None:
+                b, c, along = -(last[1] @ gradient), last[0] @ last[1], gradient @ last[0]
+                determinant = a * c - b * b
+                if determinant > 1e-12 * a * c:
+                    c_0, c_1 = (c * steep + b * along) / determinant, -(a * along + b * steep) / determinant
+                    move, bent_move = c_1 * last[0] - c_0 * gradient, c_1 * last[1] - c_0 * bent_gradient
+            new = value + gradient @ move + 0.5 * move @ bent_move
+            if not new < value:
+                return self._finished(value) or Status.PLATEAU
+            self.u, bent_u, last = self.u + move, bent_u + bent_move, (move, bent_move)
+            if (self.n_iter + 1) % REFRESH == 0:
+                bent_u = bent(self.u)
+            status = self._finished(new)
+            if status is not None:
+                return status
 
     def _certified(self, gradient):
         """Whether strong convexity proves F to be within the tolerance of its minimum.

@@ -20,8 +20,8 @@ class Monitor:
     r"""Watches the objective (or a validation score) from epoch to epoch, and keeps the model worth keeping.
 
     A fit has converged when the best value has not improved by `tol` times a natural unit over `n_iter_no_change` epochs. The
-    unit of the objective is its value at the constant model, the best intercept alone: `tol` is then the share of it that the
-    last epochs together must still explain. A validation score is compared as it is.
+    unit of the objective is its value at the constant model, the best intercept alone, or a hundred times its own where that is
+    less: `tol` is then the share of it that the last epochs together must still explain. A validation score is compared as it is.
 
     Parameters
     ----------
@@ -46,6 +46,7 @@ class Monitor:
     # An objective this many times the constant model's, and the first one's, is on its way to infinity.
     EXPLOSION = 1e10
     FAR = 1e3
+    NEAR_ZERO = 100.0
 
     def __init__(self, tol, n_iter_no_change, unit, validate=None, reporter=None):
         self.tol = tol
@@ -99,6 +100,15 @@ class Monitor:
         usual = max(self.unit, first) or (abs(self.objectives[0]) if self.objectives else 0.0) or math.inf
         return math.isfinite(objective) and abs(objective) <= self.EXPLOSION * usual and bool(np.isfinite(theta).all())
 
+    @property
+    def tolerance(self):
+        """How little a gain is none: `tol` of the constant model's objective, or of `NEAR_ZERO` times the best one if that is less.
+
+        Where the model explains all but a trifle, the trifle is what is left to learn from.
+        """
+        best = self.best_values[-1] if self.best_values and self.validate is None else math.inf
+        return (self.tol or 0.0) * (min(self.unit, self.NEAR_ZERO * best) if best > 0.0 else self.unit)
+
     def _has_stalled(self):
         """Whether the best value has all but stood still for the whole patience."""
         if self.tol is None or len(self.best_values) <= self.n_iter_no_change:
@@ -106,9 +116,9 @@ class Monitor:
         recent = self.best_values[-1 - self.n_iter_no_change :]
         if self.validate is not None:
             return recent[0] - recent[-1] <= self.tol
-        stalled = recent[0] - recent[-1] <= self.tol * self.unit
+        stalled = recent[0] - recent[-1] <= self.tolerance
         steady = all(later < earlier for earlier, later in pairwise(recent))
-        if stalled and steady and self.left is not None and self.left(self.best) > self.tol * self.unit:
+        if stalled and steady and self.left is not None and self.left(self.best) > self.tolerance:
             self.forget_stall()
             return False
         return stalled

@@ -378,7 +378,7 @@ def test_standardize_in_a_stream_counts_all_rows_so_far():
     for start in range(0, 150, 50):
         part = slice(start, start + 50)
         model = pickle.loads(pickle.dumps(model.partial_fit(X[part], y[part], sample_weight=weight[part])))
-    moments = model._state.moments()
+    moments = model._state.seen
     mean = np.average(X, axis=0, weights=weight)
     np.testing.assert_allclose(moments.mean, mean, rtol=1e-12)
     np.testing.assert_allclose(moments.variance, np.average((X - mean) ** 2, axis=0, weights=weight), rtol=1e-12)

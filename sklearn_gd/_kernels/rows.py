@@ -143,6 +143,9 @@ def csr_norms(X, rows, out):
         out[i] = total
 
 
+BLOCK = 4096  # dense rows that are centred at a time
+
+
 class DenseRows:
     """A C-contiguous matrix; its coefficients are laid out (n_outputs, n_features), so that a row meets a row."""
 
@@ -157,6 +160,18 @@ class DenseRows:
     def first_row(self):
         """The row that shifts the moments, so that a constant column has a spread of exactly zero."""
         return self.arrays[0][0].astype(np.float64)
+
+    def second_moments(self, weight, mean, target):
+        """Weighted sums over the rows of (x - mean)(x - mean)' and of target (x - mean)'."""
+        X, d = self.arrays[0], self.shape[1]
+        A, B = np.zeros((d, d)), np.zeros((target.shape[1], d))
+        for first in range(0, len(X), BLOCK):
+            rows = slice(first, first + BLOCK)
+            centred = X[rows] - mean
+            weighted = centred * weight[rows, None]
+            A += centred.T @ weighted
+            B += target[rows].T @ weighted
+        return A, B
 
     def view(self, flat, n_outputs):
         """`flat` as the coefficient matrix that the leaves take."""
@@ -187,6 +202,14 @@ class CsrRows:
     def first_row(self):
         """Zero: shifting by a row would make the matrix dense."""
         return np.zeros(self.shape[1])
+
+    def second_moments(self, weight, mean, target):
+        """Weighted sums over the rows of (x - mean)(x - mean)' and of target (x - mean)'."""
+        data, indices, indptr = self.arrays
+        X = sp.csr_array((data.astype(np.float64), indices.astype(np.int64), indptr), shape=self.shape)
+        weighted = sp.csr_array((data * np.repeat(weight, np.diff(indptr)), X.indices, indptr), shape=self.shape)
+        A = (X.T @ weighted).toarray() - weight.sum() * np.outer(mean, mean)
+        return A, (weighted.T @ target).T - np.outer(weight @ target, mean)
 
     def view(self, flat, n_outputs):
         """`flat` as the coefficient matrix that the leaves take."""

@@ -14,12 +14,15 @@ class Loss(Component):
         False where the loss has kinks: "auto" then descends on a smoothing of it that shrinks stage by stage.
     curvature_bound : float or None
         The largest second derivative with respect to a score, where there is one: it bounds the stable learning rate.
+    quadratic : bool
+        Whether it is half the squared distance of score and target.
     domain : str
         The targets that the loss admits, in words.
     """
 
     smooth = True
     curvature_bound = None
+    quadratic = False
     domain = "any real number"
     # Whether kinks lie at a distance in units of y, and not of the score.
     in_units_of_y = True

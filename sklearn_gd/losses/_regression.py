@@ -26,6 +26,7 @@ class SquaredError(RegressionLoss):
     """
 
     curvature_bound = 1.0
+    quadratic = True
 
     def best_constant(self, y, weight, n_outputs):
         """The mean."""
