@@ -40,10 +40,10 @@ penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default="l2"
         The most passes over the rows in `fit` (iterations of the memory gradient method).
     tol : float >= 0 or None, default=1e-4
         `fit` ends when `n_iter_no_change` epochs together have lowered F by no more than `tol` times the objective of the
-        constant model (the best intercept alone), or of 100 times F itself where that is less, or when F is known to be that near
-        its minimum. It is a share, free of units: the default stops where a further 0.01% of the constant model's could not be had
-        in five epochs, nor 1% of F. With validation rows the score itself must rise by more than `tol`. None runs `max_iter`
-        epochs and keeps the last model.
+        constant model (the best intercept alone), or of 100 times F itself where that is less, or when F is known to be that
+        near its minimum. It is a share, free of units: the default stops where a further 0.01% of the constant model's could not
+        be had in five epochs, nor 1% of F. With validation rows the score itself must rise by more than `tol`. None runs
+        `max_iter` epochs and keeps the last model.
     shuffle : bool, default=True
         Draw a new order of the rows for each epoch of `fit`; `partial_fit` takes rows as they come.
     early_stopping : bool, default=False

@@ -28,6 +28,24 @@ LENGTHS = (0.4, 10.0)  # the steps' lengths c of the two tracks
 N_COUNTERS = 10
 
 
+def bend_of(objective):
+    """The loss's second derivative: its bound, 0 for the running mean, -1 for that of a kink in units of y."""
+    loss = objective.loss
+    if objective.functions.whole_row:
+        return 2.0 * (loss.curvature_bound or 0.5)
+    if loss.curvature_bound is not None:
+        return float(loss.curvature_bound)
+    if loss.smooth:
+        return 0.0
+    return -1.0 if loss.in_units_of_y else 1.0
+
+
+def ridge_of(objective):
+    """The curvature of the l2 penalty beside that of the loss, which is taken to be 1 where nobody knows it."""
+    shrinkage, bend = objective.penalty.shrinkage(), bend_of(objective)
+    return objective.alpha * (shrinkage[1] if shrinkage else 0.0) / (bend if bend > 0.0 else 1.0)
+
+
 @dataclass
 class RowsState:
     """What one pass hands on to the next; arrays of all tracks, in the layout of the rows (`_kernels.proximal`).
@@ -120,7 +138,9 @@ class RowsState:
         mean, variance = moments.mean, moments.known_variance
         if not objective.fit_intercept:
             mean, variance = np.zeros(d), moments.variance + moments.mean**2
-        spread = np.sqrt(variance)
+        ridge = ridge_of(objective)
+        unit = variance * (1.0 + ridge) if objective.penalty.standardize else variance + ridge
+        spread = np.where(variance > 0.0, np.sqrt(unit), 0.0)
         state.columns[0] = moments.mean if dense else 0.0
         away = moments.mean - state.columns[0]
         state.columns[1] = moments.weight * away
@@ -143,7 +163,10 @@ class RowsState:
             state.counters[R_SQUARE] = r @ r
         state.counters[[ROWS, WEIGHT_SUM, SHARE]] = rows, moments.weight, share
         state.counters[REFRESH_AT] = np.floor(1.1 * rows) + 1.0
-        state.counters[MEAN_SQUARE] = 1.0 + np.count_nonzero(spread)
+        state.counters[MEAN_SQUARE] = 1.0 + (variance[spread > 0.0] / unit[spread > 0.0]).sum()
+        # The model has been averaged enough: a last iterate must show that it predicts better.
+        state.losses[:] = 500.0 * max(objective.value(theta), 0.0)
+        state.losses[0] *= 1.05
         return state
 
     @property
@@ -185,7 +208,8 @@ class RowsState:
             square = np.tile(self.columns[4] ** 2, (self.n_outputs, 1))
             scale = np.empty(0)
             if objective.penalty.standardize:
-                scale = objective.rows.from_coef(np.sqrt(np.divide(1.0, square, out=np.zeros(square.shape), where=square > 0.0)))
+                variance = np.divide(1.0, square * (1.0 + ridge_of(objective)), out=np.zeros(square.shape), where=square > 0.0)
+                scale = objective.rows.from_coef(np.sqrt(variance))
             step = objective.rows.from_coef(self.step[0] * square)
             penalty.prox(flat, step, objective.alpha, scale, penalty.parameters)
             coef = objective.rows.to_coef(flat, self.n_outputs)
@@ -270,17 +294,6 @@ class ProximalRows:
         self.objective = objective
         self.loss = row_loss(objective.functions, objective.loss_blocks.value)
 
-    def _bend(self):
-        """The loss's second derivative: its bound, 0 for the running mean, -1 for that of a kink in units of y."""
-        loss = self.objective.loss
-        if self.objective.functions.whole_row:
-            return 2.0 * (loss.curvature_bound or 0.5)
-        if loss.curvature_bound is not None:
-            return float(loss.curvature_bound)
-        if loss.smooth:
-            return 0.0
-        return -1.0 if loss.in_units_of_y else 1.0
-
     def one_pass(self, state, order):
         """Learn from the rows in `order`, one after the other."""
         from ._kernels import proximal
@@ -293,7 +306,8 @@ class ProximalRows:
             bool(objective.fit_intercept),
             bool(objective.penalty.standardize),
             objective.alpha,
-            self._bend(),
+            bend_of(objective),
+            ridge_of(objective),
             state.length * np.array(LENGTHS),
         )
         proximal.row_pass(

@@ -102,7 +102,7 @@ class Monitor:
 
     @property
     def tolerance(self):
-        """How little a gain is none: `tol` of the constant model's objective, or of `NEAR_ZERO` times the best one if that is less.
+        """How little a gain is none: `tol` of the constant model's objective, or of `NEAR_ZERO` times the best one if less.
 
         Where the model explains all but a trifle, the trifle is what is left to learn from.
         """

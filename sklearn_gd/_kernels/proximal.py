@@ -61,13 +61,15 @@ class RowLoss(NamedTuple):
 class RowPlan(NamedTuple):
     """What stays the same over a run.
 
-    `bend` bounds the loss's second derivative; 0 stands for its running mean, -1 for one over the spread of the targets.
+    `bend` bounds the loss's second derivative; 0 stands for its running mean, -1 for one over the spread of the targets. `ridge`
+    is the l2 penalty's curvature beside that.
     """
 
     fit_intercept: bool
     standardize: bool
     alpha: float
     bend: float
+    ridge: float
     lengths: np.ndarray
 
 
@@ -94,9 +96,10 @@ def make_prox(target, gradient):
                 out[k] = high
                 continue
             smallest = 1e-13 * abs(high)
-            for turn in range(60):
+            for turn in range(100):
                 u = high - at_high * (high - low) / (at_high - at_low)
-                if turn % 3 == 2 or not np.isfinite(u) or (u - low) * (u - high) >= 0.0:
+                # A kink is found by halving alone.
+                if (turn > 3 and turn % 2 == 0) or not np.isfinite(u) or (u - low) * (u - high) >= 0.0:
                     u = 0.5 * (low + high)
                 at = u + g * gradient(t, z + q * u, p)
                 if (at > 0.0) == (at_high > 0.0) or not np.isfinite(at):
@@ -147,12 +150,12 @@ def row_loss(functions, value):
 # --- what dense and CSR share --------------------------------------------------------------------------------------------
 
 
-def refreshed(columns, j, weight_sum, centred):
-    """Take mean and spread of column j from its sums."""
+def refreshed(columns, j, weight_sum, plan):
+    """Take mean and unit of column j from its sums: its spread, and what the l2 penalty adds to its curvature."""
     shift, away = columns.shift[j], columns.total[j] / weight_sum
     square = columns.square[j] / weight_sum
     mean = shift + away
-    if centred:
+    if plan.fit_intercept:
         variance = square - away * away
         if variance <= 1e-13 * square + 100.0 * (1e-13 * mean) ** 2:
             variance = 0.0
@@ -160,7 +163,8 @@ def refreshed(columns, j, weight_sum, centred):
         variance = square + shift * (shift + 2.0 * away)
         mean = 0.0
     columns.mean[j] = mean
-    columns.inverse[j] = 1.0 / np.sqrt(variance) if variance > 0.0 else 0.0
+    unit = variance * (1.0 + plan.ridge) if plan.standardize else variance + plan.ridge
+    columns.inverse[j] = 1.0 / np.sqrt(unit) if variance > 0.0 else 0.0
 
 
 def counted(columns, j, x, weight):
@@ -177,17 +181,17 @@ def counted(columns, j, x, weight):
     columns.square[j] += weight * away * away
 
 
-def shrink(v, inverse, alpha, reach, standardize, penalty):
+def shrink(v, inverse, plan, reach, penalty):
     """Let the penalty act on one score's coefficients v / spread, over a step of length `reach`; implicit where it is smooth."""
     n = len(v)
-    scale = np.empty(n if standardize else 0)
+    alpha, scale = plan.alpha, np.empty(n if plan.standardize else 0)
     coef, step, slope, beyond, zero = np.empty(n), np.empty(n), np.zeros(n), np.zeros(n), np.empty(n)
     for j in range(n):
         coef[j] = v[j] * inverse[j]
         step[j] = reach * inverse[j] * inverse[j]
         zero[j] = coef[j] + 1e-6 * max(abs(coef[j]), 1e-6)
-        if standardize:
-            scale[j] = 1.0 / inverse[j] if inverse[j] > 0.0 else 0.0
+        if plan.standardize:
+            scale[j] = 1.0 / (inverse[j] * np.sqrt(1.0 + plan.ridge)) if inverse[j] > 0.0 else 0.0
     penalty.gradient(coef, slope, alpha, scale, penalty.parameters)
     penalty.gradient(zero, beyond, alpha, scale, penalty.parameters)
     for j in range(n):
@@ -197,6 +201,14 @@ def shrink(v, inverse, alpha, reach, standardize, penalty):
     for j in range(n):
         if inverse[j] > 0.0:
             v[j] = coef[j] / inverse[j]
+
+
+def bounded(square, counters):
+    """What a row of this |x~|^2 adds to the mean of |x~|^2 + 1: one row far out must not shorten all later steps."""
+    square += 1.0
+    if counters[ROWS] > 10.0:
+        square = min(square, 100.0 * counters[MEAN_SQUARE])
+    return square
 
 
 def row_steps(target, raw, averaged, track, loss, plan, square, relative, counters, u, added):
@@ -249,7 +261,7 @@ def row_steps(target, raw, averaged, track, loss, plan, square, relative, counte
 # --- dense ---------------------------------------------------------------------------------------------------------------
 
 
-def make_dense_pass(refreshed, counted, shrink, row_steps):
+def make_dense_pass(refreshed, counted, shrink, row_steps, bounded):
     """One pass over dense rows."""
 
     def dense_pass(data, order, track, columns, loss, penalty, plan, counters):
@@ -266,7 +278,7 @@ def make_dense_pass(refreshed, counted, shrink, row_steps):
             if counters[VALUES] >= PATIENCE * d:
                 if plan.alpha > 0.0:
                     for m in range(n_scores):
-                        shrink(track.v[m], inverse, plan.alpha, track.reach[m // n_outputs], plan.standardize, penalty)
+                        shrink(track.v[m], inverse, plan, track.reach[m // n_outputs], penalty)
                 track.reach[:] = 0.0
                 counters[VALUES] = 0.0
             # 2. the moments of the columns, this row included
@@ -278,18 +290,18 @@ def make_dense_pass(refreshed, counted, shrink, row_steps):
                 counted(columns, j, values[j], weight)
             if counters[ROWS] >= counters[REFRESH_AT]:
                 for j in range(d):
-                    refreshed(columns, j, counters[WEIGHT_SUM], plan.fit_intercept)
+                    refreshed(columns, j, counters[WEIGHT_SUM], plan)
                 counters[REFRESH_AT] = np.floor(1.1 * counters[ROWS]) + 1.0
             else:
                 for j in range(d):
                     if inverse[j] == 0.0 and values[j] != 0.0:
-                        refreshed(columns, j, counters[WEIGHT_SUM], plan.fit_intercept)
+                        refreshed(columns, j, counters[WEIGHT_SUM], plan)
             # 3. the standardised row, and its scores under the last and the averaged model of each track
             square = 0.0
             for j in range(d):
                 x[j] = (values[j] - mean[j]) * inverse[j]
                 square += x[j] * x[j]
-            counters[MEAN_SQUARE] += (square + 1.0 - counters[MEAN_SQUARE]) / counters[ROWS]
+            counters[MEAN_SQUARE] += (bounded(square, counters) - counters[MEAN_SQUARE]) / counters[ROWS]
             share = max(counters[SHARE], 1.0)
             for m in range(n_scores):
                 a, b = 0.0, 0.0
@@ -319,7 +331,7 @@ def make_dense_pass(refreshed, counted, shrink, row_steps):
 # --- CSR -----------------------------------------------------------------------------------------------------------------
 
 
-def make_csr_pass(refreshed, counted, shrink, row_steps):
+def make_csr_pass(refreshed, counted, shrink, row_steps, bounded):
     """One pass over CSR rows, a step costing what the row's stored values cost.
 
     The model of a column is v - tau r, and the sum of its iterates ``flushed * v + total - tau_total * r``, where r = mean /
@@ -353,13 +365,13 @@ def make_csr_pass(refreshed, counted, shrink, row_steps):
                     if plan.alpha > 0.0:
                         for m in range(n_scores):
                             own = track.v[:, m].copy()
-                            shrink(own, inverse, plan.alpha, track.reach[m // n_outputs], plan.standardize, penalty)
+                            shrink(own, inverse, plan, track.reach[m // n_outputs], penalty)
                             track.v[:, m] = own
                     track.reach[:] = 0.0
                     counters[VALUES] = 0.0
                 if due:
                     for j in range(d):
-                        refreshed(columns, j, counters[WEIGHT_SUM], plan.fit_intercept)
+                        refreshed(columns, j, counters[WEIGHT_SUM], plan)
                     counters[REFRESH_AT] = np.floor(1.1 * counters[ROWS]) + 1.0
                 tau[:] = 0.0
                 tau_total[:] = 0.0
@@ -378,7 +390,7 @@ def make_csr_pass(refreshed, counted, shrink, row_steps):
                     j = indices[place]
                     if inverse[j] == 0.0 and values[place] != 0.0:
                         # A column's first spread: its coefficients so far are zero, and stay so.
-                        refreshed(columns, j, counters[WEIGHT_SUM], plan.fit_intercept)
+                        refreshed(columns, j, counters[WEIGHT_SUM], plan)
                         r = mean[j] * inverse[j]
                         counters[R_SQUARE] += r * r
                         for m in range(n_scores):
@@ -403,7 +415,7 @@ def make_csr_pass(refreshed, counted, shrink, row_steps):
             for m in range(n_scores):
                 averaged[m] /= share
             square = max(square, 0.0)
-            counters[MEAN_SQUARE] += (square + 1.0 - counters[MEAN_SQUARE]) / counters[ROWS]
+            counters[MEAN_SQUARE] += (bounded(square, counters) - counters[MEAN_SQUARE]) / counters[ROWS]
             relative = weight / (counters[WEIGHT_SUM] / counters[ROWS])
             row_steps(data.target[row : row + 1], raw, averaged, track, loss, plan, square, relative, counters, u, added)
             t = counters[ROWS]
@@ -430,5 +442,5 @@ def make_csr_pass(refreshed, counted, shrink, row_steps):
 def row_pass(rows, data, order, track, columns, loss, penalty, plan, counters):
     """Run the pass of the rows' layout."""
     make = make_csr_pass if rows.lazy else make_dense_pass
-    helpers = (leaf(refreshed), leaf(counted), leaf(shrink), leaf(row_steps))
+    helpers = (leaf(refreshed), leaf(counted), leaf(shrink), leaf(row_steps), leaf(bounded))
     run(make, helpers, data, order, track, columns, loss, penalty, plan, counters)

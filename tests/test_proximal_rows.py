@@ -1,0 +1,200 @@
+"""Streams without a learning rate: the proximal step, the columns' moments, and the model that is served."""
+
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.optimize import brentq
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+from sklearn.model_selection import train_test_split
+
+from sklearn_gd import GDClassifier, GDRegressor, Penalty
+from sklearn_gd._kernels.blocks import loss_blocks, loss_functions
+from sklearn_gd._kernels.proximal import row_loss
+from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, LogLoss
+from sklearn_gd.penalties import L1, L2, ElasticNet
+
+LAYOUTS = {"dense": np.asarray, "csr": sp.csr_array}
+rng = np.random.default_rng(0)
+X = rng.normal(size=(200, 6)) * [1.0, 1e4, 1e-3, 1.0, 1.0, 5.0] + [0.0, 3e4, 0.0, 0.0, 0.0, 1.0]
+X *= rng.random(X.shape) < 0.6
+SCORE = X @ [1.0, 1e-4, 1e3, -1.0, 0.0, 0.2] + rng.normal(size=200)
+WEIGHT = rng.uniform(0.2, 2.0, 200)
+TARGETS = {"squared_error": SCORE, "huber": SCORE, "absolute_error": SCORE, "quantile": SCORE, "poisson": np.exp(SCORE / 10.0)}
+LABELS = {"log_loss": 3, "hinge": 3, "multiclass_hinge": 3, "exponential": 2, "modified_huber": 2}
+
+
+class Quartic(Penalty):
+    """A smooth penalty of one's own."""
+
+    @staticmethod
+    def value(w):
+        return w**4
+
+    @staticmethod
+    def gradient(w):
+        return 4.0 * w**3
+
+
+def estimator(loss, **parameters):
+    return (GDRegressor if loss in TARGETS else GDClassifier)(loss, **parameters)
+
+
+def target(loss):
+    return TARGETS[loss] if loss in TARGETS else np.digitize(SCORE, np.quantile(SCORE, np.arange(1, LABELS[loss]) / LABELS[loss]))
+
+
+def streamed(model, layout, y, rows):
+    """One pass in calls of so many rows, pickled after each."""
+    first = {} if isinstance(model, GDRegressor) else {"classes": np.unique(y)}
+    for start in range(0, len(y), rows):
+        part = slice(start, start + rows)
+        model = pickle.loads(pickle.dumps(model.partial_fit(layout(X[part]), y[part], sample_weight=WEIGHT[part], **first)))
+    return model
+
+
+# --- the step ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("g", [0.01, 1.0, 30.0])
+@pytest.mark.parametrize("name", {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES})
+def test_the_step_of_a_row_solves_its_equation(name, g):
+    """u = -g slope(z + q u), found by another root finder where the loss is smooth; between the one-sided slopes at a kink."""
+    loss = {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES}[name]()
+    functions = loss_functions(loss, 1, False)
+    compiled = row_loss(functions, loss_blocks(functions).value)
+    slope = loss_blocks(functions).gradient
+    for y, z, q in ((1.0, -0.7, 3.0), (1.0, 2.5, 1.0), (1.0, 0.9, 40.0)):
+
+        def at(u, y=y, z=z, q=q):
+            out = np.empty((1, 1))
+            slope(np.array([[y]]), np.array([[z + q * u]]), out, functions.parameters)
+            return u + g * out[0, 0]
+
+        found = np.empty(1)
+        compiled.prox(np.array([[y]]), np.array([z]), g, q, found, functions.parameters)
+        low, high = sorted((0.0, -(at(0.0))))
+        if at(0.0) == 0.0:
+            assert found[0] == 0.0
+        elif loss.smooth:
+            assert found[0] == pytest.approx(brentq(at, low, high, xtol=1e-14), rel=1e-8, abs=1e-10)
+        else:
+            step = 1e-9 * max(1.0, abs(found[0]))
+            assert at(found[0] - step) <= 1e-6
+            assert at(found[0] + step) >= -1e-6
+
+
+@pytest.mark.parametrize("g", [0.01, 1.0, 30.0])
+def test_the_step_of_a_softmax_row_nearly_solves_its_equation(g):
+    functions = loss_functions(LogLoss(), 4, True)
+    compiled = row_loss(functions, loss_blocks(functions).value)
+    z, q, u, slope = np.array([0.3, -1.0, 2.0, 0.1]), 5.0, np.empty(4), np.empty((1, 4))
+    compiled.prox(np.array([[1.0]]), z, g, q, u, functions.parameters)
+    loss_blocks(functions).gradient(np.array([[1.0]]), (z + q * u)[None], slope, functions.parameters)
+    explicit = np.empty((1, 4))
+    loss_blocks(functions).gradient(np.array([[1.0]]), z[None], explicit, functions.parameters)
+    # Far nearer to the root than the explicit step, and never beyond the row's own label.
+    assert np.abs(u + g * slope[0]).max() <= 0.5 * g * np.abs(explicit).max()
+    assert u[1] > 0.0
+    assert (np.delete(u, 1) < 0.0).all()
+
+
+# --- the pass ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("penalty", ["l2", L1(nonnegative=True), ElasticNet(standardize=True), Quartic()], ids=repr)
+@pytest.mark.parametrize("loss", [*TARGETS, *LABELS])
+def test_calls_of_any_length_are_one_epoch(loss, penalty, fit_intercept):
+    """The same bits however the rows are cut into calls, and as `fit` in that order; CSR rows give the same model."""
+    y = target(loss)
+    model = estimator(loss, penalty=penalty, alpha=0.01, fit_intercept=fit_intercept)
+    found = [streamed(clone(model), layout, y, rows) for layout in LAYOUTS.values() for rows in (200, 7)]
+    fitted = clone(model).set_params(solver="sgd", shuffle=False, max_iter=1, tol=None).fit(X, y, sample_weight=WEIGHT)
+    for one, other in ((found[0], found[1]), (found[2], found[3]), (found[0], fitted)):
+        np.testing.assert_array_equal(one.coef_, other.coef_)
+        np.testing.assert_array_equal(one.intercept_, other.intercept_)
+    np.testing.assert_allclose(found[2].coef_, found[0].coef_, rtol=1e-6, atol=1e-9 * np.abs(found[0].coef_).max())
+
+
+def test_dense_and_csr_calls_alternate():
+    y = target("log_loss")
+    model, dense = GDClassifier(), GDClassifier()
+    for start in range(0, 200, 20):
+        part = slice(start, start + 20)
+        model.partial_fit(list(LAYOUTS.values())[start // 20 % 2](X[part]), y[part], classes=[0, 1, 2])
+        dense.partial_fit(X[part], y[part], classes=[0, 1, 2])
+    np.testing.assert_allclose(model.coef_, dense.coef_, rtol=1e-6)
+
+
+def test_units_of_columns_and_target_play_no_part():
+    """Scaled and shifted columns, a scaled target: the same predictions, where the penalty does not see units."""
+    y = SCORE
+    first = GDRegressor(penalty=L2(standardize=True)).partial_fit(X, y).predict(X)
+    factor, shift = 10.0 ** np.arange(-6, 6, 2), 1e3 * np.arange(6)
+    moved = X * factor + shift * factor * X.std(axis=0)
+    second = GDRegressor(penalty=L2(standardize=True)).partial_fit(moved, 1e5 * y).predict(moved)
+    # A zero counts like any other value here, but for the clipping of outliers.
+    np.testing.assert_allclose(second / 1e5, first, rtol=1e-4, atol=1e-4 * np.abs(first).max())
+
+
+def test_rows_of_weight_zero_do_not_exist():
+    y, weight = target("log_loss"), WEIGHT.copy()
+    weight[::3] = 0.0
+    one = GDClassifier().partial_fit(X, y, classes=[0, 1, 2], sample_weight=weight)
+    keep = weight > 0
+    other = GDClassifier().partial_fit(X[keep], y[keep], classes=[0, 1, 2], sample_weight=weight[keep])
+    np.testing.assert_array_equal(one.coef_, other.coef_)
+
+
+@pytest.mark.parametrize(
+    ("load", "least"), [(load_wine, 0.95), (load_breast_cancer, 0.92), (load_digits, 0.93), (load_diabetes, 0.3)]
+)
+def test_one_pass_over_raw_rows_learns(load, least):
+    """In whatever units the data come: the test score after a single pass."""
+    options = {"scaled": False} if load is load_diabetes else {}
+    X_train, X_test, y_train, y_test = train_test_split(*load(return_X_y=True, **options), random_state=0)
+    model = GDRegressor() if load is load_diabetes else GDClassifier()
+    for start in range(0, len(y_train), 32):
+        model.partial_fit(X_train[start : start + 32], y_train[start : start + 32])
+    assert model.score(X_test, y_test) > least
+
+
+def test_an_outlier_in_a_column_does_not_spoil_it():
+    rows = np.random.default_rng(1).normal(size=(3000, 3))
+    y = rows @ [1.0, 2.0, -1.0]
+    rows[1500, 0] = 1e8
+    model = GDRegressor().partial_fit(np.delete(rows, 1500, axis=0)[:1500], np.delete(y, 1500)[:1500])
+    model.partial_fit(rows[1500:], y[1500:])
+    keep = np.arange(3000) != 1500
+    assert model.score(rows[keep], y[keep]) > 0.95
+
+
+def test_averages_alone_predict_where_asked():
+    model = GDRegressor(average=True).partial_fit(X, SCORE)
+    assert model._state.averaged_only
+    state = model._state
+    state.losses[0] = 0.0
+    own = GDRegressor(average=True)
+    own.__dict__.update(model.__dict__)
+    own.partial_fit(X[:1], SCORE[:1])
+    assert np.abs(own.coef_ - model.coef_).max() < 0.05 * np.abs(model.coef_).max()
+
+
+def test_a_stream_goes_on_from_a_fit():
+    """The first rows after a fit change a converged model by little."""
+    X_train, y_train = load_diabetes(return_X_y=True, scaled=False)
+    model = GDRegressor().fit(X_train, y_train)
+    before = model.predict(X_train)
+    model.partial_fit(X_train[:5], y_train[:5])
+    assert np.abs(model.predict(X_train) - before).mean() < 0.1 * before.std()
+    assert model.score(X_train, y_train) > 0.5
+
+
+def test_an_epoch_without_gain_shortens_the_steps():
+    model = GDRegressor(solver="sgd", max_iter=40, tol=None, random_state=0, alpha=1e-3).fit(X, SCORE)
+    best = GDRegressor(tol=1e-12, alpha=1e-3).fit(X, SCORE).loss_curve_[-1]
+    assert model._state.length < 1.0
+    assert model.loss_curve_[-1] < best + 0.02 * (SCORE.var() / 2.0 - best)
