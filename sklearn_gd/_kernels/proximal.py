@@ -237,17 +237,22 @@ def row_steps(target, raw, averaged, track, loss, plan, square, relative, counte
     # The first rows count less: the model was not yet one.
     memory = min(MEMORY, 1.0 - 2.0 / (rows + 2.0))
     met = 0.0
+    # No single row decides which model predicts.
+    limit = 1e10
+    if rows > 100.0:
+        limit = 100.0 * (1.0 - memory) * track.losses.max()
     for s in range(n_tracks):
         at = s * n_outputs
         for kind in range(2):
             for k in range(n_outputs):
                 one[0, k] = averaged[at + k] if kind else raw[at + k]
             value = loss.value(target, one, weight, loss.parameters)
-            track.losses[kind, s] = memory * track.losses[kind, s] + (relative * value if np.isfinite(value) else 1e10)
+            value = min(relative * value, limit) if np.isfinite(value) else limit
+            track.losses[kind, s] = memory * track.losses[kind, s] + value
         g = plan.lengths[s] / (bend * counters[MEAN_SQUARE])
         own = 0.0
         if plan.fit_intercept:
-            own = max(1.0, (1.0 / g + square) / max(rows - 1.0, 0.05))
+            own = max(1.0, (1.0 / g + counters[MEAN_SQUARE]) / max(rows - 1.0, 0.05))
         met += loss.prox(target, raw[at : at + n_outputs], relative * g, square + own, u[at : at + n_outputs], loss.parameters)
         track.step[s] = g
         track.reach[s] += relative * g
