@@ -8,8 +8,9 @@ model v = spread * coef to
 that is by :math:`u \tilde x` with u the root of :math:`u = -s g\, loss'(z + q u)`, :math:`q = |\tilde x|^2 + 1`. Such a step
 cannot overshoot the row, whatever its length g = c / (h mean q), with h the loss's second derivative (its bound, or its running
 mean). No fixed c suits every data set, so two lengths run side by side, a cautious and a bold one, and each keeps the average of
-its iterates too, in which step t weighs t. The model that predicts is the one of these four that has predicted best so far, each
-row before learning from it, older rows forgotten slowly.
+its iterates too, in which step t weighs t. The model that predicts is the one of these four that has predicted best so far: rows
+of a call by the model before the call (a quarter more rows, and 1000 rows, at most), older rows forgotten slowly. So the
+four do not depend on how the rows are cut into calls; which of them predicts may, as what lies ahead does.
 
 References
 ----------
@@ -25,7 +26,7 @@ from .moments import Moments
 from .stopping import Status
 
 LENGTHS = (0.4, 10.0)  # the steps' lengths c of the two tracks
-N_COUNTERS = 10
+N_COUNTERS = 11
 
 
 def bend_of(objective):
@@ -196,9 +197,10 @@ class RowsState:
 
     def served(self, objective):
         """theta of the model that has predicted best so far."""
-        losses = self.losses[1:] if self.averaged_only else self.losses
+        # Of models that have predicted alike, an average.
+        losses = self.losses[1:] if self.averaged_only else self.losses[::-1]
         kind, track = np.unravel_index(int(losses.argmin()), losses.shape)
-        kind += len(self.losses) - len(losses)
+        kind = 1 - kind
         models = self.models()
         own = slice(track * self.n_outputs, (track + 1) * self.n_outputs)
         coef = models[kind][own] * self.columns[4]
@@ -299,8 +301,10 @@ class ProximalRows:
         from ._kernels import proximal
 
         objective = self.objective
-        names = proximal.Track._fields
-        track = proximal.Track(*[getattr(state, name) for name in names])
+        n_scores, d = len(state.intercept), objective.rows.shape[1]
+        frozen = np.empty((2 * n_scores, d) if state.dense_layout else (d, 2 * n_scores)), np.empty(2 * n_scores)
+        kept = [getattr(state, name) for name in proximal.Track._fields[:-2]]
+        track = proximal.Track(*kept, *frozen)
         columns = proximal.Columns(*state.columns)
         plan = proximal.RowPlan(
             bool(objective.fit_intercept),

@@ -17,14 +17,18 @@ PROX = FLOAT(MATRIX, VECTOR, FLOAT, FLOAT, VECTOR, VECTOR)
 
 CLIP = 10.0  # spreads from the mean beyond which a value counts no further in the column's moments
 MEMORY = 0.999  # discount of the progressive losses from row to row
+AHEAD = 1000.0  # rows after which, or after a quarter more than before, the models that are judged are taken anew
 PATIENCE = 4  # the penalty acts when this many times as many values as there are columns have been met
 
 # Places in the array of counters.
-ROWS, WEIGHT_SUM, REFRESH_AT, VALUES, MEAN_SQUARE, BEND, BENDS, SHARE, FLUSHED, R_SQUARE = range(10)
+ROWS, WEIGHT_SUM, REFRESH_AT, VALUES, MEAN_SQUARE, BEND, BENDS, SHARE, FLUSHED, R_SQUARE, FREEZE_AT = range(11)
 
 
 class Track(NamedTuple):
-    """What a pass moves. Scores are those of all tracks, track by track; dense arrays are (scores, columns), CSR the reverse."""
+    """What a pass moves. Scores are those of all tracks, track by track; dense arrays are (scores, columns), CSR the reverse.
+
+    `frozen` has coefficients of the last iterates, then those of the averages, as they were some rows ago: what is judged.
+    """
 
     v: np.ndarray
     total: np.ndarray
@@ -38,6 +42,8 @@ class Track(NamedTuple):
     step: np.ndarray
     losses: np.ndarray
     targets: np.ndarray
+    frozen: np.ndarray
+    frozen_intercept: np.ndarray
 
 
 class Columns(NamedTuple):
@@ -211,11 +217,11 @@ def bounded(square, counters):
     return square
 
 
-def row_steps(target, raw, averaged, track, loss, plan, square, relative, counters, u, added):
+def row_steps(target, raw, ahead, track, loss, plan, square, relative, counters, u, added):
     """The proximal step u of every score of a row, and the intercept's; takes note of the losses before it.
 
-    `square` is |x~|^2 of the row. The intercept's own column has a value whose square is at least 1, and so large at first that
-    the intercept is a running mean of what the first rows ask for.
+    `ahead` has the row's scores under the frozen models, `square` is |x~|^2 of the row. The intercept's own column has a value
+    whose square is at least 1, and so large at first that the intercept is a running mean of what the first rows ask for.
     """
     n_tracks = len(plan.lengths)
     n_outputs = len(raw) // n_tracks
@@ -245,7 +251,7 @@ def row_steps(target, raw, averaged, track, loss, plan, square, relative, counte
         at = s * n_outputs
         for kind in range(2):
             for k in range(n_outputs):
-                one[0, k] = averaged[at + k] if kind else raw[at + k]
+                one[0, k] = ahead[kind * len(raw) + at + k]
             value = loss.value(target, one, weight, loss.parameters)
             value = min(relative * value, limit) if np.isfinite(value) else limit
             track.losses[kind, s] = memory * track.losses[kind, s] + value
@@ -274,8 +280,9 @@ def make_dense_pass(refreshed, counted, shrink, row_steps, bounded):
         d, n_scores = matrix.shape[1], len(track.intercept)
         n_outputs = n_scores // len(plan.lengths)
         x = np.zeros(d)
-        raw, averaged, u, added = np.zeros(n_scores), np.zeros(n_scores), np.zeros(n_scores), np.zeros(n_scores)
+        raw, ahead, u, added = np.zeros(n_scores), np.zeros(2 * n_scores), np.zeros(n_scores), np.zeros(n_scores)
         mean, inverse = columns.mean, columns.inverse
+        counters[FREEZE_AT] = counters[ROWS]
         for at in range(len(order)):
             row = order[at]
             values, weight = matrix[row], data.weight[row]
@@ -286,6 +293,17 @@ def make_dense_pass(refreshed, counted, shrink, row_steps, bounded):
                         shrink(track.v[m], inverse, plan, track.reach[m // n_outputs], penalty)
                 track.reach[:] = 0.0
                 counters[VALUES] = 0.0
+            if counters[ROWS] >= counters[FREEZE_AT]:
+                counters[FREEZE_AT] = counters[ROWS] + min(max(0.25 * counters[ROWS], 1.0), AHEAD)
+                share = max(counters[SHARE], 1.0)
+                for m in range(n_scores):
+                    a, b = track.intercept[m], track.intercept_total[m] / share
+                    for j in range(d):
+                        track.frozen[m, j] = track.v[m, j] * inverse[j]
+                        track.frozen[n_scores + m, j] = track.total[m, j] / share * inverse[j]
+                        a -= mean[j] * track.frozen[m, j]
+                        b -= mean[j] * track.frozen[n_scores + m, j]
+                    track.frozen_intercept[m], track.frozen_intercept[n_scores + m] = a, b
             # 2. the moments of the columns, this row included
             counters[ROWS] += 1.0
             counters[WEIGHT_SUM] += weight
@@ -301,24 +319,27 @@ def make_dense_pass(refreshed, counted, shrink, row_steps, bounded):
                 for j in range(d):
                     if inverse[j] == 0.0 and values[j] != 0.0:
                         refreshed(columns, j, counters[WEIGHT_SUM], plan)
-            # 3. the standardised row, and its scores under the last and the averaged model of each track
+            # 3. the standardised row, its scores under each track, and under the models that are judged
             square = 0.0
             for j in range(d):
                 x[j] = (values[j] - mean[j]) * inverse[j]
                 square += x[j] * x[j]
             counters[MEAN_SQUARE] += (bounded(square, counters) - counters[MEAN_SQUARE]) / counters[ROWS]
-            share = max(counters[SHARE], 1.0)
             for m in range(n_scores):
-                a, b = 0.0, 0.0
-                v, total = track.v[m], track.total[m]
+                a = 0.0
+                v = track.v[m]
                 for j in range(d):
                     a += x[j] * v[j]
-                    b += x[j] * total[j]
                 raw[m] = a + track.intercept[m]
-                averaged[m] = (b + track.intercept_total[m]) / share
+            for m in range(2 * n_scores):
+                a = 0.0
+                w = track.frozen[m]
+                for j in range(d):
+                    a += values[j] * w[j]
+                ahead[m] = a + track.frozen_intercept[m]
             # 4. the proximal step of each score  5. along the row  6. the sum of the iterates, the later ones weighing more
             relative = weight / (counters[WEIGHT_SUM] / counters[ROWS])
-            row_steps(data.target[row : row + 1], raw, averaged, track, loss, plan, square, relative, counters, u, added)
+            row_steps(data.target[row : row + 1], raw, ahead, track, loss, plan, square, relative, counters, u, added)
             t = counters[ROWS]
             counters[SHARE] += t
             for m in range(n_scores):
@@ -347,11 +368,26 @@ def make_csr_pass(refreshed, counted, shrink, row_steps, bounded):
         values, indices, indptr = data.X
         d, n_scores = track.v.shape
         n_outputs = n_scores // len(plan.lengths)
-        raw, averaged, u, added = np.zeros(n_scores), np.zeros(n_scores), np.zeros(n_scores), np.zeros(n_scores)
+        raw, ahead, u, added = np.zeros(n_scores), np.zeros(2 * n_scores), np.zeros(n_scores), np.zeros(n_scores)
         mean, inverse, tau, tau_total = columns.mean, columns.inverse, track.tau, track.tau_total
+        counters[FREEZE_AT] = counters[ROWS]
         for at in range(len(order)):
             row = order[at]
             begin, end, weight = indptr[row], indptr[row + 1], data.weight[row]
+            if counters[ROWS] >= counters[FREEZE_AT]:
+                counters[FREEZE_AT] = counters[ROWS] + min(max(0.25 * counters[ROWS], 1.0), AHEAD)
+                share, flushed = max(counters[SHARE], 1.0), counters[FLUSHED]
+                for m in range(n_scores):
+                    track.frozen_intercept[m] = track.intercept[m]
+                    track.frozen_intercept[n_scores + m] = track.intercept_total[m] / share
+                for j in range(d):
+                    r = mean[j] * inverse[j]
+                    for m in range(n_scores):
+                        total = flushed * track.v[j, m] + track.total[j, m] - tau_total[m] * r
+                        a, b = (track.v[j, m] - tau[m] * r) * inverse[j], total / share * inverse[j]
+                        track.frozen[j, m], track.frozen[j, n_scores + m] = a, b
+                        track.frozen_intercept[m] -= mean[j] * a
+                        track.frozen_intercept[n_scores + m] -= mean[j] * b
             counters[ROWS] += 1.0
             counters[WEIGHT_SUM] += weight
             for place in range(begin, end):
@@ -401,12 +437,12 @@ def make_csr_pass(refreshed, counted, shrink, row_steps, bounded):
                         for m in range(n_scores):
                             track.v[j, m] += tau[m] * r
                             track.total[j, m] += tau_total[m] * r - counters[FLUSHED] * tau[m] * r
-            square = counters[R_SQUARE]
+            square, flushed = counters[R_SQUARE], counters[FLUSHED]
             met, along = 0, 0.0
-            share, flushed = max(counters[SHARE], 1.0), counters[FLUSHED]
             for m in range(n_scores):
                 raw[m] = track.intercept[m] - track.centre[m]
-                averaged[m] = track.intercept_total[m] - track.centre_total[m]
+            for m in range(2 * n_scores):
+                ahead[m] = track.frozen_intercept[m]
             for place in range(begin, end):
                 j = indices[place]
                 met += values[place] != 0.0
@@ -414,15 +450,13 @@ def make_csr_pass(refreshed, counted, shrink, row_steps, bounded):
                 square += x * (x - 2.0 * r)
                 along += x * r
                 for m in range(n_scores):
-                    v = track.v[j, m]
-                    raw[m] += x * (v - tau[m] * r)
-                    averaged[m] += x * (flushed * v + track.total[j, m] - tau_total[m] * r)
-            for m in range(n_scores):
-                averaged[m] /= share
+                    raw[m] += x * (track.v[j, m] - tau[m] * r)
+                for m in range(2 * n_scores):
+                    ahead[m] += values[place] * track.frozen[j, m]
             square = max(square, 0.0)
             counters[MEAN_SQUARE] += (bounded(square, counters) - counters[MEAN_SQUARE]) / counters[ROWS]
             relative = weight / (counters[WEIGHT_SUM] / counters[ROWS])
-            row_steps(data.target[row : row + 1], raw, averaged, track, loss, plan, square, relative, counters, u, added)
+            row_steps(data.target[row : row + 1], raw, ahead, track, loss, plan, square, relative, counters, u, added)
             t = counters[ROWS]
             counters[SHARE] += t
             for place in range(begin, end):
