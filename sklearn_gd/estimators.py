@@ -25,7 +25,8 @@ penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default="l2"
         Whether to fit an intercept. It is never penalised.
     solver : {"auto", "batch", "sgd", "minibatch", "svrg", "saga"} or Solver, default="auto"
         How many rows a step sees. "auto" is batch descent where `optimizer` and `learning_rate` are "auto" too, mini-batches of
-        32 rows where one of them is given; one row at a time where both are "auto" in `partial_fit` or with `average`.
+        32 rows where one of them is given; one row at a time where both are "auto" in `partial_fit` or with `average`. "sgd" and
+        "minibatch" take proximal steps on single rows where both are "auto".
     optimizer : {"auto", "gd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "amsgrad", "nadam", \
             "lion", "ftrl", "dog", "dowg", "coordinate_dog", "cocob", "schedule_free"} or Optimizer, default="auto"
         What a step does with a gradient. "auto" is the memory gradient method in batch descent where `learning_rate` is "auto"
@@ -238,7 +239,9 @@ class GDRegressor(RegressorMixin, BaseGD):
     def partial_fit(self, X, y, sample_weight=None):
         """Go on learning from more rows: one pass over them, in their order.
 
-        Calls over the same batches in the same order do what one epoch of ``fit(shuffle=False)`` does, bit for bit: optimizer,
+        With optimizer and learning rate at "auto" each row takes a proximal step on columns standardised in passing, whatever
+        their units, and the track that has predicted best so far serves (docs/auto.md). With a rate of your own,
+        calls over the same batches in the same order do what one epoch of ``fit(shuffle=False)`` does, bit for bit: optimizer,
         schedule, penalty and averaging go on where they were, also after pickling. A refused call leaves the model as it was; so
         does one that diverges, with a warning.
 
@@ -448,7 +451,9 @@ class GDClassifier(ClassifierMixin, BaseGD):
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Go on learning from more rows: one pass over them, in their order.
 
-        Calls over the same batches in the same order do what one epoch of ``fit(shuffle=False)`` does, bit for bit: optimizer,
+        With optimizer and learning rate at "auto" each row takes a proximal step on columns standardised in passing, whatever
+        their units, and the track that has predicted best so far serves (docs/auto.md). With a rate of your own,
+        calls over the same batches in the same order do what one epoch of ``fit(shuffle=False)`` does, bit for bit: optimizer,
         schedule, penalty and averaging go on where they were, also after pickling. A refused call leaves the model as it was; so
         does one that diverges, with a warning.
 
