@@ -51,5 +51,5 @@ class Chunks:
     def map(self, function):
         """What `function` returns for each run, in their order."""
         if self.pool is None:
-            return [function(run) for run in self.runs]
+            return list(map(function, self.runs))
         return list(self.pool.map(function, self.runs))

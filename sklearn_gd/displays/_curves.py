@@ -262,7 +262,7 @@ class CoefficientPathDisplay:
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
     >>> display = CoefficientPathDisplay.from_estimator(GDRegressor(max_iter=20), X, y)
     >>> print(display.coefficients.shape, display.names[2])
-    (20, 10) bmi
+    (12, 10) bmi
     """
 
     def __init__(self, *, epochs, coefficients, names):
