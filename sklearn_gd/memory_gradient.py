@@ -531,6 +531,8 @@ class MemoryGradient:
             tilt = np.where(free, gradient + threshold * np.sign(u), 0.0)
             off = np.where(free, 0.0, np.sign(gradient) * np.maximum(np.abs(gradient) - threshold, 0.0))
             off = np.where(bounded, np.minimum(off, 0.0), off)
+            if self.n_iter and not nonnegative and self._gap(gradient, threshold, value) <= self._tolerance():
+                return Status.PLATEAU
             inside, outside = math.sqrt(tilt @ tilt), math.sqrt(off @ off)
             if inside == outside == 0.0:
                 return self._finished(value) or Status.PLATEAU
@@ -571,6 +573,19 @@ class MemoryGradient:
                 return status
             if accepted or (self.n_iter % REFRESH == 0):
                 gradient = self._gradient()
+
+    def _gap(self, gradient, threshold, value):
+        """A bound of what F can still fall by under l1: the duality gap over the models that cost no more than this one.
+
+        F is convex, so it falls by at most g'(u - v) + l1(u) - l1(v) on the way to v; the optimum has l1(v) <= F(u) where no
+        loss is negative. The intercept's part is that of `_certified`. Infinite where nothing is known.
+        """
+        if self.monitor.tol is None or self.monitor.validate is not None or self.objective.loss.curvature_bound is None:
+            return math.inf
+        n_coef, u = self.objective.n_coef, self.u
+        g, l1, held = gradient[:n_coef], threshold[:n_coef], threshold[:n_coef] > 0.0
+        beyond = max((np.abs(g[held]) / l1[held]).max(initial=0.0) - 1.0, 0.0)
+        return g @ u[:n_coef] + l1 @ np.abs(u[:n_coef]) + beyond * value + 0.5 * gradient[n_coef:] @ gradient[n_coef:]
 
     def _face_step(self, value, tilt, last, threshold, penalty):
         """One plane step on the face; a coefficient that would change its sign stops at zero.

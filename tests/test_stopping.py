@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_gd import GDClassifier, GDRegressor, RegressionLoss
+from sklearn_gd.memory_gradient import MemoryGradient
 from sklearn_gd.stopping import Monitor, Status
 
 RUNNING, PLATEAU, DIVERGED = Status.RUNNING, Status.PLATEAU, Status.DIVERGED
@@ -218,3 +220,26 @@ def test_a_fit_that_diverges_keeps_the_best_finite_model():
         model.fit(X, y)
     assert np.isfinite(model.coef_).all()
     assert np.isfinite(model.loss_curve_).all()
+
+
+@pytest.mark.parametrize("kind", ["squared", "logistic"])
+@pytest.mark.parametrize("alpha", [0.01, 0.3])
+def test_the_duality_gap_bounds_what_is_left(kind, alpha, monkeypatch):
+    """Along the whole way it is no less than F above its minimum, and in the end it is as small."""
+    rng = np.random.default_rng(0)
+    X_data = rng.normal(size=(200, 8)) * np.logspace(-2, 2, 8)
+    score = X_data @ (rng.normal(size=8) / np.logspace(-2, 2, 8)) + rng.normal(size=200)
+    model = GDRegressor(penalty="l1", alpha=alpha) if kind == "squared" else GDClassifier(penalty="l1", alpha=alpha)
+    y = score if kind == "squared" else score > 0
+    best = clone(model).set_params(tol=1e-14, max_iter=5000).fit(X_data, y).loss_curve_[-1]
+    seen, original = [], MemoryGradient._gap
+
+    def gap(self, gradient, threshold, value):
+        seen.append((original(self, gradient, threshold, value), value - best))
+        return seen[-1][0]
+
+    monkeypatch.setattr(MemoryGradient, "_gap", gap)
+    model.set_params(tol=1e-9, max_iter=5000).fit(X_data, y)
+    bounds, left = np.array(seen).T
+    assert (bounds >= left - 1e-12).all()
+    assert bounds[-1] < 1e-6 * bounds[0]
