@@ -22,6 +22,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.experimental.function_type import _get_wrapper_address
 from numba.extending import intrinsic, typeof_impl
 
 FLOAT = types.float64
@@ -287,7 +288,7 @@ def _compiled(make, signature, leaves, fastmath, allocates):
 def _quickly_passed(kernel, signature):
     """The kernel, which now answers at once what is asked of a function each time that it is handed to another one."""
     (result,) = kernel.overloads.values()
-    address = result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
+    address = _get_wrapper_address(kernel, signature)
     kernel.get_compile_result = lambda _: result
     kernel.__wrapper_address__ = lambda: address
     kernel.function_type = _function_type(signature)

@@ -318,35 +318,28 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
             method = MemoryGradient(objective, monitor, int(self.max_iter))
             status, rate = method.run(theta), None
-        elif optimizer is None and schedule is None and isinstance(solver, SGD | MiniBatch):
-            state = RowsState.begin(objective, theta, averaged_only=bool(self.average))
-            theta = np.zeros(objective.n_coef + objective.n_outputs) if theta is None else theta
-            monitor.start(theta, objective.value(theta))
-            rng = check_random_state(self.random_state)
-            settings = Settings(None, None, int(self.max_iter), bool(self.shuffle), rng)
-            status, rate = ProximalRows(objective).run(state, settings, monitor), None
         else:
-            optimizer = optimizer or GradientDescent()
-            theta = np.zeros(objective.n_coef + objective.n_outputs) if theta is None else theta
-            state = State.begin(objective, theta, optimizer, self._average_from())
-            monitor.start(theta, objective.value(theta))
+            start = np.zeros(objective.n_coef + objective.n_outputs) if theta is None else theta
+            monitor.start(start, objective.value(start))
             rng = check_random_state(self.random_state)
-            settings = Settings(optimizer, schedule, int(self.max_iter), bool(self.shuffle), rng)
-            if self.tol is not None and validation is None:
-                from .memory_gradient import left_to_fall
+            settings = Settings(optimizer or GradientDescent(), schedule, int(self.max_iter), bool(self.shuffle), rng)
+            if self._goes_by_rows(solver, optimizer, schedule, streaming=False):
+                state = RowsState.begin(objective, theta, value=monitor.first, averaged_only=bool(self.average))
+                status, rate = ProximalRows(objective).run(state, settings, monitor), None
+            else:
+                state = State.begin(objective, start, settings.optimizer, self._average_from())
+                if self.tol is not None and validation is None:
+                    from .memory_gradient import left_to_fall
 
-                monitor.left = left_to_fall(objective)
-            status, rate = solver.run(objective, state, settings, monitor)
-            if monitor.never_fell() and monitor.is_useless(self._constant_value(objective)):
-                status, monitor.best = Status.DIVERGED, monitor.begun_at
-        stable = None
-        if status is Status.DIVERGED and rate is not None:
-            stable = stable_rate(objective, optimizer, solver.batch_rows(objective.n_samples))
+                    monitor.left = left_to_fall(objective)
+                status, rate = solver.run(objective, state, settings, monitor)
+                if monitor.never_fell() and monitor.is_useless(self._constant_value(objective)):
+                    status, monitor.best = Status.DIVERGED, monitor.begun_at
         vars(self).update(self._learned(objective, targets, monitor, state))
         if tasks is not None:
             tasks.close()
         context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
-        self._warn(status, rate, stable, monitor, stacklevel=5)
+        self._warn(status, rate, monitor, lambda: self._stable_rate(objective, solver, optimizer), stacklevel=5)
         return self
 
     def _hooks(self, X, y, weight, train):
@@ -365,9 +358,9 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             return None
         n_epochs = len(monitor.objectives)
         if state is None:
-            state = RowsState.begin(objective, monitor.best, steps=n_epochs)
+            state = RowsState.begin(objective, monitor.best, value=monitor.best_objective, steps=n_epochs)
         else:
-            state = state.kept_at(objective, monitor.best)
+            state = state.kept_at(objective, monitor.best, monitor.best_objective)
         if objective.penalty.standardize:
             state.seen = objective.moments
         learned = {"_state": state, "t_": state.steps, "n_iter_": max(n_epochs, 1), "loss_curve_": list(monitor.objectives)}
@@ -433,12 +426,23 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             )
         return rows[~held], rows[held]
 
-    def _warn(self, status, rate, stable, monitor, stacklevel=4):
-        """Say what went wrong, if anything did."""
+    @staticmethod
+    def _goes_by_rows(solver, optimizer, schedule, streaming):
+        """Whether descent is by proximal steps on single rows: nothing but how many rows to see was asked for."""
+        kinds = SGD | MiniBatch | Batch if streaming else SGD | MiniBatch
+        return optimizer is None and schedule is None and isinstance(solver, kinds)
+
+    @staticmethod
+    def _stable_rate(objective, solver, optimizer):
+        """A learning rate that would not have diverged; None where nobody knows one."""
+        return stable_rate(objective, optimizer or GradientDescent(), solver.batch_rows(objective.n_samples))
+
+    def _warn(self, status, rate, monitor, find_stable, stacklevel=4):
+        """Say what went wrong, if anything did; `find_stable` is called for a stable rate where one was too high."""
         name = type(self).__name__
         if status is Status.DIVERGED:
             how = f"with a learning rate of up to {rate:.3g}" if rate is not None else "by the memory gradient method"
-            advice = "Lower learning_rate"
+            advice, stable = "Lower learning_rate", None if rate is None else find_stable()
             if stable is not None:
                 advice = f"A learning rate of {stable:.2g} would be stable on these rows: lower learning_rate"
             warnings.warn(
@@ -470,7 +474,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         settings = Settings(optimizer or GradientDescent(), schedule, 1, False, None, streaming=True)
         reporter = Reporter(objective, int(self.verbose), before=getattr(self, "n_iter_", 0))
         monitor = Monitor(None, 1, 0.0, reporter=reporter)
-        if optimizer is None and schedule is None and isinstance(solver, SGD | MiniBatch | Batch):
+        if self._goes_by_rows(solver, optimizer, schedule, streaming=True):
             state = self._resumed_rows(objective, growth)
             status, rate = ProximalRows(objective).run(state, settings, monitor), None
         else:
@@ -478,10 +482,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             monitor.start(state.served, objective.value(state.served))
             status, rate = solver.run(objective, state, settings, monitor)
         if status is Status.DIVERGED:
-            stable = None
-            if rate is not None:
-                stable = stable_rate(objective, settings.optimizer, solver.batch_rows(objective.n_samples))
-            self._warn(status, rate, stable, monitor)
+            self._warn(status, rate, monitor, lambda: self._stable_rate(objective, solver, optimizer))
             if not first:
                 return self
             state = State.begin(objective, monitor.best, settings.optimizer, self._average_from())
@@ -504,7 +505,8 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         if isinstance(state, RowsState):
             state.averaged_only = averaged_only
             return state
-        return RowsState.begin(objective, state.served, averaged_only=averaged_only, steps=state.steps)
+        value = objective.value(state.served)
+        return RowsState.begin(objective, state.served, value=value, averaged_only=averaged_only, steps=state.steps)
 
     def _resumed_state(self, objective, optimizer, growth):
         """A copy of the last call's state, laid out for these rows; one that begins anew where the optimizer is another."""

@@ -36,13 +36,10 @@ class Growth:
         if len(now) == 2:
             # One class had the score of a second one, still unknown: it is the first of the two, or the second.
             return cls(np.array([[1.0 if places[0] == 0 else -1.0]]), np.zeros(1, dtype=bool), softmax, rows)
-        turn = np.zeros((len(now), max(len(before) - 1, 1) if len(before) <= 2 else len(before)))
-        if len(before) == 1:
+        turn = np.zeros((len(now), 1 if len(before) <= 2 else len(before)))
+        if len(before) <= 2:
             half = 0.5 if softmax else 1.0
-            turn[places[0], 0] = -half
-        elif len(before) == 2:
-            half = 0.5 if softmax else 1.0
-            turn[places[0], 0], turn[places[1], 0] = -half, half
+            turn[places, 0] = (-half, half)[: len(before)]
         else:
             turn[places, np.arange(len(before))] = 1.0
         return cls(turn, fresh, softmax, rows)

@@ -104,16 +104,20 @@ class Objective:
 
         A loss without a bound is taken to curve with the size of its target.
         """
-        loss, bound = self.loss, self.loss.curvature_bound
         square = epochs.row_norms(self.rows, order) + float(self.fit_intercept)
-        if bound is None and loss.smooth and not self.functions.whole_row:
-            square *= 1.0 + np.abs(self.data.target[order]).max(axis=1)
-        return square * self.score_bound
+        return square * self._score_bounds(self.data.target[order])
 
-    @property
-    def score_bound(self):
-        """The bound of the loss's second derivative in a score, 1 where it has none."""
-        return (2.0 if self.functions.whole_row else 1.0) * (self.loss.curvature_bound or 1.0)
+    def batch_bound(self):
+        """A bound of the loss's curvature over all rows."""
+        return self.largest_eigenvalue() * self._score_bounds(self.data.target).max()
+
+    def _score_bounds(self, target):
+        """The bound of the loss's second derivative in a score, for each target."""
+        loss, bound = self.loss, self.loss.curvature_bound
+        bounds = np.full(len(target), (2.0 if self.functions.whole_row else 1.0) * (bound or 1.0))
+        if bound is None and loss.smooth and not self.functions.whole_row:
+            bounds *= 1.0 + np.abs(target).max(axis=1)
+        return bounds
 
     @property
     def n_coef(self):

@@ -26,7 +26,6 @@ from .moments import Moments
 from .stopping import Status
 
 LENGTHS = (0.4, 10.0)  # the steps' lengths c of the two tracks
-N_COUNTERS = 11
 
 
 def bend_of(objective):
@@ -107,9 +106,12 @@ class RowsState:
     seen: Moments | None = None
 
     @classmethod
-    def begin(cls, objective, theta=None, *, averaged_only=False, steps=0):
-        """The state before the first row, or at a model `theta` to which the objective's rows have led in so many steps."""
-        from ._kernels.proximal import MEAN_SQUARE, REFRESH_AT, ROWS, SHARE, WEIGHT_SUM
+    def begin(cls, objective, theta=None, *, value=0.0, averaged_only=False, steps=0):
+        """The state before the first row, or at a model `theta` to which the objective's rows have led in so many steps.
+
+        `value` is the objective there.
+        """
+        from ._kernels.proximal import MEAN_SQUARE, N_COUNTERS, REFRESH_AT, ROWS, SHARE, WEIGHT_SUM
 
         d, n_scores = objective.rows.shape[1], len(LENGTHS) * objective.n_outputs
         dense = not objective.rows.lazy
@@ -150,23 +152,17 @@ class RowsState:
         state.columns[4] = np.divide(1.0, spread, out=np.zeros(d), where=spread > 0.0)
         state.targets[0] = objective.data.target.mean(axis=0)
         # A column without spread is left to the intercept.
-        v, b = np.tile(coef * spread, (len(LENGTHS), 1)), np.tile(intercept + coef @ moments.mean, len(LENGTHS))
-        if not objective.fit_intercept:
-            b[:] = intercept[0] * 0.0
+        b = intercept + coef @ moments.mean if objective.fit_intercept else np.zeros(objective.n_outputs)
+        v, b = np.tile(coef * spread, (len(LENGTHS), 1)), np.tile(b, len(LENGTHS))
         share = 0.5 * rows * (rows + 1.0)
         state.v, state.total = (v, share * v) if dense else (np.ascontiguousarray(v.T), np.ascontiguousarray(share * v.T))
         state.intercept, state.intercept_total = b, share * b
-        if not dense:
-            r = state.columns[3] * state.columns[4]
-            state.centre, state.centre_total = v @ r, share * (v @ r)
-            from ._kernels.proximal import R_SQUARE
-
-            state.counters[R_SQUARE] = r @ r
+        state._sum_up(v, share * v)
         state.counters[[ROWS, WEIGHT_SUM, SHARE]] = rows, moments.weight, share
         state.counters[REFRESH_AT] = np.floor(1.1 * rows) + 1.0
         state.counters[MEAN_SQUARE] = 1.0 + (variance[spread > 0.0] / unit[spread > 0.0]).sum()
         # The model has been averaged enough: a last iterate must show that it predicts better.
-        state.losses[:] = 500.0 * max(objective.value(theta), 0.0)
+        state.losses[:] = 500.0 * max(value, 0.0)
         state.losses[0] *= 1.05
         return state
 
@@ -220,16 +216,21 @@ class RowsState:
 
     def written_out(self):
         """Let the arrays hold what CSR puts off."""
-        from ._kernels.proximal import FLUSHED, R_SQUARE, SHARE
+        from ._kernels.proximal import FLUSHED, SHARE
 
         last, average, _, _ = self.models()
         total = average * max(self.counters[SHARE], 1.0)
         self.v, self.total = (last, total) if self.dense_layout else (np.ascontiguousarray(last.T), np.ascontiguousarray(total.T))
         self.tau, self.tau_total = np.zeros(len(self.tau)), np.zeros(len(self.tau))
         self.counters[FLUSHED] = 0.0
+        self._sum_up(last, total)
+
+    def _sum_up(self, last, total):
+        """The sums over the columns that CSR rows need, from last iterates and sums of iterates, (scores, n_features)."""
+        from ._kernels.proximal import R_SQUARE
+
         r = self.columns[3] * self.columns[4]
-        self.centre, self.centre_total = last @ r, total @ r
-        self.counters[R_SQUARE] = r @ r
+        self.centre, self.centre_total, self.counters[R_SQUARE] = last @ r, total @ r, r @ r
 
     def adapt(self, objective):
         """Lay the model out for the objective's rows, dense or CSR."""
@@ -274,11 +275,11 @@ class RowsState:
         self.targets = np.zeros((3, n_new))
         self.n_outputs = n_new
 
-    def kept_at(self, objective, theta):
-        """A copy that goes on from the model worth keeping: this one's own, or another."""
+    def kept_at(self, objective, theta, value):
+        """A copy that goes on from the model worth keeping, where F is `value`: this one's own, or another."""
         if np.array_equal(theta, self.served(objective)):
             return self.copy()
-        return RowsState.begin(objective, theta, averaged_only=self.averaged_only, steps=self.steps)
+        return RowsState.begin(objective, theta, value=value, averaged_only=self.averaged_only, steps=self.steps)
 
 
 class ProximalRows:

@@ -168,9 +168,7 @@ def stable_rate(objective, optimizer, batch):
     if optimizer.default_rate is not None:
         return None
     if batch >= objective.n_samples:
-        h = objective.score_bound * objective.largest_eigenvalue()
-        if objective.loss.curvature_bound is None and objective.loss.smooth:
-            h *= 1.0 + np.abs(objective.data.target).max()
+        h = objective.batch_bound()
     else:
         relative = objective.data.weight * (objective.n_samples / objective.weight_sum)
         h = (objective.row_bounds(np.arange(objective.n_samples)) * relative).max()

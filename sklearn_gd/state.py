@@ -150,8 +150,8 @@ class State:
             self.slots = np.zeros(shape)
         self.n_outputs = len(growth.turn)
 
-    def kept_at(self, objective, theta):
-        """A copy that goes on from the model worth keeping: this one's own, or another."""
+    def kept_at(self, objective, theta, value):
+        """A copy that goes on from the model worth keeping, where F is `value`: this one's own, or another."""
         state = self.copy()
         if not state.averaging and not np.array_equal(theta, state.served):
             state.replace(theta)

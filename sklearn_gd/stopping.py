@@ -123,6 +123,11 @@ class Monitor:
             return False
         return stalled
 
+    @property
+    def best_objective(self):
+        """The objective of the best model so far."""
+        return self.objectives[self.best_epoch - 1] if self.best_epoch else self.first
+
     def never_fell(self):
         """Whether no epoch has come below the objective of the start."""
         return bool(self.objectives) and self.validate is None and min(self.objectives) > self.first

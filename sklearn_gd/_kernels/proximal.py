@@ -22,6 +22,7 @@ PATIENCE = 4  # the penalty acts when this many times as many values as there ar
 
 # Places in the array of counters.
 ROWS, WEIGHT_SUM, REFRESH_AT, VALUES, MEAN_SQUARE, BEND, BENDS, SHARE, FLUSHED, R_SQUARE, FREEZE_AT = range(11)
+N_COUNTERS = FREEZE_AT + 1
 
 
 class Track(NamedTuple):
