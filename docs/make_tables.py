@@ -1,87 +1,77 @@
-"""Write the tables of api.md from the package itself: registries, signatures and docstrings.
+"""Write the tables of the pages from the package itself: registries, signatures, docstrings, and the names of api.md.
 
 ``python docs/make_tables.py`` rewrites them; with ``--check`` it changes nothing, and fails where one is out of date.
 """
 
+import functools
 import inspect
 import re
 import sys
 from pathlib import Path
 
 import sklearn_gd
-from sklearn_gd import GDClassifier, GDRegressor, losses, optimizers, penalties, schedules, solvers
+from sklearn_gd import losses, optimizers, penalties, schedules, solvers
 
-PAGE = Path(__file__).parent / "api.md"
+PAGES = Path(__file__).parent.glob("*.md")
+MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", flags=re.S)
 
 
 def main(arguments):
-    """Rewrite the page, or compare it where asked; returns the exit code."""
-    old = PAGE.read_text(encoding="utf-8")
-    marked = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", flags=re.S)
-    new = marked.sub(lambda found: found[1] + table(*TABLES[found[2]]()) + found[3], old)
-    if new == old:
-        return 0
-    if "--check" in arguments:
-        print("docs/api.md is out of date: run `python docs/make_tables.py`")
+    """Rewrite the pages, or compare them where asked; returns the exit code."""
+    stale = []
+    for page in sorted(PAGES):
+        old = page.read_text(encoding="utf-8")
+        new = MARKED.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], old)
+        if new != old:
+            stale.append(page.name)
+            if "--check" not in arguments:
+                page.write_text(new, encoding="utf-8")
+    if stale and "--check" in arguments:
+        print(f"{', '.join(stale)}: out of date, run `python docs/make_tables.py`")
         return 1
-    PAGE.write_text(new, encoding="utf-8")
     return 0
 
 
-def table(head, rows):
-    """A Markdown table."""
-    return "".join("| " + " | ".join(line) + " |\n" for line in [head, ["---"] * len(head), *rows])
+def public():
+    """The public names by the module that offers them, the shortest way first."""
+    modules = {"sklearn_gd": list(sklearn_gd.__all__)}
+    for module in (losses, penalties, solvers, optimizers, schedules):
+        modules[module.__name__] = [name for name in module.__all__ if name not in modules["sklearn_gd"]]
+    return modules
 
 
-# --- one function for each table: its head and its rows ------------------------------------------------------------------
+# --- one function for each table -----------------------------------------------------------------------------------------
 
 
-def public_names():
-    """What ``import sklearn_gd`` offers."""
-    return ["name", "what it is"], [[code(name), summary(getattr(sklearn_gd, name))] for name in sklearn_gd.__all__]
+def names(room):
+    """The public names that are defined in a room of the package, as an autosummary: a page for each, and links to them."""
+    lines = [
+        f"   {module}.{name}"
+        for module, found in public().items()
+        for name in found
+        if home(module, name) == room
+    ]
+    head = ["```{eval-rst}", ".. autosummary::", "   :toctree: generated", "   :nosignatures:", ""]
+    return "\n".join([*head, *sorted(lines, key=lambda line: line.rpartition(".")[2].lower()), "```", ""])
 
 
-def parameters():
-    """Those of the constructors; one that both do not have alike gets a row for each that has it."""
-    rows = []
-    for name in signature(GDClassifier):
-        owners = [cls for cls in (GDClassifier, GDRegressor) if name in signature(cls)]
-        alike = len(owners) == 2 and len({repr(signature(cls)[name]) for cls in owners}) == 1
-        for cls in owners[:1] if alike else owners:
-            takes, meaning = section(cls, "Parameters")[name]
-            head = code(name) if alike else f"{code(name)} of {code(cls.__name__)}"
-            rows.append([head, takes.split(", default=")[0], literal(signature(cls)[name]), meaning])
-    return ["parameter", "takes", "default", "meaning"], rows
-
-
-def attributes():
-    """Those of a fitted estimator."""
-    return ["attribute", "meaning"], [[code(name), text] for name, (_, text) in section(GDClassifier, "Attributes").items()]
-
-
-def methods():
-    """The public ones that are not scikit-learn's own."""
-    rows = []
-    for name in (name for name in vars(GDClassifier) if not name.startswith("_")):
-        only = "" if hasattr(GDRegressor, name) else " `GDClassifier` only."
-        rows.append([code(name), summary(getattr(GDClassifier, name)) + only])
-    return ["method", "what it does"], rows
+def home(module, name):
+    """The room of a public name: the file or folder of the package that defines it."""
+    thing = getattr(sys.modules[module], name)
+    return (thing.__module__ if hasattr(thing, "__module__") else module).split(".")[1]
 
 
 def parts(registry, columns=None, others=None):
-    """The function of a registry's table.
+    """The table of a registry.
 
     `columns` maps the heading of a further column to the function that gives a class's cell; `others` maps what a parameter
     takes besides strings and objects, in words, to the class that this stands for.
     """
-
-    def rows():
-        entries = {literal(string): cls for string, cls in registry.items()} | (others or {})
-        cells = [[string, call(cls), *(cell(cls) for cell in further.values()), summary(cls)] for string, cls in entries.items()]
-        return ["string", "object", *further, "what it is"], cells
-
     further = columns or {}
-    return rows
+    entries = {literal(string): cls for string, cls in registry.items()} | (others or {})
+    head = ["string", "object", *further, "what it is"]
+    rows = [[string, call(cls), *(cell(cls) for cell in further.values()), summary(cls)] for string, cls in entries.items()]
+    return "".join("| " + " | ".join(line) + " |\n" for line in [head, ["---"] * len(head), *rows])
 
 
 # --- reading the package -------------------------------------------------------------------------------------------------
@@ -97,26 +87,15 @@ def literal(value):
     return code(f'"{value}"' if isinstance(value, str) else repr(value))
 
 
-def signature(cls):
-    """The constructor's parameters and their defaults."""
-    return {name: parameter.default for name, parameter in inspect.signature(cls).parameters.items()}
-
-
 def call(cls):
     """The constructor as it would be called with its defaults."""
-    return code(f"{cls.__name__}({', '.join(f'{name}={default!r}' for name, default in signature(cls).items())})")
+    defaults = {name: parameter.default for name, parameter in inspect.signature(cls).parameters.items()}
+    return code(f"{cls.__name__}({', '.join(f'{name}={default!r}' for name, default in defaults.items())})")
 
 
 def summary(thing):
     """The first paragraph of a docstring."""
     return markdown(inspect.getdoc(thing).split("\n\n")[0])
-
-
-def section(cls, title):
-    """The entries of a section of a numpydoc docstring: name to (what follows the colon, first sentence)."""
-    text = re.search(rf"\n{title}\n-+\n(.*?)(\n\n\S|\Z)", inspect.getdoc(cls), flags=re.S)[1] + "\n"
-    entries = re.findall(r"^(\w+) : (.*)\n((?:\s+.*\n?)+)", text, flags=re.M)
-    return {name: (markdown(takes), markdown(re.split(r"(?<=\.)\s+(?=[A-Z\"])", body)[0])) for name, takes, body in entries}
 
 
 def markdown(text):
@@ -130,27 +109,19 @@ def markdown(text):
 
 
 KINKS = {"kinks": lambda cls: "" if cls.smooth else "yes"}
-TABLES = {
-    "names": public_names,
-    "parameters": parameters,
-    "attributes": attributes,
-    "methods": methods,
-    "regression_losses": parts(losses.REGRESSION_LOSSES, KINKS),
-    "classification_losses": parts(
-        losses.CLASSIFICATION_LOSSES,
-        KINKS
-        | {
-            "probabilities": lambda cls: "yes" if hasattr(cls, "probability") else "",
-            "beyond two classes": lambda cls: "all at once" if cls().has_row_functions() else "one against the rest",
-        },
-    ),
-    "penalties": parts(penalties.PENALTIES, others={code(None): penalties.NoPenalty}),
-    "solvers": parts(solvers.SOLVERS),
-    "optimizers": parts(
-        optimizers.OPTIMIZERS,
-        {'rate under "auto"': lambda cls: "from the rows" if cls.default_rate is None else str(cls.default_rate)},
-    ),
-    "schedules": parts(schedules.SCHEDULES, others={"a function": schedules.CallableSchedule}),
+OF_CLASSES = {
+    "probabilities": lambda cls: "yes" if hasattr(cls, "probability") else "",
+    "beyond two classes": lambda cls: "all at once" if cls().has_row_functions() else "one against the rest",
+}
+RATE = {'rate under "auto"': lambda cls: "from the rows" if cls.default_rate is None else str(cls.default_rate)}
+ROOMS = ("estimators", "losses", "penalties", "solvers", "optimizers", "schedules", "minimize", "displays")
+TABLES = {f"{room}_names": functools.partial(names, room) for room in ROOMS} | {
+    "regression_losses": functools.partial(parts, losses.REGRESSION_LOSSES, KINKS),
+    "classification_losses": functools.partial(parts, losses.CLASSIFICATION_LOSSES, KINKS | OF_CLASSES),
+    "penalties": functools.partial(parts, penalties.PENALTIES, others={code(None): penalties.NoPenalty}),
+    "solvers": functools.partial(parts, solvers.SOLVERS),
+    "optimizers": functools.partial(parts, optimizers.OPTIMIZERS, RATE),
+    "schedules": functools.partial(parts, schedules.SCHEDULES, others={"a function": schedules.CallableSchedule}),
 }
 
 if __name__ == "__main__":

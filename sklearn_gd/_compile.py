@@ -58,7 +58,9 @@ def _stamp(function):
         status = os.stat(code.co_filename)
     except OSError:
         return None
-    own = (code.co_filename, function.__qualname__, code.co_firstlineno, status.st_mtime_ns, status.st_size)
+    # Code loaded from disk imports the module that it came from: a script that is also imported is kept under both names.
+    source = (code.co_filename, function.__module__, function.__qualname__, code.co_firstlineno)
+    own = (*source, status.st_mtime_ns, status.st_size)
     named = _globals_of(function)
     constants = sorted((name, repr(value)) for name, value in named.items() if isinstance(value, (int, float, str, tuple)))
     # A helper may have been compiled by the user: its Python function is what can be edited.
@@ -277,12 +279,24 @@ def compiled(make, signature, *leaves, fastmath=False, allocates=True):
 def _compiled(make, signature, leaves, fastmath, allocates):
     stamp = _stamp_of(make, leaves, fastmath, allocates, str(signature))
     options = {} if allocates else {"_nrt": False}
-    jit = numba.njit(signature, cache=stamp is not None, nogil=True, fastmath=REASSOCIATE if fastmath else False, **options)
+    options |= {"nogil": True, "fastmath": REASSOCIATE if fastmath else False}
+
+    def build(cache):
+        return numba.njit(signature, cache=cache, **options)(_named(make(*leaves), stamp))
+
     try:
-        kernel = jit(_named(make(*leaves), stamp))
+        kernel = _kept(build, stamp)
     except Exception as error:  # the compiler raises more than its own kinds
         raise _explained(error, leaves) from error
     return _quickly_passed(kernel, signature)
+
+
+def _kept(build, stamp):
+    """``build(cache)``, from disk where there is a stamp, unless what is there came from a module that is gone."""
+    try:
+        return build(stamp is not None)
+    except ImportError:
+        return build(False)
 
 
 def _quickly_passed(kernel, signature):
@@ -361,6 +375,10 @@ def run(make, leaves, *arguments):
 
 def _entry_point(make, leaves, types_of_arguments):
     stamp = _stamp_of(make, leaves, str(types_of_arguments))
-    dispatcher = numba.njit(cache=stamp is not None, nogil=True)(_named(make(*leaves), stamp))
-    dispatcher.compile(types_of_arguments)
-    return dispatcher.get_overload(types_of_arguments)
+
+    def build(cache):
+        dispatcher = numba.njit(cache=cache, nogil=True)(_named(make(*leaves), stamp))
+        dispatcher.compile(types_of_arguments)
+        return dispatcher.get_overload(types_of_arguments)
+
+    return _kept(build, stamp)

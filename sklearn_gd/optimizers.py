@@ -17,6 +17,28 @@ import math
 
 from ._components import Component, check_flag, check_number, resolve
 
+__all__ = [
+    "COCOB",
+    "FTRL",
+    "OPTIMIZERS",
+    "AMSGrad",
+    "AdaDelta",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "CoordinateDoG",
+    "DoG",
+    "DoWG",
+    "GradientDescent",
+    "Lion",
+    "Momentum",
+    "Nadam",
+    "Nesterov",
+    "Optimizer",
+    "RMSprop",
+    "ScheduleFree",
+]
+
 
 class Optimizer(Component):
     """Abstract base of all optimizers; subclass it for an update rule of your own.
@@ -60,7 +82,13 @@ class Optimizer(Component):
         return 0.0
 
     def gain(self):
-        """How many times its learning rate a long series of equal gradients moves a coefficient, each step."""
+        """How many times its learning rate a long series of equal gradients moves a coefficient, each step.
+
+        Returns
+        -------
+        float
+            1 for plain descent; a stable rate is divided by it.
+        """
         return 1.0
 
     def validate(self):

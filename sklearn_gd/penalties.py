@@ -16,6 +16,15 @@ units of the data. By default it is one of the coefficients as they are, which i
 
 from ._components import Component, check_flag, check_number
 
+__all__ = [
+    "L1",
+    "L2",
+    "PENALTIES",
+    "ElasticNet",
+    "NoPenalty",
+    "Penalty",
+]
+
 
 class Penalty(Component):
     """Abstract base of all penalties; subclass it for a penalty of your own.
@@ -49,15 +58,34 @@ class Penalty(Component):
                 self.function_parameters(name, n_leading)
 
     def has_gradient(self):
-        """Whether the smooth part is there for these parameters."""
+        """Whether the smooth part is there for these parameters.
+
+        Returns
+        -------
+        bool
+            True where `gradient` is written.
+        """
         return self.written_functions("gradient") is not None
 
     def has_prox(self):
-        """Whether the kinked part is there for these parameters."""
+        """Whether the kinked part is there for these parameters.
+
+        Returns
+        -------
+        bool
+            True where `prox` is written.
+        """
         return self.written_functions("prox") is not None
 
     def shrinkage(self):
-        """(l1, l2, nonnegative) where the penalty is l1 |w| + l2/2 w^2, perhaps over w >= 0; None for any other."""
+        r"""The shares of l1 and l2, for penalties that are made of them.
+
+        Returns
+        -------
+        tuple of (float, float, bool), or None
+            (a, b, nonnegative) where the penalty is :math:`a |w| + \tfrac{b}{2} w^2`, perhaps over :math:`w \ge 0`; None
+            for any other penalty.
+        """
         return None
 
 

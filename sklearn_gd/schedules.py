@@ -12,6 +12,24 @@ import numpy as np
 
 from ._components import Component, check_flag, check_number, resolve
 
+__all__ = [
+    "SCHEDULES",
+    "Adaptive",
+    "CallableSchedule",
+    "Constant",
+    "CosineDecay",
+    "CosineRestarts",
+    "ExponentialDecay",
+    "InvScaling",
+    "OneCycle",
+    "Optimal",
+    "PolynomialDecay",
+    "Run",
+    "Schedule",
+    "StepDecay",
+    "WarmUp",
+]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -59,7 +77,20 @@ class Schedule(Component):
     plateau_factor = None
 
     def rate(self, t, run):
-        """Learning rates of the steps `t`, an array of floats that counts from 1; `run` is a `Run`."""
+        """The learning rates of some steps.
+
+        Parameters
+        ----------
+        t : ndarray of float, (n_steps,)
+            The steps, counted from 1.
+        run : Run
+            What is known of the run.
+
+        Returns
+        -------
+        ndarray, (n_steps,), or float
+            A rate for each step; a number stands for all of them.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no method rate(t, run)")
 
     def validate(self):

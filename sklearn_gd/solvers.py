@@ -10,6 +10,16 @@ from .optimizers import GradientDescent
 from .schedules import Run
 from .stopping import Status
 
+__all__ = [
+    "SAGA",
+    "SGD",
+    "SOLVERS",
+    "SVRG",
+    "Batch",
+    "MiniBatch",
+    "Solver",
+]
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -45,7 +55,18 @@ class Solver(Component):
     shuffles = True
 
     def batch_rows(self, n_samples):
-        """Rows in a step, of `n_samples` in all."""
+        """Rows in a step.
+
+        Parameters
+        ----------
+        n_samples : int
+            Rows in all.
+
+        Returns
+        -------
+        int
+            Between 1 and `n_samples`.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no method batch_rows(n_samples)")
 
     def validate(self):
@@ -54,11 +75,38 @@ class Solver(Component):
             raise TypeError(f"{type(self).__name__} has no method batch_rows(n_samples): a solver must give one")
 
     def check(self, optimizer, averages, streaming):
-        """Raise where the solver does not go with the other parts; `optimizer` is None for "auto"."""
+        """Raise a ValueError where the solver does not go with the other parts.
+
+        Parameters
+        ----------
+        optimizer : Optimizer or None
+            The optimizer; None for "auto".
+        averages : bool
+            Whether the mean of the iterates is asked for.
+        streaming : bool
+            Whether this is `partial_fit`.
+        """
 
     def prepared(self, objective, state, settings, batch):
-        """What `run` calls in every epoch: the pass, a function of (order, rates) that moves `state`, and a function of the
-        order that gives the rates of learning_rate="auto". The pass returns F where it knows it, else None.
+        """Make the two functions that `run` calls in every epoch.
+
+        Parameters
+        ----------
+        objective : Objective
+            What to minimise.
+        state : State
+            What the passes move on.
+        settings : Settings
+            The parts and limits.
+        batch : int
+            Rows in a step.
+
+        Returns
+        -------
+        one_pass : callable
+            A function of the rows' order and the steps' rates: it moves `state`, and returns F where it knows it, else None.
+        rates : callable
+            A function of the rows' order: the rates of ``learning_rate="auto"``.
         """
         rates = functools.partial(stable_rates, objective, settings.optimizer, state, batch=batch)
         if settings.schedule is None and batch >= objective.n_samples and not settings.streaming:
@@ -239,7 +287,6 @@ class Batch(Solver):
     shuffles = False
 
     def batch_rows(self, n_samples):
-        """All of them."""
         return n_samples
 
 
@@ -258,7 +305,6 @@ class SGD(Solver):
     """
 
     def batch_rows(self, n_samples):
-        """One."""
         return 1
 
 
@@ -285,7 +331,6 @@ class MiniBatch(Solver):
         check_number(self, "batch_size", least=1, integer=True)
 
     def batch_rows(self, n_samples):
-        """The batch size."""
         return int(self.batch_size)
 
 
@@ -300,11 +345,9 @@ class _VarianceReduced(Solver):
         check_number(self, "batch_size", least=1, integer=True)
 
     def batch_rows(self, n_samples):
-        """The batch size."""
         return int(self.batch_size)
 
     def check(self, optimizer, averages, streaming):
-        """Raise for another optimizer than plain descent, for averaging, and for `partial_fit`."""
         name = type(self).__name__
         if streaming:
             raise ValueError(
@@ -323,7 +366,6 @@ class _VarianceReduced(Solver):
         """Passes over the rows between two full gradients; None where the table is renewed row by row."""
 
     def prepared(self, objective, state, settings, batch):
-        """The passes of `variance_reduced.VarianceReduction`."""
         from .variance_reduced import VarianceReduction
 
         reduction = VarianceReduction(objective, state, batch, self._passes_per_table(), settings.schedule is None)

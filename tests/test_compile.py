@@ -497,3 +497,19 @@ def test_losses_of_a_script_are_compiled_kept_and_never_mixed_up(tmp_path):
     assert sorted(cache.rglob("*")) == files
     written(path, path.read_text().replace("return raw - y", "return 0.0 * y"))
     np.testing.assert_array_equal(fits("First"), np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import runpy; runpy.run_path({path!r}, run_name={name!r})",
+        "exec(compile(open({path!r}).read(), {path!r}, 'exec'), {{'__name__': {name!r}, '__file__': {path!r}}})",
+    ],
+    ids=["as a module", "as no module"],
+)
+def test_a_script_that_was_run_under_another_name_runs(tmp_path, code):
+    """Machine code on disk remembers the name of the module that it came from, which need not be there any longer."""
+    path, cache = str(written(tmp_path / "script.py", script("sys.argv[1:]"))), str(tmp_path / "cache")
+    for name in ("gone_module", "__main__", "other_module", "other_module"):
+        found = run(["-c", code.format(path=path, name=name), "Third"], NUMBA_CACHE_DIR=cache)
+        np.testing.assert_allclose(found[0], one_pass("epsilon_insensitive", BATCHES), rtol=1e-14)

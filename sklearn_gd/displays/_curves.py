@@ -64,12 +64,32 @@ class LossCurveDisplay:
             Where to draw; None for a new figure.
         **kwargs
             Of `plot`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+            The display, drawn.
         """
         return cls.from_estimators([estimator] if name is None else {name: estimator}, ax=ax, **kwargs)
 
     @classmethod
     def from_estimators(cls, estimators, *, ax=None, **kwargs):
-        """Draw several fitted estimators' curves; `estimators` is a dict of names, or a list."""
+        """Draw several fitted estimators' curves.
+
+        Parameters
+        ----------
+        estimators : dict of str to estimator, or list of estimators
+            Fitted, each as in `from_estimator`; those of a list are called by their class.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        **kwargs
+            Of `plot`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+            The display, drawn.
+        """
         finals = {
             name: _with_history(final_step(estimator))
             for name, estimator in named(estimators, lambda each, at: type(final_step(each)).__name__).items()
@@ -95,6 +115,11 @@ class LossCurveDisplay:
             Scale of the objective; None is "log" where all of it is positive and spans a factor of ten.
         line_kw : dict, default=None
             Further arguments of the objectives' `Axes.plot`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+            The display, drawn.
         """
         self.ax_, self.score_ax_, self.lines_ = axes_of(ax), None, {}
         self.figure_ = self.ax_.figure
@@ -170,7 +195,24 @@ class ScheduleDisplay:
 
     @classmethod
     def from_schedule(cls, schedule, *, name=None, ax=None, **kwargs):
-        """Draw one schedule; see `from_schedules`."""
+        """Draw one schedule.
+
+        Parameters
+        ----------
+        schedule : float, str, Schedule or callable
+            What `learning_rate` takes.
+        name : str, default=None
+            Its name in the legend; None for that of its class.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        **kwargs
+            Of `from_schedules`.
+
+        Returns
+        -------
+        display : ScheduleDisplay
+            The display, drawn.
+        """
         return cls.from_schedules([schedule] if name is None else {name: schedule}, ax=ax, **kwargs)
 
     @classmethod
@@ -193,6 +235,11 @@ class ScheduleDisplay:
             Where to draw; None for a new figure.
         **kwargs
             Of `plot`.
+
+        Returns
+        -------
+        display : ScheduleDisplay
+            The display, drawn.
         """
         run = Run(alpha, LogLoss() if loss is None else loss, steps_per_epoch or max(n_steps // 10, 1), n_steps)
         rates = {}
@@ -204,7 +251,22 @@ class ScheduleDisplay:
         return cls(rates=rates).plot(ax, **kwargs)
 
     def plot(self, ax=None, *, yscale="linear", line_kw=None):
-        """Draw on `ax`, or a new figure; `yscale` is "linear" or "log"; `line_kw` goes to `Axes.plot`."""
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        yscale : {"linear", "log"}, default="linear"
+            Scale of the rates.
+        line_kw : dict, default=None
+            Further arguments of `Axes.plot`.
+
+        Returns
+        -------
+        display : ScheduleDisplay
+            The display, drawn.
+        """
         self.ax_ = axes_of(ax)
         self.figure_, self.lines_ = self.ax_.figure, {}
         for k, (name, rates) in enumerate(self.rates.items()):
@@ -290,6 +352,11 @@ class CoefficientPathDisplay:
             Where to draw; None for a new figure.
         **kwargs
             Of `plot`.
+
+        Returns
+        -------
+        display : CoefficientPathDisplay
+            The display, drawn.
         """
         recording = Recording(estimator, X, y, max_iter, fit_params)
         thetas = recording.thetas if recording.start is None else [recording.start, *recording.thetas]
@@ -302,7 +369,26 @@ class CoefficientPathDisplay:
 
     @classmethod
     def from_coefficients(cls, coefficients, *, epochs=None, names=None, ax=None, **kwargs):
-        """Draw recorded coefficients, (n_epochs, n_features); epochs count from 1 unless they are given."""
+        """Draw coefficients that have been recorded.
+
+        Parameters
+        ----------
+        coefficients : array-like, (n_epochs, n_features)
+            The coefficients, a row for each epoch.
+        epochs : array-like, (n_epochs,), default=None
+            The epochs; None counts from 1.
+        names : list of str, default=None
+            Names of the columns; None for x0, x1, ...
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        **kwargs
+            Of `plot`.
+
+        Returns
+        -------
+        display : CoefficientPathDisplay
+            The display, drawn.
+        """
         coefficients = np.asarray(coefficients, dtype=float)
         if coefficients.ndim != 2 or not len(coefficients):
             raise ValueError(f"coefficients must have shape (n_epochs, n_features), not {coefficients.shape}")
@@ -327,6 +413,11 @@ class CoefficientPathDisplay:
             Scale of the epochs.
         line_kw : dict, default=None
             Further arguments of `Axes.plot`.
+
+        Returns
+        -------
+        display : CoefficientPathDisplay
+            The display, drawn.
         """
         self.ax_ = axes_of(ax)
         self.figure_, self.lines_ = self.ax_.figure, []

@@ -80,6 +80,11 @@ class FitEvolutionDisplay:
             A panel for each epoch; None for a new figure.
         **kwargs
             Of `plot`.
+
+        Returns
+        -------
+        display : FitEvolutionDisplay
+            The display, drawn.
         """
         columns = getattr(X, "columns", None)
         rows, target = np.asarray(X, dtype=float), np.asarray(y)
@@ -122,6 +127,11 @@ class FitEvolutionDisplay:
             Panels side by side in a new figure.
         line_kw : dict, default=None
             Further arguments of the curves' `Axes.plot`.
+
+        Returns
+        -------
+        display : FitEvolutionDisplay
+            The display, drawn.
         """
         n = len(self.epochs)
         if axes is None:

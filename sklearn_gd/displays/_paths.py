@@ -85,6 +85,11 @@ class DescentPathDisplay:
             Further arguments of `plot`.
         **options
             Of `gradient_descent`, such as ``optimizer="adam", learning_rate=0.1``.
+
+        Returns
+        -------
+        display : DescentPathDisplay
+            The display, drawn.
         """
         starts = np.atleast_2d(np.asarray(x0, dtype=float))
         found = {
@@ -95,7 +100,24 @@ class DescentPathDisplay:
 
     @classmethod
     def from_result(cls, result, fun, *, name="path", **kwargs):
-        """Draw the path of one result; see `from_results`."""
+        """Draw the path of one result.
+
+        Parameters
+        ----------
+        result : OptimizeResult
+            As in `from_results`.
+        fun : callable
+            The function that was minimised.
+        name : str, default="path"
+            Its name in the legend.
+        **kwargs
+            Of `from_results`.
+
+        Returns
+        -------
+        display : DescentPathDisplay
+            The display, drawn.
+        """
         return cls.from_results({name: result}, fun, **kwargs)
 
     @classmethod
@@ -114,6 +136,11 @@ class DescentPathDisplay:
             Where to draw; None for a new figure.
         plot_kw : dict, default=None
             Further arguments of `plot`.
+
+        Returns
+        -------
+        display : DescentPathDisplay
+            The display, drawn.
         """
         results = named(results, lambda result, at: f"path {at}")
         for name, result in results.items():
@@ -163,6 +190,11 @@ class DescentPathDisplay:
             Where to draw; None for a new figure.
         plot_kw : dict, default=None
             Further arguments of `plot`.
+
+        Returns
+        -------
+        display : DescentPathDisplay
+            The display, drawn.
         """
         recording = Recording(estimator, X, y, max_iter, fit_params)
         last_coef, last_intercept = recording.coef(recording.thetas[-1])
@@ -229,6 +261,11 @@ class DescentPathDisplay:
             Whether to name the paths.
         line_kw : dict, default=None
             Further arguments of the paths' `Axes.plot`.
+
+        Returns
+        -------
+        display : DescentPathDisplay
+            The display, drawn.
         """
         self.ax_ = axes_of(ax)
         self.figure_, self.lines_, self._ends = self.ax_.figure, {}, {}

@@ -38,17 +38,46 @@ class Loss(Component):
                 self.function_parameters(name, n_leading)
 
     def in_domain(self, y):
-        """Mask of the targets that the loss admits, (n_samples,) or (n_samples, n_outputs)."""
+        """Which targets the loss admits.
+
+        Parameters
+        ----------
+        y : ndarray, (n_samples,) or (n_samples, n_outputs)
+            The targets.
+
+        Returns
+        -------
+        ndarray of bool, the shape of y
+            True where the target is in the loss's domain.
+        """
         return np.ones(np.shape(y), dtype=bool)
 
     def best_constant(self, y, weight, n_outputs):
-        """The best raw score of each output without any feature, (n_outputs,); None to have it searched for.
+        """The best raw score of each output without any feature.
 
-        `y` is (n_samples, n_outputs), or (n_samples, 1) class indices; `weight` is (n_samples,).
+        Parameters
+        ----------
+        y : ndarray, (n_samples, n_outputs), or (n_samples, 1) of class indices
+            The targets.
+        weight : ndarray, (n_samples,)
+            The weights of the rows.
+        n_outputs : int
+            Scores of a row.
+
+        Returns
+        -------
+        ndarray, (n_outputs,), or None
+            The scores; None to have them searched for.
         """
 
     def check_targets(self, y):
-        """Raise a ValueError that names the loss and the first target outside its domain."""
+        """Raise a ValueError that names the loss and the first target outside its domain.
+
+        Parameters
+        ----------
+        y : ndarray, (n_samples,) or (n_samples, n_outputs)
+            The targets.
+        """
         outside = ~self.in_domain(y)
         if outside.any():
             row = tuple(np.argwhere(outside)[0].tolist())
@@ -56,7 +85,13 @@ class Loss(Component):
             raise ValueError(f"{type(self).__name__} needs {self.domain} as y; y[{', '.join(map(str, row))}] is {value!r}")
 
     def has_row_functions(self):
-        """Whether the loss couples the classes of a row, instead of setting each against the rest."""
+        """Whether the loss couples the classes of a row, instead of setting each against the rest.
+
+        Returns
+        -------
+        bool
+            True for a loss with `multiclass_value`.
+        """
         return self.written_functions("multiclass_value") is not None
 
 
@@ -84,7 +119,18 @@ class RegressionLoss(Loss):
     """
 
     def inverse_link(self, raw):
-        """The prediction of a raw score: the score itself, unless the loss has a link."""
+        """The prediction of a raw score: the score itself, unless the loss has a link.
+
+        Parameters
+        ----------
+        raw : ndarray
+            Raw scores, of any shape.
+
+        Returns
+        -------
+        ndarray, the shape of raw
+            The predictions.
+        """
         return raw
 
 
@@ -111,7 +157,18 @@ class ClassificationLoss(Loss):
     in_units_of_y = False
 
     def in_domain(self, y):
-        """Mask of the targets that are -1 or +1."""
+        """Which targets are -1 or +1.
+
+        Parameters
+        ----------
+        y : ndarray, (n_samples,) or (n_samples, n_outputs)
+            The targets.
+
+        Returns
+        -------
+        ndarray of bool, the shape of y
+            True where the target is in the loss's domain.
+        """
         return np.isin(y, (-1.0, 1.0))
 
 

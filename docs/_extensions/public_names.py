@@ -1,0 +1,50 @@
+"""Sphinx: a public name in code style becomes a link to its page; a public name without a page is a warning."""
+
+import re
+
+from docutils import nodes
+from make_tables import public
+from sphinx import addnodes
+from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
+
+NAMED = {name: f"{module}.{name}" for module, names in reversed(public().items()) for name in names}
+logger = logging.getLogger(__name__)
+
+
+class LinkPublicNames(SphinxTransform):
+    """``Huber`` and ``Huber(delta=2.0)`` link to the page of Huber, wherever they stand in the text of a page."""
+
+    default_priority = 450  # after Markdown is read, before references are resolved
+
+    def apply(self):
+        for literal in list(self.document.findall(nodes.literal)):
+            name = re.fullmatch(r"(\w+)(\(.*\))?", literal.astext(), flags=re.S)
+            if not name or name[1] not in NAMED or inside(literal, nodes.title, nodes.reference, addnodes.pending_xref):
+                continue
+            link = addnodes.pending_xref(
+                "", refdomain="py", reftype="obj", reftarget=NAMED[name[1]], refdoc=self.env.docname, refwarn=True
+            )
+            literal.replace_self(link)
+            link += literal
+
+
+def inside(node, *kinds):
+    """Whether a node has a parent, of any degree, of one of these kinds."""
+    while node := node.parent:
+        if isinstance(node, kinds):
+            return True
+    return False
+
+
+def warn_of_missing(app, env):
+    """A warning for each public name that no page describes."""
+    described = {entry[0] for entry in env.get_domain("py").get_objects()}
+    for name in sorted(set(NAMED.values()) - described):
+        logger.warning("%s is public and has no page: run `python docs/make_tables.py`", name)
+
+
+def setup(app):
+    app.add_transform(LinkPublicNames)
+    app.connect("env-check-consistency", warn_of_missing)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,118 @@
+"""Sphinx builds the site with ``python -m sphinx -W --keep-going docs docs/_build/html``.
+
+A warning fails the build. Among the warnings are a reference that leads nowhere, an example that raises, and a public name
+without a page or a docstring (see ``_extensions/public_names.py``).
+"""
+
+import os
+import sys
+import zlib
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE / "_extensions")]
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import sklearn_gd
+
+project = "sklearn_gd"
+author = "The developers of sklearn_gd"
+copyright = f"2026, {author}"
+version = release = sklearn_gd.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+    "public_names",
+]
+exclude_patterns = ["_build", "_templates", "inventories"]
+templates_path = ["_templates"]
+nitpicky = True
+
+# --- pages in Markdown ---------------------------------------------------------------------------------------------------
+
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+copybutton_exclude = ".linenos, .gp, .go"  # not the output of a console
+
+# --- the reference, from docstrings --------------------------------------------------------------------------------------
+
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+# No docstring; a parameter without a description, a description without a parameter, parameters in another order; an error
+# or a result that is returned without a word.
+numpydoc_validation_checks = {"GL08", "PR01", "PR02", "PR03", "PR07", "RT01", "RT03", "SS01", "SS03"}
+numpydoc_validation_exclude = {r"\.[A-Z_]+S$", r"\.set_\w+_request$", "get_metadata_routing"}  # registries; scikit-learn's own
+
+# What the docstrings name of other projects. The addresses are theirs, the lists are kept here: a build asks no network.
+OTHERS = {
+    "python": "https://docs.python.org/3",
+    "numpy": "https://numpy.org/doc/stable",
+    "scipy": "https://docs.scipy.org/doc/scipy",
+    "sklearn": "https://scikit-learn.org/stable",
+    "matplotlib": "https://matplotlib.org/stable",
+}
+
+
+def inventory(name):
+    """The list of a project's names in intersphinx's format, whose body is compressed; returns its path."""
+    lines = (HERE / "inventories" / f"{name}.txt").read_bytes()
+    head = f"# Sphinx inventory version 2\n# Project: {name}\n# Version:\n# The remainder is compressed using zlib.\n"
+    path = HERE / "_build" / "inventories" / f"{name}.inv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(head.encode() + zlib.compress(lines))
+    return str(path)
+
+
+intersphinx_mapping = {name: (address, inventory(name)) for name, address in OTHERS.items()}
+
+# --- the examples --------------------------------------------------------------------------------------------------------
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "copyfile_regex": r"index\.rst",  # the gallery's own front page
+    "doc_module": ("sklearn_gd",),
+    "reference_url": {"sklearn_gd": None},
+    "backreferences_dir": "generated/backreferences",
+    "abort_on_example_error": True,
+    "remove_config_comments": True,
+    "show_signature": False,
+    "min_reported_time": 10,
+    "write_computation_times": False,
+    "image_scrapers": ("matplotlib",),
+    "plot_gallery": True,
+}
+
+# --- the site ------------------------------------------------------------------------------------------------------------
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sklearn_gd"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_favicon = "_static/mark.svg"
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "logo": {"text": "sklearn_gd", "image_light": "_static/mark.svg", "image_dark": "_static/mark.svg"},
+    "header_links_before_dropdown": 6,
+    "navbar_align": "left",
+    "show_prev_next": True,
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": ["theme-version"],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+html_sidebars = {"index": [], "changelog": [], "quickstart": []}
