@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "_extensions")]
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-import sklearn_gd
+import sklearn_gd  # noqa: E402: after matplotlib has been told that there is no screen
 
 project = "sklearn_gd"
 author = "The developers of sklearn_gd"
@@ -26,6 +26,7 @@ extensions = [
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
+    "sphinx-mathjax-offline",
     "numpydoc",
     "myst_parser",
     "sphinx_copybutton",
@@ -36,6 +37,9 @@ extensions = [
 exclude_patterns = ["_build", "_templates", "inventories"]
 templates_path = ["_templates"]
 nitpicky = True
+smartquotes = False  # "log_loss" is a string, in prose too
+default_role = "literal"
+toc_object_entries_show_parents = "hide"
 
 # --- pages in Markdown ---------------------------------------------------------------------------------------------------
 
@@ -82,7 +86,6 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "copyfile_regex": r"index\.rst",  # the gallery's own front page
     "doc_module": ("sklearn_gd",),
-    "reference_url": {"sklearn_gd": None},
     "backreferences_dir": "generated/backreferences",
     "abort_on_example_error": True,
     "remove_config_comments": True,

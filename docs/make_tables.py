@@ -45,13 +45,15 @@ def public():
 
 def names(room):
     """The public names that are defined in a room of the package, as an autosummary: a page for each, and links to them."""
-    lines = [
-        f"   {module}.{name}"
-        for module, found in public().items()
-        for name in found
-        if home(module, name) == room
+    lines = [f"   {module}.{name}" for module, found in public().items() for name in found if home(module, name) == room]
+    head = [
+        "```{eval-rst}",
+        ".. autosummary::",
+        "   :toctree: generated",
+        f"   :caption: {CAPTIONS[room]}",
+        "   :nosignatures:",
+        "",
     ]
-    head = ["```{eval-rst}", ".. autosummary::", "   :toctree: generated", "   :nosignatures:", ""]
     return "\n".join([*head, *sorted(lines, key=lambda line: line.rpartition(".")[2].lower()), "```", ""])
 
 
@@ -114,8 +116,17 @@ OF_CLASSES = {
     "beyond two classes": lambda cls: "all at once" if cls().has_row_functions() else "one against the rest",
 }
 RATE = {'rate under "auto"': lambda cls: "from the rows" if cls.default_rate is None else str(cls.default_rate)}
-ROOMS = ("estimators", "losses", "penalties", "solvers", "optimizers", "schedules", "minimize", "displays")
-TABLES = {f"{room}_names": functools.partial(names, room) for room in ROOMS} | {
+CAPTIONS = {
+    "estimators": "Estimators",
+    "losses": "Losses",
+    "penalties": "Penalties",
+    "solvers": "Solvers",
+    "optimizers": "Optimizers",
+    "schedules": "Schedules",
+    "minimize": "Any function",
+    "displays": "Displays",
+}
+TABLES = {f"{room}_names": functools.partial(names, room) for room in CAPTIONS} | {
     "regression_losses": functools.partial(parts, losses.REGRESSION_LOSSES, KINKS),
     "classification_losses": functools.partial(parts, losses.CLASSIFICATION_LOSSES, KINKS | OF_CLASSES),
     "penalties": functools.partial(parts, penalties.PENALTIES, others={code(None): penalties.NoPenalty}),
