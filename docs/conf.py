@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "_extensions")]
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-import sklearn_gd  # noqa: E402: after matplotlib has been told that there is no screen
+import sklearn_gd  # noqa: E402
 
 project = "sklearn_gd"
 author = "The developers of sklearn_gd"
@@ -91,6 +91,8 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_signature": False,
     "min_reported_time": 10,
+    "within_subsection_order": "public_names.gallery_order",
+    "minigallery_sort_order": "public_names.gallery_order",
     "write_computation_times": False,
     "image_scrapers": ("matplotlib",),
     "plot_gallery": True,
@@ -112,7 +114,7 @@ html_theme_options = {
     "show_prev_next": True,
     "show_toc_level": 2,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
     "pygments_light_style": "a11y-high-contrast-light",

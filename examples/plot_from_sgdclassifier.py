@@ -7,13 +7,14 @@ The same names, the same steps where the two agree, and what changes where they 
 
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_gd import GDClassifier
+from sklearn_gd import GDClassifier, LossCurveDisplay
 
 X, y = load_breast_cancer(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
@@ -66,3 +67,6 @@ print(f"warnings that SGDClassifier gave: {len(said)}")
 model = GDClassifier(solver="minibatch", optimizer="adam", learning_rate=0.01, max_iter=20, tol=None, random_state=0)
 model.fit(scaler.transform(X_train), y_train)
 print(f"objective after 1, 5 and 20 epochs: {np.round([model.loss_curve_[k] for k in (0, 4, 19)], 4)}")
+
+LossCurveDisplay.from_estimators({"Adam, standardised columns": model, "default, raw columns": default})
+plt.show()

@@ -6,6 +6,7 @@ A grid reaches into every part, and may exchange whole parts. The best score of 
 chosen for being good; a cross-validation around the search tells what to expect.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
@@ -49,3 +50,18 @@ within = -search.best_score_
 around = -cross_val_score(search, X, y, cv=outer, scoring="neg_mean_absolute_error")
 print(f"mean absolute error: {within:.2f} by the search itself, {around.mean():.2f} by the folds around it {around.round(1)}")
 print(f"always the median: {np.abs(y - np.median(y)).mean():.2f}")
+
+# %%
+# Every candidate, over the inner folds, and what to expect of the one that wins.
+found = search.cv_results_
+labels = [
+    ", ".join(f"{name.removeprefix('gdregressor__')}={value}" for name, value in candidate.items()) for candidate in found["params"]
+]
+_, ax = plt.subplots(figsize=(9, 4), layout="constrained")
+ax.errorbar(-found["mean_test_score"], labels, xerr=found["std_test_score"], fmt="o", label="a candidate, inner folds")
+ax.axvline(around.mean(), color="tab:orange", linestyle="--", label="the search, outer folds")
+ax.tick_params(axis="y", labelsize=8)
+ax.set(xlabel="mean absolute error")
+ax.grid(alpha=0.3, axis="x")
+ax.legend()
+plt.show()

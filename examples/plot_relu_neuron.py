@@ -6,6 +6,7 @@ A single ReLU neuron, :math:`\max(0, w \cdot x)`, learns three rows one after an
 estimator does the same to the last digit. The neuron is a loss of the user's own: it turns the score into the output.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from sklearn_gd import GDRegressor, RegressionLoss
@@ -74,3 +75,15 @@ print("losses:        ", np.round(losses, 3))
 trained = model.set_params(max_iter=500).fit(X, y, coef_init=start)
 final = trained.predict(X)
 print("outputs after 500 epochs:", final.round(3))
+
+# %%
+# The same, epoch by epoch. The first row is pulled up by the third, and pushed back by its own error.
+epochs = np.arange(60)
+outputs = [before, *(model.set_params(max_iter=int(n)).fit(X, y, coef_init=start).predict(X) for n in epochs[1:])]
+_, ax = plt.subplots(layout="constrained")
+for row, (of_row, target) in enumerate(zip(np.transpose(outputs), y, strict=True), start=1):
+    (line,) = ax.plot(epochs, of_row, label=f"row {row}, target {target:.0f}", linestyle=["-", "--", "-."][row - 1])
+ax.set(xlabel="epoch", ylabel="output of the neuron")
+ax.grid(alpha=0.3)
+ax.legend()
+plt.show()

@@ -7,9 +7,10 @@ and the optimizer's own `update`. It ends with the same numbers, bit for bit. (T
 are exact, and a processor that multiplies and adds in one go rounds as one that does not.)
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 
-from sklearn_gd import GDRegressor
+from sklearn_gd import GDRegressor, LossCurveDisplay
 from sklearn_gd.losses import LogCosh
 from sklearn_gd.optimizers import Momentum
 
@@ -52,3 +53,11 @@ model = GDRegressor(
 print(f"by fit:  w = {model.coef_[0].item()!r}, b = {model.intercept_[0].item()!r}, loss {model.loss_curve_[-1]:.6f}")
 same = bool(model.coef_[0] == w and model.intercept_[0] == b)
 print("the same bits:", same)
+
+# %%
+# The two curves, one on the other. Step 0 is the model of zeros, which the estimator's history leaves out.
+display = LossCurveDisplay.from_estimator(model, name="fit")
+display.ax_.plot(range(len(curve)), curve, "x", color="0.5", label="by hand")
+display.ax_.set(xlabel="step")
+display.ax_.legend()
+plt.show()

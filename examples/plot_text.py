@@ -7,6 +7,7 @@ per-row descent costs what those cost, however many words there are. The message
 are known.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
@@ -55,6 +56,14 @@ order = np.argsort(models["l1"].coef_[0] if models["l1"].coef_.ndim == 2 else mo
 lowest, highest = set(words[order[:4]]), set(words[order[-4:]])
 print("speak against:", *sorted(lowest))
 print("speak for:    ", *sorted(highest))
+
+strongest = np.r_[order[:4], order[-4:]]
+weights = np.ravel(models["l1"].coef_)[strongest]
+_, ax = plt.subplots(layout="constrained")
+ax.barh(words[strongest], weights, color=np.where(weights > 0, "tab:orange", "tab:blue"))
+ax.axvline(0.0, color=plt.rcParams["text.color"], linewidth=0.8)
+ax.set(xlabel="coefficient, under l1", title="for and against")
+plt.show()
 
 # %%
 # Sparse and dense are the same model

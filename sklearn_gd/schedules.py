@@ -88,8 +88,8 @@ class Schedule(Component):
 
         Returns
         -------
-        ndarray, (n_steps,), or float
-            A rate for each step; a number stands for all of them.
+        ndarray, (n_steps,)
+            A rate for each step, finite and >= 0.
         """
         raise NotImplementedError(f"{type(self).__name__} has no method rate(t, run)")
 

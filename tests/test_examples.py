@@ -30,7 +30,7 @@ def test_an_example_runs_and_tells_the_truth(name, tmp_path, monkeypatch, capsys
     monkeypatch.delenv("FASHION_MNIST", raising=False)
     try:
         found = runpy.run_path(str(EXAMPLES[name]))
-        assert plt.get_fignums() or name in ("relu_neuron", "seven_steps", "text", "nested_search", "from_sgdclassifier")
+        assert plt.get_fignums()
         CHECKS[name](Names(found, capsys.readouterr().out))
     finally:
         plt.close("all")

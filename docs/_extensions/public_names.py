@@ -1,6 +1,10 @@
-"""Sphinx: a public name in code style becomes a link to its page; a public name without a page is a warning."""
+"""Sphinx: a public name in code style becomes a link to its page; a public name without a page is a warning.
+
+Pages link to examples as files, which is right where the repository is read; on the site such a link goes to the gallery.
+"""
 
 import re
+from pathlib import Path
 
 from docutils import nodes
 from make_tables import public
@@ -8,6 +12,7 @@ from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMED = {name: f"{module}.{name}" for module, names in reversed(public().items()) for name in names}
 logger = logging.getLogger(__name__)
 
@@ -44,7 +49,18 @@ def warn_of_missing(app, env):
         logger.warning("%s is public and has no page: run `python docs/make_tables.py`", name)
 
 
+def gallery_order(path):
+    """The place of an example in the gallery: that of its first mention in the gallery's front page."""
+    return (EXAMPLES / "index.rst").read_text(encoding="utf-8").index(Path(path).stem)
+
+
+def link_the_gallery(app, docname, source):
+    """Links to ``../examples/plot_*.py`` lead to the gallery's page."""
+    source[0] = re.sub(r"\]\(\.\./examples/(plot_\w+)\.py\)", r"](auto_examples/\1.rst)", source[0])
+
+
 def setup(app):
     app.add_transform(LinkPublicNames)
+    app.connect("source-read", link_the_gallery)
     app.connect("env-check-consistency", warn_of_missing)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
