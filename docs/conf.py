@@ -14,6 +14,7 @@ sys.path[:0] = [str(HERE), str(HERE / "_extensions")]
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import sklearn_gd  # noqa: E402
+from sklearn_gd._components import SITE  # noqa: E402
 
 project = "sklearn_gd"
 author = "The developers of sklearn_gd"
@@ -102,6 +103,7 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_gd"
+html_baseurl = SITE
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/mark.svg"

@@ -45,7 +45,7 @@ def public():
 
 def names(room):
     """The public names that are defined in a room of the package, as an autosummary: a page for each, and links to them."""
-    lines = [f"   {module}.{name}" for module, found in public().items() for name in found if home(module, name) == room]
+    lines = [f"   ~{module}.{name}" for module, found in public().items() for name in found if home(module, name) == room]
     head = [
         "```{eval-rst}",
         ".. autosummary::",

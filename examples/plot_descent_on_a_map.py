@@ -2,7 +2,7 @@ r"""
 Down a map
 ==========
 
-Functions of two numbers, on their contours: several starts, two valleys, chance as a competitor, and four update rules side by
+Functions of two numbers, on their contours: several starts, two valleys, chance as a competitor, and five update rules side by
 side.
 """
 
@@ -65,10 +65,10 @@ descent_gap, chance_gap = found.fun - lowest, float(np.median(gaps))
 print(f"{budget} evaluations: descent is {descent_gap:.1e} above the minimum, random search {chance_gap:.2f} (median of 100)")
 
 # %%
-# Four rules on one map
+# Five rules on one map
 # ---------------------
-# A long valley, forty times as steep across as along. Momentum gathers speed along it and swings; RMSprop and AdaGrad give each
-# number a rate of its own and head for the diagonal; Adam does both.
+# A long valley, forty times as steep across as along. Plain descent falls to its floor and creeps. Momentum gathers speed along
+# it and swings; RMSprop and AdaGrad give each number a rate of its own and head for the diagonal; Adam does both.
 
 
 def valley(x):
@@ -88,6 +88,7 @@ results = {
 }
 figure, axes = plt.subplots(2, 3, figsize=(10, 5), layout="constrained", sharex=True, sharey=True)
 axes[1, 2].remove()
+axes[0, 2].tick_params(labelbottom=True)
 for axis, (name, result) in zip(axes.ravel()[:5], results.items(), strict=True):
     one = {"limits": [(-4.6, 1.5), (-1.2, 1.2)], "ax": axis, "plot_kw": {"legend": False, "levels": 10}}
     DescentPathDisplay.from_result(result, valley, **one)

@@ -55,7 +55,8 @@ print(f"always the median: {np.abs(y - np.median(y)).mean():.2f}")
 # Every candidate, over the inner folds, and what to expect of the one that wins.
 found = search.cv_results_
 labels = [
-    ", ".join(f"{name.removeprefix('gdregressor__')}={value}" for name, value in candidate.items()) for candidate in found["params"]
+    ", ".join(f"{name.removeprefix('gdregressor__')}={value}" for name, value in candidate.items())
+    for candidate in found["params"]
 ]
 _, ax = plt.subplots(figsize=(9, 4), layout="constrained")
 ax.errorbar(-found["mean_test_score"], labels, xerr=found["std_test_score"], fmt="o", label="a candidate, inner folds")

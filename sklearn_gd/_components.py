@@ -3,13 +3,29 @@
 import functools
 import inspect
 import math
+import sys
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
+SITE = "https://sklearn-gd.readthedocs.io/en/latest/"
 
-class Component(BaseEstimator):
+
+class Documented:
+    """What the HTML that a notebook shows links to: the page of the object's class."""
+
+    _doc_link_module = "sklearn_gd"
+    _doc_link_template = SITE + "generated/{page}.html"
+
+    def _doc_link_url_param_generator(self):
+        """The page: a class has it under the shortest public name."""
+        name, package = type(self).__name__, sys.modules["sklearn_gd"]
+        offers = package if name in package.__all__ else getattr(package, type(self).__module__.split(".")[1])
+        return {"page": f"{offers.__name__}.{name}"}
+
+
+class Component(Documented, BaseEstimator):
     """Base class of losses, penalties, solvers, optimizers and schedules.
 
     The constructor only assigns, as scikit-learn asks of every estimator: `clone`, `set_params`, `repr` and the double

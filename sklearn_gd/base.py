@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._components import check_flag, check_number, resolve
+from ._components import Documented, check_flag, check_number, resolve
 from .optimizers import GradientDescent, resolve_optimizer
 from .penalties import PENALTIES, ElasticNet, NoPenalty, Penalty
 from .proximal_rows import ProximalRows, RowsState
@@ -72,7 +72,7 @@ def rows_of_container(values, which):
     return values[which] if hasattr(values, "shape") else np.asarray(values)[which]
 
 
-class BaseGD(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, metaclass=ABCMeta):
     """Abstract base of the two estimators; a subclass says how y is encoded and how a score becomes a prediction."""
 
     @abstractmethod

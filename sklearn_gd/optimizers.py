@@ -928,6 +928,7 @@ class ScheduleFree(Optimizer):
         return base + beta * (mean - base), prox_step, mean, base, share, square_sum
 
 
+#: What each string of `optimizer` stands for.
 OPTIMIZERS = {
     "gd": GradientDescent,
     "momentum": Momentum,

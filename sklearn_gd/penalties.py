@@ -294,4 +294,5 @@ class ElasticNet(Penalty):
         return max(w - threshold, 0.0) if nonnegative else _soft_threshold(w, threshold)
 
 
+#: What each string of `penalty` stands for.
 PENALTIES = {"l2": L2, "l1": L1, "elasticnet": ElasticNet}

@@ -612,6 +612,7 @@ def _half_cosine(share, floor):
     return floor + (1.0 - floor) * 0.5 * (1.0 + np.cos(np.pi * share))
 
 
+#: What each string of `learning_rate` stands for.
 SCHEDULES = {
     "constant": Constant,
     "invscaling": InvScaling,

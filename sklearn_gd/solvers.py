@@ -468,4 +468,5 @@ class SAGA(_VarianceReduced):
     """
 
 
+#: What each string of `solver` stands for.
 SOLVERS = {"batch": Batch, "sgd": SGD, "minibatch": MiniBatch, "svrg": SVRG, "saga": SAGA}

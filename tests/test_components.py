@@ -5,7 +5,9 @@ import inspect
 import math
 import pickle
 import re
+import tomllib
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +15,14 @@ from sklearn.base import BaseEstimator, clone
 
 import sklearn_gd
 from sklearn_gd import GDClassifier, GDRegressor, Loss, Optimizer, Penalty, RegressionLoss, Schedule, Solver
-from sklearn_gd._components import Component, check_flag, check_number, resolve
+from sklearn_gd._components import SITE, Component, check_flag, check_number, resolve
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Hinge, Huber
 from sklearn_gd.optimizers import OPTIMIZERS, Adam
 from sklearn_gd.penalties import L1, PENALTIES, NoPenalty
 from sklearn_gd.schedules import SCHEDULES, CallableSchedule, Constant, WarmUp
 from sklearn_gd.solvers import SOLVERS, MiniBatch
 
+ROOT = Path(__file__).parents[1]
 REGISTRIES = {
     Loss: {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES},
     Penalty: PENALTIES,
@@ -426,3 +429,25 @@ def test_a_solver_without_batch_rows_is_refused():
 def test_the_base_of_all_parts_accepts_everything():
     Component().validate()
     assert repr(Component()) == "Component()"
+
+
+# --- what a notebook links to --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", [GDClassifier, GDRegressor, *KINDS], ids=lambda cls: cls.__name__)
+def test_the_html_of_a_notebook_links_to_the_page_of_the_class(cls):
+    page = cls()._get_doc_link().removeprefix(SITE).removeprefix("generated/").removesuffix(".html")
+    assert re.search(rf"^ +~{re.escape(page)}$", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), flags=re.M)
+    assert f'href="{SITE}generated/{page}.html"' in cls()._repr_html_()
+
+
+def test_a_part_of_ones_own_links_nowhere():
+    class Own(RegressionLoss):
+        pass
+
+    assert Own()._get_doc_link() == ""
+
+
+def test_the_site_has_one_address():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["urls"]["Documentation"] == SITE

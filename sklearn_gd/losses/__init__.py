@@ -48,6 +48,7 @@ from ._regression import (
     Tweedie,
 )
 
+#: The losses of `GDRegressor`: what each string stands for.
 REGRESSION_LOSSES = {
     "squared_error": SquaredError,
     "absolute_error": AbsoluteError,
@@ -60,6 +61,7 @@ REGRESSION_LOSSES = {
     "gamma": Gamma,
     "tweedie": Tweedie,
 }
+#: The losses of `GDClassifier`: what each string stands for.
 CLASSIFICATION_LOSSES = {
     "log_loss": LogLoss,
     "hinge": Hinge,
