@@ -596,11 +596,12 @@ def test_verbose_in_a_stream_counts_the_calls(capsys):
 
 
 def test_a_notebook_shows_every_parameter():
-    """Those of the parts too, and whether it is fitted."""
+    """Those of the parts too, its own with their documentation, and whether it is fitted."""
     model = GDRegressor(Huber(delta=2.5), solver=MiniBatch(7))
     page = model._repr_html_()
-    shown = re.findall(r'<td class="param">\s*(\w+)\s*</td>', page)
+    shown = re.findall(r'<td class="param">\s*(?:<a [^>]*>)?\s*(\w+)\s', page)
     assert sorted(shown) == sorted(model.get_params())
+    assert page.count('class="param-doc-link"') == len(model.get_params(deep=False))
     assert "Not fitted" in page
     assert "<span>Fitted</span>" in model.fit(X, SCORE)._repr_html_()
 
