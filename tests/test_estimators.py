@@ -599,7 +599,7 @@ def test_a_notebook_shows_every_parameter():
     """Those of the parts too, its own with their documentation, and whether it is fitted."""
     model = GDRegressor(Huber(delta=2.5), solver=MiniBatch(7))
     page = model._repr_html_()
-    shown = re.findall(r'<td class="param">\s*(?:<a [^>]*>)?\s*(\w+)\s', page)
+    shown = re.findall(r'<td class="param">\s*(?:<a [^>]*>)?\s*(\w+)\b', page)
     assert sorted(shown) == sorted(model.get_params())
     assert page.count('class="param-doc-link"') == len(model.get_params(deep=False))
     assert "Not fitted" in page
