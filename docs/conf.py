@@ -91,11 +91,12 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "remove_config_comments": True,
     "show_signature": False,
+    "capture_repr": (),
     "min_reported_time": 10,
     "within_subsection_order": "public_names.gallery_order",
     "minigallery_sort_order": "public_names.gallery_order",
     "write_computation_times": False,
-    "image_scrapers": ("matplotlib",),
+    "image_scrapers": ("matplotlib", "animations"),
     "plot_gallery": True,
 }
 

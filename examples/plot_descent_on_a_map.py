@@ -94,3 +94,14 @@ for axis, (name, result) in zip(axes.ravel()[:5], results.items(), strict=True):
     DescentPathDisplay.from_result(result, valley, **one)
     axis.set_title(name, fontsize="medium")
     print(f"{name:16} f = {valley(result.allvecs[-1]):.2e} after {result.nit} steps")
+plt.show()
+
+# %%
+# The same, moving
+# ----------------
+# Momentum and Adam, step after step, as a GIF.
+chosen = {name: results[name] for name in ("momentum, 0.005", "adam, 0.2")}
+display = DescentPathDisplay.from_results(chosen, valley, limits=[(-4.6, 1.5), (-1.2, 1.2)])
+file = display.save_animation("descent.gif", fps=8, dpi=70, max_frames=40)
+plt.close("all")
+print(file)

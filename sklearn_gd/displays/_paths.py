@@ -302,7 +302,7 @@ class DescentPathDisplay:
                 *self.grid, finite, levels=heights, colors="0.55", linestyles="solid", linewidths=0.7, zorder=1
             )
             # Every third contour says its height; more would hide the map.
-            self.ax_.clabel(lines, lines.levels[levels % 3 :: 3], fmt="%.3g", fontsize="small")
+            self.ax_.clabel(lines, lines.levels[levels % 3 :: 3], fmt=_three_digits, fontsize="small")
         self.ax_.set(xlim=(low, high), ylim=tuple(self.limits[1]), xlabel=self.names[0], ylabel=self.names[1])
 
     def _seen(self, path):
@@ -356,6 +356,11 @@ class DescentPathDisplay:
         filename = Path(filename)
         FuncAnimation(self.figure_, draw, frames=shown.tolist()).save(filename, writer=PillowWriter(fps=fps), dpi=dpi)
         return filename
+
+
+def _three_digits(height):
+    """A height in three digits, without an exponent unless it is large."""
+    return f"{float(f'{height:.3g}'):g}"
 
 
 def _checked_path(path):
