@@ -12,8 +12,36 @@ from sklearn.base import BaseEstimator
 SITE = "https://sklearn-gd.readthedocs.io/en/latest/"
 
 
-class Documented:
-    """What the HTML that a notebook shows links to: the page of the object's class."""
+class Configurable:
+    """What estimators and parts share as objects with parameters: `set_params`, and the page that a notebook links to."""
+
+    def set_params(self, **params):
+        """Set parameters; ``part__parameter`` sets a part's.
+
+        Parameters
+        ----------
+        **params : dict
+            The parameters.
+
+        Returns
+        -------
+        self : object
+            The object itself.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name, and for a parameter of a part that is given as a string or a number.
+        """
+        for name, value in params.items():
+            part, _, inner = name.partition("__")
+            held = params.get(part, getattr(self, part, self))
+            if inner and not hasattr(held, "set_params"):
+                raise ValueError(
+                    f"{type(self).__name__} cannot set {name}={value!r}: {part}={held!r} has no parameters of its own; give an "
+                    f"object in its place"
+                )
+        return super().set_params(**params)
 
     _doc_link_module = "sklearn_gd"
     _doc_link_template = SITE + "generated/{page}.html"
@@ -25,7 +53,7 @@ class Documented:
         return {"page": f"{offers.__name__}.{name}"}
 
 
-class Component(Documented, BaseEstimator):
+class Component(Configurable, BaseEstimator):
     """Base class of losses, penalties, solvers, optimizers and schedules.
 
     The constructor only assigns, as scikit-learn asks of every estimator: `clone`, `set_params`, `repr` and the double

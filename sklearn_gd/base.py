@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._components import Documented, check_flag, check_number, resolve
+from ._components import Configurable, check_flag, check_number, resolve
 from .optimizers import GradientDescent, resolve_optimizer
 from .penalties import PENALTIES, ElasticNet, NoPenalty, Penalty
 from .proximal_rows import ProximalRows, RowsState
@@ -72,7 +72,7 @@ def rows_of_container(values, which):
     return values[which] if hasattr(values, "shape") else np.asarray(values)[which]
 
 
-class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, metaclass=ABCMeta):
+class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMeta):
     """Abstract base of the two estimators; a subclass says how y is encoded and how a score becomes a prediction."""
 
     @abstractmethod
@@ -441,14 +441,17 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, metaclass=ABCMeta)
         """Say what went wrong, if anything did; `find_stable` is called for a stable rate where one was too high."""
         name = type(self).__name__
         if status is Status.DIVERGED:
-            how = f"with a learning rate of up to {rate:.3g}" if rate is not None else "by the memory gradient method"
-            advice, stable = "Lower learning_rate", None if rate is None else find_stable()
-            if stable is not None:
-                advice = f"A learning rate of {stable:.2g} would be stable on these rows: lower learning_rate"
+            if rate is None:
+                how, advice = "", "Numbers this large leave no room for their squares: scale the targets and columns"
+            else:
+                stable, how = find_stable(), f" with a learning rate of up to {rate:.3g}"
+                advice = "Lower learning_rate"
+                if stable is not None:
+                    advice = f"A learning rate of {stable:.2g} would be stable on these rows: lower learning_rate"
+                advice += ", scale the columns, or leave learning_rate and optimizer at 'auto'"
             warnings.warn(
-                f"{name} diverged in epoch {len(monitor.objectives) + 1} {how}: its objective was not finite, grew without "
-                f"bound, or never fell below that of the constant model. The best model before is kept. {advice}, scale the "
-                f"columns, or leave learning_rate and optimizer at 'auto'.",
+                f"{name} diverged in epoch {len(monitor.objectives) + 1}{how}: its objective was not finite, grew without "
+                f"bound, or never fell below that of the constant model. The best model before is kept. {advice}.",
                 ConvergenceWarning,
                 stacklevel=stacklevel,
             )
@@ -485,6 +488,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, metaclass=ABCMeta)
             self._warn(status, rate, monitor, lambda: self._stable_rate(objective, solver, optimizer))
             if not first:
                 return self
+            if monitor.best is None:
+                monitor.best = np.zeros(objective.n_coef + objective.n_outputs)
             state = State.begin(objective, monitor.best, settings.optimizer, self._average_from())
         if penalty.standardize:
             state.seen = objective.moments

@@ -571,8 +571,13 @@ class GDClassifier(ClassifierMixin, BaseGD):
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         counted = weight > 0
+        known = getattr(self, "classes_", y[:0] if classes is None else classes)
+        if streaming and len(known) and _is_text(y) != _is_text(known):
+            raise ValueError(
+                f"y has the label {y[:1].tolist()[0]!r}, and the classes are {known.tolist()!r}: labels are all text or all "
+                f"numbers"
+            )
         if classes is None and streaming:
-            known = getattr(self, "classes_", y[:0])
             classes = np.unique(np.concatenate([known, y[counted]]))
         elif classes is None:
             classes = np.unique(y[counted])
@@ -620,6 +625,11 @@ class GDClassifier(ClassifierMixin, BaseGD):
     def _score_of(self, raw, targets):
         truth = targets.y[:, 0] if targets.one_vs_rest else targets.y[:, 0] > 0
         return accuracy_score(truth, _winner(raw), sample_weight=targets.weight)
+
+
+def _is_text(labels):
+    """Whether labels are strings."""
+    return labels.dtype.kind in "OUST"
 
 
 def _winner(raw):

@@ -147,7 +147,7 @@ class MemoryGradient:
 
     def run(self, theta=None):
         """Descend from `theta`, or from the constant model; returns the last `Status`."""
-        with self.chunks:
+        with self.chunks, np.errstate(over="ignore", invalid="ignore"):  # the monitor sees numbers that are not finite
             return self._run(theta)
 
     def _run(self, theta):

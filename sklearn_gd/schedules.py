@@ -465,7 +465,7 @@ class CosineRestarts(Schedule):
             restart = np.floor(np.log1p(passed * (self.t_mul - 1.0)) / math.log(self.t_mul) + 1e-9)
             begin = (self.t_mul**restart - 1.0) / (self.t_mul - 1.0)
             share = np.maximum(passed - begin, 0.0) / self.t_mul**restart
-        return self.eta0 * self.m_mul**restart * _half_cosine(share, self.floor)
+        return self.eta0 * (self.floor + (1.0 - self.floor) * self.m_mul**restart * _half_cosine(share, 0.0))
 
 
 class OneCycle(Schedule):

@@ -188,7 +188,25 @@ def test_get_and_set_params():
     assert (other.loss.quantile, other.learning_rate.schedule.eta0) == (0.9, 1.0)
     with pytest.raises(ValueError, match="Invalid parameter 'delta'"):
         model.set_params(loss__delta=1.0)
+    assert model.set_params(loss=Huber(), loss__delta=3.0).loss.delta == 3.0
     assert eval(repr(other), {**globals()}).get_params()["optimizer__beta_1"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "held"),
+    [
+        (GDRegressor(optimizer="adam"), "optimizer__beta_1", "optimizer='adam'"),
+        (GDClassifier(), "penalty__standardize", "penalty='l2'"),
+        (GDRegressor(learning_rate=0.1), "learning_rate__eta0", "learning_rate=0.1"),
+        (WarmUp(0.3), "schedule__eta0", "schedule=0.3"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_string_or_a_number_has_no_parameters_to_set(model, name, held):
+    """The error says what to give in its place; nothing is set before it."""
+    with pytest.raises(ValueError, match=rf"{name}=0.5: {held} .* give an object"):
+        model.set_params(**{name: 0.5, "verbose": 3} if hasattr(model, "verbose") else {name: 0.5})
+    assert getattr(model, "verbose", 0) == 0
 
 
 # --- meta-estimators -----------------------------------------------------------------------------------------------------

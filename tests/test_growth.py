@@ -118,3 +118,15 @@ def test_named_classes_do_not_grow():
 def test_one_class_must_not_be_named_alone():
     with pytest.raises(ValueError, match="must name two classes at least"):
         GDClassifier().partial_fit(X, Y, classes=["b"])
+
+
+@pytest.mark.parametrize(("first", "later"), [([0, 1], ["spam", "ham"]), (["ham", "spam"], [0, 1]), ([0.0, 1.0], ["0.0", "1.0"])])
+@pytest.mark.parametrize("named", [False, True])
+def test_text_and_numbers_are_no_labels_of_one_stream(first, later, named):
+    """NumPy would make text of both, and no number would be predicted again."""
+    model = GDClassifier().partial_fit(X[:2], first, classes=first if named else None)
+    classes, coef = model.classes_.copy(), model.coef_.copy()
+    with pytest.raises(ValueError, match=r"labels are all text or all numbers"):
+        model.partial_fit(X[:2], later)
+    np.testing.assert_array_equal(model.classes_, classes)
+    np.testing.assert_array_equal(model.coef_, coef)

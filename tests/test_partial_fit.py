@@ -406,6 +406,18 @@ def test_a_diverging_first_call(layout):
     assert model.score(X, y) > 0.5
 
 
+@pytest.mark.parametrize("size", [1e155, 1e300])
+def test_a_first_call_with_numbers_that_cannot_be_squared(size):
+    """A warning that says what to do, under "auto" too, and a model that learns from what comes then."""
+    model = GDRegressor()
+    with pytest.warns(ConvergenceWarning, match="scale the targets and columns"):
+        model.partial_fit([[1.0], [2.0]], [size, -size])
+    assert np.isfinite(model.predict([[1.0]])).all()
+    for _ in range(20):
+        model.partial_fit([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0])
+    np.testing.assert_allclose(model.predict([[5.0]]), 10.0, rtol=0.1)
+
+
 def test_zero_alpha_penalty_object_is_no_penalty():
     """A penalty of strength zero is none, also in lazy descent."""
     X, y, weight = data("huber")

@@ -244,19 +244,20 @@ def test_step_decay_is_the_staircase():
     )
 
 
+@pytest.mark.parametrize("floor", [0.0, 0.2])
 @pytest.mark.parametrize(
     ("t_mul", "m_mul", "first"), [(1.0, 1.0, 7), (2.0, 0.5, 3), (1.5, 0.9, 10), (3.0, 1.0, 1), (1.01, 1.0, 4)]
 )
-def test_cosine_restarts_are_half_cosines_one_after_another(t_mul, m_mul, first):
-    """Built up one by one; a restart exactly where the sum of the lengths says."""
+def test_cosine_restarts_are_half_cosines_one_after_another(t_mul, m_mul, first, floor):
+    """Built up one by one; a restart exactly where the sum of the lengths says; all of them end on one floor."""
     n = 3000
     expected, begin, length, height = np.empty(n), 0.0, float(first), 1.0
     for passed in range(n):
         while passed - begin >= length * (1.0 - 1e-9):
             begin, length, height = begin + length, length * t_mul, height * m_mul
         share = max(passed - begin, 0.0) / length
-        expected[passed] = height * 0.5 * (1.0 + math.cos(math.pi * share))
-    found = rates(CosineRestarts(eta0=1.0, first_decay_steps=first, t_mul=t_mul, m_mul=m_mul), n=n)
+        expected[passed] = floor + (1.0 - floor) * height * 0.5 * (1.0 + math.cos(math.pi * share))
+    found = rates(CosineRestarts(eta0=1.0, first_decay_steps=first, t_mul=t_mul, m_mul=m_mul, floor=floor), n=n)
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
