@@ -102,6 +102,7 @@ plt.show()
 # Momentum and Adam, step after step, as a GIF.
 chosen = {name: results[name] for name in ("momentum, 0.005", "adam, 0.2")}
 display = DescentPathDisplay.from_results(chosen, valley, limits=[(-4.6, 1.5), (-1.2, 1.2)])
+plt.close()
 file = display.save_animation("descent.gif", fps=8, dpi=70, max_frames=40)
-plt.close("all")
+plt.close()
 print(file)
