@@ -328,6 +328,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 status, rate = ProximalRows(objective).run(state, settings, monitor), None
             else:
                 state = State.begin(objective, start, settings.optimizer, self._average_from())
+                monitor.exact = solver.batch_rows(objective.n_samples) >= objective.n_samples
                 if self.tol is not None and validation is None:
                     from .memory_gradient import left_to_fall
 
@@ -442,16 +443,25 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         name = type(self).__name__
         if status is Status.DIVERGED:
             if rate is None:
-                how, advice = "", "Numbers this large leave no room for their squares: scale the targets and columns"
+                how, advice = "", "Scale the targets and columns; of a loss of your own, see whether sklearn_gd.check_loss passes"
             else:
                 stable, how = find_stable(), f" with a learning rate of up to {rate:.3g}"
                 advice = "Lower learning_rate"
-                if stable is not None:
+                if stable is not None and rate <= stable:
+                    advice = "See whether the loss passes sklearn_gd.check_loss, lower learning_rate"
+                elif stable is not None:
                     advice = f"A learning rate of {stable:.2g} would be stable on these rows: lower learning_rate"
                 advice += ", scale the columns, or leave learning_rate and optimizer at 'auto'"
             warnings.warn(
                 f"{name} diverged in epoch {len(monitor.objectives) + 1}{how}: its objective was not finite, grew without "
                 f"bound, or never fell below that of the constant model. The best model before is kept. {advice}.",
+                ConvergenceWarning,
+                stacklevel=stacklevel,
+            )
+        elif status is Status.MISLED:
+            warnings.warn(
+                f"{name} found no step against the gradient that lowers its objective. Either the gradient of the loss does not "
+                f"belong to its value (sklearn_gd.check_loss tells), or it jumps, where `smooth` denies it.",
                 ConvergenceWarning,
                 stacklevel=stacklevel,
             )

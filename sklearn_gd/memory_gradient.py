@@ -147,9 +147,10 @@ class MemoryGradient:
 
     def run(self, theta=None):
         """Descend from `theta`, or from the constant model; returns the last `Status`."""
-        with self.chunks, np.errstate(over="ignore", invalid="ignore"):  # the monitor sees numbers that are not finite
+        with self.chunks:
             return self._run(theta)
 
+    @np.errstate(over="ignore", invalid="ignore")  # the monitor sees numbers that are not finite
     def _run(self, theta):
         """The stages of the smoothing.
 
@@ -230,6 +231,7 @@ class MemoryGradient:
         """The gradient of loss and l2 penalty at the point in hand."""
         return self.frame.gradient(self._slopes()) + self.frame.ridge * self.u
 
+    @np.errstate(over="ignore", invalid="ignore")
     def constant_model(self, value=False):
         """The best intercept alone, and the mean curvature of each score there, by Newton's method on each score.
 
@@ -332,6 +334,11 @@ class MemoryGradient:
         self.monitor.begin_epoch()
         return None
 
+    def _nothing_falls(self, value, drop):
+        """The status where no step along a line of derivative `drop` lowers F: its minimum, or the gradient is not F's."""
+        promised = -0.5 * drop > max(self._tolerance(), 1e-6 * abs(value))
+        return self._finished(value) or (Status.MISLED if promised and not self.width else Status.PLATEAU)
+
     def _search(self, value, drop, move, along_penalty):
         """A step length along a line on which the scores move by `move`.
 
@@ -375,7 +382,7 @@ class MemoryGradient:
             t, new = self._search(value, drop, move, _parabola(ridge, self.u, direction))
             if t == 0.0:
                 if last is None:
-                    return self._finished(value) or Status.PLATEAU
+                    return self._nothing_falls(value, drop)
                 last = None
                 continue
             # 4. move
@@ -557,7 +564,7 @@ class MemoryGradient:
                         break
                     t *= 0.5
                 if not new < value:
-                    return self._finished(value) or Status.PLATEAU
+                    return self._nothing_falls(value, drop)
                 self.u, value, last, on_face = new_u, new, None, 0
                 self._combine(move, self.raw, t, 1.0)
                 before = gradient
@@ -667,7 +674,7 @@ class MemoryGradient:
                     break
                 t *= 0.5
             if not new < value:
-                return self._finished(value) or Status.PLATEAU
+                return self._nothing_falls(value, -size / step)
             self.u, value = new_u, new
             self._combine(move, self.raw, t, 1.0)
             status = self._finished(value)

@@ -14,6 +14,7 @@ class Status(enum.Enum):
     PLATEAU = "plateau"
     DIVERGED = "diverged"
     STOPPED = "stopped"  # a callback asked for it
+    MISLED = "misled"  # no step against the gradient lowers the objective, which promises to fall
 
 
 class Monitor:
@@ -39,6 +40,8 @@ class Monitor:
     left : callable or None
         Takes theta to an estimate of how much the objective can still fall. A steady descent that is merely slow does not end
         while that is more than the tolerance.
+    exact : bool
+        Whether every step sees all rows: a rise is then a swing, which `left` may wait out, and no noise.
     reporter : Reporter or None
         Is told of every epoch, and may ask to stop.
     """
@@ -62,6 +65,7 @@ class Monitor:
         self.begun_at = None
         self.first = 0.0
         self.left = None
+        self.exact = False
 
     def start(self, theta, objective):
         """The model before the first epoch: what is restored when even that epoch diverges."""
@@ -117,7 +121,7 @@ class Monitor:
         if self.validate is not None:
             return recent[0] - recent[-1] <= self.tol
         stalled = recent[0] - recent[-1] <= self.tolerance
-        steady = all(later < earlier for earlier, later in pairwise(recent))
+        steady = self.exact or all(later < earlier for earlier, later in pairwise(recent))
         if stalled and steady and self.left is not None and self.left(self.best) > self.tolerance:
             self.forget_stall()
             return False
@@ -135,8 +139,11 @@ class Monitor:
     def is_useless(self, constant):
         """Whether every epoch is far worse than the start and the constant model: steps that leap about and never settle.
 
-        Where nothing is to end the descent (`tol` None), that takes more: a step or two may well be meant to overshoot.
+        Where nothing is to end the descent (`tol` None), that takes more: a step or two may well be meant to overshoot. Where it
+        sees all rows, and has ended by itself, any rise is enough.
         """
+        if self.exact and self.tol is not None:
+            return min(self.objectives) > self.first + self.tolerance
         return min(self.objectives) > (self.FAR if self.tol is None else 2.0) * max(self.first, constant, 0.0)
 
     def forget_stall(self):

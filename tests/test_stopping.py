@@ -1,6 +1,7 @@
 """The monitor: plateaus, patience, the best model so far, and the guard against divergence."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_gd import GDClassifier, GDRegressor, RegressionLoss
 from sklearn_gd.memory_gradient import MemoryGradient
+from sklearn_gd.penalties import L2
 from sklearn_gd.stopping import Monitor, Status
 
 RUNNING, PLATEAU, DIVERGED = Status.RUNNING, Status.PLATEAU, Status.DIVERGED
@@ -243,3 +245,73 @@ def test_the_duality_gap_bounds_what_is_left(kind, alpha, monkeypatch):
     bounds, left = np.array(seen).T
     assert (bounds >= left - 1e-12).all()
     assert bounds[-1] < 1e-6 * bounds[0]
+
+
+# --- a gradient that is not the objective's, and one that swings ---------------------------------------------------------
+
+
+class WrongSign(RegressionLoss):
+    """The squared error, its gradient upside down."""
+
+    @staticmethod
+    def value(y, raw):
+        return 0.5 * (raw - y) ** 2
+
+    @staticmethod
+    def gradient(y, raw):
+        return y - raw
+
+
+class HiddenKink(RegressionLoss):
+    """The absolute error, which says nothing of its kink."""
+
+    @staticmethod
+    def value(y, raw):
+        return abs(raw - y)
+
+    @staticmethod
+    def gradient(y, raw):
+        return 1.0 if raw > y else -1.0
+
+
+def a_line():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    return X, X @ [1.0, -2.0, 3.0] + 2.0 + rng.normal(scale=0.1, size=200)
+
+
+@pytest.mark.parametrize("penalty", ["l2", "l1", L2(standardize=True), None], ids=str)
+@pytest.mark.parametrize("loss", [WrongSign(), HiddenKink()], ids=str)
+def test_a_descent_that_finds_no_way_down_says_so(loss, penalty):
+    """Not a word about convergence where the gradient promises what the objective does not keep."""
+    if penalty == "l1" and isinstance(loss, HiddenKink):
+        pytest.skip("proximal steps get down all the same")
+    with pytest.warns(ConvergenceWarning, match=r"no step against the gradient.*check_loss"):
+        GDRegressor(loss, penalty=penalty, alpha=1e-3).fit(*a_line())
+
+
+def test_a_batch_descent_that_only_climbs_keeps_its_start():
+    """However slowly it climbs."""
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        model = GDRegressor(WrongSign(), solver="batch", learning_rate=0.01, max_iter=50).fit(*a_line())
+    np.testing.assert_array_equal(model.coef_, 0.0)
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "nesterov"])
+def test_a_swing_is_waited_out(optimizer):
+    """Momentum carries past the minimum and back: the objective rises for more epochs than the patience has."""
+    X, y = a_line()
+    model = GDRegressor(optimizer=optimizer, learning_rate=0.05, solver="batch", max_iter=500).fit(X, y)
+    assert min(model.loss_curve_) == pytest.approx(GDRegressor(tol=1e-9).fit(X, y).loss_curve_[-1], rel=0.01)
+    assert model.n_iter_ < 500
+
+
+def test_a_batch_descent_from_the_minimum_is_content():
+    """Where there is nothing to gain, a rise by rounding is no divergence."""
+    X, y = a_line()
+    best = GDRegressor(tol=1e-12, max_iter=5000).fit(X, y)
+    model = GDRegressor(solver="batch", optimizer="momentum", learning_rate=0.05)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, y, coef_init=best.coef_, intercept_init=best.intercept_)
+    np.testing.assert_allclose(model.coef_, best.coef_, atol=1e-3)
