@@ -143,7 +143,7 @@ def check_flag(owner, name):
         raise TypeError(f"{type(owner).__name__}: {name}={value!r} must be True or False")
 
 
-def resolve(parameter, value, kind, registry, options=()):
+def resolve(parameter, value, kind, registry, options=(), others=""):
     """The object of class `kind` that `value` stands for: a registry string, or an object of the class.
 
     Parameters
@@ -158,6 +158,8 @@ def resolve(parameter, value, kind, registry, options=()):
         The strings that stand for a class.
     options : sequence of str
         Further strings to list in the message, handled by the caller.
+    others : str
+        What else the parameter takes, in words, handled by the caller.
 
     Raises
     ------
@@ -169,12 +171,12 @@ def resolve(parameter, value, kind, registry, options=()):
     if isinstance(value, str):
         if value not in registry:
             names = sorted([*registry, *options])
-            raise ValueError(f"{parameter}={value!r} is not known; the strings are {names}, or give a {kind.__name__} object")
+            raise ValueError(f"{parameter}={value!r} is not known; the strings are {names}, or give an object of {kind.__name__}")
         value = registry[value]()
     if isinstance(value, type) and issubclass(value, kind):
         raise TypeError(f"{parameter}={value.__name__} is a class; give an object of it: {value.__name__}()")
     if not isinstance(value, kind):
-        names = sorted([*registry, *options])
-        raise TypeError(f"{parameter}={value!r} must be one of {names} or a {kind.__name__} object, not {type(value).__name__}")
+        allowed = ", ".join(filter(None, [f"one of {sorted([*registry, *options])}", others, f"an object of {kind.__name__}"]))
+        raise TypeError(f"{parameter}={value!r} must be {allowed}, not {type(value).__name__}")
     value.validate()
     return value

@@ -24,7 +24,7 @@ CONVERGED, TOO_MANY, STUCK, DIVERGED, CALLBACK = 0, 1, 2, 3, 99
 
 
 @dataclass
-class GradientDescentOptions:
+class Options:
     """The numbers and switches of `gradient_descent`, checked."""
 
     maxiter: int
@@ -164,7 +164,7 @@ def gradient_descent(
         raise ValueError("gradient_descent takes no constraints, only bounds; for constraints there is method='SLSQP' of SciPy")
     if gtol is None:
         gtol = 1e-5 if tol is None else tol
-    options = GradientDescentOptions(maxiter, gtol, ftol, n_iter_no_change, disp, return_all)
+    options = Options(maxiter, gtol, ftol, n_iter_no_change, disp, return_all)
     x = _checked_start(x0)
     low, high = _checked_bounds(bounds, x)
     function = _Function(fun, args if isinstance(args, tuple) else (args,), jac, finite_diff, low, high)
@@ -185,13 +185,17 @@ def _descend(function, rule, options, callback, x, value, gradient):
     """The loop over steps."""
     explosion = EXPLOSION * max(1.0, abs(value))
     path, lowest, nit = [x.copy()], [value], 0
-    best = (value, x, gradient)
+    best, first = (value, x, gradient), value
     status, message = (
         TOO_MANY,
         f"maxiter={options.maxiter} steps are done, and the gradient is larger than gtol={options.gtol:.3g}.",
     )
     while True:
-        if function.largest_free_slope(x, gradient) <= options.gtol:
+        settled = function.largest_free_slope(x, gradient) <= options.gtol
+        if settled and rule.served is not None and nit:  # what is served must be settled, too
+            mean, _, slope = function.at(rule.served)
+            settled = function.largest_free_slope(mean, slope) <= options.gtol
+        if settled:
             status, message = CONVERGED, f"The gradient is no larger than gtol={options.gtol:.3g}."
             break
         if _has_stalled(lowest, options):
@@ -232,9 +236,9 @@ def _descend(function, rule, options, callback, x, value, gradient):
     if status == DIVERGED or rule.keeps_best:
         value, x, gradient = best
     elif rule.served is not None and nit:
-        x = function.projected(rule.served)
-        value = function.value(x)
-        gradient = function.gradient(x, value)
+        x, value, gradient = function.at(rule.served)
+    if status == TOO_MANY and value >= first:
+        message += f" fun is no lower than at x0, where it was {first:.3g}: lower learning_rate."
     result = OptimizeResult(
         x=x.copy(),
         fun=value,
@@ -417,7 +421,12 @@ class _Function:
     def _call(self, x):
         """What fun returns."""
         self.n_values += 1
-        return self.fun(x.copy(), *self.args)
+        try:
+            return self.fun(x.copy(), *self.args)
+        except Exception as error:
+            if self.n_values == 1:
+                error.add_note(f"gradient_descent called fun with x = {x}, of shape {x.shape}.")
+            raise
 
     def value(self, x):
         """fun as a float."""
@@ -426,6 +435,10 @@ class _Function:
             if not (isinstance(found, (tuple, list)) and len(found) == 2):
                 raise ValueError(f"jac=True: fun must return (value, gradient), not {type(found).__name__}")
             found, self.together = found[0], (x.copy(), found[1])
+        elif isinstance(found, tuple):
+            raise ValueError(
+                f"fun returned {len(found)} things; it must return one number, or with jac=True the value and the gradient"
+            )
         number = _one_number(found)
         if number.dtype.kind == "c":
             raise ValueError(f"fun returned the complex number {number!s} for a real x; it must return a real one")
@@ -444,6 +457,12 @@ class _Function:
         if gradient.shape != x.shape and not (gradient.size == len(x) == 1):
             raise ValueError(f"the gradient has shape {gradient.shape}; it must be {x.shape}, a number for each of x")
         return gradient.reshape(x.shape).copy()
+
+    def at(self, x):
+        """The nearest point within the bounds, the value and the gradient there."""
+        x = self.projected(x)
+        value = self.value(x)
+        return x, value, self.gradient(x, value)
 
     def _difference(self, x, value):
         """SciPy's finite differences, over what the bounds leave free, and never outside of them."""
@@ -514,11 +533,16 @@ def _checked_bounds(bounds, x):
         low, high = (np.broadcast_to(np.asarray(each, dtype=np.float64), x.shape).copy() for each in (low, high))
     except ValueError as error:
         raise ValueError(f"bounds of shape {np.shape(low)} and {np.shape(high)} do not fit x0 of shape {x.shape}") from error
+    wrong = ~(low <= high)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise ValueError(f"bounds[{at}] = ({low[at]:g}, {high[at]:g}) must be two numbers, the lower one first")
     outside = ~((low <= x) & (x <= high))
     if outside.any():
         at = int(outside.argmax())
         raise ValueError(
-            f"bounds exclude x0: x0[{at}]={x[at]!r} is not in [{low[at]!r}, {high[at]!r}]; begin inside, or widen them"
+            f"bounds exclude x0: x0[{at}]={float(x[at])!r} is not in [{float(low[at])!r}, {float(high[at])!r}]; begin inside, or "
+            f"widen them"
         )
     return low, high
 

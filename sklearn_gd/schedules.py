@@ -638,4 +638,4 @@ def resolve_schedule(value):
         return Constant(float(value))
     if callable(value) and not isinstance(value, (type, Schedule)):
         return CallableSchedule(value)
-    return resolve("learning_rate", value, Schedule, SCHEDULES, ["auto"])
+    return resolve("learning_rate", value, Schedule, SCHEDULES, ["auto"], "a number, a function of the step")

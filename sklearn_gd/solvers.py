@@ -178,7 +178,12 @@ def lowered(schedule, rate, state):
 
 def checked_rates(schedule, t, run):
     """The schedule's rates of the steps `t`: as many finite numbers >= 0, or a ValueError that names the schedule."""
-    rates = np.asarray(schedule.rate(t, run), dtype=np.float64)
+    try:
+        rates = np.asarray(schedule.rate(t, run), dtype=np.float64)
+    except ValueError as error:
+        if "truth value" in str(error):
+            error.add_note(f"{type(schedule).__name__}.rate is given many steps at once, as an array: np.where does for `if`.")
+        raise
     if rates.shape != t.shape:
         raise ValueError(f"{type(schedule).__name__}.rate gave shape {rates.shape} for {len(t)} steps; it must give {t.shape}")
     bad = ~(np.isfinite(rates) & (rates >= 0))

@@ -173,7 +173,7 @@ def test_an_object_stands_for_itself(base):
 def test_an_unknown_string_is_answered_with_those_that_are_known(parameter):
     kind, registry, options = PARTS[parameter]
     known = sorted([*registry, *options])
-    message = f"{parameter}='no_such_part' is not known; the strings are {known}, or give a {kind.__name__} object"
+    message = f"{parameter}='no_such_part' is not known; the strings are {known}, or give an object of {kind.__name__}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         GDRegressor(**{parameter: "no_such_part"}).fit(X, Y)
 
@@ -198,7 +198,8 @@ OF_ANOTHER_KIND = [
 @pytest.mark.parametrize(("parameter", "wrong"), OF_ANOTHER_KIND)
 def test_a_part_of_another_kind_is_named(parameter, wrong):
     kind, registry, options = PARTS[parameter]
-    message = f"{parameter}={wrong!r} must be one of {sorted([*registry, *options])} or a {kind.__name__} object, not "
+    others = "a number, a function of the step, " if parameter == "learning_rate" else ""
+    message = f"{parameter}={wrong!r} must be one of {sorted([*registry, *options])}, {others}an object of {kind.__name__}, not "
     with pytest.raises(TypeError, match=f"^{re.escape(message + type(wrong).__name__)}$"):
         GDRegressor(**{parameter: wrong}).fit(X, Y)
 

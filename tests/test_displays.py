@@ -289,6 +289,48 @@ def test_an_animation_has_a_picture_for_each_step(tmp_path):
         assert picture.n_frames == 2
 
 
+def test_one_thing_by_itself_is_a_list_of_one():
+    """A pipeline has a length, a string has letters, a result is a dict."""
+    model = make_pipeline(StandardScaler(), GDRegressor(**PLAIN)).fit(X, Y)
+    assert list(LossCurveDisplay.from_estimators(model).lines_) == ["GDRegressor"]
+    assert list(ScheduleDisplay.from_schedules("cosine").lines_) == ["cosine"]
+    assert list(ScheduleDisplay.from_schedules(0.1).lines_) == ["0.1"]
+    found = gradient_descent(bowl, [0.0, 0.0], return_all=True)
+    assert list(DescentPathDisplay.from_results(found, bowl).lines_) == ["path 1"]
+
+
+def test_the_coefficients_of_a_class_are_called_so():
+    labels = np.array(["a", "b", "c"])[np.arange(len(Y)) % 3]
+    display = CoefficientPathDisplay.from_estimator(GDClassifier(**PLAIN), X, labels, output=2)
+    assert display.ax_.get_ylabel() == "coefficient of class c"
+
+
+def test_the_mean_that_is_served_ends_the_path():
+    found = gradient_descent(lambda x: x @ x, [1.0, -2.0], jac=lambda x: 2 * x, optimizer="dowg", gtol=1e-2, return_all=True)
+    path = DescentPathDisplay.from_result(found, lambda x: x @ x).paths["path"]
+    assert found.success
+    np.testing.assert_array_equal(path[-1], found.x)
+
+
+def test_a_function_takes_its_arguments():
+    display = DescentPathDisplay.from_function(lambda x, a: a * x[0] ** 2, [[1.0]], args=(3.0,), learning_rate=0.1)
+    assert display.paths["from 1"][1] == pytest.approx([0.4], abs=1e-6)
+
+
+def test_a_gap_of_nothing_is_left_out_of_a_logarithmic_axis():
+    model = GDRegressor(**PLAIN).fit(X, Y)
+    display = LossCurveDisplay.from_estimator(model, minimum=min(model.loss_curve_), yscale="log")
+    (line,) = display.lines_.values()
+    assert np.isnan(line.get_ydata()).sum() == 1
+
+
+@pytest.mark.parametrize(("setting", "value"), [("fps", 0), ("dpi", -1), ("max_frames", 1)])
+def test_an_animation_with_nothing_to_see_is_refused(setting, value, tmp_path):
+    display = DescentPathDisplay.from_function(bowl, [[0.0, 0.0]])
+    with pytest.raises(ValueError, match=f"{setting}={value} must be >"):
+        display.save_animation(tmp_path / "path.gif", **{setting: value})
+
+
 # --- what cannot be drawn ------------------------------------------------------------------------------------------------
 
 
@@ -301,6 +343,13 @@ def path_of(features, **more):
     [
         (lambda: LossCurveDisplay.from_estimator(GDRegressor()), ValueError, r"no history: call fit\(X, y\) before"),
         (lambda: LossCurveDisplay.from_estimator(LinearRegression()), ValueError, "LinearRegression keeps no history"),
+        (
+            lambda: LossCurveDisplay.from_estimator(GridSearchCV(GDRegressor(), {"alpha": [1e-4]})),
+            ValueError,
+            "this GridSearchCV has no best_estimator_: fit it, with refit=True",
+        ),
+        (lambda: ScheduleDisplay.from_schedule("cosine", n_steps=1), ValueError, "n_steps=1 must be an integer >= 2"),
+        (lambda: path_of((0, 0)), ValueError, r"features=\[0, 0\] names one coefficient twice"),
         (lambda: LossCurveDisplay.from_estimators([]), ValueError, "nothing to draw: the list is empty"),
         (lambda: LossCurveDisplay.from_estimators({}), ValueError, "nothing to draw: the dict is empty"),
         (lambda: ScheduleDisplay.from_schedule("auto"), ValueError, "'auto' follows from the rows"),

@@ -86,6 +86,40 @@ def test_an_update_rule_of_ones_own():
     assert found.nit == 8
 
 
+@pytest.mark.parametrize("optimizer", ["dog", "dowg", "coordinate_dog", "schedule_free"])
+def test_what_is_served_has_converged(optimizer):
+    """Success means that the gradient is small at x, and not only where the steps are."""
+    rate = {"learning_rate": 0.05} if optimizer == "schedule_free" else {}
+    found = gradient_descent(
+        lambda x: x[0] ** 2 + 10 * x[1] ** 2,
+        [1.0, -2.0],
+        jac=lambda x: np.array([2 * x[0], 20 * x[1]]),
+        optimizer=optimizer,
+        maxiter=20_000,
+        gtol=1e-3,
+        **rate,
+    )
+    assert found.success == (np.abs(found.jac).max() <= 1e-3)
+    assert found.success or found.nit == 20_000
+    assert found.jac == pytest.approx([2 * found.x[0], 20 * found.x[1]])
+
+
+def test_a_descent_that_never_fell_is_told_to_lower_its_rate():
+    """Slow divergence, and a swing that neither grows nor shrinks."""
+    for rate in (1.01, 1.0):
+        found = gradient_descent(lambda x: x[0] ** 2, [1.0], jac=lambda x: 2 * x, learning_rate=rate, maxiter=100)
+        assert not found.success
+        assert "fun is no lower than at x0, where it was 1: lower learning_rate." in found.message
+    slow = gradient_descent(lambda x: x[0] ** 2, [1.0], jac=lambda x: 2 * x, learning_rate=1e-6, maxiter=100)
+    assert "no lower" not in slow.message
+
+
+def test_an_error_of_the_first_call_tells_what_was_called():
+    with pytest.raises(TypeError) as caught:
+        gradient_descent(lambda x: "a" + x, 1.0)
+    assert "gradient_descent called fun with x = [1.], of shape (1,)." in caught.value.__notes__
+
+
 def test_a_rule_may_serve_a_mean():
     class Averaged(Optimizer):
         slots = ("mean",)
@@ -372,6 +406,18 @@ def test_a_gradient_that_is_not_that_of_the_function():
         ({"x0": [[0.0, 0.0]]}, ValueError, r"x0 must be a vector of real numbers; it has shape \(1, 2\)"),
         ({"x0": ["a"]}, ValueError, "x0 must be a vector of real numbers"),
         ({"x0": [0.0, math.inf]}, ValueError, "must be finite"),
+        (
+            {"fun": lambda x: (bowl(x), bowl_slope(x))},
+            ValueError,
+            "fun returned 2 things.*with jac=True the value and",
+        ),
+        ({"bounds": [(2.0, 1.0), (None, None)]}, ValueError, r"bounds\[0\] = \(2, 1\) must be two numbers, the lower one first"),
+        ({"bounds": [(math.nan, 1.0), (None, None)]}, ValueError, r"bounds\[0\] = \(nan, 1\) must be two numbers"),
+        (
+            {"learning_rate": None},
+            TypeError,
+            "learning_rate=None must be one of .*, a number, a function of the step",
+        ),
         ({"bounds": [(1.0, 2.0), (None, None)]}, ValueError, r"bounds exclude x0: x0\[0\]=.*0.0.* is not in \[.*1.0.*, .*2.0"),
         ({"bounds": [(1.0, 2.0)]}, ValueError, r"a pair \(low, high\) for each of x, 2 in all"),
         ({"bounds": Bounds([0.0] * 3, [1.0] * 3)}, ValueError, r"bounds of shape \(3,\)"),

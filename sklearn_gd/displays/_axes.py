@@ -1,5 +1,10 @@
 """What the displays share: matplotlib at need, axes that stay legible when small, and names for what is drawn."""
 
+from numbers import Real
+
+from scipy.optimize import OptimizeResult
+from sklearn.base import BaseEstimator
+
 # Inches: text of the usual size can be read when the picture is 300 pixels wide.
 SIZE = (4.2, 3.2)
 
@@ -45,12 +50,16 @@ def add_legend(ax, **where):
 
 
 def named(things, name_of):
-    """`things` as a dict: a dict as it is, a list under the names that `name_of` gives, each of them once."""
-    if isinstance(things, dict):
+    """`things` as a dict: a dict as it is, a list (or one thing) under the names that `name_of` gives, each of them once."""
+    if isinstance(things, OptimizeResult):
+        things = [things]
+    elif isinstance(things, dict):
         if not things:
             raise ValueError("there is nothing to draw: the dict is empty")
         return dict(things)
-    things = list(things)
+    # One thing by itself: a pipeline has a length, and a string has letters.
+    alone = isinstance(things, (str, Real, BaseEstimator)) or callable(things)
+    things = [things] if alone else list(things)
     if not things:
         raise ValueError("there is nothing to draw: the list is empty")
     found = {}
@@ -58,6 +67,17 @@ def named(things, name_of):
         name = name_of(thing, at)
         found[name if name not in found else f"{name} ({at})"] = thing
     return found
+
+
+def three_digits(number):
+    """A number in three digits, without an exponent unless it is large."""
+    return f"{float(f'{number:.3g}'):g}"
+
+
+def shortened(name, most=16):
+    """A name that leaves room for the picture."""
+    name = str(name)
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def final_step(estimator):

@@ -1,11 +1,12 @@
 """What changes over epochs or steps: objective and score, learning rate, coefficients."""
 
 import numpy as np
+from sklearn.base import is_classifier
 
 from ..losses import LogLoss
 from ..schedules import CallableSchedule, Constant, Run, resolve_schedule
 from ..solvers import checked_rates
-from ._axes import add_legend, axes_of, colour, dashes, final_step, named, style
+from ._axes import add_legend, axes_of, colour, dashes, final_step, named, shortened, style
 from ._recording import Recording
 
 
@@ -137,6 +138,9 @@ class LossCurveDisplay:
             )
             scores = self.scores.get(name)
             best = self.best_epochs.get(name, int(np.argmin(curve)) + 1)
+            if yscale == "log":  # a gap of nothing has no place there
+                curve = np.where(curve > 0.0, curve, np.nan)
+                self.lines_[name].set_ydata(curve)
             at, on = (scores, self.score_ax_) if scores else (curve, self.ax_)
             if scores:
                 on.plot(np.arange(1, len(scores) + 1), scores, color=colour(k), linestyle="--")
@@ -156,6 +160,8 @@ def _with_history(final):
     if not hasattr(final, "loss_curve_"):
         if hasattr(final, "fit") and hasattr(final, "learning_rate"):
             raise ValueError(f"this {name} has no history: call fit(X, y) before its loss curve is drawn")
+        if hasattr(final, "cv") and hasattr(final, "refit"):
+            raise ValueError(f"this {name} has no best_estimator_: fit it, with refit=True, before its loss curve is drawn")
         raise ValueError(f"{name} keeps no history: give a fitted GDRegressor or GDClassifier")
     if not len(final.loss_curve_):
         raise ValueError(f"the history of this {name} is empty: its fit diverged in the first epoch; lower its learning_rate")
@@ -223,7 +229,7 @@ class ScheduleDisplay:
         ----------
         schedules : dict of str to schedule, or list of schedules
             What `learning_rate` takes: floats, strings, objects, callables.
-        n_steps : int >= 1, default=1000
+        n_steps : int >= 2, default=1000
             Steps in all, which schedules without a length of their own take for it.
         steps_per_epoch : int >= 1, default=None
             Steps in an epoch; None for a tenth of them all.
@@ -241,6 +247,8 @@ class ScheduleDisplay:
         display : ScheduleDisplay
             The display, drawn.
         """
+        if int(n_steps) < 2:
+            raise ValueError(f"n_steps={n_steps!r} must be an integer >= 2")
         run = Run(alpha, LogLoss() if loss is None else loss, steps_per_epoch or max(n_steps // 10, 1), n_steps)
         rates = {}
         for name, schedule in named(schedules, _schedule_name).items():
@@ -307,6 +315,8 @@ class CoefficientPathDisplay:
         The coefficients after them.
     names : list of str
         Names of the columns.
+    value_name : str, default="coefficient"
+        What the numbers are; of several classes or targets it says of which one.
 
     Attributes
     ----------
@@ -327,10 +337,11 @@ class CoefficientPathDisplay:
     (12, 10) bmi
     """
 
-    def __init__(self, *, epochs, coefficients, names):
+    def __init__(self, *, epochs, coefficients, names, value_name="coefficient"):
         self.epochs = epochs
         self.coefficients = coefficients
         self.names = names
+        self.value_name = value_name
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, max_iter=None, output=0, fit_params=None, ax=None, **kwargs):
@@ -364,7 +375,16 @@ class CoefficientPathDisplay:
         if not 0 <= output < coefficients.shape[1]:
             raise ValueError(f"output={output!r} must be one of the {coefficients.shape[1]} rows of coef_, counted from 0")
         epochs = np.arange(recording.n_epochs + 1)[-len(thetas) :]
-        display = cls(epochs=epochs, coefficients=coefficients[:, output], names=recording.feature_names)
+        which = ""
+        if coefficients.shape[1] > 1:
+            fitted = recording.fitted
+            which = f" of class {fitted.classes_[output]}" if is_classifier(fitted) else f" of target {output}"
+        display = cls(
+            epochs=epochs,
+            coefficients=coefficients[:, output],
+            names=recording.feature_names,
+            value_name=f"coefficient{which}",
+        )
         return display.plot(ax, **kwargs)
 
     @classmethod
@@ -424,10 +444,12 @@ class CoefficientPathDisplay:
         largest = np.argsort(-np.abs(self.coefficients[-1]), kind="stable")[:n_named].tolist()
         ranks = {j: k for k, j in enumerate(sorted(largest, key=lambda j: -self.coefficients[-1, j]))}
         for j, name in enumerate(self.names):
-            look = {"color": colour(ranks[j]), "label": name} if j in ranks else {"color": "0.55", "linewidth": 0.8, "zorder": 1}
+            look = {"color": "0.55", "linewidth": 0.8, "zorder": 1}
+            if j in ranks:
+                look = {"color": colour(ranks[j]), "linestyle": dashes(ranks[j]), "label": shortened(name)}
             self.lines_ += self.ax_.plot(self.epochs, self.coefficients[:, j], **look | (line_kw or {}))
         self.ax_.axhline(0.0, color=style("text.color"), linewidth=0.6)
-        self.ax_.set(xlabel="epoch", ylabel="coefficient", xscale=xscale)
+        self.ax_.set(xlabel="epoch", ylabel=self.value_name, xscale=xscale)
         self.ax_.grid(alpha=0.3)
         if ranks:
             lines = [self.lines_[j] for j in sorted(ranks, key=ranks.get)]

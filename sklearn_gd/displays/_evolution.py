@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import is_classifier
 
-from ._axes import SIZE, colour, pyplot, style
+from ._axes import SIZE, colour, pyplot, style, three_digits
 from ._recording import Recording
 
 
@@ -113,7 +113,10 @@ class FitEvolutionDisplay:
             curves=np.array(curves),
             epochs=np.array(shown),
             objectives=np.array([recording.values[epoch - 1] for epoch in shown]),
-            names=("x" if columns is None else str(columns[0]), "y" if classes is None else f"probability of {classes[1]}"),
+            names=(
+                "x" if columns is None else str(columns[0]),
+                _target_name(y) if classes is None else f"probability of {classes[1]}",
+            ),
         ).plot(axes, **kwargs)
 
     def plot(self, axes=None, *, columns=2, line_kw=None):
@@ -159,9 +162,10 @@ class FitEvolutionDisplay:
         for at, ax in enumerate(axes):
             ax.plot(self.x, self.y, ".", color="0.55", markersize=4, zorder=1)
             for earlier in self.curves[:at]:
-                ax.plot(self.grid, earlier, color=colour(0), alpha=0.25, linewidth=1.0, zorder=2)
+                ax.plot(self.grid, earlier, color=colour(0), alpha=0.5, linewidth=0.8, zorder=2)
             ax.plot(self.grid, self.curves[at], **{"color": colour(1), "linewidth": 2.0, "zorder": 3} | (line_kw or {}))
-            ax.set_title(f"epoch {self.epochs[at]}: F = {self.objectives[at]:.3g}", fontsize="medium", color=style("text.color"))
+            title = f"epoch {self.epochs[at]}: F = {three_digits(self.objectives[at])}"
+            ax.set_title(title, fontsize="small" if len(title) > 20 else "medium", color=style("text.color"))
             ax.set_ylim(low, high)
             ax.grid(alpha=0.3)
         self.axes_, self.ax_, self.figure_ = np.array(axes), axes[-1], axes[0].figure
@@ -172,3 +176,8 @@ class FitEvolutionDisplay:
         seen = np.concatenate([self.y, self.curves[-1]])
         margin = 0.1 * (seen.max() - seen.min() or 1.0)
         return seen.min() - margin, seen.max() + margin
+
+
+def _target_name(y):
+    """What the targets are called, where they are a column with a name."""
+    return str(getattr(y, "name", None) or "y")

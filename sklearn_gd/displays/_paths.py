@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..minimize import gradient_descent
-from ._axes import add_legend, axes_of, colour, named, style
+from ._axes import add_legend, axes_of, colour, named, style, three_digits
 from ._recording import Recording
 
 
@@ -95,7 +95,9 @@ class DescentPathDisplay:
         found = {
             f"from {_point(start)}": gradient_descent(fun, start, jac=jac, **{"return_all": True} | options) for start in starts
         }
-        value = fun if jac is not True else lambda x: fun(x)[0]
+        args = options.get("args", ())
+        args = args if isinstance(args, tuple) else (args,)
+        value = (lambda x: fun(x, *args)[0]) if jac is True else (lambda x: fun(x, *args))
         return cls.from_results(found, value, limits=limits, names=names, value_name=value_name, ax=ax, plot_kw=plot_kw)
 
     @classmethod
@@ -146,7 +148,7 @@ class DescentPathDisplay:
         for name, result in results.items():
             if "allvecs" not in result:
                 raise ValueError(f"the result {name!r} has no path: minimise with options={{'return_all': True}}")
-        paths = {name: np.array(result.allvecs) for name, result in results.items()}
+        paths = {name: _path_of(result) for name, result in results.items()}
         return cls(paths=paths, fun=fun, limits=limits, names=names, value_name=value_name).plot(ax, **plot_kw or {})
 
     @classmethod
@@ -205,6 +207,8 @@ class DescentPathDisplay:
         if len(features) not in (1, 2):
             raise ValueError(f"features={features!r} must name one or two coefficients")
         places = [_place(feature, columns) for feature in features]
+        if len(set(places)) < len(places):
+            raise ValueError(f"features={features!r} names one coefficient twice")
 
         def chosen(theta):
             coef, intercept = recording.coef(theta)
@@ -290,6 +294,7 @@ class DescentPathDisplay:
             margin = 0.08 * (finite.max() - finite.min() or 1.0)
             self.ax_.set_ylim(finite.min() - margin, finite.max() + margin)
             self.ax_.set(xlim=(low, high), xlabel=self.names[0], ylabel=f"{self.value_name}({self.names[0]})")
+            self.ax_.locator_params(axis="x", nbins=5)
             if self.value_name.startswith("objective"):
                 self.ax_.set_ylabel(self.value_name)
             self.ax_.grid(alpha=0.3)
@@ -302,7 +307,7 @@ class DescentPathDisplay:
                 *self.grid, finite, levels=heights, colors="0.55", linestyles="solid", linewidths=0.7, zorder=1
             )
             # Every third contour says its height; more would hide the map.
-            self.ax_.clabel(lines, lines.levels[levels % 3 :: 3], fmt=_three_digits, fontsize="small")
+            self.ax_.clabel(lines, lines.levels[levels % 3 :: 3], fmt=three_digits, fontsize="small")
         self.ax_.set(xlim=(low, high), ylim=tuple(self.limits[1]), xlabel=self.names[0], ylabel=self.names[1])
 
     def _seen(self, path):
@@ -337,6 +342,10 @@ class DescentPathDisplay:
         """
         from matplotlib.animation import FuncAnimation, PillowWriter
 
+        for name, number, least in (("fps", fps, 0), ("dpi", dpi, 0), ("max_frames", max_frames, 1)):
+            if not number > least:
+                raise ValueError(f"{name}={number!r} must be > {least}")
+
         self.plot(ax, **kwargs)
         seen = {name: self._seen(path) for name, path in self.paths.items()}
         longest = max(len(path) for path in self.paths.values())
@@ -358,9 +367,12 @@ class DescentPathDisplay:
         return filename
 
 
-def _three_digits(height):
-    """A height in three digits, without an exponent unless it is large."""
-    return f"{float(f'{height:.3g}'):g}"
+def _path_of(result):
+    """The path of a result; the mean that an optimizer serves in the place of its last step ends it."""
+    path = np.array(result.allvecs)
+    if result.success and not np.array_equal(result.x, path[-1]):
+        path = np.concatenate([path, np.reshape(result.x, path[:1].shape)])
+    return path
 
 
 def _checked_path(path):
