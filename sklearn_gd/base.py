@@ -328,7 +328,9 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 status, rate = ProximalRows(objective).run(state, settings, monitor), None
             else:
                 state = State.begin(objective, start, settings.optimizer, self._average_from())
-                monitor.exact = solver.batch_rows(objective.n_samples) >= objective.n_samples
+                # A schedule that goes by the objective takes a swing as its sign to lower the rate.
+                adapts = getattr(schedule, "plateau_factor", None) is not None
+                monitor.exact = solver.batch_rows(objective.n_samples) >= objective.n_samples and not adapts
                 if self.tol is not None and validation is None:
                     from .memory_gradient import left_to_fall
 
@@ -453,8 +455,8 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                     advice = f"A learning rate of {stable:.2g} would be stable on these rows: lower learning_rate"
                 advice += ", scale the columns, or leave learning_rate and optimizer at 'auto'"
             warnings.warn(
-                f"{name} diverged in epoch {len(monitor.objectives) + 1}{how}: its objective was not finite, grew without "
-                f"bound, or never fell below that of the constant model. The best model before is kept. {advice}.",
+                f"{name} diverged in epoch {len(monitor.objectives) + 1}{how}: its objective was not finite, grew without bound, "
+                f"swung without a gain, or never fell below that of the constant model. The best model before is kept. {advice}.",
                 ConvergenceWarning,
                 stacklevel=stacklevel,
             )

@@ -41,7 +41,7 @@ class Monitor:
         Takes theta to an estimate of how much the objective can still fall. A steady descent that is merely slow does not end
         while that is more than the tolerance.
     exact : bool
-        Whether every step sees all rows: a rise is then a swing, which `left` may wait out, and no noise.
+        Whether every step sees all rows: a rise is then a swing, which is waited out for a while, and no noise.
     reporter : Reporter or None
         Is told of every epoch, and may ask to stop.
     """
@@ -50,6 +50,8 @@ class Monitor:
     EXPLOSION = 1e10
     FAR = 1e3
     NEAR_ZERO = 100.0
+    # Patiences that a swing may last.
+    SWING = 10
 
     def __init__(self, tol, n_iter_no_change, unit, validate=None, reporter=None):
         self.tol = tol
@@ -96,7 +98,18 @@ class Monitor:
             self.best = theta.copy()
             self.best_epoch = len(self.objectives)
         self.best_values.append(min(value, self.best_values[-1]) if self.best_values else value)
-        return Status.PLATEAU if self._has_stalled() else Status.RUNNING
+        if not self._has_stalled():
+            return Status.RUNNING
+        if self.left is None or not self.left(self.best) > self.tolerance:
+            return Status.PLATEAU
+        # There is more to gain. A steady descent is merely slow; one that sees all rows, and rises after a fall, may swing back.
+        recent = self.best_values[-1 - self.n_iter_no_change :]
+        if all(later < earlier for earlier, later in pairwise(recent)):
+            self.forget_stall()
+            return Status.RUNNING
+        if not self.exact or self.best_values[-1] >= self.first:
+            return Status.PLATEAU
+        return Status.RUNNING if len(self.objectives) - self.best_epoch <= self.SWING * self.n_iter_no_change else Status.DIVERGED
 
     def is_sound(self, theta, objective):
         """Whether the model is finite and its objective neither infinite nor exploding."""
@@ -120,12 +133,7 @@ class Monitor:
         recent = self.best_values[-1 - self.n_iter_no_change :]
         if self.validate is not None:
             return recent[0] - recent[-1] <= self.tol
-        stalled = recent[0] - recent[-1] <= self.tolerance
-        steady = self.exact or all(later < earlier for earlier, later in pairwise(recent))
-        if stalled and steady and self.left is not None and self.left(self.best) > self.tolerance:
-            self.forget_stall()
-            return False
-        return stalled
+        return recent[0] - recent[-1] <= self.tolerance
 
     @property
     def best_objective(self):

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_gd import GDClassifier, GDRegressor, RegressionLoss
 from sklearn_gd.memory_gradient import MemoryGradient
 from sklearn_gd.penalties import L2
+from sklearn_gd.schedules import Adaptive
 from sklearn_gd.stopping import Monitor, Status
 
 RUNNING, PLATEAU, DIVERGED = Status.RUNNING, Status.PLATEAU, Status.DIVERGED
@@ -304,6 +305,27 @@ def test_a_swing_is_waited_out(optimizer):
     model = GDRegressor(optimizer=optimizer, learning_rate=0.05, solver="batch", max_iter=500).fit(X, y)
     assert min(model.loss_curve_) == pytest.approx(GDRegressor(tol=1e-9).fit(X, y).loss_curve_[-1], rel=0.01)
     assert model.n_iter_ < 500
+
+
+def test_a_swing_without_an_end_is_no_convergence():
+    """The objective fell at first, and then goes up and down for good: ten times the patience are enough."""
+    monitor = Monitor(0.01, 3, 1.0)
+    monitor.left, monitor.exact = lambda theta: 0.5, True
+    monitor.start(np.zeros(1), 10.0)
+    said = [monitor.update(np.ones(1), 2.0 + (epoch % 2)) for epoch in range(100)]
+    assert said.index(DIVERGED) == 31
+    assert set(said[:31]) == {RUNNING}
+    monitor.exact = False
+    assert monitor.update(np.ones(1), 2.0) is PLATEAU
+
+
+@pytest.mark.parametrize("rate", [1.5, 1.8, 2.1])
+def test_an_adaptive_schedule_lowers_the_rate_of_a_swing(rate):
+    X, y = a_line()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = GDRegressor(solver="batch", optimizer="gd", learning_rate=Adaptive(rate), max_iter=2000).fit(X, y)
+    assert min(model.loss_curve_) == pytest.approx(GDRegressor(tol=1e-9).fit(X, y).loss_curve_[-1], rel=0.05)
 
 
 def test_a_batch_descent_from_the_minimum_is_content():
