@@ -51,7 +51,10 @@ class Coordinates:
         self.intercept_scale = 1.0 / np.sqrt(curvature) if objective.fit_intercept else np.zeros(self.n_outputs)
         # The curvature of the l2 penalty in these coordinates.
         l2 = self.rows.from_coef(np.tile(l2, (self.n_outputs, 1)))
-        self.ridge = np.concatenate([l2 * self.scale**2, np.zeros(self.n_outputs)])
+        ridge = l2 * self.scale**2
+        self.ridge = np.concatenate([ridge, np.zeros(self.n_outputs)])
+        # The inverse of that curvature; a frozen coefficient has no slope, and needs none.
+        self.loosest = np.divide(1.0, ridge, out=np.where(self.scale > 0.0, np.inf, 0.0), where=ridge > 0.0)
 
     def model(self, u):
         """theta of the coordinates u."""
@@ -195,8 +198,8 @@ class MemoryGradient:
     # --- the loss along a line: no pass over X ---------------------------------------------------------------------------
 
     def _sum(self, function):
-        """The sum over the runs of rows of what `function` gives for each, per unit of weight."""
-        return np.sum(self.chunks.map(function), axis=0) / self.objective.weight_sum
+        """The sums over the runs of rows of the numbers that `function` gives for each, per unit of weight."""
+        return [sum(parts) / self.objective.weight_sum for parts in zip(*self.chunks.map(function), strict=True)]
 
     def _scratch(self):
         """Room for three rows of scores."""
@@ -205,9 +208,7 @@ class MemoryGradient:
     def _loss_along(self, move, t):
         """Mean loss at raw + t move, its derivative and its curvature along the move."""
         y, weight, (trial, _, _, p) = self.objective.data.target, self.objective.data.weight, self.blocks
-        return self._sum(
-            lambda run: trial(y[run], self.raw[run], move[run], t, weight[run], self.width, self._scratch(), p)
-        ).tolist()
+        return self._sum(lambda run: trial(y[run], self.raw[run], move[run], t, weight[run], self.width, self._scratch(), p))
 
     def _slopes(self):
         """The weighted slopes of all scores."""
@@ -219,9 +220,7 @@ class MemoryGradient:
     def _forms(self, a, b):
         """The loss's curvature at the scores in hand: a'Ha, a'Hb, b'Hb for two moves of theirs."""
         y, weight, (_, _, forms, p) = self.objective.data.target, self.objective.data.weight, self.blocks
-        return self._sum(
-            lambda run: forms(y[run], self.raw[run], weight[run], a[run], b[run], self.width, self._scratch(), p)
-        ).tolist()
+        return self._sum(lambda run: forms(y[run], self.raw[run], weight[run], a[run], b[run], self.width, self._scratch(), p))
 
     def _combine(self, a, b, s, t):
         """b = s a + t b, in place."""
@@ -473,10 +472,9 @@ class MemoryGradient:
         if self.monitor.tol is None or self.monitor.validate is not None:
             return False
         n_coef = self.objective.n_coef
-        ridge, slope = self.frame.ridge[:n_coef], gradient[:n_coef]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            left = np.where(slope == 0.0, 0.0, 0.5 * slope * slope / ridge).sum()
-        return left + 0.5 * gradient[n_coef:] @ gradient[n_coef:] <= self._tolerance()
+        slope, tilt = gradient[:n_coef], gradient[n_coef:]
+        # Without any curvature nothing is proven, and the product is infinite or not a number.
+        return 0.5 * ((slope * slope) @ self.frame.loosest + tilt @ tilt) <= self._tolerance()
 
     def _value(self):
         """Loss and l2 penalty at the point in hand."""
