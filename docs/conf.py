@@ -60,7 +60,6 @@ numpydoc_validation_exclude = {r"\.[A-Z_]+S$", r"\.set_\w+_request$", "get_metad
 
 # What the docstrings name of other projects. The addresses are theirs, the lists are kept here: a build asks no network.
 OTHERS = {
-    "python": "https://docs.python.org/3",
     "numpy": "https://numpy.org/doc/stable",
     "scipy": "https://docs.scipy.org/doc/scipy",
     "sklearn": "https://scikit-learn.org/stable",
@@ -69,7 +68,10 @@ OTHERS = {
 
 
 def inventory(name):
-    """The list of a project's names in intersphinx's format, whose body is compressed; returns its path."""
+    """The list of a project's names in intersphinx's format, whose body is compressed; returns its path.
+
+    A dollar sign stands for the name, at the end of an address only.
+    """
     lines = (HERE / "inventories" / f"{name}.txt").read_bytes()
     head = f"# Sphinx inventory version 2\n# Project: {name}\n# Version:\n# The remainder is compressed using zlib.\n"
     path = HERE / "_build" / "inventories" / f"{name}.inv"
@@ -89,7 +91,6 @@ sphinx_gallery_conf = {
     "doc_module": ("sklearn_gd",),
     "backreferences_dir": "generated/backreferences",
     "abort_on_example_error": True,
-    "remove_config_comments": True,
     "show_signature": False,
     "capture_repr": (),
     "min_reported_time": 10,
@@ -97,7 +98,6 @@ sphinx_gallery_conf = {
     "minigallery_sort_order": "public_names.gallery_order",
     "write_computation_times": False,
     "image_scrapers": ("matplotlib", "animations"),
-    "plot_gallery": True,
 }
 
 # --- the site ------------------------------------------------------------------------------------------------------------
