@@ -12,14 +12,14 @@ from pathlib import Path
 import sklearn_gd
 from sklearn_gd import losses, optimizers, penalties, schedules, solvers
 
-PAGES = Path(__file__).parent.glob("*.md")
+PAGES = sorted(Path(__file__).parent.glob("*.md"))
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", flags=re.S)
 
 
 def main(arguments):
     """Rewrite the pages, or compare them where asked; returns the exit code."""
     stale = []
-    for page in sorted(PAGES):
+    for page in PAGES:
         old = page.read_text(encoding="utf-8")
         new = MARKED.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], old)
         if new != old:

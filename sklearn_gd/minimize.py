@@ -193,8 +193,8 @@ def _descend(function, rule, options, callback, x, value, gradient):
     while True:
         settled = function.largest_free_slope(x, gradient) <= options.gtol
         if settled and rule.served is not None and nit:  # what is served must be settled, too
-            mean, _, slope = function.at(rule.served)
-            settled = function.largest_free_slope(mean, slope) <= options.gtol
+            served = function.at(rule.served)
+            settled = function.largest_free_slope(served[0], served[2]) <= options.gtol
         if settled:
             status, message = CONVERGED, f"The gradient is no larger than gtol={options.gtol:.3g}."
             break
@@ -236,7 +236,7 @@ def _descend(function, rule, options, callback, x, value, gradient):
     if status == DIVERGED or rule.keeps_best:
         value, x, gradient = best
     elif rule.served is not None and nit:
-        x, value, gradient = function.at(rule.served)
+        x, value, gradient = served if settled else function.at(rule.served)
     if status == TOO_MANY and value >= first:
         message += f" fun is no lower than at x0, where it was {first:.3g}: lower learning_rate."
     result = OptimizeResult(

@@ -68,6 +68,7 @@ class Monitor:
         self.first = 0.0
         self.left = None
         self.exact = False
+        self.looked_at, self.promised = None, 0.0
 
     def start(self, theta, objective):
         """The model before the first epoch: what is restored when even that epoch diverges."""
@@ -98,18 +99,30 @@ class Monitor:
             self.best = theta.copy()
             self.best_epoch = len(self.objectives)
         self.best_values.append(min(value, self.best_values[-1]) if self.best_values else value)
-        if not self._has_stalled():
-            return Status.RUNNING
-        if self.left is None or not self.left(self.best) > self.tolerance:
-            return Status.PLATEAU
-        # There is more to gain. A steady descent is merely slow; one that sees all rows, and rises after a fall, may swing back.
+        return self._standstill() if self._has_stalled() else Status.RUNNING
+
+    def _standstill(self):
+        """What it means that the best value has all but stood still: the end, unless the gradient there promises more.
+
+        A steady descent is then merely slow; one that sees all rows, and rises after a fall, may swing back.
+        """
         recent = self.best_values[-1 - self.n_iter_no_change :]
-        if all(later < earlier for earlier, later in pairwise(recent)):
+        steady = all(later < earlier for earlier, later in pairwise(recent))
+        swings = self.exact and self.best_values[-1] < self.first
+        if not (steady or swings) or not self._promises_more():
+            return Status.PLATEAU
+        if steady:
             self.forget_stall()
             return Status.RUNNING
-        if not self.exact or self.best_values[-1] >= self.first:
-            return Status.PLATEAU
         return Status.RUNNING if len(self.objectives) - self.best_epoch <= self.SWING * self.n_iter_no_change else Status.DIVERGED
+
+    def _promises_more(self):
+        """Whether the objective can still fall from the best model; a pass over the rows, so once for each of them."""
+        if self.left is None:
+            return False
+        if self.looked_at != self.best_epoch:
+            self.looked_at, self.promised = self.best_epoch, self.left(self.best)
+        return self.promised > self.tolerance
 
     def is_sound(self, theta, objective):
         """Whether the model is finite and its objective neither infinite nor exploding."""

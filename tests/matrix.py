@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from oracle import encoded
 
-from sklearn_gd import GDClassifier, GDRegressor, MiniBatch
+from sklearn_gd import GDClassifier, GDRegressor, MiniBatch, RegressionLoss
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from sklearn_gd.penalties import PENALTIES, NoPenalty
 from sklearn_gd.schedules import (
@@ -80,6 +80,18 @@ SCHEDULE_OBJECTS = {
     "warmup of a schedule": WarmUp(InvScaling(eta0=0.1), warmup_steps=4),
     "callable": CallableSchedule(lambda t: 0.1 / (1.0 + 0.1 * t)),
 }
+
+
+class WrongSign(RegressionLoss):
+    """A planted mistake: half the squared error, its gradient upside down."""
+
+    @staticmethod
+    def value(y, raw):
+        return 0.5 * (raw - y) ** 2
+
+    @staticmethod
+    def gradient(y, raw):
+        return y - raw
 
 
 def covering(axes):

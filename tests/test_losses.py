@@ -8,6 +8,7 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
+from matrix import WrongSign
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_softmax, softmax
 from sklearn import metrics
@@ -800,16 +801,6 @@ def test_a_parameter_that_is_no_finite_number_is_named(name, parameter, value, e
 
 
 # --- check_loss ----------------------------------------------------------------------------------------------------------
-
-
-class WrongSign(RegressionLoss):
-    @staticmethod
-    def value(y, raw):
-        return 0.5 * (raw - y) ** 2
-
-    @staticmethod
-    def gradient(y, raw):
-        return y - raw
 
 
 class WrongFactor(RegressionLoss):

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from matrix import WrongSign
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -249,18 +250,6 @@ def test_the_duality_gap_bounds_what_is_left(kind, alpha, monkeypatch):
 
 
 # --- a gradient that is not the objective's, and one that swings ---------------------------------------------------------
-
-
-class WrongSign(RegressionLoss):
-    """The squared error, its gradient upside down."""
-
-    @staticmethod
-    def value(y, raw):
-        return 0.5 * (raw - y) ** 2
-
-    @staticmethod
-    def gradient(y, raw):
-        return y - raw
 
 
 class HiddenKink(RegressionLoss):

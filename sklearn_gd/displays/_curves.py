@@ -128,6 +128,8 @@ class LossCurveDisplay:
         every = np.concatenate(list(below.values()))
         if yscale is None:
             yscale = "log" if len(every) and every.min() > 0 and every.max() > 10 * every.min() else "linear"
+        if yscale == "log":  # a gap of nothing has no place there
+            below = {name: np.where(curve > 0.0, curve, np.nan) for name, curve in below.items()}
         if self.scores:
             self.score_ax_ = self.ax_.twinx()
             self.score_ax_.set_ylabel("validation score (dashed)")
@@ -137,10 +139,7 @@ class LossCurveDisplay:
                 epochs, curve, **{"color": colour(k), "linestyle": dashes(k), "label": name} | (line_kw or {})
             )
             scores = self.scores.get(name)
-            best = self.best_epochs.get(name, int(np.argmin(curve)) + 1)
-            if yscale == "log":  # a gap of nothing has no place there
-                curve = np.where(curve > 0.0, curve, np.nan)
-                self.lines_[name].set_ydata(curve)
+            best = self.best_epochs.get(name, int(np.argmin(self.objectives[name])) + 1)
             at, on = (scores, self.score_ax_) if scores else (curve, self.ax_)
             if scores:
                 on.plot(np.arange(1, len(scores) + 1), scores, color=colour(k), linestyle="--")
