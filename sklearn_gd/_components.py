@@ -95,6 +95,16 @@ class Component(Configurable, BaseEstimator):
                 )
         return arguments[n_leading:]
 
+    def bound_function(self, name, n_leading):
+        """The written function `name` as a function of its `n_leading` own arguments, the parameters filled in; None if absent."""
+        function = type(self).written_functions(name)
+        if function is None:
+            return None
+        parameters = [getattr(self, each) for each in type(self).function_parameters(name, n_leading)]
+        if not parameters:
+            return function
+        return lambda *leading: function(*leading, *parameters)
+
     @classmethod
     def parameter_names(cls):
         """Names of the constructor's parameters."""

@@ -17,12 +17,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._components import Configurable, check_flag, check_number, resolve
 from .optimizers import GradientDescent, resolve_optimizer
 from .penalties import PENALTIES, ElasticNet, NoPenalty, Penalty
-from .proximal_rows import ProximalRows, RowsState
-from .reporting import EpochTasks, Reporter
+from .descent.proximal_rows import ProximalRows, RowsState
+from .descent._observers import EpochTasks, Reporter
 from .schedules import resolve_schedule
 from .solvers import SGD, SOLVERS, Batch, MiniBatch, Settings, Solver, stable_rate
-from .state import State
-from .stopping import Monitor, Status
+from .descent._state import State
+from .descent._monitor import Monitor, Status
 
 _FLOATS = [np.float64, np.float32]
 
@@ -228,7 +228,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     def _objective(self, X, targets, loss, penalty, seen=None):
         """The objective on the rows of positive weight; `seen` has the columns' moments of earlier calls."""
-        from .objective import Objective
+        from .objective._objective import Objective
 
         keep = targets.weight > 0
         if not keep.all():
@@ -314,7 +314,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             tasks = EpochTasks(context, self, hooks, lambda: self._learned(objective, targets, monitor, state))
         monitor.reporter = Reporter(objective, int(self.verbose), tasks)
         if isinstance(solver, Batch) and optimizer is None and schedule is None and not self.average:
-            from .memory_gradient import MemoryGradient
+            from .descent.memory_gradient import MemoryGradient
 
             method = MemoryGradient(objective, monitor, int(self.max_iter))
             status, rate = method.run(theta), None
@@ -332,7 +332,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 adapts = getattr(schedule, "plateau_factor", None) is not None
                 monitor.exact = solver.batch_rows(objective.n_samples) >= objective.n_samples and not adapts
                 if self.tol is not None and validation is None:
-                    from .memory_gradient import left_to_fall
+                    from .descent.memory_gradient import left_to_fall
 
                     monitor.left = left_to_fall(objective)
                 status, rate = solver.run(objective, state, settings, monitor)
@@ -387,7 +387,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     @staticmethod
     def _constant_value(objective):
         """F of the constant model."""
-        from .memory_gradient import MemoryGradient
+        from .descent.memory_gradient import MemoryGradient
 
         return MemoryGradient(objective, None, 1).constant_value()
 
@@ -543,7 +543,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         known = getattr(self, "classes_", None)
         if targets.classes is None or known is None or len(known) == len(targets.classes):
             return None
-        from .growth import Growth
+        from ._classes import Growth
 
         return Growth.between(known, targets.classes, loss.has_row_functions(), self._state.rows)
 

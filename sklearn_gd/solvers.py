@@ -8,7 +8,7 @@ import numpy as np
 from ._components import Component, check_number
 from .optimizers import GradientDescent
 from .schedules import Run
-from .stopping import Status
+from .descent._monitor import Status
 
 __all__ = [
     "SAGA",
@@ -371,7 +371,7 @@ class _VarianceReduced(Solver):
         """Passes over the rows between two full gradients; None where the table is renewed row by row."""
 
     def prepared(self, objective, state, settings, batch):
-        from .variance_reduced import VarianceReduction
+        from .descent.variance_reduced import VarianceReduction
 
         reduction = VarianceReduction(objective, state, batch, self._passes_per_table(), settings.schedule is None)
         return reduction.one_pass, reduction.rates

@@ -28,7 +28,7 @@ import pytest
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 
 import sklearn_gd
-from sklearn_gd.state import State
+from sklearn_gd.descent._state import State
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))

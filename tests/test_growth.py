@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits, load_wine
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_gd import GDClassifier
-from sklearn_gd.growth import Growth
+from sklearn_gd._classes import Growth
 
 X, Y = StandardScaler().fit_transform(load_wine().data), np.array(["b", "d", "f"])[load_wine().target]
 WAYS = {

@@ -8,7 +8,7 @@ from scipy.optimize import Bounds, OptimizeResult, OptimizeWarning, basinhopping
 
 from sklearn_gd import GDRegressor, Optimizer, gradient_descent
 from sklearn_gd.losses import SquaredError
-from sklearn_gd.objective import Objective
+from sklearn_gd.objective._objective import Objective
 from sklearn_gd.optimizers import OPTIMIZERS, AdamW
 from sklearn_gd.penalties import NoPenalty
 from sklearn_gd.schedules import Adaptive, InvScaling

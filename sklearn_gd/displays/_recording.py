@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from ..base import BaseGD
-from ..stopping import Status
+from ..descent._monitor import Status
 from ._axes import final_step
 
 

@@ -10,9 +10,9 @@ import functools
 
 import numpy as np
 
-from ._kernels import blocks, epochs
-from ._kernels.rows import rows_of
-from .moments import Moments
+from .._kernels import blocks, epochs
+from .._kernels.rows import rows_of
+from ._moments import Moments
 
 POWER_STEPS = 20  # products with X and its transpose from which the largest eigenvalue is taken
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from .moments import Moments
+from ..objective._moments import Moments
 
 
 def _new_counters():

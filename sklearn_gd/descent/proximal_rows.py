@@ -22,8 +22,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from .moments import Moments
-from .stopping import Status
+from ..objective._moments import Moments
+from ._monitor import Status
 
 LENGTHS = (0.4, 10.0)  # the steps' lengths c of the two tracks
 
@@ -111,7 +111,7 @@ class RowsState:
 
         `value` is the objective there.
         """
-        from ._kernels.proximal import MEAN_SQUARE, N_COUNTERS, REFRESH_AT, ROWS, SHARE, WEIGHT_SUM
+        from .._kernels.proximal import MEAN_SQUARE, N_COUNTERS, REFRESH_AT, ROWS, SHARE, WEIGHT_SUM
 
         d, n_scores = objective.rows.shape[1], len(LENGTHS) * objective.n_outputs
         dense = not objective.rows.lazy
@@ -183,7 +183,7 @@ class RowsState:
 
     def models(self):
         """Last iterates and averages of all tracks, in standardised units: two of (scores, n_features), two of (scores,)."""
-        from ._kernels.proximal import FLUSHED, SHARE
+        from .._kernels.proximal import FLUSHED, SHARE
 
         v, total = (self.v, self.total) if self.dense_layout else (self.v.T, self.total.T)
         r = self.columns[3] * self.columns[4]
@@ -216,7 +216,7 @@ class RowsState:
 
     def written_out(self):
         """Let the arrays hold what CSR puts off."""
-        from ._kernels.proximal import FLUSHED, SHARE
+        from .._kernels.proximal import FLUSHED, SHARE
 
         last, average, _, _ = self.models()
         total = average * max(self.counters[SHARE], 1.0)
@@ -227,7 +227,7 @@ class RowsState:
 
     def _sum_up(self, last, total):
         """The sums over the columns that CSR rows need, from last iterates and sums of iterates, (scores, n_features)."""
-        from ._kernels.proximal import R_SQUARE
+        from .._kernels.proximal import R_SQUARE
 
         r = self.columns[3] * self.columns[4]
         self.centre, self.centre_total, self.counters[R_SQUARE] = last @ r, total @ r, r @ r
@@ -242,7 +242,7 @@ class RowsState:
         self.dense_layout = dense
         if not dense:
             # Sparse rows add to sums about zero.
-            from ._kernels.proximal import WEIGHT_SUM
+            from .._kernels.proximal import WEIGHT_SUM
 
             shift, total, square = self.columns[:3]
             weight = self.counters[WEIGHT_SUM]
@@ -252,7 +252,7 @@ class RowsState:
 
     def grow(self, growth):
         """Take in new classes, whose coefficients begin at zero."""
-        from ._kernels.proximal import SHARE
+        from .._kernels.proximal import SHARE
 
         self.written_out()
         k, n_new, share = self.n_outputs, len(growth.turn), max(self.counters[SHARE], 1.0)
@@ -292,14 +292,14 @@ class ProximalRows:
     """
 
     def __init__(self, objective):
-        from ._kernels.proximal import row_loss
+        from .._kernels.proximal import row_loss
 
         self.objective = objective
         self.loss = row_loss(objective.functions, objective.loss_blocks.value)
 
     def one_pass(self, state, order):
         """Learn from the rows in `order`, one after the other."""
-        from ._kernels import proximal
+        from .._kernels import proximal
 
         objective = self.objective
         n_scores, d = len(state.intercept), objective.rows.shape[1]

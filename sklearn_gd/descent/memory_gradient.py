@@ -15,8 +15,8 @@ import math
 
 import numpy as np
 
-from .losses._base import weighted_quantiles
-from .stopping import Status
+from ..losses._base import weighted_quantiles
+from ._monitor import Status
 
 PLANE_STEPS = 30  # on one face, before its support is looked at again
 WIDEST = 256  # columns up to which the second moments of squared loss are taken once
@@ -31,7 +31,7 @@ class Coordinates:
     """
 
     def __init__(self, objective, curvature, l2, chunks):
-        from ._kernels import epochs
+        from .._kernels import epochs
 
         self.objective, self.rows, self.epochs, self.chunks = objective, objective.rows, epochs, chunks
         self.n_coef, self.n_outputs = objective.n_coef, objective.n_outputs
@@ -134,9 +134,9 @@ class MemoryGradient:
     """
 
     def __init__(self, objective, monitor, max_iter):
-        from ._kernels import epochs
-        from ._kernels.blocks import descent_blocks
-        from ._kernels.chunks import Chunks
+        from .._kernels import epochs
+        from .._kernels.blocks import descent_blocks
+        from .._kernels.chunks import Chunks
 
         self.objective, self.monitor, self.max_iter = objective, monitor, max_iter
         self.blocks = descent_blocks(objective.functions)

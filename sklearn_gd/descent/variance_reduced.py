@@ -42,8 +42,8 @@ class VarianceReduction:
     """
 
     def __init__(self, objective, state, batch, passes_per_table, automatic):
-        from ._kernels import epochs
-        from ._kernels import variance_reduced as kernels
+        from .._kernels import epochs
+        from .._kernels import variance_reduced as kernels
 
         self.objective, self.state, self.batch, self.passes_per_table = objective, state, batch, passes_per_table
         self.epochs, self.kernels, self.automatic = epochs, kernels, automatic
@@ -192,7 +192,7 @@ class VarianceReduction:
         A loss without a bound gives its mean curvature at that model, smoothed if it has kinks.
         """
         from .memory_gradient import MemoryGradient
-        from .stopping import Monitor
+        from ._monitor import Monitor
 
         objective = self.objective
         method = MemoryGradient(objective, Monitor(None, 1, 0.0), 1)

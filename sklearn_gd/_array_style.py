@@ -1,0 +1,43 @@
+"""Which functions of numbers also work on whole arrays.
+
+A function in *array style* has no branch on its arguments: it uses ``np.where``, ``np.maximum``, ``np.exp`` and the like, and so
+serves arrays of scores in batch descent as it stands. A function in *scalar style* (``if``, ``math``) is compiled and called
+element by element.
+"""
+
+import warnings
+
+import numpy as np
+
+
+def runs_on_arrays(function, *arrays):
+    """Whether `function` gives for `arrays` what it gives for their entries, one after the other.
+
+    Parameters
+    ----------
+    function : callable
+        Takes as many numbers as there are `arrays`; returns a number or a tuple of numbers.
+    *arrays : ndarray, (n,)
+        Values to try, entry i of each together.
+
+    Returns
+    -------
+    bool
+        False where the function raises on arrays, or where any of its results differs.
+    """
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            together = function(*[each.copy() for each in arrays])
+        except Exception:  # a function of numbers may raise anything on an array
+            return False
+        one_by_one = [function(*[each[i].item() for each in arrays]) for i in range(len(arrays[0]))]
+    if not isinstance(together, tuple):
+        together, one_by_one = (together,), [(each,) for each in one_by_one]
+    expected = np.array(one_by_one, dtype=np.float64).T
+    if len(together) != len(expected):
+        return False
+    return all(
+        np.shape(found) in ((), want.shape) and np.allclose(found, want, rtol=1e-9, atol=1e-12, equal_nan=True)
+        for found, want in zip(together, expected, strict=True)
+    )

@@ -1,0 +1,1 @@
+"""How F is brought down: the loop, what it watches, and the methods."""

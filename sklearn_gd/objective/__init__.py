@@ -1,0 +1,1 @@
+"""The objective F, and every pass over the samples that it takes."""
