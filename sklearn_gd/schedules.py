@@ -628,6 +628,23 @@ SCHEDULES = {
 }
 
 
+def checked_rates(schedule, t, run):
+    """The schedule's rates of the steps `t`: as many finite numbers >= 0, or a ValueError that names the schedule."""
+    try:
+        rates = np.asarray(schedule.rate(t, run), dtype=np.float64)
+    except ValueError as error:
+        if "truth value" in str(error):
+            error.add_note(f"{type(schedule).__name__}.rate is given many steps at once, as an array: np.where does for `if`.")
+        raise
+    if rates.shape != t.shape:
+        raise ValueError(f"{type(schedule).__name__}.rate gave shape {rates.shape} for {len(t)} steps; it must give {t.shape}")
+    bad = ~(np.isfinite(rates) & (rates >= 0))
+    if bad.any():
+        at = int(bad.argmax())
+        raise ValueError(f"{type(schedule).__name__}.rate gave {rates[at]!r} at step {int(t[at])}; a rate is finite, >= 0")
+    return np.ascontiguousarray(rates)
+
+
 def resolve_schedule(value):
     """The schedule that a number, string, object or callable stands for; None for "auto"."""
     if isinstance(value, str) and value == "auto":

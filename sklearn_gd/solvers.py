@@ -1,14 +1,14 @@
-"""Solvers: how many rows a step sees and what it remembers of the others, and the loop of descent that all of them share."""
-
-import functools
-from dataclasses import dataclass
-
-import numpy as np
+"""Solvers: how many samples a step sees, what it remembers of the others, and by which method F is minimised."""
 
 from ._components import Component, check_number
+from .descent.gram_descent import GramDescent, has_gram
+from .descent.memory_gradient import MemoryGradient
+from .descent.proximal_descent import ProximalDescent
+from .descent.proximal_rows import ProximalRows
+from .descent.steps import Steps
+from .descent.support_descent import SupportDescent
+from .descent.variance_reduced import ReducedSteps
 from .optimizers import GradientDescent
-from .schedules import Run
-from .descent._monitor import Status
 
 __all__ = [
     "SAGA",
@@ -20,47 +20,52 @@ __all__ = [
     "Solver",
 ]
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What a run needs besides the objective.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-        The update rule.
-    schedule : Schedule or None
-        The learning rates; None for those of `stable_rates`.
-    max_iter : int
-        The most epochs.
-    shuffle : bool
-        Draw a new order of the rows each epoch.
-    rng : numpy.random.RandomState
-        The source of the orders.
-    streaming : bool
-        Whether this is `partial_fit`, which knows no number of epochs.
-    """
-
-    optimizer: object
-    schedule: object
-    max_iter: int
-    shuffle: bool
-    rng: object
-    streaming: bool = False
+# What a solver may require of loss and penalty: a test of the two, and what is said of them where it fails.
+REQUIREMENTS = {
+    "smooth loss": (lambda loss, penalty: loss.smooth, "a differentiable loss, and loss={loss!r} has smooth=False"),
+    "smooth penalty": (
+        lambda loss, penalty: not penalty.has_prox(),
+        "a differentiable penalty, and penalty={penalty!r} has a proximal step",
+    ),
+    "elastic-net penalty": (
+        lambda loss, penalty: penalty.elastic_net() is not None,
+        "a penalty made of l1 and l2, and penalty={penalty!r} has no elastic_net()",
+    ),
+    "curvature bound": (
+        lambda loss, penalty: loss.curvature_bound is not None,
+        "a bound on the second derivative of the loss, and loss={loss!r} has curvature_bound=None",
+    ),
+}
 
 
 class Solver(Component):
-    """Abstract base of the solvers: `batch_rows` says how many rows a step sees, `shuffles` whether their order is drawn."""
+    """Abstract base of the solvers; subclass it for a solver of your own.
+
+    A subclass gives either `batch_rows`, and so descends by the steps of an optimizer on batches of that size, or `method`, and
+    so descends in a way of its own.
+
+    Attributes
+    ----------
+    shuffles : bool
+        Whether the order of the samples is drawn anew each epoch.
+    full_batch : bool
+        Whether every step sees all samples, however many there are.
+    requires : tuple of str
+        What the solver needs of loss and penalty: any of "smooth loss", "smooth penalty", "elastic-net penalty" and
+        "curvature bound". A fit with parts that lack it raises, and says what is missing.
+    """
 
     shuffles = True
+    full_batch = False
+    requires = ()
 
     def batch_rows(self, n_samples):
-        """Rows in a step.
+        """Samples in a step.
 
         Parameters
         ----------
         n_samples : int
-            Rows in all.
+            Samples in all.
 
         Returns
         -------
@@ -69,210 +74,74 @@ class Solver(Component):
         """
         raise NotImplementedError(f"{type(self).__name__} has no method batch_rows(n_samples)")
 
-    def validate(self):
-        """Raise where `batch_rows` is missing."""
-        if type(self).batch_rows is Solver.batch_rows:
-            raise TypeError(f"{type(self).__name__} has no method batch_rows(n_samples): a solver must give one")
+    def method(self, objective, settings, state=None):
+        """The way down: an object that yields an iterate after each epoch.
 
-    def check(self, optimizer, averages, streaming):
+        Parameters
+        ----------
+        objective : Objective
+            What to minimise.
+        settings : Settings
+            Optimizer, schedule and limits.
+        state : object, optional
+            Where to start, or what an earlier call of `partial_fit` left; a solver of your own asks it for
+            ``predicting(objective)``, a theta.
+
+        Returns
+        -------
+        Method
+            By default the steps of the optimizer on batches of `batch_rows` samples.
+        """
+        return Steps(objective, self, settings, state)
+
+    def validate(self):
+        """Raise where a parameter is out of its range, or both `batch_rows` and `method` are missing."""
+        super().validate()
+        name = type(self).__name__
+        if type(self).batch_rows is Solver.batch_rows and type(self).method is Solver.method:
+            raise TypeError(f"{name} has no method batch_rows(n_samples): a solver must give one, or a method(...) of its own")
+
+    def check(self, settings, loss, penalty):
         """Raise a ValueError where the solver does not go with the other parts.
 
         Parameters
         ----------
-        optimizer : Optimizer or None
-            The optimizer; None for "auto".
-        averages : bool
-            Whether the mean of the iterates is asked for.
-        streaming : bool
-            Whether this is `partial_fit`.
-        """
-
-    def prepared(self, objective, state, settings, batch):
-        """Make the two functions that `run` calls in every epoch.
-
-        Parameters
-        ----------
-        objective : Objective
-            What to minimise.
-        state : State
-            What the passes move on.
         settings : Settings
-            The parts and limits.
-        batch : int
-            Rows in a step.
-
-        Returns
-        -------
-        one_pass : callable
-            A function of the rows' order and the steps' rates: it moves `state`, and returns F where it knows it, else None.
-        rates : callable
-            A function of the rows' order: the rates of ``learning_rate="auto"``.
+            The optimizer and schedule, None for "auto"; whether iterates are averaged; whether this is `partial_fit`.
+        loss : Loss
+            The loss.
+        penalty : Penalty
+            The penalty.
         """
-        rates = functools.partial(stable_rates, objective, settings.optimizer, state, batch=batch)
-        if settings.schedule is None and batch >= objective.n_samples and not settings.streaming:
-            stable = stable_rate(objective, settings.optimizer, batch)
-            rates = rates if stable is None else lambda order: np.full(1, stable)
-        return _pass_over(objective, state, settings, batch), rates
-
-    def run(self, objective, state, settings, monitor):
-        """Descend until the monitor or `max_iter` ends it.
-
-        Parameters
-        ----------
-        objective : Objective
-            What to minimise.
-        state : State
-            Where to begin; moved on.
-        settings : Settings
-            The parts and limits.
-        monitor : Monitor
-            Judges each epoch; holds the best model afterwards.
-
-        Returns
-        -------
-        status : Status
-            The last epoch's.
-        rate : float
-            The largest learning rate of the last epoch.
-        """
-        n = objective.n_samples
-        batch = min(self.batch_rows(n), n)
-        steps = -(-n // batch)
-        run = Run(objective.alpha, objective.loss)
-        if not settings.streaming:
-            run = Run(objective.alpha, objective.loss, steps, steps * settings.max_iter)
-        one_pass, own_rates = self.prepared(objective, state, settings, batch)
-        for _ in range(settings.max_iter):
-            monitor.begin_epoch()
-            # 1. an order of the rows
-            order = settings.rng.permutation(n) if settings.shuffle and self.shuffles else np.arange(n)
-            # 2. a learning rate for every step
-            if settings.schedule is None:
-                rates = own_rates(order)
-            else:
-                t = np.arange(state.steps + 1.0, state.steps + steps + 1.0)
-                rates = checked_rates(settings.schedule, t, run) * state.rate_scale
-            # 3. one compiled pass: scores, slopes, gradient, penalty, optimizer, proximal step, for each batch
-            value = one_pass(order, rates)
-            # 4. the objective of the model that would predict now
-            theta = state.served
-            value = objective.value(theta) if value is None else value
-            status = monitor.update(theta, value, rates[-1])
-            # 5. stop, unless a plateau asks for a lower rate first
-            if status is Status.PLATEAU and lowered(settings.schedule, rates[-1], state):
-                monitor.forget_stall()
-                status = Status.RUNNING
-            if status is not Status.RUNNING:
-                break
-        return status, float(rates.max())
+        for name in self.requires:
+            holds, missing = REQUIREMENTS[name]
+            if not holds(loss, penalty):
+                raise ValueError(f"solver={self!r} needs " + missing.format(loss=loss, penalty=penalty))
 
 
-def lowered(schedule, rate, state):
-    """Lower the rate of an adaptive schedule; False where the schedule has no lower one."""
-    factor = getattr(schedule, "plateau_factor", None)
-    if factor is None or rate <= schedule.min_rate:
-        return False
-    state.rate_scale *= factor
-    return True
+class _ByRows(Solver):
+    """What SGD and MiniBatch share: proximal steps on single samples where optimizer and learning rate are "auto"."""
+
+    def method(self, objective, settings, state=None):
+        way = ProximalRows if settings.automatic else Steps
+        return way(objective, self, settings, state)
 
 
-def checked_rates(schedule, t, run):
-    """The schedule's rates of the steps `t`: as many finite numbers >= 0, or a ValueError that names the schedule."""
-    try:
-        rates = np.asarray(schedule.rate(t, run), dtype=np.float64)
-    except ValueError as error:
-        if "truth value" in str(error):
-            error.add_note(f"{type(schedule).__name__}.rate is given many steps at once, as an array: np.where does for `if`.")
-        raise
-    if rates.shape != t.shape:
-        raise ValueError(f"{type(schedule).__name__}.rate gave shape {rates.shape} for {len(t)} steps; it must give {t.shape}")
-    bad = ~(np.isfinite(rates) & (rates >= 0))
-    if bad.any():
-        at = int(bad.argmax())
-        raise ValueError(f"{type(schedule).__name__}.rate gave {rates[at]!r} at step {int(t[at])}; a rate is finite, >= 0")
-    return np.ascontiguousarray(rates)
+class Automatic(Solver):
+    """The solver "auto".
 
-
-def stable_rates(objective, optimizer, state, order, batch):
-    r"""Learning rates of ``learning_rate="auto"`` for an explicit optimizer or a stochastic solver.
-
-    An optimizer that scales its own steps has a `default_rate`. For the others the rate of a step is
-    :math:`1 / (h q + \alpha)`, over the optimizer's `gain`, times :math:`(1 + r / 1000)^{-1/2}`: h bounds the loss's second
-    derivative, q is the largest squared norm of a row so far (1 added for the intercept), r the rows seen. No step can
-    overshoot a row of a loss whose curvature is bounded; of one that is not, h grows with the target.
+    It is `Batch` where optimizer and learning rate are "auto" too, `MiniBatch` where one of them is given, and `SGD` where both
+    are "auto" in `partial_fit` or with `average`.
     """
-    n_steps = -(-len(order) // batch)
-    if optimizer.default_rate is not None:
-        return np.full(n_steps, float(optimizer.default_rate))
-    h = objective.row_bounds(order)
-    largest = np.maximum.accumulate(np.append(h, 0.0))[:-1]
-    largest = np.maximum(largest, state.largest_norm)
-    state.largest_norm = float(largest[-1])
-    last = np.minimum(np.arange(1, n_steps + 1) * batch, len(order)) - 1
-    seen = state.counters[2] + last
-    return 1.0 / ((largest[last] + objective.alpha) * optimizer.gain() * np.sqrt(1.0 + seen / 1000.0))
 
+    def chosen(self, settings):
+        """The solver that it stands for."""
+        if not settings.automatic:
+            return MiniBatch()
+        return SGD() if settings.streaming or settings.averages else Batch()
 
-def stable_rate(objective, optimizer, batch):
-    """A learning rate at which descent cannot diverge where the loss's curvature is bounded; None where nobody knows one.
-
-    One over the largest curvature: of F for steps that see all rows, of a single row for the others.
-    """
-    if optimizer.default_rate is not None:
-        return None
-    if batch >= objective.n_samples:
-        h = objective.batch_bound()
-    else:
-        relative = objective.data.weight * (objective.n_samples / objective.weight_sum)
-        h = (objective.row_bounds(np.arange(objective.n_samples)) * relative).max()
-    unit = objective.penalty_blocks.scale.max(initial=1.0) if objective.penalty.standardize else 1.0
-    rate = 1.0 / ((h + objective.alpha * unit * unit) * optimizer.gain())
-    return rate if 0.0 < rate < np.inf else None
-
-
-def _pass_over(objective, state, settings, batch):
-    """The function of (order, rates) that moves `state` by one pass over the rows."""
-    from ._kernels import blocks, epochs
-
-    plain = batch == 1 and type(settings.optimizer) is GradientDescent
-    shrinkage = objective.penalty.shrinkage() if plain and not objective.penalty.standardize else None
-    single = objective.n_outputs == 1
-    lazily = shrinkage is not None and objective.rows.lazy and _can_be_lazy(shrinkage, objective.alpha, state)
-    if not lazily:
-        state.leave_lazy()
-    model = epochs.Model(state.theta, *objective.split(state.theta), state.slots, state.average)
-    if lazily or (shrinkage is not None and single and not objective.rows.lazy):
-        # Plain descent on one row at a time has loops of its own, which on CSR cost only the row's nonzeros.
-        l1, l2, nonnegative = shrinkage
-        strengths = epochs.Shrinkage(
-            l1 * objective.alpha, l2 * objective.alpha, nonnegative, objective.fit_intercept, state.average_from
-        )
-        loss = objective.loss_blocks
-        if single:
-            loss = epochs.SlopeOfOne(blocks.slope_of_one(objective.functions), objective.functions.parameters)
-        if lazily:
-            state.enter_lazy(nonnegative)
-            held = state.lazy
-            model = epochs.Lazy(held.v, held.intercept, held.stamp, held.offset, held.intercept_sum)
-        one_pass = epochs.lazy_epoch if lazily else epochs.row_epoch
-
-        def row_pass(order, rates):
-            one_pass(objective.data, order, model, loss, strengths, rates, state.counters)
-
-        return row_pass
-    leaves = epochs.Leaves(objective.loss_blocks, objective.penalty_blocks, blocks.step_blocks(settings.optimizer))
-    plan = epochs.Plan(batch, objective.fit_intercept, objective.alpha, settings.optimizer.decay, state.average_from)
-
-    def batch_pass(order, rates):
-        epochs.epoch(objective.rows, objective.data, order, model, leaves, plan, rates, state.counters)
-
-    return batch_pass
-
-
-def _can_be_lazy(shrinkage, alpha, state):
-    """Whether a threshold that is applied late leaves the average of the iterates as it is."""
-    l1, _, nonnegative = shrinkage
-    return np.isinf(state.average_from) or not (l1 * alpha or nonnegative)
+    def method(self, objective, settings, state=None):
+        return self.chosen(settings).method(objective, settings, state)
 
 
 class Batch(Solver):
@@ -290,12 +159,31 @@ class Batch(Solver):
     """
 
     shuffles = False
+    full_batch = True
 
     def batch_rows(self, n_samples):
         return n_samples
 
+    def method(self, objective, settings, state=None):
+        if not settings.automatic or settings.averages:
+            return Steps(objective, self, settings, state)
+        if settings.streaming:
+            return ProximalRows(objective, self, settings, state)
+        theta = None if state is None else state.predicting(objective)
+        return self._without_rate(objective)(objective, theta)
 
-class SGD(Solver):
+    @staticmethod
+    def _without_rate(objective):
+        """Which descent without a learning rate goes with the loss and the penalty."""
+        form = objective.penalty.elastic_net()
+        if form is None:
+            return ProximalDescent
+        if form.l1 * objective.alpha > 0.0 or form.nonnegative:
+            return SupportDescent
+        return GramDescent if has_gram(objective) else MemoryGradient
+
+
+class SGD(_ByRows):
     """Stochastic descent: every step sees one row; the rows come in a new order each epoch.
 
     References
@@ -313,7 +201,7 @@ class SGD(Solver):
         return 1
 
 
-class MiniBatch(Solver):
+class MiniBatch(_ByRows):
     """Mini-batch descent: every step sees a few rows; they come in a new order each epoch.
 
     Parameters
@@ -352,11 +240,12 @@ class _VarianceReduced(Solver):
     def batch_rows(self, n_samples):
         return int(self.batch_size)
 
-    def check(self, optimizer, averages, streaming):
-        name = type(self).__name__
-        if streaming:
+    def check(self, settings, loss, penalty):
+        super().check(settings, loss, penalty)
+        optimizer, name = settings.optimizer, type(self).__name__
+        if settings.streaming:
             raise ValueError(
-                f"solver={self!r} needs all the rows at hand: it remembers a slope for each. Call fit, or give partial_fit "
+                f"solver={self!r} needs all the samples at hand: it remembers a slope for each. Call fit, or give partial_fit "
                 f"another solver, such as 'sgd' or 'minibatch'"
             )
         if optimizer is not None and type(optimizer) is not GradientDescent:
@@ -364,17 +253,14 @@ class _VarianceReduced(Solver):
                 f"optimizer={optimizer!r} does not go with solver={self!r}: the step of {name} is plain descent, "
                 f"optimizer='gd' or 'auto'"
             )
-        if averages:
+        if settings.averages:
             raise ValueError(f"average does not go with solver={self!r}: its last iterate goes to the optimum; use average=False")
 
-    def _passes_per_table(self):
-        """Passes over the rows between two full gradients; None where the table is renewed row by row."""
+    def passes_per_table(self):
+        """Passes over the samples between two full gradients; None where the table is renewed sample by sample."""
 
-    def prepared(self, objective, state, settings, batch):
-        from .descent.variance_reduced import VarianceReduction
-
-        reduction = VarianceReduction(objective, state, batch, self._passes_per_table(), settings.schedule is None)
-        return reduction.one_pass, reduction.rates
+    def method(self, objective, settings, state=None):
+        return ReducedSteps(objective, self, settings, state)
 
 
 class SVRG(_VarianceReduced):
@@ -428,7 +314,7 @@ class SVRG(_VarianceReduced):
         super().validate()
         check_number(self, "passes", least=1, integer=True)
 
-    def _passes_per_table(self):
+    def passes_per_table(self):
         return int(self.passes)
 
 
@@ -474,4 +360,4 @@ class SAGA(_VarianceReduced):
 
 
 #: What each string of `solver` stands for.
-SOLVERS = {"batch": Batch, "sgd": SGD, "minibatch": MiniBatch, "svrg": SVRG, "saga": SAGA}
+SOLVERS = {"auto": Automatic, "batch": Batch, "sgd": SGD, "minibatch": MiniBatch, "svrg": SVRG, "saga": SAGA}

@@ -13,84 +13,83 @@ class Status(enum.Enum):
     RUNNING = "running"
     PLATEAU = "plateau"
     DIVERGED = "diverged"
-    STOPPED = "stopped"  # a callback asked for it
-    MISLED = "misled"  # no step against the gradient lowers the objective, which promises to fall
+    STOPPED = "stopped"  # an observer asked for it
+    MISLED = "misled"  # no step along the direction lowers F, although its gradient promises a decrease
 
 
 class Monitor:
-    r"""Watches the objective (or a validation score) from epoch to epoch, and keeps the model worth keeping.
+    r"""Watches F (or a validation score) from epoch to epoch, and keeps the best model.
 
-    A fit has converged when the best value has not improved by `tol` times a natural unit over `n_iter_no_change` epochs. The
-    unit of the objective is its value at the constant model, the best intercept alone, or a hundred times its own where that is
-    less: `tol` is then the share of it that the last epochs together must still explain. A validation score is compared as it is.
+    A fit has converged when the best value has not improved by more than the tolerance over `n_iter_no_change` epochs. The
+    tolerance is ``tol * min(null value, 100 * best F)``: a share of what the features can explain. A validation score is
+    compared with `tol` itself.
 
     Parameters
     ----------
     tol : float or None
-        The tolerance; None never stops, and keeps the last model instead of the best.
+        The relative tolerance; None never stops, and keeps the last model instead of the best.
     n_iter_no_change : int
         The patience, in epochs.
-    unit : float
-        The objective of the constant model.
-    validate : callable or None
-        Takes theta to a validation score, the higher the better; None watches the objective.
-
-    Attributes
-    ----------
-    left : callable or None
-        Takes theta to an estimate of how much the objective can still fall. A steady descent that is merely slow does not end
-        while that is more than the tolerance.
-    exact : bool
-        Whether every step sees all rows: a rise is then a swing, which is waited out for a while, and no noise.
-    reporter : Reporter or None
-        Is told of every epoch, and may ask to stop.
+    null_value : float
+        F of the null model.
+    validate : callable, optional
+        Takes theta to a validation score, the higher the better; without it F is watched.
+    expected_decrease : callable, optional
+        Takes theta to an estimate of how far F can still fall. Descent that improves F in every epoch continues while this
+        exceeds the tolerance.
+    full_batch : bool, default=False
+        Whether every step sees all samples. A rise of F is then an oscillation (momentum), not noise, and up to `OSCILLATION`
+        patiences are allowed for it.
+    observers : sequence of Observer
+        Told of every epoch; any of them may end the descent.
     """
 
-    # An objective this many times the constant model's, and the first one's, is on its way to infinity.
+    # A value of F this many times that of the null model, and of the start, is on its way to infinity.
     EXPLOSION = 1e10
     FAR = 1e3
     NEAR_ZERO = 100.0
-    # Patiences that a swing may last.
-    SWING = 10
+    OSCILLATION = 10
 
-    def __init__(self, tol, n_iter_no_change, unit, validate=None, reporter=None):
+    def __init__(
+        self, tol, n_iter_no_change, null_value, *, validate=None, expected_decrease=None, full_batch=False, observers=()
+    ):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
-        self.unit = abs(unit)
+        self.null_value = abs(null_value)
         self.validate = validate
-        self.reporter = reporter
-        self.objectives = []
-        self.scores = []
-        self.best_values = []
-        self.best = None
-        self.best_epoch = 0
-        self.begun_at = None
-        self.first = 0.0
-        self.left = None
-        self.exact = False
-        self.looked_at, self.promised = None, 0.0
+        self.expected_decrease = expected_decrease
+        self.full_batch = full_batch
+        self.observers = tuple(observers)
+        self.objectives, self.scores, self.best_values, self.watched = [], [], [], []
+        self.best = self.first_model = None
+        self.best_epoch, self.first = 0, 0.0
+        self._expected_at, self._expected = None, 0.0
 
-    def start(self, theta, objective):
+    def start(self, theta, value):
         """The model before the first epoch: what is restored when even that epoch diverges."""
-        self.best = self.begun_at = theta.copy()
-        self.first = objective
+        self.best = self.first_model = theta.copy()
+        self.first = value
+        for observer in self.observers:
+            observer.start(theta, value)
 
-    def begin_epoch(self):
-        """An epoch begins. A solver need not say so; callbacks then hear of it only when it has ended."""
-        if self.reporter is not None:
-            self.reporter.begin()
+    def begin(self):
+        """An epoch begins."""
+        for observer in self.observers:
+            observer.begin()
 
-    def update(self, theta, objective, rate=None):
-        """Take note of an epoch's model, its objective and its last learning rate, if any; returns a `Status`."""
-        status = self._judged(theta, objective)
-        stop = self.reporter is not None and self.reporter.end(theta, objective, rate, self.scores)
-        return Status.STOPPED if stop and status is not Status.DIVERGED else status
+    def judge(self, iterate):
+        """Record an epoch's `Iterate`; returns the `Status`."""
+        status = self._judged(iterate)
+        # Each observer is told, whatever the others answer.
+        stop = [observer.end(iterate, status, self.scores) for observer in self.observers]
+        return Status.STOPPED if any(stop) and status is not Status.DIVERGED else status
 
-    def _judged(self, theta, objective):
-        """How things stand with this model; it is kept if it is the best."""
-        if not self.is_sound(theta, objective):
+    def _judged(self, iterate):
+        """The status after this iterate, which is kept if it is the best."""
+        theta, value = iterate.theta, iterate.value
+        if not self.is_sound(theta, value):
             return Status.DIVERGED
-        self.objectives.append(float(objective))
+        self.objectives.append(float(value))
         if self.validate is not None:
             self.scores.append(float(self.validate(theta)))
         value = -self.scores[-1] if self.validate is not None else self.objectives[-1]
@@ -99,74 +98,84 @@ class Monitor:
             self.best = theta.copy()
             self.best_epoch = len(self.objectives)
         self.best_values.append(min(value, self.best_values[-1]) if self.best_values else value)
-        return self._standstill() if self._has_stalled() else Status.RUNNING
+        status = self._stall(iterate)
+        if status is not Status.RUNNING:
+            return status
+        if self.tol is not None and self.validate is None and iterate.gap <= self.tolerance:
+            return Status.PLATEAU
+        if iterate.end is None:
+            return Status.RUNNING
+        misled = iterate.watched is None and iterate.promised > max(self.tolerance, 1e-6 * abs(iterate.value))
+        return Status.MISLED if misled else iterate.end
 
-    def _standstill(self):
-        """What it means that the best value has all but stood still: the end, unless the gradient there promises more.
+    def _stall(self, iterate):
+        """Whether descent has stalled: of the smoothed objective within a stage of smoothing, else of the best value."""
+        if iterate.watched is not None and self.validate is None:
+            self.watched.append(iterate.watched)
+            recent = self.watched[-1 - self.n_iter_no_change :]
+            stalled = len(recent) > self.n_iter_no_change and recent[0] - recent[-1] <= self.tolerance
+            return Status.PLATEAU if stalled and self.tol is not None else Status.RUNNING
+        return self._classified() if self._has_stalled() else Status.RUNNING
 
-        A steady descent is then merely slow; one that sees all rows, and rises after a fall, may swing back.
-        """
+    def _classified(self):
+        """Classify a stall of the best value: converged, still improving slowly, oscillating, or diverged."""
         recent = self.best_values[-1 - self.n_iter_no_change :]
         steady = all(later < earlier for earlier, later in pairwise(recent))
-        swings = self.exact and self.best_values[-1] < self.first
-        if not (steady or swings) or not self._promises_more():
+        oscillates = self.full_batch and self.best_values[-1] < self.first
+        if not (steady or oscillates) or not self._can_fall():
             return Status.PLATEAU
         if steady:
             self.forget_stall()
             return Status.RUNNING
-        return Status.RUNNING if len(self.objectives) - self.best_epoch <= self.SWING * self.n_iter_no_change else Status.DIVERGED
+        allowed = self.OSCILLATION * self.n_iter_no_change
+        return Status.RUNNING if len(self.objectives) - self.best_epoch <= allowed else Status.DIVERGED
 
-    def _promises_more(self):
-        """Whether the objective can still fall from the best model; a pass over the rows, so once for each of them."""
-        if self.left is None:
+    def _can_fall(self):
+        """Whether F is expected to fall further from the best model; one sweep over the samples for each best model."""
+        if self.expected_decrease is None or self.validate is not None:
             return False
-        if self.looked_at != self.best_epoch:
-            self.looked_at, self.promised = self.best_epoch, self.left(self.best)
-        return self.promised > self.tolerance
+        if self._expected_at != self.best_epoch:
+            self._expected_at, self._expected = self.best_epoch, self.expected_decrease(self.best)
+        return self._expected > self.tolerance
 
-    def is_sound(self, theta, objective):
-        """Whether the model is finite and its objective neither infinite nor exploding."""
+    def is_sound(self, theta, value):
+        """Whether the model is finite and F neither infinite nor exploding."""
         first = abs(self.first) if math.isfinite(self.first) else 0.0
-        usual = max(self.unit, first) or (abs(self.objectives[0]) if self.objectives else 0.0) or math.inf
-        return math.isfinite(objective) and abs(objective) <= self.EXPLOSION * usual and bool(np.isfinite(theta).all())
+        usual = max(self.null_value, first) or (abs(self.objectives[0]) if self.objectives else 0.0) or math.inf
+        return math.isfinite(value) and abs(value) <= self.EXPLOSION * usual and bool(np.isfinite(theta).all())
 
     @property
     def tolerance(self):
-        """How little a gain is none: `tol` of the constant model's objective, or of `NEAR_ZERO` times the best one if less.
-
-        Where the model explains all but a trifle, the trifle is what is left to learn from.
-        """
+        """The smallest decrease of F that counts; for nearly perfect fits it is relative to F itself."""
         best = self.best_values[-1] if self.best_values and self.validate is None else math.inf
-        return (self.tol or 0.0) * (min(self.unit, self.NEAR_ZERO * best) if best > 0.0 else self.unit)
+        return (self.tol or 0.0) * (min(self.null_value, self.NEAR_ZERO * best) if best > 0.0 else self.null_value)
 
     def _has_stalled(self):
-        """Whether the best value has all but stood still for the whole patience."""
+        """Whether the best value has improved by no more than the tolerance over the whole patience."""
         if self.tol is None or len(self.best_values) <= self.n_iter_no_change:
             return False
         recent = self.best_values[-1 - self.n_iter_no_change :]
-        if self.validate is not None:
-            return recent[0] - recent[-1] <= self.tol
-        return recent[0] - recent[-1] <= self.tolerance
+        return recent[0] - recent[-1] <= (self.tolerance if self.validate is None else self.tol)
 
     @property
     def best_objective(self):
-        """The objective of the best model so far."""
+        """F of the best model so far."""
         return self.objectives[self.best_epoch - 1] if self.best_epoch else self.first
 
     def never_fell(self):
-        """Whether no epoch has come below the objective of the start."""
+        """Whether no epoch came below F of the start."""
         return bool(self.objectives) and self.validate is None and min(self.objectives) > self.first
 
-    def is_useless(self, constant):
-        """Whether every epoch is far worse than the start and the constant model: steps that leap about and never settle.
+    def is_useless(self, null_value):
+        """Whether every epoch is far worse than the start and the null model: oscillation without progress.
 
-        Where nothing is to end the descent (`tol` None), that takes more: a step or two may well be meant to overshoot. Where it
-        sees all rows, and has ended by itself, any rise is enough.
+        With ``tol=None`` the threshold is higher: a step or two may overshoot on purpose. In full-batch descent that has ended
+        by itself any rise counts.
         """
-        if self.exact and self.tol is not None:
+        if self.full_batch and self.tol is not None:
             return min(self.objectives) > self.first + self.tolerance
-        return min(self.objectives) > (self.FAR if self.tol is None else 2.0) * max(self.first, constant, 0.0)
+        return min(self.objectives) > (self.FAR if self.tol is None else 2.0) * max(self.first, null_value, 0.0)
 
     def forget_stall(self):
         """Begin the patience anew, as after the learning rate was lowered."""
-        self.best_values = self.best_values[-1:]
+        self.best_values, self.watched = self.best_values[-1:], []

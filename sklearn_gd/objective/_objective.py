@@ -2,29 +2,41 @@
 
     F(W, b) = sum_i s_i loss(y_i, x_i W + b) / sum_i s_i  +  alpha R(W)
 
-s_i is the row's weight, sample weight times class weight; rows of weight zero have been left out before. The intercept b is
-never penalised. With several scores a row's loss is the sum over them, or the loss's own function of the whole row.
+s_i is the weight of sample i, sample weight times class weight; samples of weight zero have been left out before. The intercept
+b is never penalised. With several scores the loss of a sample is the sum over them, or the loss's own function of all of them.
 """
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 
-from .._kernels import blocks, epochs
-from .._kernels.rows import rows_of
+from .._array_parts import ArrayPenalty
+from ._array_loss import array_loss
 from ._moments import Moments
+from ._null_model import null_model, smoothing_widths
+from ._parts import in_memory
+from ._rows import rows_of
 
 POWER_STEPS = 20  # products with X and its transpose from which the largest eigenvalue is taken
 
 
+class Data(NamedTuple):
+    """What the compiled loops read: X as the rows hold it, targets (n, n_outputs or 1), positive weights (n,)."""
+
+    X: tuple
+    target: np.ndarray
+    weight: np.ndarray
+
+
 class Objective:
-    """The value and gradient of F over training rows, dense or CSR.
+    """F over training samples: the only place where F, its gradient and its moments are summed.
 
     Parameters
     ----------
     X : ndarray (C-contiguous) or CSR matrix, (n_samples, n_features)
-        The rows, of float32 or float64.
-    target : ndarray, (n_samples, n_scores) or (n_samples, 1)
+        The samples, of float32 or float64.
+    target : ndarray, (n_samples, n_outputs) or (n_samples, 1)
         A target for each score; for several classes the class's index.
     weight : ndarray, (n_samples,)
         Positive weights.
@@ -35,94 +47,69 @@ class Objective:
     alpha : float
         The penalty's strength.
     n_outputs : int
-        How many scores a row has.
+        How many scores a sample has.
     fit_intercept : bool
         Whether there is an intercept.
     one_vs_rest : bool
         Whether `target` holds class indices.
     seen : Moments, optional
-        Of the rows of earlier calls, which count too where the penalty is one in standard deviations.
+        Of the samples of earlier calls, which count too where the penalty is one in standard deviations.
+    parts : Parts, optional
+        The samples in parts, where they are not to be cut from X.
 
     Notes
     -----
-    Coefficients travel as `theta`, one flat float64 vector: the coefficients in the layout of the rows, then the intercept.
+    A model travels as `theta`, one flat float64 vector: the coefficients in the layout of the rows, then the intercept. Enter
+    the objective (``with objective:``) around a descent: its threads live as long.
     """
 
-    def __init__(self, X, target, weight, *, loss, penalty, alpha, n_outputs, fit_intercept, one_vs_rest, seen=None):
+    def __init__(
+        self, X, target, weight, *, loss, penalty, alpha, n_outputs, fit_intercept, one_vs_rest=False, seen=None, parts=None
+    ):
         self.rows = rows_of(X)
-        self.data = epochs.Data(self.rows.arrays, target, weight)
+        self.target, self.weight = target, weight
         self.weight_sum = float(weight.sum())
-        self.seen = seen
-        self.loss = loss
-        self.penalty = penalty
-        self.alpha = float(alpha)
-        self.n_outputs = n_outputs
-        self.fit_intercept = fit_intercept
-        self.functions = blocks.loss_functions(loss, n_outputs, one_vs_rest)
-        self.loss_blocks = blocks.loss_blocks(self.functions)
-        spread = None
+        self.seen, self._null_models = seen, {}
+        self.loss, self.penalty, self.alpha = loss, penalty, float(alpha)
+        self.n_outputs, self.fit_intercept, self.one_vs_rest = n_outputs, fit_intercept, one_vs_rest
+        self.array_loss = array_loss(loss, n_outputs, one_vs_rest)
+        self.parts = parts or in_memory(self.rows, target, weight, self.array_loss, n_outputs)
+        # The unit in which the penalty counts each coefficient, where that is not 1.
+        self.scale = None
         if penalty.standardize:
-            spread = self.rows.from_coef(np.tile(np.sqrt(self.moments.known_variance), (n_outputs, 1)))
-        self.penalty_blocks = blocks.penalty_blocks(penalty, spread)
+            self.scale = self.rows.from_coef(np.tile(np.sqrt(self.moments.known_variance), (n_outputs, 1)))
+        self.array_penalty = ArrayPenalty(penalty, self.alpha, self.scale)
+
+    def __enter__(self):
+        if hasattr(self.parts.map, "__enter__"):
+            self.parts.map.__enter__()
+        return self
+
+    def __exit__(self, *raised):
+        if hasattr(self.parts.map, "__exit__"):
+            self.parts.map.__exit__(*raised)
+
+    # --- sizes and layouts ------------------------------------------------------------------------------------------------
 
     @property
     def n_samples(self):
-        """How many rows count."""
+        """How many samples count."""
         return self.rows.shape[0]
 
-    @functools.cached_property
-    def moments(self):
-        """Weighted mean and variance of every column, over these rows and those seen before."""
-        return Moments(self.weight_sum, *epochs.column_moments(self.rows, self.data.weight)).merged(self.seen)
-
-    def largest_eigenvalue(self, columns=None, centre=None):
-        """That of the rows' weighted second moments, the intercept's column of ones included, by the power method.
-
-        `columns` has a positive factor for the square of each column, `centre` what it is centred by; 1 and 0 where None.
-        """
-        n, d = self.rows.shape
-        factor = np.append(np.ones(d) if columns is None else np.sqrt(columns), float(self.fit_intercept))
-        centre = np.zeros(d) if centre is None else centre
-        vector = np.random.RandomState(0).normal(size=d + 1) * (factor > 0.0)
-        value = 0.0
-        for _ in range(POWER_STEPS):
-            vector *= factor / np.linalg.norm(vector)
-            raw = np.empty((n, 1))
-            epochs.scores_pass(self.rows, self.rows.view(vector[:d], 1), vector[d:] - centre @ vector[:d], raw)
-            raw *= (self.data.weight / self.weight_sum)[:, None]
-            vector = np.zeros(d + 1)
-            epochs.accumulate_pass(self.rows, raw, self.rows.view(vector[:d], 1), vector[d:])
-            vector[:d] -= centre * vector[d]
-            vector *= factor
-            value = float(np.linalg.norm(vector))
-            if not 0.0 < value < np.inf:
-                return 0.0
-        return 1.1 * value
-
-    def row_bounds(self, order):
-        """A bound of the loss's curvature along each row: of its second derivative, times the squared norm of the row.
-
-        A loss without a bound is taken to curve with the size of its target.
-        """
-        square = epochs.row_norms(self.rows, order) + float(self.fit_intercept)
-        return square * self._score_bounds(self.data.target[order])
-
-    def batch_bound(self):
-        """A bound of the loss's curvature over all rows."""
-        return self.largest_eigenvalue() * self._score_bounds(self.data.target).max()
-
-    def _score_bounds(self, target):
-        """The bound of the loss's second derivative in a score, for each target."""
-        loss, bound = self.loss, self.loss.curvature_bound
-        bounds = np.full(len(target), (2.0 if self.functions.whole_row else 1.0) * (bound or 1.0))
-        if bound is None and loss.smooth and not self.functions.whole_row:
-            bounds *= 1.0 + np.abs(target).max(axis=1)
-        return bounds
+    @property
+    def n_features(self):
+        """How many features a sample has."""
+        return self.rows.shape[1]
 
     @property
     def n_coef(self):
         """How many coefficients there are, without the intercept."""
         return self.rows.shape[1] * self.n_outputs
+
+    @property
+    def n_theta(self):
+        """The length of theta."""
+        return self.n_coef + self.n_outputs
 
     def split(self, theta):
         """The coefficients in the layout of the rows, and the intercept: views of `theta`."""
@@ -136,26 +123,137 @@ class Objective:
         """New arrays coef_ (n_outputs, n_features) and intercept_ (n_outputs,)."""
         return self.rows.to_coef(theta[: self.n_coef], self.n_outputs), theta[self.n_coef :].copy()
 
+    # --- F ----------------------------------------------------------------------------------------------------------------
+
     def penalty_value(self, theta):
         """alpha R(W)."""
-        penalty = self.penalty_blocks
-        return self.alpha * penalty.value(theta[: self.n_coef], penalty.scale, penalty.parameters)
+        return self.array_penalty.value(theta[: self.n_coef])
 
     def value(self, theta):
-        """F."""
-        coef, intercept = self.split(theta)
-        loss = epochs.value_pass(self.rows, self.data, coef, intercept, self.loss_blocks)
-        return loss / self.weight_sum + self.penalty_value(theta)
+        """F at theta."""
+        return float(self.parts.mean("value", *self.unpack(theta))[0]) + self.penalty_value(theta)
 
-    def gradient(self, theta):
-        """The gradient of F's smooth part, in the layout of theta; zero for an intercept that is not fitted."""
-        coef, intercept = self.split(theta)
-        gradient = np.zeros(len(theta))
-        gradient_coef, gradient_intercept = self.split(gradient)
-        epochs.gradient_pass(self.rows, self.data, coef, intercept, self.loss_blocks, gradient_coef, gradient_intercept)
-        gradient /= self.weight_sum
-        if not self.fit_intercept:
-            gradient_intercept[:] = 0.0
-        penalty = self.penalty_blocks
-        penalty.gradient(theta[: self.n_coef], gradient[: self.n_coef], self.alpha, penalty.scale, penalty.parameters)
+    def gradient(self, theta, divisor=None):
+        """The gradient of F's smooth part, in the layout of theta; zero for an intercept that is not fitted.
+
+        The sum over the samples is divided by the sum of their weights, or by `divisor`.
+        """
+        coef, intercept = self.parts.total("gradient", *self.unpack(theta))
+        divisor = divisor or self.weight_sum
+        return self._with_penalty(theta, coef / divisor, intercept / divisor)
+
+    def value_and_gradient(self, theta):
+        """F at theta, and the gradient of its smooth part, from one sweep over the samples."""
+        value, *gradient = self.parts.mean("value_and_gradient", *self.unpack(theta))
+        return float(value) + self.penalty_value(theta), self._with_penalty(theta, *gradient)
+
+    def _with_penalty(self, theta, coef, intercept):
+        """The loss's gradient as one in theta, that of the penalty's smooth part added."""
+        gradient = self.pack(coef, intercept if self.fit_intercept else np.zeros(self.n_outputs))
+        self.array_penalty.add_gradient(theta[: self.n_coef], gradient[: self.n_coef])
         return gradient
+
+    def prox(self, theta, step):
+        """The proximal step of the penalty's non-smooth part, of length `step`: a new theta."""
+        moved = theta.copy()
+        self.array_penalty.prox(moved[: self.n_coef], step)
+        return moved
+
+    def slopes(self, theta):
+        """The derivative of each sample's loss with respect to its scores, (n_samples, n_outputs)."""
+        return np.concatenate(self.parts.each("slopes", *self.unpack(theta)))
+
+    # --- what is known of the samples -------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def moments(self):
+        """Weighted mean and variance of every feature, over these samples and those seen before."""
+        shift = self.rows.first_row()
+        total, square = self.parts.mean("moments", shift)
+        variance = np.maximum(square - total * total, 0.0)
+        return Moments(self.weight_sum, shift + total, variance).merged(self.seen)
+
+    @functools.cached_property
+    def widths(self):
+        """The widths over which the loss is smoothed, stage by stage; a single 0 where it is smooth."""
+        return smoothing_widths(self)
+
+    def null_model(self, width=None):
+        """The best intercept alone, the loss smoothed over `width`, by default as in the first stage."""
+        width = self.widths[0] if width is None else width
+        if width not in self._null_models:
+            self._null_models[width] = null_model(self, width)
+        return self._null_models[width]
+
+    @functools.cached_property
+    def square_norms(self):
+        """|x|^2 of each sample, and 1 for the intercept."""
+        return self.rows.square_norms() + float(self.fit_intercept)
+
+    def largest_eigenvalue(self, lengths=None, centre=None):
+        """That of the samples' weighted second moments, the intercept's column of ones included, by the power method.
+
+        `lengths` has a positive factor for the square of each feature, `centre` what it is centred by; 1 and 0 where None.
+        """
+        d = self.n_features
+        factor = np.append(np.ones(d) if lengths is None else np.sqrt(lengths), float(self.fit_intercept))
+        centre = np.zeros(d) if centre is None else centre
+        vector = np.random.RandomState(0).normal(size=d + 1) * (factor > 0.0)
+        value = 0.0
+        for _ in range(POWER_STEPS):
+            vector *= factor / np.linalg.norm(vector)
+            coef, intercept = self.parts.mean("curved", vector[None, :d], vector[d:] - centre @ vector[:d])
+            vector = np.append(coef[0] - centre * intercept[0], intercept[0]) * factor
+            value = float(np.linalg.norm(vector))
+            if not 0.0 < value < np.inf:
+                return 0.0
+        return 1.1 * value
+
+    def curvature_bounds(self, order):
+        """A bound of the loss's curvature along each sample: of its second derivative, times the squared norm of the sample."""
+        return self.square_norms[order] * self._score_bounds(self.target[order])
+
+    def batch_bound(self):
+        """A bound of the loss's curvature over all samples."""
+        return self.largest_eigenvalue() * self._score_bounds(self.target).max()
+
+    def _score_bounds(self, target):
+        """The bound of the loss's second derivative in a score, for each target.
+
+        A loss without a known bound is taken to curve by 1, a smooth one with the size of its target.
+        """
+        coupled = self.array_loss.coupled
+        bound = self.loss.largest_curvature(coupled)
+        if bound is not None:
+            return np.full(len(target), bound)
+        if coupled:
+            return np.full(len(target), 2.0)
+        return 1.0 + np.abs(target).max(axis=1) if self.loss.smooth else np.ones(len(target))
+
+    # --- for the compiled loops -------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def data(self):
+        """The samples as the compiled loops read them."""
+        return Data(self.rows.arrays, self.target, self.weight)
+
+    @functools.cached_property
+    def functions(self):
+        """The loss's functions as leaves."""
+        from .._kernels.blocks import loss_functions
+
+        return loss_functions(self.loss, self.n_outputs, self.one_vs_rest)
+
+    @functools.cached_property
+    def loss_blocks(self):
+        """The compiled functions of the loss."""
+        from .._kernels.blocks import loss_blocks
+
+        return loss_blocks(self.functions)
+
+    @functools.cached_property
+    def penalty_blocks(self):
+        """The compiled functions of the penalty."""
+        from .._kernels.blocks import penalty_blocks
+
+        return penalty_blocks(self.penalty, self.scale)

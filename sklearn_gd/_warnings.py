@@ -1,0 +1,49 @@
+"""What a fit that went wrong says."""
+
+import warnings
+
+from sklearn.exceptions import ConvergenceWarning
+
+from .descent._monitor import Status
+
+
+def warn_of(estimator, status, method, monitor, stacklevel):
+    """Warn of a fit that diverged, was misled, or has not converged; say what to do."""
+    name, message = type(estimator).__name__, None
+    if status is Status.DIVERGED:
+        message = (
+            f"{name} diverged in epoch {len(monitor.objectives) + 1}{_at_rate(method)}: its objective was not finite, grew without "
+            f"bound, oscillated without progress, or never fell below that of the null model. The best model before is kept. "
+            f"{_advice(method)}."
+        )
+    elif status is Status.MISLED:
+        message = (
+            f"{name} found no step along the negative gradient that lowers its objective. Either the gradient of the loss does "
+            f"not match its value (check it with sklearn_gd.check_loss), or the loss is not differentiable and must set "
+            f"smooth=False."
+        )
+    elif status is Status.RUNNING and estimator.tol is not None:
+        message = (
+            f"{name} has not converged in max_iter={estimator.max_iter} epochs: the objective can still fall by more than "
+            f"tol={estimator.tol} times that of the null model. Raise max_iter or tol."
+        )
+    if message is not None:
+        warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel + 1)
+
+
+def _at_rate(method):
+    """The learning rate in words."""
+    return "" if method.rate is None else f" with a learning rate of up to {method.rate:.3g}"
+
+
+def _advice(method):
+    """What to do about divergence."""
+    check = "verify it with sklearn_gd.check_loss"
+    if method.rate is None:
+        return f"Scale the targets and the features; if the loss is your own, {check}"
+    stable, advice = method.stable_rate(), "Lower learning_rate"
+    if stable is not None and method.rate <= stable:
+        advice = f"If the loss is your own, {check}; lower learning_rate"
+    elif stable is not None:
+        advice = f"A learning rate of {stable:.2g} would be stable on these samples: lower learning_rate"
+    return f"{advice}, scale the features, or leave learning_rate and optimizer at 'auto'"

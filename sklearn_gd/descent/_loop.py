@@ -1,0 +1,195 @@
+"""The loop of descent: the only one over epochs.
+
+A `Method` yields an `Iterate` after each epoch. The `Monitor` judges it. Where the objective has stalled, the method may know
+another way on: a lower learning rate, a narrower smoothing, shorter steps.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ._monitor import Status
+from ._state import ModelState
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a method may need besides the objective.
+
+    Parameters
+    ----------
+    optimizer : Optimizer or None
+        The update rule; None for "auto".
+    schedule : Schedule or None
+        The learning rates; None for "auto".
+    max_iter : int
+        The most epochs.
+    shuffle : bool
+        Whether to draw a new order of the samples each epoch.
+    rng : numpy.random.RandomState or None
+        The source of the orders.
+    average_from : float
+        The first step whose iterate is averaged; infinity for none.
+    streaming : bool
+        Whether this is `partial_fit`, which knows no number of epochs.
+    """
+
+    optimizer: object = None
+    schedule: object = None
+    max_iter: int = 1
+    shuffle: bool = False
+    rng: object = None
+    average_from: float = math.inf
+    streaming: bool = False
+
+    @property
+    def automatic(self):
+        """Whether optimizer and learning rate are both "auto"."""
+        return self.optimizer is None and self.schedule is None
+
+    @property
+    def averages(self):
+        """Whether iterates are averaged."""
+        return self.average_from < math.inf
+
+
+class Iterate(NamedTuple):
+    """Where a method is after an epoch.
+
+    Parameters
+    ----------
+    theta : ndarray
+        The model that would predict now.
+    value : float
+        F there.
+    rate : float or None
+        The epoch's last learning rate; None for a method without one.
+    watched : float or None
+        The smoothed objective whose stall ends a stage, in the place of F; None where F itself is watched.
+    gap : float
+        A bound on F less its minimum, in the unit of F; infinite where none is known.
+    promised : float
+        By how much F should have fallen where no step along the direction lowers it: a gradient that is not F's promises more
+        than rounding errors explain.
+    end : Status or None
+        Why the method can go no further on its way; None while it can.
+    """
+
+    theta: np.ndarray
+    value: float
+    rate: float | None = None
+    watched: float | None = None
+    gap: float = math.inf
+    promised: float = 0.0
+    end: Status | None = None
+
+
+class Method(ABC):
+    """Abstract base of the ways down: subclass it for a solver of your own.
+
+    Parameters
+    ----------
+    objective : Objective
+        What to minimise.
+
+    Attributes
+    ----------
+    full_batch : bool
+        Whether every step sees all samples: a rise of F is then an oscillation and no noise.
+    rate : float or None
+        The largest learning rate of the last epoch, for messages; None for a method without one.
+    expected_decrease : callable or None
+        Takes theta to an estimate of how far F can still fall; None where the stall of F alone decides.
+    """
+
+    full_batch = False
+    rate = None
+    expected_decrease = None
+
+    def __init__(self, objective):
+        self.objective = objective
+
+    @abstractmethod
+    def start(self):
+        """The model before the first epoch.
+
+        Returns
+        -------
+        theta : ndarray
+            The model.
+        value : float
+            F there.
+        """
+
+    @abstractmethod
+    def iterates(self):
+        """Descend, an epoch at a time.
+
+        Yields
+        ------
+        Iterate
+            Where the method is after each epoch. The generator is left alone once the descent has ended.
+        """
+
+    def on_plateau(self, tolerance):
+        """Whether there is another way on, now that F (or what is watched) has stalled; the method then takes it.
+
+        Parameters
+        ----------
+        tolerance : float
+            How much F must fall to count.
+
+        Returns
+        -------
+        bool
+            False where there is none: the descent ends.
+        """
+        return False
+
+    def state(self, theta, value, n_epochs):
+        """What `partial_fit` resumes from, the kept model being `theta`, with F at `value`, after so many epochs.
+
+        Parameters
+        ----------
+        theta : ndarray
+            The model.
+        value : float
+            F there.
+        n_epochs : int
+            The epochs that led to it.
+
+        Returns
+        -------
+        ModelState
+            The model itself, unless the method remembers more.
+        """
+        return ModelState.of(self.objective, theta, value, n_epochs)
+
+    def stable_rate(self):
+        """A learning rate at which the method cannot diverge, for messages; None if unknown or without one.
+
+        Returns
+        -------
+        float or None
+            The rate.
+        """
+
+
+def descend(method, monitor, max_iter):
+    """Descend until the monitor, the method or `max_iter` ends it; returns the last `Status`."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the monitor sees numbers that are not finite
+        monitor.start(*method.start())
+        iterates = method.iterates()
+        status = Status.RUNNING
+        for _ in range(max_iter):
+            monitor.begin()
+            status = monitor.judge(next(iterates))
+            if status is Status.PLATEAU and method.on_plateau(monitor.tolerance):
+                monitor.forget_stall()
+                status = Status.RUNNING
+            if status is not Status.RUNNING:
+                break
+        return status

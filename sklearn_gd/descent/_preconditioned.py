@@ -1,0 +1,176 @@
+"""What the four batch methods share: preconditioned coordinates, the stages of smoothing, and F from a look at the samples."""
+
+import math
+
+import numpy as np
+
+from ..objective._preconditioner import Preconditioner
+from ._loop import Iterate, Method
+
+REFRESH = 25  # iterations between two computations of the scores from the coefficients
+LEAST_STAGES = 3  # of smoothing, before F decides whether a narrower one is worth its while
+
+
+class PreconditionedMethod(Method):
+    """Abstract base of the batch methods: descent in coordinates u of about unit curvature, F itself untouched.
+
+    u is one flat vector: the coefficients (n_outputs, n_features) over their scales, then the intercepts. A non-smooth loss is
+    smoothed over a width that shrinks tenfold from stage to stage, until F itself gains no more from it; a smooth one has one
+    stage.
+
+    Parameters
+    ----------
+    objective : Objective
+        What to minimise.
+    theta : ndarray, optional
+        The start; by default the null model.
+    """
+
+    full_batch = True
+
+    def __init__(self, objective, theta=None):
+        super().__init__(objective)
+        self.parts, self.n_coef = objective.parts, objective.n_coef
+        self.shape = (objective.n_outputs, objective.n_features)
+        if theta is None:
+            theta = objective.pack(np.zeros(self.shape), objective.null_model().intercept)
+        self.theta = theta
+        self.stage, self.n_iter, self.stage_is_over = 0, 0, False
+
+    # --- stages -----------------------------------------------------------------------------------------------------------
+
+    def start(self):
+        self._begin_stage()
+        return self.theta, self.stage_value
+
+    def iterates(self):
+        while True:
+            yield from self.stage_iterates()
+            self.stage += 1
+            self._begin_stage()
+
+    def stage_iterates(self):
+        """The iterates of one stage, from u on; ends when `stage_is_over`, or after an iterate whose `end` is set."""
+        raise NotImplementedError
+
+    def _begin_stage(self):
+        """Sets width, frame, u, ridge, and `stage_value`, F at its start."""
+        objective = self.objective
+        self.width, self.stage_is_over = objective.widths[self.stage], False
+        form = objective.penalty.elastic_net()
+        self.frame = Preconditioner.from_moments(
+            objective.moments,
+            objective.null_model(self.width).curvature,
+            objective.alpha * (1.0 if form is None else form.l2),
+            fit_intercept=objective.fit_intercept,
+            standardize=objective.penalty.standardize,
+        )
+        self.ridge = np.concatenate([self.frame.ridge.ravel(), np.zeros(objective.n_outputs)])
+        coef, intercept = objective.unpack(self.theta)
+        U, b = self.frame.to_u(coef, intercept)
+        self.u = np.concatenate([U.ravel(), b])
+        self.begin_stage()
+
+    def begin_stage(self):
+        """Take the first look at u; sets `stage_value`."""
+        raise NotImplementedError
+
+    def on_plateau(self, tolerance):
+        """The next, narrower stage of smoothing, unless F has gained nothing from this one."""
+        if self.stage + 1 >= len(self.objective.widths):
+            return False
+        if self.stage >= LEAST_STAGES and self.stage_value - self.value <= tolerance:
+            return False
+        self.stage_is_over = True
+        return True
+
+    # --- coordinates ------------------------------------------------------------------------------------------------------
+
+    def model(self, u):
+        """The coefficients and intercepts of the coordinates u."""
+        return self.frame.to_theta(u[: self.n_coef].reshape(self.shape), u[self.n_coef :])
+
+    def gradient(self, coef, intercept):
+        """The loss's gradient in u, from that in coefficients and intercepts."""
+        U, b = self.frame.gradient_to_u(coef, intercept)
+        return np.concatenate([U.ravel(), b])
+
+    def look_at(self, u):
+        """Make u the point in hand: (mean loss, mean loss without smoothing, its gradient in u)."""
+        sums, *gradient = self.parts.mean("start", *self.model(u), self.width)
+        return float(sums[0]), float(sums[3]), self.gradient(*gradient)
+
+    def iterate(self, value, plain, **more):
+        """The `Iterate` at u: `value` is what is descended on, `plain` the mean loss without smoothing."""
+        self.theta = self.objective.pack(*self.model(self.u))
+        self.value = value if not self.width else plain + self.objective.penalty_value(self.theta)
+        self.n_iter += 1
+        return Iterate(self.theta, self.value, watched=value if self.width else None, **more)
+
+    def quadratic_gap(self, gradient):
+        """A bound on F less its minimum, by strong convexity: the l2 penalty's curvature r bounds it by the sum of g^2 / 2r.
+
+        The intercept's curvature is about one here. Infinite without a ridge.
+        """
+        coef, intercept = gradient[: self.n_coef], gradient[self.n_coef :]
+        gap = 0.5 * float((coef * coef) @ self.frame.inverse_ridge.ravel() + intercept @ intercept)
+        return gap if math.isfinite(gap) else math.inf
+
+
+class Line:
+    """The looks along one direction, and the penalty's parabola on it.
+
+    Parameters
+    ----------
+    method : PreconditionedMethod
+        Whose point in hand the line starts from.
+    first : tuple
+        The verb of the first look with its leading arguments: ``("step", c_0, c_1)`` or ``("line", coef, intercept)``.
+    last : tuple
+        Its trailing arguments.
+    penalty : tuple of float
+        The penalty at t = 0, its derivative, and its curvature along the line.
+
+    Attributes
+    ----------
+    plain, gradient : float, ndarray
+        What the last look told: the mean loss without smoothing, and the loss's gradient in u.
+    """
+
+    def __init__(self, method, first, last=(), penalty=(0.0, 0.0, 0.0)):
+        self.method, self.first, self.last, self.penalty = method, first, last, penalty
+        self.at = None
+
+    def __call__(self, t):
+        """Value, derivative and curvature at t; the scores stay there."""
+        mean = self.method.parts.mean
+        if self.at is None:
+            sums, *gradient = mean(*self.first, t, *self.last)
+        else:
+            sums, *gradient = mean("again", t)
+        self.at, self.seen = t, gradient
+        loss, slope, curvature, self.plain = sums.tolist()
+        value, at, bend = self.penalty
+        return loss + value + t * at + 0.5 * t * t * bend, slope + at + t * bend, curvature + bend
+
+    def settle(self, t):
+        """Leave the scores at t."""
+        if t != self.at:
+            self(t)
+
+    @property
+    def gradient(self):
+        """The loss's gradient in u at the last look."""
+        return self.method.gradient(*self.seen)
+
+
+def parabola(ridge, u, direction, linear=None):
+    """The penalty along a line: its value, derivative and curvature at its start.
+
+    `ridge` is its curvature in each coordinate, `linear` the slope of its l1 part on the support.
+    """
+    at = ridge * u
+    value, slope = 0.5 * float(at @ u), float(at @ direction)
+    if linear is not None:
+        value, slope = value + float(linear @ u), slope + float(linear @ direction)
+    return value, slope, float((ridge * direction) @ direction)

@@ -1,0 +1,78 @@
+"""The memory gradient method on squared loss with the Gram matrix at hand: an iteration needs no pass over the samples."""
+
+import numpy as np
+
+from ._line_search import plane_minimiser
+from ._monitor import Status
+from ._preconditioned import REFRESH
+from .memory_gradient import MemoryGradient
+
+MOST_FEATURES = 256  # up to which the Gram matrix is cheap beside some passes over the samples
+CANCELLED = 1e-7  # share of the null model's F below which F is a small difference of large terms
+
+
+def has_gram(objective):
+    """Whether F is quadratic and its Gram matrix cheap beside some passes over the samples."""
+    n, d = objective.n_samples, objective.n_features
+    form = objective.penalty.elastic_net()
+    smooth = form is not None and not (form.l1 * objective.alpha > 0.0 or form.nonnegative)
+    return objective.loss.is_least_squares and smooth and d <= MOST_FEATURES and n >= 2 * d
+
+
+class GramDescent(MemoryGradient):
+    """`MemoryGradient` for half the squared error and an l2 penalty, from one pass that takes the second moments."""
+
+    def begin_stage(self):
+        objective, frame = self.objective, self.frame
+        target = objective.null_model().intercept if objective.fit_intercept else np.zeros(objective.n_outputs)
+        gram, cross, square = self.parts.mean("gram", frame.mean, target)
+        scale = frame.scale[0]
+        self.gram = gram * np.outer(scale, scale)
+        # F = constant + u'Hu / 2 - right'u, with H u = curved(u).
+        self.by = frame.intercept_scale
+        self.constant = 0.5 * float(square) + 0.5 * float(target @ target)
+        self.right = np.concatenate([(cross * scale).ravel(), self.by * target])
+        self.stage_value = self._value(self.u, self.curved(self.u))
+
+    def curved(self, v):
+        """The Hessian of F times v."""
+        loss = v[: self.n_coef].reshape(self.shape) @ self.gram
+        return np.concatenate([loss.ravel(), self.by * self.by * v[self.n_coef :]]) + self.ridge * v
+
+    def _value(self, u, curved_u):
+        """F at u."""
+        return float(self.constant + 0.5 * u @ curved_u - self.right @ u)
+
+    def stage_iterates(self):
+        curved_u, last = self.curved(self.u), None
+        while True:
+            gradient = curved_u - self.right
+            value = self._value(self.u, curved_u)
+            if value < CANCELLED * self.constant:
+                # Catastrophic cancellation: F is a small difference of large terms. Continue with passes over the samples.
+                super().begin_stage()
+                yield from super().stage_iterates()
+                return
+            steep = float(gradient @ gradient)
+            curved_gradient = self.curved(gradient)
+            a = float(gradient @ curved_gradient)
+            if not (steep > 0.0 and a > 0.0):
+                yield self.iterate(value, value, end=Status.PLATEAU)
+                return
+            # 1. the minimiser on the plane of -gradient and the last move: exact, so that no line search is needed
+            b = c = along = 0.0
+            if last is not None:
+                b, c, along = -float(last[1] @ gradient), float(last[0] @ last[1]), float(gradient @ last[0])
+            c_0, c_1, _ = plane_minimiser(steep, a, b, c, along)
+            move, curved_move = -c_0 * gradient, -c_0 * curved_gradient
+            if c_1:
+                move, curved_move = move + c_1 * last[0], curved_move + c_1 * last[1]
+            new = value + float(gradient @ move + 0.5 * move @ curved_move)
+            if not new < value:
+                yield self.iterate(value, value, end=Status.PLATEAU)
+                return
+            # 2. the move
+            self.u, curved_u, last = self.u + move, curved_u + curved_move, (move, curved_move)
+            if (self.n_iter + 1) % REFRESH == 0:
+                curved_u = self.curved(self.u)
+            yield self.iterate(new, new, gap=self.quadratic_gap(curved_u - self.right))

@@ -1,0 +1,78 @@
+"""Batch descent under a penalty of the user's own: proximal gradient steps of spectral length, in preconditioned coordinates."""
+
+import numpy as np
+
+from ._line_search import backtrack, spectral_length
+from ._monitor import Status
+from ._preconditioned import REFRESH, Line, PreconditionedMethod
+
+
+class ProximalDescent(PreconditionedMethod):
+    """The method for any penalty with a gradient, a proximal step, or both."""
+
+    def begin_stage(self):
+        objective = self.objective
+        self.scale = objective.rows.from_coef(self.frame.scale)
+        self.square = self.scale**2
+        self.first_look = self._look()
+        self.stage_value = self.first_look[1] + self._penalty(self.u)
+
+    def _coef(self, u):
+        """The coefficients of u in the layout of theta."""
+        return self.objective.rows.from_coef(u[: self.n_coef].reshape(self.shape) * self.frame.scale)
+
+    def _u(self, coef, u):
+        """u with other coefficients, given in the layout of theta."""
+        inner = np.divide(coef, self.scale, out=np.zeros(self.n_coef), where=self.scale > 0.0)
+        return np.concatenate([self.objective.rows.to_coef(inner, self.shape[0]).ravel(), u[self.n_coef :]])
+
+    def _penalty(self, u):
+        """The penalty at u."""
+        return self.objective.array_penalty.value(self._coef(u))
+
+    def _with_penalty(self, gradient):
+        """The loss's gradient at u plus that of the penalty's smooth part."""
+        slope = np.zeros(self.n_coef)
+        self.objective.array_penalty.add_gradient(self._coef(self.u), slope)
+        inner = self.objective.rows.to_coef(slope * self.scale, self.shape[0]).ravel()
+        return np.concatenate([gradient[: self.n_coef] + inner, gradient[self.n_coef :]])
+
+    def _prox(self, v, step):
+        """The proximal step of the penalty's non-smooth part."""
+        coef = self._coef(v)
+        self.objective.array_penalty.prox(coef, step * self.square)
+        return self._u(coef, v)
+
+    def _look(self):
+        """F as it is descended on, the mean loss without smoothing, and the gradient at u."""
+        loss, plain, gradient = self.look_at(self.u)
+        return loss + self._penalty(self.u), plain, self._with_penalty(gradient)
+
+    def stage_iterates(self):
+        (value, plain, gradient), step, advance = self.first_look, 1.0, False
+        while True:
+            u = self.u
+            target = self._prox(u - step * gradient, step)
+            direction = target - u
+            size = float(direction @ direction)
+            if not size > 1e-30 * max(float(u @ u), 1e-300):
+                yield self.iterate(value, plain, end=Status.PLATEAU)
+                return
+            line = Line(self, ("line", *self.model(direction)), (advance,))
+
+            def look(t, line=line, u=u, direction=direction, target=target):
+                return line(t)[0] + self._penalty(target if t == 1.0 else u + t * direction)
+
+            t, new = backtrack(look, value, -size / step)
+            if t == 0.0:
+                yield self.iterate(value, plain, promised=0.5 * size / step, end=Status.PLATEAU)
+                return
+            self.u = target if t == 1.0 else u + t * direction
+            before, gradient = gradient, self._with_penalty(line.gradient)
+            value, plain, advance = new, line.plain, True
+            step = spectral_length(self.u - u, gradient - before, step)
+            if (self.n_iter + 1) % REFRESH == 0:
+                (value, plain, gradient), advance = self._look(), False
+            yield self.iterate(value, plain)
+            if self.stage_is_over:
+                return

@@ -1,0 +1,190 @@
+"""The textbook's steps: an optimizer moves the model along the gradient of a batch, at the learning rates of a schedule."""
+
+import math
+
+import numpy as np
+
+from .._array_parts import ArrayStep
+from .._layout import ROWS, STEPS, WEIGHT_SUM
+from ..objective._preconditioner import Preconditioner
+from ..optimizers import GradientDescent
+from ..schedules import Run, checked_rates
+from ._loop import Iterate, Method
+from ._state import StepState
+
+
+class Steps(Method):
+    """Epochs of steps on batches: one compiled pass over the samples, or one step of whole arrays in full-batch descent.
+
+    Parameters
+    ----------
+    objective : Objective
+        What to minimise.
+    solver : Solver
+        Says how many samples a step sees, and whether their order is drawn.
+    settings : Settings
+        The optimizer (plain gradient descent where it is None), the schedule (rates of `stable_rates` where it is None), the
+        limits.
+    state : ModelState or None
+        Where to start; zeros where None.
+    """
+
+    def __init__(self, objective, solver, settings, state=None):
+        super().__init__(objective)
+        self.solver, self.settings, self.schedule = solver, settings, settings.schedule
+        self.optimizer = settings.optimizer or GradientDescent()
+        self.steps_state = StepState.resumed(state, objective, self.optimizer, settings.average_from)
+        n = objective.n_samples
+        self.batch = min(solver.batch_rows(n), n)
+        self.n_steps = -(-n // self.batch)
+        self.run = Run(objective.alpha, objective.loss)
+        if not settings.streaming:
+            self.run = Run(objective.alpha, objective.loss, self.n_steps, self.n_steps * settings.max_iter)
+        # An adaptive schedule must react to an oscillation by lowering the rate.
+        adapts = self.schedule is not None and self.schedule.plateau_factor is not None
+        self.full_batch = self.batch >= n and not adapts
+        self.expected_decrease = expected_decrease(objective)
+
+    def start(self):
+        theta = self.steps_state.predicting(self.objective)
+        return theta, self.objective.value(theta)
+
+    def iterates(self):
+        n, state, settings = self.objective.n_samples, self.steps_state, self.settings
+        one_pass = self.make_pass()
+        while True:
+            # 1. an order of the samples
+            order = settings.rng.permutation(n) if settings.shuffle and self.solver.shuffles else np.arange(n)
+            # 2. a learning rate for every step
+            if self.schedule is None:
+                rates = self.auto_rates(order)
+            else:
+                t = np.arange(state.steps + 1.0, state.steps + self.n_steps + 1.0)
+                rates = checked_rates(self.schedule, t, self.run) * state.rate_scale
+            self.rate, self.last_rate = float(rates.max()), float(rates[-1])
+            # 3. one pass: scores, slopes, gradient, penalty, optimizer, proximal step, for each batch
+            value = one_pass(order, rates)
+            # 4. F of the model that would predict now
+            theta = state.predicting(self.objective)
+            yield Iterate(theta, self.objective.value(theta) if value is None else value, rate=self.last_rate)
+
+    def on_plateau(self, tolerance):
+        """Lower the rate of an adaptive schedule, as far as it goes."""
+        factor = None if self.schedule is None else self.schedule.lowered(self.last_rate)
+        if factor is None:
+            return False
+        self.steps_state.rate_scale *= factor
+        return True
+
+    def state(self, theta, value, n_epochs):
+        return self.steps_state.kept_at(self.objective, theta)
+
+    def make_pass(self):
+        """The function of (order, rates) that moves the state by one epoch; it returns F where it knows it, else None."""
+        if self.solver.full_batch:
+            return full_batch_pass(self.objective, self.steps_state, self.optimizer)
+        from .._kernels.passes import step_pass
+
+        return step_pass(self.objective, self.steps_state, self.optimizer, self.batch)
+
+    def auto_rates(self, order):
+        """The rates of ``learning_rate="auto"``."""
+        if self.full_batch and not self.settings.streaming:
+            stable = self.stable_rate()
+            if stable is not None:
+                return np.full(1, stable)
+        return stable_rates(self.objective, self.optimizer, self.steps_state, order, self.batch)
+
+    def stable_rate(self):
+        """A learning rate at which descent cannot diverge where the loss's curvature is bounded; None if unknown.
+
+        One over the largest curvature: of F for steps that see all samples, of a single sample for the others.
+        """
+        if not hasattr(self, "_stable"):
+            self._stable = stable_rate(self.objective, self.optimizer, self.batch)
+        return self._stable
+
+
+def full_batch_pass(objective, state, optimizer):
+    """One step on all samples, in array operations; nothing is compiled."""
+    step, prox_step = ArrayStep(optimizer), np.zeros(objective.n_theta)
+    n_coef, penalty = objective.n_coef, objective.array_penalty
+
+    def one_pass(order, rates):
+        state.leave_lazy()
+        theta, counters, rate = state.theta, state.counters, float(rates[0])
+        counters[WEIGHT_SUM] += objective.weight_sum
+        counters[ROWS] += objective.n_samples
+        counters[STEPS] += 1.0
+        # The mean over the batch, weights relative to the mean weight of the samples so far.
+        divisor = objective.n_samples * (counters[WEIGHT_SUM] / counters[ROWS])
+        gradient = objective.gradient(theta, divisor)
+        if optimizer.decay > 0.0:
+            theta[:n_coef] *= 1.0 - rate * optimizer.decay
+        step(theta, gradient, state.slots, prox_step, rate, counters[STEPS])
+        penalty.prox(theta[:n_coef], prox_step[:n_coef])
+        if counters[STEPS] >= state.average_from:
+            state.average += (theta - state.average) / (counters[STEPS] - state.average_from + 1.0)
+
+    return one_pass
+
+
+def expected_decrease(objective):
+    """The function from theta to what one best step from there would lower F by, about; None for a non-smooth F.
+
+    It is half the squared gradient in preconditioned coordinates, where the curvature is about one: half the squared Newton
+    decrement.
+    """
+    form = objective.penalty.elastic_net()
+    if not objective.loss.smooth or form is None or form.nonnegative or form.l1 * objective.alpha > 0.0:
+        return None
+    frame = None
+
+    def decrease(theta):
+        nonlocal frame
+        if frame is None:
+            frame = Preconditioner.from_moments(
+                objective.moments,
+                objective.null_model().curvature,
+                objective.alpha * form.l2,
+                fit_intercept=objective.fit_intercept,
+                standardize=objective.penalty.standardize,
+            )
+        coef, intercept = frame.gradient_to_u(*objective.unpack(objective.gradient(theta)))
+        return 0.5 * float(np.vdot(coef, coef) + intercept @ intercept)
+
+    return decrease
+
+
+def stable_rates(objective, optimizer, state, order, batch):
+    r"""Learning rates of ``learning_rate="auto"`` for an explicit optimizer or a stochastic solver.
+
+    An optimizer that scales its own steps has a `default_rate`. For the others the rate of a step is
+    :math:`1 / (h q + \alpha)`, over the optimizer's `gain`, times :math:`(1 + r / 1000)^{-1/2}`: h bounds the loss's second
+    derivative, q is the largest squared norm of a sample so far (1 added for the intercept), r the samples seen. No step can
+    overshoot a sample of a loss whose curvature is bounded; of one that is not, h grows with the target.
+    """
+    n_steps = -(-len(order) // batch)
+    if optimizer.default_rate is not None:
+        return np.full(n_steps, float(optimizer.default_rate))
+    h = objective.curvature_bounds(order)
+    largest = np.maximum.accumulate(np.append(h, 0.0))[:-1]
+    largest = np.maximum(largest, state.largest_norm)
+    state.largest_norm = float(largest[-1])
+    last = np.minimum(np.arange(1, n_steps + 1) * batch, len(order)) - 1
+    seen = state.counters[ROWS] + last
+    return 1.0 / ((largest[last] + objective.alpha) * optimizer.gain() * np.sqrt(1.0 + seen / 1000.0))
+
+
+def stable_rate(objective, optimizer, batch):
+    """One over the largest curvature that a step of so many samples can meet; None if unknown."""
+    if optimizer.default_rate is not None:
+        return None
+    if batch >= objective.n_samples:
+        h = objective.batch_bound()
+    else:
+        relative = objective.weight * (objective.n_samples / objective.weight_sum)
+        h = (objective.curvature_bounds(np.arange(objective.n_samples)) * relative).max()
+    unit = 1.0 if objective.scale is None else objective.scale.max(initial=1.0)
+    rate = 1.0 / ((h + objective.alpha * unit * unit) * optimizer.gain())
+    return rate if 0.0 < rate < math.inf else None

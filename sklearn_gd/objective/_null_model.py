@@ -1,0 +1,86 @@
+"""The null model: the best intercept alone. Its objective is the unit of all tolerances, its curvature that of the metric."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ..losses._base import weighted_quantiles
+
+SMOOTHING_STAGES = 10
+NEWTON_STEPS = 50
+
+
+class NullModel(NamedTuple):
+    """The best intercept of each score, the mean loss there, and the mean curvature of each score."""
+
+    intercept: np.ndarray
+    value: float
+    curvature: np.ndarray
+
+
+def null_model(objective, width):
+    """The `NullModel` of an objective whose loss is smoothed over `width`: a function of targets and weights alone.
+
+    Newton's method on each score, with halved steps, unless the loss knows its best constant. Samples of one class are alike:
+    one stands for all of them.
+    """
+    loss, arrays, n_outputs = objective.loss, objective.array_loss, objective.n_outputs
+    target, weight = objective.target, objective.weight
+    known = loss.best_constant(target, weight, n_outputs)
+    centre = target_centre(objective) if known is None else known
+    if not loss.scales_with_target:
+        kinds, kind = np.unique(target[:, 0], return_inverse=True)
+        target, weight = kinds[:, None], np.bincount(kind, weights=weight)
+    y, share = arrays.encode(target), weight / objective.weight_sum
+    shape = (n_outputs, len(share))
+
+    def look(intercept):
+        """Mean loss, slopes and curvatures at an intercept."""
+        raw = np.empty(shape)
+        raw[:] = intercept[:, None]
+        value, slope, curvature = arrays.second_order(y, raw, width)
+        return float(value @ share), slope @ share, arrays.diagonal(y, curvature, shape) @ share
+
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        intercept = np.zeros(n_outputs)
+        if objective.fit_intercept:
+            intercept[:] = centre
+        value, slope, curvature = look(intercept)
+        if not math.isfinite(value):
+            intercept[:] = 0.0
+            value, slope, curvature = look(intercept)
+        for _ in range(NEWTON_STEPS if objective.fit_intercept and known is None else 0):
+            step = -slope / np.maximum(curvature, 1e-10 * max(curvature.max(), 1e-300))
+            t = 1.0
+            new = look(intercept + step)
+            while not new[0] < value and t > 1e-9:
+                t *= 0.25
+                new = look(intercept + t * step)
+            if not new[0] < value:
+                break
+            gain, intercept = value - new[0], intercept + t * step
+            value, slope, curvature = new
+            if gain <= 1e-10 * abs(value):
+                break
+    largest = curvature.max()
+    return NullModel(intercept, value, np.maximum(curvature, 1e-8 * largest if largest > 0.0 else 1e-8))
+
+
+def target_centre(objective):
+    """Where the search for the best intercept begins: the targets' median in regression, zero in classification."""
+    return weighted_quantiles(objective.target, objective.weight, 0.5) if objective.loss.scales_with_target else 0.0
+
+
+def smoothing_widths(objective):
+    """The widths over which a non-smooth loss is smoothed, one for each stage; a zero for a smooth one.
+
+    The first is one for a loss of margins, and the mean absolute deviation from the median in regression.
+    """
+    if objective.loss.smooth:
+        return [0.0]
+    first = 1.0
+    if objective.loss.scales_with_target:
+        deviation = np.abs(objective.target - target_centre(objective))
+        first = float(np.average(deviation, axis=0, weights=objective.weight).mean()) or 1.0
+    return [first * 0.1**stage for stage in range(SMOOTHING_STAGES)]

@@ -1,0 +1,272 @@
+"""Samples in parts, and the ordered map and sum over them.
+
+A `Part` is some samples that live together: in this process, in a chunk of a file, on a worker. Whatever has one entry a sample
+(scores, slopes, curvatures) stays with its part. What travels is as small as the model: coefficients, gradients, a few numbers.
+A descent calls verbs; all that a part holds between two verbs can be made again from the model and the last direction
+(`start`, then `line`), so that a part that was lost can be replaced.
+"""
+
+import functools
+import operator
+import os
+from concurrent.futures import ThreadPoolExecutor
+from operator import methodcaller
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+BLOCK = 65536  # scores in a part: fewer and Python's own time counts, more and they leave the cache
+THREADED = 1_500_000  # values of a dense X from which a second thread pays
+LEAST_PARTS = 8  # of such an X: what the threads share
+
+
+class Part:
+    """Samples that live together, and the operations that descent needs of them.
+
+    Parameters
+    ----------
+    rows : DenseRows or CsrRows
+        The features, n samples.
+    target : ndarray, (n, n_outputs) or (n, 1)
+        A target for each score; the class's index where the loss takes classes.
+    weight : ndarray, (n,)
+        Positive weights.
+    loss : ArrayLoss
+        The loss on arrays of scores.
+
+    Notes
+    -----
+    A *look* is what one sweep over the samples tells of a point: an array of four sums (loss, its derivative and its curvature
+    along the line, the loss without smoothing), and the gradient with respect to coefficients and intercept.
+    """
+
+    def __init__(self, rows, target, weight, loss):
+        self.rows, self.loss = rows, loss
+        self.y = loss.encode(target)
+        self.given_weight = weight
+        # Weights of one, the usual case, cost no multiplication.
+        self.weight = None if (weight == 1.0).all() else weight
+        self.width = 0.0
+
+    # --- without memory ---------------------------------------------------------------------------------------------------
+
+    def value(self, coef, intercept):
+        """The sum of the losses."""
+        return (self._summed(self.loss.value(self.y, self.rows.scores(coef, intercept))),)
+
+    def gradient(self, coef, intercept):
+        """The sum of the gradients, with respect to coefficients and intercept."""
+        slope = self._weighted(self.loss.gradient(self.y, self.rows.scores(coef, intercept)))
+        return self.rows.pull_back(slope), slope.sum(axis=1)
+
+    def value_and_gradient(self, coef, intercept):
+        """Both, in one sweep."""
+        raw = self.rows.scores(coef, intercept)
+        slope = self._weighted(self.loss.gradient(self.y, raw))
+        return self._summed(self.loss.value(self.y, raw)), self.rows.pull_back(slope), slope.sum(axis=1)
+
+    def scores(self, coef, intercept):
+        """The scores themselves, (n, n_outputs)."""
+        return self.rows.scores(coef, intercept).T
+
+    def slopes(self, coef, intercept):
+        """The derivative of each loss with respect to its scores, (n, n_outputs), unweighted."""
+        return self.loss.gradient(self.y, self.rows.scores(coef, intercept)).T
+
+    def moments(self, shift):
+        """Weighted sums of x - shift and of its square, for each feature."""
+        return self.rows.moments(self.given_weight, shift)
+
+    def gram(self, mean, target_mean):
+        """Weighted sums of (x - mean)(x - mean)', of away (x - mean)' and of away^2, away being y - target_mean."""
+        away = self.y - target_mean[:, None]
+        return *self.rows.gram(self.given_weight, mean, away), float(self.given_weight @ (away * away).sum(axis=0))
+
+    def curved(self, coef, intercept):
+        """X' X v of a direction v: the product of the power method."""
+        raw = self._weighted(self.rows.scores(coef, intercept))
+        return self.rows.pull_back(raw), raw.sum(axis=1)
+
+    # --- along lines ------------------------------------------------------------------------------------------------------
+
+    def start(self, coef, intercept, width):
+        """Look at a model, the loss smoothed over `width`; it is the point in hand. The last direction is kept."""
+        self.width = width
+        self.raw = self.ahead = self.rows.scores(coef, intercept)
+        looked = self._look(self.raw, None)
+        self.curvature = self.curvature_ahead
+        return looked
+
+    def plane(self, coef, intercept, with_last, advance):
+        """The quadratic forms a'Ha, a'Hb, b'Hb of a direction a and the last one, b, at the point in hand.
+
+        With `advance` the point of the last look becomes the one in hand first.
+        """
+        if advance:
+            self.raw, self.curvature = self.ahead, self.curvature_ahead
+        a = self.move = self.rows.scores(coef, intercept)
+        bent = self._bent(self.curvature, a)
+        forms = np.zeros(3)
+        forms[0] = np.vdot(bent, a)
+        if with_last:
+            forms[1] = np.vdot(bent, self.last)
+            forms[2] = np.vdot(self._bent(self.curvature, self.last), self.last)
+        return (forms,)
+
+    def step(self, c_0, c_1, t):
+        """Look t along the direction c_0 a + c_1 b of the plane, which becomes the last one."""
+        if c_1:
+            self.last *= c_1
+            self.move *= c_0
+            self.last += self.move
+        else:
+            self.move *= c_0
+            self.last = self.move
+        return self.again(t)
+
+    def line(self, coef, intercept, t, advance):
+        """Look t along a direction, which becomes the last one; `advance` as in `plane`."""
+        if advance:
+            self.raw, self.curvature = self.ahead, self.curvature_ahead
+        self.last = self.rows.scores(coef, intercept)
+        return self.again(t)
+
+    def again(self, t):
+        """Look t along the last direction."""
+        self.ahead = self.raw + self.last if t == 1.0 else self.raw + t * self.last
+        return self._look(self.ahead, self.last)
+
+    def _look(self, raw, move):
+        """What a sweep tells of the scores `raw`; its curvature is kept for the next plane."""
+        value, slope, self.curvature_ahead = self.loss.second_order(self.y, raw, self.width)
+        slope = self._weighted(slope)
+        sums = np.zeros(4)
+        sums[0] = sums[3] = self._summed(value)
+        if move is not None:
+            sums[1] = np.vdot(slope, move)
+            sums[2] = np.vdot(self._bent(self.curvature_ahead, move), move)
+        if self.width:
+            sums[3] = self._summed(self.loss.value(self.y, raw))
+        return sums, self.rows.pull_back(slope), slope.sum(axis=1)
+
+    def _bent(self, curvature, a):
+        """The weighted Hessian of the losses times a direction of the scores."""
+        return self._weighted(self.loss.hessian_product(self.y, curvature, a))
+
+    def _weighted(self, values):
+        """`values`, a new array, times the weights."""
+        if self.weight is not None:
+            values *= self.weight
+        return values
+
+    def _summed(self, value):
+        """The weighted sum of a number for each sample."""
+        return float(value.sum() if self.weight is None else self.weight @ value)
+
+
+class Parts:
+    """Parts in a fixed order: the ordered map over them, and the ordered sum.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        Where the samples are.
+    weight_sum : float
+        The sum of all weights.
+    map : callable
+        ``map(call, parts)`` gives the results of ``call(part)`` in the order of the parts: the builtin, `Threads`, or a
+        cluster's. The call can be pickled, and its results can; a part stays where it is.
+    """
+
+    def __init__(self, parts, weight_sum, map=map):
+        self.parts, self.weight_sum, self.map = list(parts), weight_sum, map
+
+    def each(self, verb, *arguments):
+        """What each part returns for a verb."""
+        if len(self.parts) == 1 and self.map is map:
+            return [getattr(self.parts[0], verb)(*arguments)]
+        return list(self.map(methodcaller(verb, *arguments), self.parts))
+
+    def total(self, verb, *arguments):
+        """The results of a verb, tuples, summed in the order of the parts."""
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            results = self.each(verb, *arguments)
+            return [functools.reduce(operator.add, column) for column in zip(*results, strict=True)]
+
+    def mean(self, verb, *arguments):
+        """The same per unit of weight."""
+        by = self.weight_sum
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            results = self.each(verb, *arguments)
+            if len(results) == 1:
+                return [each / by for each in results[0]]
+            return [functools.reduce(operator.add, column) / by for column in zip(*results, strict=True)]
+
+
+class Threads:
+    """An ordered map on threads of this process; BLAS itself runs on one while the object is entered.
+
+    How the samples are cut does not depend on the number of threads, and sums are taken in the order of the parts: results are
+    the same to the last bit whatever the number.
+    """
+
+    def __init__(self, n_parts):
+        self.count = min(n_parts, available_threads())
+        self.pool = self.limit = None
+
+    def __enter__(self):
+        # Short products on several BLAS threads cost more than they save, and long ones have our own threads.
+        self.limit = _blas().limit(limits=1, user_api="blas")
+        self.limit.__enter__()
+        if self.count > 1:
+            self.pool = ThreadPoolExecutor(self.count)
+        return self
+
+    def __exit__(self, *_):
+        self.limit.__exit__(None, None, None)
+        if self.pool is not None:
+            self.pool.shutdown()
+            self.pool = None
+
+    def __call__(self, call, parts):
+        """What `call` returns for each part, in their order."""
+        if self.pool is None:
+            return [call(part) for part in parts]
+        bounds = np.linspace(0, len(parts), self.count + 1).astype(int).tolist()
+        shares = [parts[start:stop] for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [result for results in self.pool.map(functools.partial(_in_turn, call), shares) for result in results]
+
+
+def _in_turn(call, parts):
+    """What `call` returns for some parts; a thread begins with NumPy's warnings on."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return [call(part) for part in parts]
+
+
+@functools.cache
+def _blas():
+    """The libraries whose threads can be limited; finding them takes a millisecond."""
+    return ThreadpoolController()
+
+
+def available_threads():
+    """How many threads may run: ``OMP_NUM_THREADS`` where it is set, as joblib does for its workers, else one for each core."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_memory(rows, target, weight, loss, n_outputs):
+    """Parts over samples of this process: views, cut for the cache and, where it pays, for threads."""
+    n = rows.shape[0]
+    threaded = rows.layout == "dense" and rows.n_values >= THREADED
+    count = max(round(n * n_outputs / BLOCK), LEAST_PARTS if threaded else 1)
+    bounds = np.linspace(0, n, min(count, n) + 1).astype(int).tolist()
+    if len(bounds) == 2:
+        return Parts([Part(rows, target, weight, loss)], float(weight.sum()), Threads(1))
+    parts = [
+        Part(rows.part(start, stop), target[start:stop], weight[start:stop], loss)
+        for start, stop in zip(bounds[:-1], bounds[1:], strict=True)
+    ]
+    return Parts(parts, float(weight.sum()), Threads(len(parts) if threaded else 1))

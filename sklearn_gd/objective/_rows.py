@@ -1,0 +1,201 @@
+"""The design matrix X, dense or CSR: its products, its moments, and the layout of coefficients that the compiled loops want.
+
+Beside `_kernels`, this is the only file that knows dense from CSR. Products are NumPy's and SciPy's, in float64 whatever the
+type of X.
+"""
+
+import functools
+
+import numpy as np
+import scipy.sparse as sp
+
+TILE = 1 << 17  # values of X converted to float64, or centred, at a time: few enough to stay in cache
+
+
+class DenseRows:
+    """A C-contiguous matrix; the compiled loops take its coefficients as (n_outputs, n_features), so that a row meets a row."""
+
+    layout = "dense"
+
+    def __init__(self, X):
+        self.X = X
+        self.shape = X.shape
+        self.arrays = (X,)
+        self.n_values = X.size
+
+    def part(self, start, stop):
+        """Samples `start` to `stop`: a view."""
+        return DenseRows(self.X[start:stop])
+
+    def take(self, which):
+        """Some samples: a copy."""
+        return DenseRows(self.X[which])
+
+    def tiles(self):
+        """Slices of samples whose values fit the cache."""
+        size = max(TILE // max(self.shape[1], 1), 16)
+        return [slice(start, start + size) for start in range(0, self.shape[0], size)]
+
+    def scores(self, coef, intercept):
+        """X coef' + intercept, as (n_outputs, n_samples)."""
+        out = np.empty((len(coef), self.shape[0]))
+        if self.X.dtype == np.float64:
+            if len(coef) == 1:
+                np.dot(self.X, coef[0], out=out[0])
+            else:
+                np.dot(coef, self.X.T, out=out)
+        else:
+            for tile in self.tiles():
+                out[:, tile] = coef @ self.X[tile].astype(np.float64).T
+        out += intercept[:, None]
+        return out
+
+    def pull_back(self, slopes):
+        """slopes X, (n_outputs, n_features), of slopes (n_outputs, n_samples)."""
+        if self.X.dtype == np.float64:
+            return slopes @ self.X
+        return sum(slopes[:, tile] @ self.X[tile].astype(np.float64) for tile in self.tiles())
+
+    def first_row(self):
+        """The sample that shifts the moments, so that a constant feature has a variance of exactly zero."""
+        return self.X[0].astype(np.float64)
+
+    def moments(self, weight, shift):
+        """Weighted sums of x - shift and of its square, for each feature."""
+        total, square = np.zeros(self.shape[1]), np.zeros(self.shape[1])
+        for tile in self.tiles():
+            away = self.X[tile] - shift
+            total += weight[tile] @ away
+            away *= away
+            square += weight[tile] @ away
+        return total, square
+
+    def gram(self, weight, mean, target):
+        """Weighted sums of (x - mean)(x - mean)' and of target (x - mean)', target being (n_outputs, n_samples)."""
+        d = self.shape[1]
+        gram, cross = np.zeros((d, d)), np.zeros((len(target), d))
+        for tile in self.tiles():
+            centred = self.X[tile] - mean
+            weighted = centred * weight[tile, None]
+            gram += centred.T @ weighted
+            cross += target[:, tile] @ weighted
+        return gram, cross
+
+    def square_norms(self):
+        """|x|^2 of each sample."""
+        out = np.empty(self.shape[0])
+        for tile in self.tiles():
+            X = self.X[tile].astype(np.float64, copy=False)
+            np.einsum("ij,ij->i", X, X, out=out[tile])
+        return out
+
+    def view(self, flat, n_outputs):
+        """`flat` as the coefficient matrix that the compiled loops take."""
+        return flat.reshape(n_outputs, self.shape[1])
+
+    def to_coef(self, flat, n_outputs):
+        """A new coef_ array, (n_outputs, n_features)."""
+        return flat.reshape(n_outputs, self.shape[1]).copy()
+
+    def from_coef(self, coef):
+        """coef_ as a new flat array in this layout."""
+        return np.array(coef, dtype=np.float64, order="C").ravel()
+
+
+class CsrRows:
+    """A CSR matrix; the compiled loops take its coefficients as (n_features, n_outputs), so that a stored value meets a row."""
+
+    layout = "csr"
+
+    def __init__(self, X):
+        self.given = X
+        self.shape = X.shape
+        self.n_values = X.nnz
+
+    def part(self, start, stop):
+        """Samples `start` to `stop`: views of values and indices."""
+        X, pointers = self.given, self.given.indptr
+        begin, end = pointers[start], pointers[stop]
+        own = (X.data[begin:end], X.indices[begin:end], pointers[start : stop + 1] - begin)
+        return CsrRows(sp.csr_array(own, shape=(stop - start, self.shape[1]), copy=False))
+
+    def take(self, which):
+        """Some samples: a copy."""
+        return CsrRows(self.given[which])
+
+    @functools.cached_property
+    def arrays(self):
+        """Values, indices and pointers as the compiled loops take them."""
+        # Unsigned views: an index that cannot be negative needs no wrap-around test per element.
+        index = np.uint64 if self.given.indices.dtype.itemsize == 8 else np.uint32
+        return self.given.data, self.given.indices.view(index), self.given.indptr.astype(np.int64)
+
+    @functools.cached_property
+    def X(self):
+        """The matrix in float64: SciPy would convert it again in every product."""
+        X = self.given
+        parts = X.data.astype(np.float64, copy=False), X.indices, X.indptr
+        return sp.csr_array(parts, shape=self.shape, copy=False)
+
+    @functools.cached_property
+    def transposed(self):
+        """X', a view."""
+        return self.X.T
+
+    def scores(self, coef, intercept):
+        """X coef' + intercept, as (n_outputs, n_samples)."""
+        out = (self.X @ coef[0])[None] if len(coef) == 1 else np.ascontiguousarray((self.X @ coef.T).T)
+        out += intercept[:, None]
+        return out
+
+    def pull_back(self, slopes):
+        """slopes X, (n_outputs, n_features), of slopes (n_outputs, n_samples)."""
+        if len(slopes) == 1:
+            return (self.transposed @ slopes[0])[None]
+        return np.ascontiguousarray((self.transposed @ slopes.T).T)
+
+    def first_row(self):
+        """Zero: shifting by a sample would make the matrix dense."""
+        return np.zeros(self.shape[1])
+
+    def _squared(self):
+        """The matrix of squared values."""
+        X = self.X
+        if not X.has_canonical_format:  # (a + b)^2 of an entry that is stored twice
+            X = X.copy()
+            X.sum_duplicates()
+        return sp.csr_array((X.data * X.data, X.indices, X.indptr), shape=self.shape, copy=False)
+
+    def moments(self, weight, shift):
+        """Weighted sums of x - shift and of its square, for each feature; `shift` is zero."""
+        return self.transposed @ weight, self._squared().T @ weight
+
+    def gram(self, weight, mean, target):
+        """Weighted sums of (x - mean)(x - mean)' and of target (x - mean)', target being (n_outputs, n_samples)."""
+        X = self.X
+        weighted = sp.csr_array((X.data * np.repeat(weight, np.diff(X.indptr)), X.indices, X.indptr), shape=self.shape)
+        total = weighted.T @ np.ones(self.shape[0])
+        gram = (X.T @ weighted).toarray() - np.outer(total, mean) - np.outer(mean, total)
+        gram += weight.sum() * np.outer(mean, mean)
+        return gram, (weighted.T @ target.T).T - np.outer(target @ weight, mean)
+
+    def square_norms(self):
+        """|x|^2 of each sample."""
+        return self._squared() @ np.ones(self.shape[1])
+
+    def view(self, flat, n_outputs):
+        """`flat` as the coefficient matrix that the compiled loops take."""
+        return flat.reshape(self.shape[1], n_outputs)
+
+    def to_coef(self, flat, n_outputs):
+        """A new coef_ array, (n_outputs, n_features)."""
+        return np.ascontiguousarray(flat.reshape(self.shape[1], n_outputs).T)
+
+    def from_coef(self, coef):
+        """coef_ as a new flat array in this layout."""
+        return np.ascontiguousarray(np.asarray(coef, dtype=np.float64).T).ravel()
+
+
+def rows_of(X):
+    """The rows of a validated matrix."""
+    return CsrRows(X) if sp.issparse(X) else DenseRows(X)
