@@ -232,39 +232,39 @@ def stable_rate(objective, optimizer, batch):
 
 def _pass_over(objective, state, settings, batch):
     """The function of (order, rates) that moves `state` by one pass over the rows."""
-    from ._kernels import blocks, epochs
+    from ._kernels import blocks, passes
 
     plain = batch == 1 and type(settings.optimizer) is GradientDescent
     shrinkage = objective.penalty.shrinkage() if plain and not objective.penalty.standardize else None
     single = objective.n_outputs == 1
-    lazily = shrinkage is not None and objective.rows.lazy and _can_be_lazy(shrinkage, objective.alpha, state)
+    lazily = shrinkage is not None and objective.rows.is_csr and _can_be_lazy(shrinkage, objective.alpha, state)
     if not lazily:
         state.leave_lazy()
-    model = epochs.Model(state.theta, *objective.split(state.theta), state.slots, state.average)
-    if lazily or (shrinkage is not None and single and not objective.rows.lazy):
+    model = passes.Model(state.theta, *objective.split(state.theta), state.slots, state.average)
+    if lazily or (shrinkage is not None and single and not objective.rows.is_csr):
         # Plain descent on one row at a time has loops of its own, which on CSR cost only the row's nonzeros.
         l1, l2, nonnegative = shrinkage
-        strengths = epochs.Shrinkage(
+        strengths = passes.PlainPlan(
             l1 * objective.alpha, l2 * objective.alpha, nonnegative, objective.fit_intercept, state.average_from
         )
         loss = objective.loss_blocks
         if single:
-            loss = epochs.SlopeOfOne(blocks.slope_of_one(objective.functions), objective.functions.parameters)
+            loss = passes.SlopeOfOne(blocks.slope_of_one(objective.functions), objective.functions.parameters)
         if lazily:
             state.enter_lazy(nonnegative)
             held = state.lazy
-            model = epochs.Lazy(held.v, held.intercept, held.stamp, held.offset, held.intercept_sum)
-        one_pass = epochs.lazy_epoch if lazily else epochs.row_epoch
+            model = passes.Lazy(held.v, held.intercept, held.stamp, held.offset, held.intercept_sum)
+        one_pass = passes.lazy_pass if lazily else passes.row_pass
 
         def row_pass(order, rates):
             one_pass(objective.data, order, model, loss, strengths, rates, state.counters)
 
         return row_pass
-    leaves = epochs.Leaves(objective.loss_blocks, objective.penalty_blocks, blocks.step_blocks(settings.optimizer))
-    plan = epochs.Plan(batch, objective.fit_intercept, objective.alpha, settings.optimizer.decay, state.average_from)
+    leaves = passes.Leaves(objective.loss_blocks, objective.penalty_blocks, blocks.step_blocks(settings.optimizer))
+    plan = passes.StepPlan(batch, objective.fit_intercept, objective.alpha, settings.optimizer.decay, state.average_from)
 
     def batch_pass(order, rates):
-        epochs.epoch(objective.rows, objective.data, order, model, leaves, plan, rates, state.counters)
+        passes.batch_pass(objective.rows, objective.data, order, model, leaves, plan, rates, state.counters)
 
     return batch_pass
 

@@ -481,6 +481,6 @@ def make_csr_pass(refreshed, counted, shrink, row_steps, bounded):
 
 def row_pass(rows, data, order, track, columns, loss, penalty, plan, counters):
     """Run the pass of the rows' layout."""
-    make = make_csr_pass if rows.lazy else make_dense_pass
+    make = make_csr_pass if rows.is_csr else make_dense_pass
     helpers = (leaf(refreshed), leaf(counted), leaf(shrink), leaf(row_steps), leaf(bounded))
     run(make, helpers, data, order, track, columns, loss, penalty, plan, counters)

@@ -149,7 +149,7 @@ BLOCK = 4096  # dense rows that are centred at a time
 class DenseRows:
     """A C-contiguous matrix; its coefficients are laid out (n_outputs, n_features), so that a row meets a row."""
 
-    lazy = False
+    is_csr = False
 
     def __init__(self, X):
         self.shape = X.shape
@@ -189,7 +189,7 @@ class DenseRows:
 class CsrRows:
     """A CSR matrix; its coefficients are laid out (n_features, n_outputs), so that a stored value meets a row."""
 
-    lazy = True
+    is_csr = True
 
     def __init__(self, X):
         self.shape = X.shape

@@ -12,7 +12,7 @@ from numba import types
 
 from .._compile import FLOAT, compiled, derived_leaf, leaf, prefetch, run
 from .blocks import MATRIX, VECTOR
-from .epochs import AHEAD, shrunk, tile_rows
+from .passes import PREFETCH_ROWS, shrunk, tile_rows
 
 CHANGE = FLOAT(FLOAT, FLOAT, FLOAT, FLOAT, FLOAT, VECTOR)
 CHANGES = types.void(MATRIX, MATRIX, MATRIX, VECTOR, VECTOR, VECTOR)
@@ -39,7 +39,7 @@ class Metric(NamedTuple):
     each_output: np.ndarray
 
 
-class Plan(NamedTuple):
+class ReducedPlan(NamedTuple):
     """What stays the same over a pass.
 
     `renews` tells SAGA from SVRG. `reach` has a row's weight times its squared norm in the metric, for an implicit step, or is
@@ -189,10 +189,10 @@ def changes_of_one(functions):
 # --- the passes ----------------------------------------------------------------------------------------------------------
 
 
-def make_reduced_epoch(scores, accumulate):
+def make_reduced_pass(scores, accumulate):
     """One pass over the rows in `order`, a step for each batch of them; every step costs all the coefficients."""
 
-    def reduced_epoch(data, order, theta, coef, memory, metric, loss, penalty, plan, rates, tile):
+    def reduced_pass(data, order, theta, coef, memory, metric, loss, penalty, plan, rates, tile):
         n_outputs = len(metric.outputs)
         n_coef = len(theta) - n_outputs
         n = len(order)
@@ -247,13 +247,13 @@ def make_reduced_epoch(scores, accumulate):
             for j in range(n_coef):
                 intercept[metric.each_output[j]] -= metric.each_centre[j] * flat[j]
 
-    return reduced_epoch
+    return reduced_pass
 
 
-def make_reduced_row_epoch(shrunk, centred_dot):
-    """`make_reduced_epoch` for dense rows, one row and one score at a time, without its buffers."""
+def make_reduced_row_pass(shrunk, centred_dot):
+    """`make_reduced_pass` for dense rows, one row and one score at a time, without its buffers."""
 
-    def reduced_row_epoch(data, order, theta, memory, metric, loss, plan, rates):
+    def reduced_row_pass(data, order, theta, memory, metric, loss, plan, rates):
         matrix, target, weight, table = data.X[0], data.target, data.weight, memory.table
         flat = matrix.reshape(matrix.size)
         n_features, n = matrix.shape[1], len(order)
@@ -266,8 +266,8 @@ def make_reduced_row_epoch(shrunk, centred_dot):
         length, l2, implicit = metric.outputs[0], plan.l2, len(plan.reach) > 0
         kinked = plan.l1 > 0.0 or plan.nonnegative
         for at in range(n):
-            if at + AHEAD < n:
-                soon = order[at + AHEAD]
+            if at + PREFETCH_ROWS < n:
+                soon = order[at + PREFETCH_ROWS]
                 for j in range(0, n_features, line):
                     prefetch(flat, soon * n_features + j)
             row, rate = order[at], rates[at]
@@ -293,7 +293,7 @@ def make_reduced_row_epoch(shrunk, centred_dot):
             intercept -= centre[j] * w[j]
         theta[n_features], memory.mean[n_features] = intercept, intercept_mean
 
-    return reduced_row_epoch
+    return reduced_row_pass
 
 
 def centred_dot(matrix, row, centre, w):
@@ -304,14 +304,14 @@ def centred_dot(matrix, row, centre, w):
     return total
 
 
-def make_lazy_reduced_epoch(advanced):
-    """`make_reduced_epoch` on CSR, one row at a time, each step in O(nonzeros of its row); the columns are not centred.
+def make_lazy_reduced_pass(advanced):
+    """`make_reduced_pass` on CSR, one row at a time, each step in O(nonzeros of its row); the columns are not centred.
 
     Between two rows that meet it a coefficient takes the same step again and again, along a mean gradient that stands still:
     `advanced` takes them at once, when the column is next met. The rate is one for the whole pass.
     """
 
-    def lazy_reduced_epoch(data, order, theta, coef, memory, metric, loss, plan, rate):
+    def lazy_reduced_pass(data, order, theta, coef, memory, metric, loss, plan, rate):
         values, indices, indptr = data.X
         n_features, n_outputs = coef.shape
         n_coef, n = n_features * n_outputs, len(order)
@@ -321,8 +321,8 @@ def make_lazy_reduced_epoch(advanced):
         raw, change = np.empty((1, n_outputs)), np.empty((1, n_outputs))
         reach = np.zeros(1)
         for at in range(n):
-            if at + AHEAD < n:
-                soon = order[at + AHEAD]
+            if at + PREFETCH_ROWS < n:
+                soon = order[at + PREFETCH_ROWS]
                 for place in range(indptr[soon], indptr[soon + 1], 8):
                     prefetch(values, place)
                 for place in range(indptr[soon], indptr[soon + 1], 16):
@@ -377,7 +377,7 @@ def make_lazy_reduced_epoch(advanced):
                     length = rate * metric.columns[j] * metric.outputs[k]
                     coef[j, k] = advanced(coef[j, k], lag, mean[j, k], length, plan.l1, plan.l2, plan.nonnegative)
 
-    return lazy_reduced_epoch
+    return lazy_reduced_pass
 
 
 def advanced(w, steps, mean, length, l1, l2, nonnegative):
@@ -463,26 +463,26 @@ def csr_reaches(X, centre, columns, out):
         out[i] = max(total, 0.0)
 
 
-def reduced_epoch(rows, data, order, theta, coef, memory, metric, loss, penalty, plan, rates):
-    """Run `make_reduced_epoch` on `rows`."""
+def reduced_pass(rows, data, order, theta, coef, memory, metric, loss, penalty, plan, rates):
+    """Run `make_reduced_pass` on `rows`."""
     tile = min(tile_rows(rows.shape[1]), plan.batch_size)
     leaves = (rows.scores, rows.accumulate)
-    run(make_reduced_epoch, leaves, data, order, theta, coef, memory, metric, loss, penalty, plan, rates, tile)
+    run(make_reduced_pass, leaves, data, order, theta, coef, memory, metric, loss, penalty, plan, rates, tile)
 
 
-def reduced_row_epoch(data, order, theta, memory, metric, loss, plan, rates):
-    """Run `make_reduced_row_epoch`."""
+def reduced_row_pass(data, order, theta, memory, metric, loss, plan, rates):
+    """Run `make_reduced_row_pass`."""
     leaves = (leaf(shrunk), leaf(centred_dot, fastmath=True))
-    run(make_reduced_row_epoch, leaves, data, order, theta, memory, metric, loss, plan, rates)
+    run(make_reduced_row_pass, leaves, data, order, theta, memory, metric, loss, plan, rates)
 
 
-def lazy_reduced_epoch(data, order, theta, coef, memory, metric, loss, plan, rate):
-    """Run `make_lazy_reduced_epoch`."""
-    run(make_lazy_reduced_epoch, (leaf(advanced),), data, order, theta, coef, memory, metric, loss, plan, rate)
+def lazy_reduced_pass(data, order, theta, coef, memory, metric, loss, plan, rate):
+    """Run `make_lazy_reduced_pass`."""
+    run(make_lazy_reduced_pass, (leaf(advanced),), data, order, theta, coef, memory, metric, loss, plan, rate)
 
 
 def row_reaches(rows, centre, columns):
     """Squared norms of all rows of `rows`, centred and scaled by column."""
     out = np.empty(rows.shape[0])
-    run(make_row_reaches, (leaf(csr_reaches if rows.lazy else dense_reaches),), rows.arrays, centre, columns, out)
+    run(make_row_reaches, (leaf(csr_reaches if rows.is_csr else dense_reaches),), rows.arrays, centre, columns, out)
     return out

@@ -19,7 +19,7 @@ def _copied(value):
 
 @dataclass
 class LazyCoefficients:
-    """The arrays of lazy descent (`_kernels.epochs.make_lazy_epoch`): coef = scale * soft(v, threshold - stamp)."""
+    """The arrays of lazy descent (`_kernels.passes.make_lazy_pass`): coef = scale * soft(v, threshold - stamp)."""
 
     v: np.ndarray
     intercept: np.ndarray
@@ -83,7 +83,7 @@ class State:
         average = theta.copy() if np.isfinite(average_from) else np.empty(0)
         slots = np.zeros((len(optimizer.slots), len(theta)))
         rule = f"{type(optimizer).__module__}.{type(optimizer).__qualname__}"
-        begun = cls(theta, slots, average, float(average_from), objective.n_outputs, not objective.rows.lazy, rule)
+        begun = cls(theta, slots, average, float(average_from), objective.n_outputs, not objective.rows.is_csr, rule)
         begun.served_slot = cls._place_served(optimizer)
         return begun
 
@@ -207,7 +207,7 @@ class State:
 
     def adapt(self, objective):
         """Lay the coefficients out for the objective's rows, dense or CSR."""
-        dense = not objective.rows.lazy
+        dense = not objective.rows.is_csr
         if dense == self.dense_layout:
             return
         self.leave_lazy()

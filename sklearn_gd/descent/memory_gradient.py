@@ -31,9 +31,9 @@ class Coordinates:
     """
 
     def __init__(self, objective, curvature, l2, chunks):
-        from .._kernels import epochs
+        from .._kernels import passes
 
-        self.objective, self.rows, self.epochs, self.chunks = objective, objective.rows, epochs, chunks
+        self.objective, self.rows, self.passes, self.chunks = objective, objective.rows, passes, chunks
         self.n_coef, self.n_outputs = objective.n_coef, objective.n_outputs
         moments = objective.moments
         mean, spread = moments.mean, moments.known_variance
@@ -72,14 +72,14 @@ class Coordinates:
     def _centre(self, coef):
         """The columns' means times the coefficients, for each score."""
         matrix = self.rows.view(coef, self.n_outputs)
-        return self.mean @ matrix if self.rows.lazy else matrix @ self.mean
+        return self.mean @ matrix if self.rows.is_csr else matrix @ self.mean
 
     def scores(self, u):
         """The scores of every row under u: one pass."""
         theta = self.model(u)
         raw = np.empty((self.objective.n_samples, self.n_outputs))
         coef, intercept = self.objective.split(theta)
-        self.chunks.map(lambda run: self.epochs.scores_pass(self.rows, coef, intercept, raw[run], run.start))
+        self.chunks.map(lambda run: self.passes.scores_pass(self.rows, coef, intercept, raw[run], run.start))
         return raw
 
     def gradient(self, slope):
@@ -87,7 +87,7 @@ class Coordinates:
 
         def part(run):
             gradient = np.zeros(self.n_coef + self.n_outputs)
-            self.epochs.accumulate_pass(self.rows, slope[run], *self.objective.split(gradient), run.start)
+            self.passes.accumulate_pass(self.rows, slope[run], *self.objective.split(gradient), run.start)
             return gradient
 
         return self.turned(sum(self.chunks.map(part)) / self.objective.weight_sum)
@@ -95,7 +95,7 @@ class Coordinates:
     def turned(self, gradient):
         """A gradient in theta, which is overwritten, as one in u."""
         coef, intercept = self.objective.split(gradient)
-        coef -= np.outer(self.mean, intercept) if self.rows.lazy else np.outer(intercept, self.mean)
+        coef -= np.outer(self.mean, intercept) if self.rows.is_csr else np.outer(intercept, self.mean)
         gradient[: self.n_coef] *= self.scale
         intercept *= self.intercept_scale
         return gradient
@@ -134,15 +134,15 @@ class MemoryGradient:
     """
 
     def __init__(self, objective, monitor, max_iter):
-        from .._kernels import epochs
+        from .._kernels import passes
         from .._kernels.blocks import descent_blocks
         from .._kernels.chunks import Chunks
 
         self.objective, self.monitor, self.max_iter = objective, monitor, max_iter
         self.blocks = descent_blocks(objective.functions)
         shape = (objective.n_samples, objective.n_outputs)
-        self.epochs = epochs
-        values = len(objective.rows.arrays[0]) / shape[0] if objective.rows.lazy else objective.rows.shape[1]
+        self.passes = passes
+        values = len(objective.rows.arrays[0]) / shape[0] if objective.rows.is_csr else objective.rows.shape[1]
         self.chunks = Chunks(shape[0], shape[1] * (values + 8.0))
         self.raw = np.zeros(shape)
         self.width = 0.0
@@ -224,7 +224,7 @@ class MemoryGradient:
 
     def _combine(self, a, b, s, t):
         """b = s a + t b, in place."""
-        self.chunks.map(lambda run: self.epochs.combine(a[run], b[run], float(s), float(t)))
+        self.chunks.map(lambda run: self.passes.combine(a[run], b[run], float(s), float(t)))
 
     def _gradient(self):
         """The gradient of loss and l2 penalty at the point in hand."""

@@ -114,7 +114,7 @@ class RowsState:
         from .._kernels.proximal import MEAN_SQUARE, N_COUNTERS, REFRESH_AT, ROWS, SHARE, WEIGHT_SUM
 
         d, n_scores = objective.rows.shape[1], len(LENGTHS) * objective.n_outputs
-        dense = not objective.rows.lazy
+        dense = not objective.rows.is_csr
         shape = (n_scores, d) if dense else (d, n_scores)
         zeros = [np.zeros(n_scores) for _ in range(6)]
         state = cls(
@@ -234,7 +234,7 @@ class RowsState:
 
     def adapt(self, objective):
         """Lay the model out for the objective's rows, dense or CSR."""
-        dense = not objective.rows.lazy
+        dense = not objective.rows.is_csr
         if dense == self.dense_layout:
             return
         self.written_out()

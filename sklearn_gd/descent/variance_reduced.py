@@ -42,11 +42,11 @@ class VarianceReduction:
     """
 
     def __init__(self, objective, state, batch, passes_per_table, automatic):
-        from .._kernels import epochs
+        from .._kernels import passes
         from .._kernels import variance_reduced as kernels
 
         self.objective, self.state, self.batch, self.passes_per_table = objective, state, batch, passes_per_table
-        self.epochs, self.kernels, self.automatic = epochs, kernels, automatic
+        self.loops, self.kernels, self.automatic = passes, kernels, automatic
         n, self.n_outputs = objective.n_samples, objective.n_outputs
         self.relative = objective.data.weight * (n / objective.weight_sum)
         self.shrinkage = None if objective.penalty.standardize else objective.penalty.shrinkage()
@@ -77,7 +77,7 @@ class VarianceReduction:
         renews = passes_per_table is None
         # An implicit step sees the mean as it will be once its own change is in: Point-SAGA.
         ahead = 1.0 + batch / n if renews and automatic else 1.0
-        self.plan = kernels.Plan(
+        self.plan = kernels.ReducedPlan(
             batch,
             renews,
             objective.fit_intercept,
@@ -98,8 +98,8 @@ class VarianceReduction:
             self.last_move, self.longest = None, math.inf
             self.value = self.first = self.lowest = objective.value(state.theta)
         single = batch == 1 and self.shrinkage is not None
-        self.row_by_row = single and self.n_outputs == 1 and not rows.lazy
-        self.lazily = single and rows.lazy and not centre.any()
+        self.row_by_row = single and self.n_outputs == 1 and not rows.is_csr
+        self.lazily = single and rows.is_csr and not centre.any()
         one = self.row_by_row and not objective.functions.whole_row
         self.changes = (kernels.changes_of_one if one else kernels.changes_of)(objective.functions)
 
@@ -158,12 +158,12 @@ class VarianceReduction:
         coef = objective.split(theta)[0]
         shared = (self.memory, self.metric, self.changes)
         if self.row_by_row:
-            kernels.reduced_row_epoch(objective.data, order, theta, *shared, self.plan, rates)
+            kernels.reduced_row_pass(objective.data, order, theta, *shared, self.plan, rates)
         elif self.lazily and self._same_for_all(rates):
-            kernels.lazy_reduced_epoch(objective.data, order, theta, coef, *shared, self.plan, float(rates[0]))
+            kernels.lazy_reduced_pass(objective.data, order, theta, coef, *shared, self.plan, float(rates[0]))
         else:
             penalty = objective.penalty_blocks
-            kernels.reduced_epoch(objective.rows, objective.data, order, theta, coef, *shared, penalty, self.plan, rates)
+            kernels.reduced_pass(objective.rows, objective.data, order, theta, coef, *shared, penalty, self.plan, rates)
         self.state.counters[:3] += len(rates), objective.weight_sum, len(order)
 
     def _same_for_all(self, rates):
@@ -175,13 +175,13 @@ class VarianceReduction:
         objective, (table, mean) = self.objective, self.memory
         theta = self.state.theta
         raw = np.empty(table.shape)
-        self.epochs.scores_pass(objective.rows, *objective.split(theta), raw)
+        self.loops.scores_pass(objective.rows, *objective.split(theta), raw)
         loss = objective.loss_blocks
         loss.gradient(objective.data.target, raw, table, loss.parameters)
         mean[:] = 0.0
         coef, intercept = objective.split(mean)
         slope = table * (self.relative / len(table))[:, None]
-        self.epochs.accumulate_pass(objective.rows, slope, coef, intercept)
+        self.loops.accumulate_pass(objective.rows, slope, coef, intercept)
         mean[: objective.n_coef] -= self.metric.each_centre * intercept[self.metric.each_output]
 
     # --- the automatic step ----------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ class VarianceReduction:
     def _is_wide(self):
         """Whether a step on one CSR row costs far less than one on all the coefficients."""
         rows = self.objective.rows
-        return rows.lazy and self.batch == 1 and len(rows.arrays[0]) * 8 < rows.shape[0] * rows.shape[1]
+        return rows.is_csr and self.batch == 1 and len(rows.arrays[0]) * 8 < rows.shape[0] * rows.shape[1]
 
     def _metric(self, centred, ridge):
         """A length for every column, one over its variance and the ridge, and what it is centred by."""

@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-from .._kernels import blocks, epochs
+from .._kernels import blocks, passes
 from .._kernels.rows import rows_of
 from ._moments import Moments
 
@@ -50,7 +50,7 @@ class Objective:
 
     def __init__(self, X, target, weight, *, loss, penalty, alpha, n_outputs, fit_intercept, one_vs_rest, seen=None):
         self.rows = rows_of(X)
-        self.data = epochs.Data(self.rows.arrays, target, weight)
+        self.data = passes.Data(self.rows.arrays, target, weight)
         self.weight_sum = float(weight.sum())
         self.seen = seen
         self.loss = loss
@@ -73,7 +73,7 @@ class Objective:
     @functools.cached_property
     def moments(self):
         """Weighted mean and variance of every column, over these rows and those seen before."""
-        return Moments(self.weight_sum, *epochs.column_moments(self.rows, self.data.weight)).merged(self.seen)
+        return Moments(self.weight_sum, *passes.column_moments(self.rows, self.data.weight)).merged(self.seen)
 
     def largest_eigenvalue(self, columns=None, centre=None):
         """That of the rows' weighted second moments, the intercept's column of ones included, by the power method.
@@ -88,10 +88,10 @@ class Objective:
         for _ in range(POWER_STEPS):
             vector *= factor / np.linalg.norm(vector)
             raw = np.empty((n, 1))
-            epochs.scores_pass(self.rows, self.rows.view(vector[:d], 1), vector[d:] - centre @ vector[:d], raw)
+            passes.scores_pass(self.rows, self.rows.view(vector[:d], 1), vector[d:] - centre @ vector[:d], raw)
             raw *= (self.data.weight / self.weight_sum)[:, None]
             vector = np.zeros(d + 1)
-            epochs.accumulate_pass(self.rows, raw, self.rows.view(vector[:d], 1), vector[d:])
+            passes.accumulate_pass(self.rows, raw, self.rows.view(vector[:d], 1), vector[d:])
             vector[:d] -= centre * vector[d]
             vector *= factor
             value = float(np.linalg.norm(vector))
@@ -104,7 +104,7 @@ class Objective:
 
         A loss without a bound is taken to curve with the size of its target.
         """
-        square = epochs.row_norms(self.rows, order) + float(self.fit_intercept)
+        square = passes.row_norms(self.rows, order) + float(self.fit_intercept)
         return square * self._score_bounds(self.data.target[order])
 
     def batch_bound(self):
@@ -144,7 +144,7 @@ class Objective:
     def value(self, theta):
         """F."""
         coef, intercept = self.split(theta)
-        loss = epochs.value_pass(self.rows, self.data, coef, intercept, self.loss_blocks)
+        loss = passes.value_pass(self.rows, self.data, coef, intercept, self.loss_blocks)
         return loss / self.weight_sum + self.penalty_value(theta)
 
     def gradient(self, theta):
@@ -152,7 +152,7 @@ class Objective:
         coef, intercept = self.split(theta)
         gradient = np.zeros(len(theta))
         gradient_coef, gradient_intercept = self.split(gradient)
-        epochs.gradient_pass(self.rows, self.data, coef, intercept, self.loss_blocks, gradient_coef, gradient_intercept)
+        passes.gradient_pass(self.rows, self.data, coef, intercept, self.loss_blocks, gradient_coef, gradient_intercept)
         gradient /= self.weight_sum
         if not self.fit_intercept:
             gradient_intercept[:] = 0.0

@@ -53,7 +53,7 @@ class SlopeOfOne(NamedTuple):
     parameters: np.ndarray
 
 
-class Plan(NamedTuple):
+class StepPlan(NamedTuple):
     """What stays the same over a run."""
 
     batch_size: int
@@ -63,7 +63,7 @@ class Plan(NamedTuple):
     average_from: float
 
 
-class Shrinkage(NamedTuple):
+class PlainPlan(NamedTuple):
     """Strengths of the penalty of plain per-row descent, alpha included."""
 
     l1: float
@@ -82,10 +82,10 @@ def tile_rows(n_features):
     return int(min(max(32768 // max(n_features, 1), 16), 256))
 
 
-def make_epoch(scores, accumulate):
+def make_batch_pass(scores, accumulate):
     """One pass over the rows in `order`, a step for each batch of them."""
 
-    def epoch(data, order, model, leaves, plan, rates, counters, tile):
+    def batch_pass(data, order, model, leaves, plan, rates, counters, tile):
         penalty = leaves.penalty
         n_outputs = len(model.intercept)
         n_coef = len(model.theta) - n_outputs
@@ -134,16 +134,16 @@ def make_epoch(scores, accumulate):
                 for j in range(len(model.theta)):
                     model.average[j] += share * (model.theta[j] - model.average[j])
 
-    return epoch
+    return batch_pass
 
 
-AHEAD = 8  # rows between the one in hand and the one being fetched
+PREFETCH_ROWS = 8  # rows between the one in hand and the one being fetched
 
 
-def make_row_epoch(shrunk, dot):
-    """One pass of plain descent over dense rows, one row and one score at a time: `make_epoch` without its buffers."""
+def make_row_pass(shrunk, dot):
+    """One pass of plain descent over dense rows, one row and one score at a time: `make_batch_pass` without its buffers."""
 
-    def row_epoch(data, order, model, loss, shrinkage, rates, counters):
+    def row_pass(data, order, model, loss, shrinkage, rates, counters):
         matrix, target, weight = data.X[0], data.target, data.weight
         flat = matrix.reshape(matrix.size)
         w, n_features = model.theta, matrix.shape[1]
@@ -153,8 +153,8 @@ def make_row_epoch(shrunk, dot):
         l2 = shrinkage.l2
         kinked = shrinkage.l1 > 0.0 or shrinkage.nonnegative
         for at in range(len(order)):
-            if at + AHEAD < len(order):
-                soon = order[at + AHEAD]
+            if at + PREFETCH_ROWS < len(order):
+                soon = order[at + PREFETCH_ROWS]
                 for j in range(0, n_features, line):
                     prefetch(flat, soon * n_features + j)
             row, rate = order[at], rates[at]
@@ -178,7 +178,7 @@ def make_row_epoch(shrunk, dot):
         w[n_features] = intercept
         counters[WEIGHT_SUM], counters[ROWS], counters[STEPS] = weight_sum, rows, steps
 
-    return row_epoch
+    return row_pass
 
 
 def dot(matrix, row, w):
@@ -189,10 +189,10 @@ def dot(matrix, row, w):
     return total
 
 
-def make_lazy_row_epoch(shrunk):
-    """`make_lazy_epoch` for one score: the same steps, without its loops over scores."""
+def make_lazy_row_pass(shrunk):
+    """`make_lazy_pass` for one score: the same steps, without its loops over scores."""
 
-    def lazy_row_epoch(data, order, lazy, loss, shrinkage, rates, counters):
+    def lazy_row_pass(data, order, lazy, loss, shrinkage, rates, counters):
         values, indices, indptr = data.X
         target, weight = data.target, data.weight
         v, offset, stamp = lazy.v.reshape(lazy.v.size), lazy.offset.reshape(lazy.offset.size), lazy.stamp
@@ -202,8 +202,8 @@ def make_lazy_row_epoch(shrunk):
         l1, l2, nonnegative = shrinkage.l1, shrinkage.l2, shrinkage.nonnegative
         kinked = l1 > 0.0 or nonnegative
         for at in range(len(order)):
-            if at + AHEAD < len(order):
-                soon = order[at + AHEAD]
+            if at + PREFETCH_ROWS < len(order):
+                soon = order[at + PREFETCH_ROWS]
                 for place in range(indptr[soon], indptr[soon + 1], 8):
                     prefetch(values, place)
                 for place in range(indptr[soon], indptr[soon + 1], 16):
@@ -257,10 +257,10 @@ def make_lazy_row_epoch(shrunk):
         counters[SCALE], counters[THRESHOLD], counters[SCALE_SUM] = scale, threshold, scale_sum
         lazy.intercept[0], lazy.intercept_sum[0] = intercept, intercept_sum
 
-    return lazy_row_epoch
+    return lazy_row_pass
 
 
-def make_lazy_epoch(shrunk):
+def make_lazy_pass(shrunk):
     """One pass of plain per-row descent over CSR rows, each step in O(nonzeros of its row).
 
     A scalar carries the l2 shrinkage (coef = scale * v); l1 is a running threshold, applied to a coefficient when its column
@@ -268,7 +268,7 @@ def make_lazy_epoch(shrunk):
     optimal one pass large scale learning with averaged stochastic gradient descent", 2010).
     """
 
-    def lazy_epoch(data, order, lazy, loss, shrinkage, rates, counters):
+    def lazy_pass(data, order, lazy, loss, shrinkage, rates, counters):
         values, indices, indptr = data.X
         n_outputs = len(lazy.intercept)
         raw = np.empty((1, n_outputs))
@@ -328,7 +328,7 @@ def make_lazy_epoch(shrunk):
                 for k in range(n_outputs):
                     lazy.intercept_sum[k] += lazy.intercept[k]
 
-    return lazy_epoch
+    return lazy_pass
 
 
 def shrunk(v, threshold, nonnegative):
@@ -421,20 +421,20 @@ def make_norms_pass(norms):
     return norms_pass
 
 
-def epoch(rows, data, order, model, leaves, plan, rates, counters):
-    """Run `make_epoch` on `rows`."""
+def batch_pass(rows, data, order, model, leaves, plan, rates, counters):
+    """Run `make_batch_pass` on `rows`."""
     tile = min(tile_rows(rows.shape[1]), plan.batch_size)
-    run(make_epoch, (rows.scores, rows.accumulate), data, order, model, leaves, plan, rates, counters, tile)
+    run(make_batch_pass, (rows.scores, rows.accumulate), data, order, model, leaves, plan, rates, counters, tile)
 
 
-def row_epoch(data, order, model, loss, shrinkage, rates, counters):
-    """Run `make_row_epoch`."""
-    run(make_row_epoch, (leaf(shrunk), leaf(dot, fastmath=True)), data, order, model, loss, shrinkage, rates, counters)
+def row_pass(data, order, model, loss, shrinkage, rates, counters):
+    """Run `make_row_pass`."""
+    run(make_row_pass, (leaf(shrunk), leaf(dot, fastmath=True)), data, order, model, loss, shrinkage, rates, counters)
 
 
-def lazy_epoch(data, order, lazy, loss, shrinkage, rates, counters):
-    """Run `make_lazy_epoch`, or its twin for one score where `loss` is a `SlopeOfOne`."""
-    make = make_lazy_row_epoch if isinstance(loss, SlopeOfOne) else make_lazy_epoch
+def lazy_pass(data, order, lazy, loss, shrinkage, rates, counters):
+    """Run `make_lazy_pass`, or its twin for one score where `loss` is a `SlopeOfOne`."""
+    make = make_lazy_row_pass if isinstance(loss, SlopeOfOne) else make_lazy_pass
     run(make, (leaf(shrunk),), data, order, lazy, loss, shrinkage, rates, counters)
 
 
