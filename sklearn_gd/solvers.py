@@ -209,7 +209,7 @@ def stable_rates(objective, optimizer, state, order, batch):
     largest = np.maximum(largest, state.largest_norm)
     state.largest_norm = float(largest[-1])
     last = np.minimum(np.arange(1, n_steps + 1) * batch, len(order)) - 1
-    seen = state.counters[2] + last
+    seen = state.rows + last
     return 1.0 / ((largest[last] + objective.alpha) * optimizer.gain() * np.sqrt(1.0 + seen / 1000.0))
 
 
@@ -232,10 +232,10 @@ def stable_rate(objective, optimizer, batch):
 
 def _pass_over(objective, state, settings, batch):
     """The function of (order, rates) that moves `state` by one pass over the rows."""
-    from ._kernels import blocks, passes
+    from ._kernels import blocks, passes, plain
 
-    plain = batch == 1 and type(settings.optimizer) is GradientDescent
-    shrinkage = objective.penalty.shrinkage() if plain and not objective.penalty.standardize else None
+    textbook = batch == 1 and type(settings.optimizer) is GradientDescent
+    shrinkage = objective.penalty.shrinkage() if textbook and not objective.penalty.standardize else None
     single = objective.n_outputs == 1
     lazily = shrinkage is not None and objective.rows.is_csr and _can_be_lazy(shrinkage, objective.alpha, state)
     if not lazily:
@@ -244,17 +244,17 @@ def _pass_over(objective, state, settings, batch):
     if lazily or (shrinkage is not None and single and not objective.rows.is_csr):
         # Plain descent on one row at a time has loops of its own, which on CSR cost only the row's nonzeros.
         l1, l2, nonnegative = shrinkage
-        strengths = passes.PlainPlan(
+        strengths = plain.PlainPlan(
             l1 * objective.alpha, l2 * objective.alpha, nonnegative, objective.fit_intercept, state.average_from
         )
         loss = objective.loss_blocks
         if single:
-            loss = passes.SlopeOfOne(blocks.slope_of_one(objective.functions), objective.functions.parameters)
+            loss = plain.SlopeOfOne(blocks.slope_of_one(objective.functions), objective.functions.parameters)
         if lazily:
             state.enter_lazy(nonnegative)
-            held = state.lazy
-            model = passes.Lazy(held.v, held.intercept, held.stamp, held.offset, held.intercept_sum)
-        one_pass = passes.lazy_pass if lazily else passes.row_pass
+            model = state.lazy
+        lazy_pass = plain.lazy_row_pass if single else plain.lazy_pass
+        one_pass = lazy_pass if lazily else plain.row_pass
 
         def row_pass(order, rates):
             one_pass(objective.data, order, model, loss, strengths, rates, state.counters)
@@ -371,10 +371,12 @@ class _VarianceReduced(Solver):
         """Passes over the rows between two full gradients; None where the table is renewed row by row."""
 
     def prepared(self, objective, state, settings, batch):
-        from .descent.variance_reduced import VarianceReduction
+        from .descent.variance_reduced import AutomaticVarianceReduction, VarianceReduction
 
-        reduction = VarianceReduction(objective, state, batch, self._passes_per_table(), settings.schedule is None)
-        return reduction.one_pass, reduction.rates
+        if settings.schedule is None:
+            automatic = AutomaticVarianceReduction(objective, state, batch, self._passes_per_table())
+            return automatic.one_pass, automatic.rates
+        return VarianceReduction(objective, state, batch, self._passes_per_table()).one_pass, None
 
 
 class SVRG(_VarianceReduced):

@@ -1,17 +1,18 @@
-"""One pass of descent over the rows, and the sums over all rows that batch methods need.
+"""One pass of descent in batches, and the sums over all samples that batch methods need.
 
-Each loop is written once, around the two leaves of `rows`, and compiled once for each data layout.
+Each loop is written once, around the leaves of `rows`, and compiled once for each data layout.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from .._compile import leaf, prefetch, run
+from .._compile import run
+from .._layout import ROWS, STEPS, WEIGHT_SUM, rounding_error
 
 
 class Data(NamedTuple):
-    """The training rows: X as `rows` holds it, targets (n, outputs or 1), positive weights (n,)."""
+    """The training samples: X as `rows` holds it, targets (n, outputs or 1), positive weights (n,)."""
 
     X: tuple
     target: np.ndarray
@@ -19,7 +20,7 @@ class Data(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What descent moves: theta is coef then intercept, flat; the two are views of it."""
+    """What descent updates. theta is coef then intercept, flat; `coef` and `intercept` are views of it."""
 
     theta: np.ndarray
     coef: np.ndarray
@@ -28,29 +29,12 @@ class Model(NamedTuple):
     average: np.ndarray
 
 
-class Lazy(NamedTuple):
-    """Coefficients of per-row descent on CSR: coef = scale * soft(v, threshold - stamp), so that a step is O(nonzeros)."""
-
-    v: np.ndarray
-    intercept: np.ndarray
-    stamp: np.ndarray
-    offset: np.ndarray
-    intercept_sum: np.ndarray
-
-
 class Leaves(NamedTuple):
     """The compiled parts that a step calls."""
 
     loss: tuple
     penalty: tuple
     step: tuple
-
-
-class SlopeOfOne(NamedTuple):
-    """The compiled slope of a single score, and its parameters."""
-
-    slope: object
-    parameters: np.ndarray
 
 
 class StepPlan(NamedTuple):
@@ -63,27 +47,13 @@ class StepPlan(NamedTuple):
     average_from: float
 
 
-class PlainPlan(NamedTuple):
-    """Strengths of the penalty of plain per-row descent, alpha included."""
-
-    l1: float
-    l2: float
-    nonnegative: bool
-    fit_intercept: bool
-    average_from: float
-
-
-# Places in the array of counters.
-STEPS, WEIGHT_SUM, ROWS, SCALE, THRESHOLD, SCALE_SUM = range(6)
-
-
 def tile_rows(n_features):
-    """Rows handled at a time: few enough to stay in cache between their scores and their part in the gradient."""
+    """Number of rows handled together, small enough for them to stay in cache from their scores to their gradient."""
     return int(min(max(32768 // max(n_features, 1), 16), 256))
 
 
 def make_batch_pass(scores, accumulate):
-    """One pass over the rows in `order`, a step for each batch of them."""
+    """One pass over the samples in `order`, a step for each batch of them."""
 
     def batch_pass(data, order, model, leaves, plan, rates, counters, tile):
         penalty = leaves.penalty
@@ -104,7 +74,7 @@ def make_batch_pass(scores, accumulate):
             counters[STEPS] += 1.0
             t = counters[STEPS]
             rate = rates[start // plan.batch_size]
-            # The mean over the batch, weights relative to the mean weight of the rows so far.
+            # The mean over the batch, with weights relative to the mean weight of the samples so far.
             divisor = (stop - start) * (counters[WEIGHT_SUM] / counters[ROWS])
             gradient[:] = 0.0
             for first in range(start, stop, tile):
@@ -113,7 +83,7 @@ def make_batch_pass(scores, accumulate):
                 for i in range(m):
                     for k in range(target.shape[1]):
                         target[i, k] = data.target[rows[i], k]
-                # 1. scores  2. slopes of the loss  3. their sum over the rows, the gradient
+                # 1. scores  2. slopes of the loss  3. their sum over the samples, the gradient
                 scores(data.X, rows, model.coef, model.intercept, raw[:m])
                 leaves.loss.gradient(target[:m], raw[:m], slope[:m], leaves.loss.parameters)
                 for i in range(m):
@@ -137,223 +107,18 @@ def make_batch_pass(scores, accumulate):
     return batch_pass
 
 
-PREFETCH_ROWS = 8  # rows between the one in hand and the one being fetched
-
-
-def make_row_pass(shrunk, dot):
-    """One pass of plain descent over dense rows, one row and one score at a time: `make_batch_pass` without its buffers."""
-
-    def row_pass(data, order, model, loss, shrinkage, rates, counters):
-        matrix, target, weight = data.X[0], data.target, data.weight
-        flat = matrix.reshape(matrix.size)
-        w, n_features = model.theta, matrix.shape[1]
-        line = max(64 // matrix.itemsize, 1)
-        weight_sum, rows, steps = counters[WEIGHT_SUM], counters[ROWS], counters[STEPS]
-        intercept = w[n_features]
-        l2 = shrinkage.l2
-        kinked = shrinkage.l1 > 0.0 or shrinkage.nonnegative
-        for at in range(len(order)):
-            if at + PREFETCH_ROWS < len(order):
-                soon = order[at + PREFETCH_ROWS]
-                for j in range(0, n_features, line):
-                    prefetch(flat, soon * n_features + j)
-            row, rate = order[at], rates[at]
-            weight_sum += weight[row]
-            rows += 1.0
-            steps += 1.0
-            raw = dot(matrix, row, w) + intercept
-            g = loss.slope(target[row, 0], raw, loss.parameters) * (weight[row] / (weight_sum / rows))
-            for j in range(n_features):
-                w[j] -= rate * (g * matrix[row, j] + l2 * w[j])
-            if shrinkage.fit_intercept:
-                intercept -= rate * g
-            if kinked:
-                for j in range(n_features):
-                    w[j] = shrunk(w[j], rate * shrinkage.l1, shrinkage.nonnegative)
-            if steps >= shrinkage.average_from:
-                w[n_features] = intercept
-                share = 1.0 / (steps - shrinkage.average_from + 1.0)
-                for j in range(n_features + 1):
-                    model.average[j] += share * (w[j] - model.average[j])
-        w[n_features] = intercept
-        counters[WEIGHT_SUM], counters[ROWS], counters[STEPS] = weight_sum, rows, steps
-
-    return row_pass
-
-
-def dot(matrix, row, w):
-    """A row of X times the coefficients."""
-    total = 0.0
-    for j in range(matrix.shape[1]):
-        total += matrix[row, j] * w[j]
-    return total
-
-
-def make_lazy_row_pass(shrunk):
-    """`make_lazy_pass` for one score: the same steps, without its loops over scores."""
-
-    def lazy_row_pass(data, order, lazy, loss, shrinkage, rates, counters):
-        values, indices, indptr = data.X
-        target, weight = data.target, data.weight
-        v, offset, stamp = lazy.v.reshape(lazy.v.size), lazy.offset.reshape(lazy.offset.size), lazy.stamp
-        weight_sum, rows, steps = counters[WEIGHT_SUM], counters[ROWS], counters[STEPS]
-        scale, threshold, scale_sum = counters[SCALE], counters[THRESHOLD], counters[SCALE_SUM]
-        intercept, intercept_sum = lazy.intercept[0], lazy.intercept_sum[0]
-        l1, l2, nonnegative = shrinkage.l1, shrinkage.l2, shrinkage.nonnegative
-        kinked = l1 > 0.0 or nonnegative
-        for at in range(len(order)):
-            if at + PREFETCH_ROWS < len(order):
-                soon = order[at + PREFETCH_ROWS]
-                for place in range(indptr[soon], indptr[soon + 1], 8):
-                    prefetch(values, place)
-                for place in range(indptr[soon], indptr[soon + 1], 16):
-                    prefetch(indices, place)
-            row, rate = order[at], rates[at]
-            begin, end = indptr[row], indptr[row + 1]
-            weight_sum += weight[row]
-            rows += 1.0
-            steps += 1.0
-            raw = 0.0
-            if kinked:
-                for place in range(begin, end):
-                    j = indices[place]
-                    lag = threshold - stamp[j]
-                    if lag > 0.0 or nonnegative:
-                        stamp[j] = threshold
-                        v[j] = shrunk(v[j], lag, nonnegative)
-                    raw += values[place] * v[j]
-            else:
-                for place in range(begin, end):
-                    raw += values[place] * v[indices[place]]
-            g = loss.slope(target[row, 0], raw * scale + intercept, loss.parameters)
-            factor = 1.0 - rate * l2
-            if scale * factor < 1e-4:
-                # The scale is used up: write it out. A factor that is zero or negative is applied then and there.
-                for j in range(len(v)):
-                    before = v[j]
-                    v[j] = shrunk(before, threshold - stamp[j], nonnegative) * scale * factor
-                    stamp[j] = 0.0
-                    offset[j] += scale_sum * (v[j] - before)
-                threshold, scale = 0.0, 1.0
-            else:
-                scale *= factor
-            step = rate * g * (weight[row] / (weight_sum / rows))
-            if shrinkage.fit_intercept:
-                intercept -= step
-            step /= scale
-            if steps > shrinkage.average_from:
-                for place in range(begin, end):
-                    move = step * values[place]
-                    v[indices[place]] -= move
-                    offset[indices[place]] -= scale_sum * move
-            else:
-                for place in range(begin, end):
-                    v[indices[place]] -= step * values[place]
-            threshold += rate * l1 / scale
-            if steps >= shrinkage.average_from:
-                scale_sum += scale
-                intercept_sum += intercept
-        counters[WEIGHT_SUM], counters[ROWS], counters[STEPS] = weight_sum, rows, steps
-        counters[SCALE], counters[THRESHOLD], counters[SCALE_SUM] = scale, threshold, scale_sum
-        lazy.intercept[0], lazy.intercept_sum[0] = intercept, intercept_sum
-
-    return lazy_row_pass
-
-
-def make_lazy_pass(shrunk):
-    """One pass of plain per-row descent over CSR rows, each step in O(nonzeros of its row).
-
-    A scalar carries the l2 shrinkage (coef = scale * v); l1 is a running threshold, applied to a coefficient when its column
-    is next met, which is exact because soft thresholds add up; the average is kept as scale_sum * v - offset (W. Xu, "Towards
-    optimal one pass large scale learning with averaged stochastic gradient descent", 2010).
-    """
-
-    def lazy_pass(data, order, lazy, loss, shrinkage, rates, counters):
-        values, indices, indptr = data.X
-        n_outputs = len(lazy.intercept)
-        raw = np.empty((1, n_outputs))
-        slope = np.empty((1, n_outputs))
-        for at in range(len(order)):
-            row = order[at]
-            begin, end = indptr[row], indptr[row + 1]
-            rate = rates[at]
-            counters[WEIGHT_SUM] += data.weight[row]
-            counters[ROWS] += 1.0
-            counters[STEPS] += 1.0
-            threshold = counters[THRESHOLD]
-            raw[0, :] = 0.0
-            for place in range(begin, end):
-                j = indices[place]
-                if shrinkage.l1 > 0.0 or shrinkage.nonnegative:
-                    lag = threshold - lazy.stamp[j]
-                    lazy.stamp[j] = threshold
-                    for k in range(n_outputs):
-                        lazy.v[j, k] = shrunk(lazy.v[j, k], lag, shrinkage.nonnegative)
-                for k in range(n_outputs):
-                    raw[0, k] += values[place] * lazy.v[j, k]
-            for k in range(n_outputs):
-                raw[0, k] = raw[0, k] * counters[SCALE] + lazy.intercept[k]
-            loss.gradient(data.target[row : row + 1], raw, slope, loss.parameters)
-            factor = 1.0 - rate * shrinkage.l2
-            if counters[SCALE] * factor < 1e-4:
-                # The scale is used up: write it out. A factor that is zero or negative is applied then and there.
-                for j in range(lazy.v.shape[0]):
-                    lag = counters[THRESHOLD] - lazy.stamp[j]
-                    lazy.stamp[j] = 0.0
-                    for k in range(n_outputs):
-                        before = lazy.v[j, k]
-                        after = shrunk(before, lag, shrinkage.nonnegative) * counters[SCALE] * factor
-                        lazy.offset[j, k] += counters[SCALE_SUM] * (after - before)
-                        lazy.v[j, k] = after
-                counters[THRESHOLD] = 0.0
-                counters[SCALE] = 1.0
-            else:
-                counters[SCALE] *= factor
-            scale = counters[SCALE]
-            relative = data.weight[row] / (counters[WEIGHT_SUM] / counters[ROWS])
-            for k in range(n_outputs):
-                slope[0, k] = slope[0, k] * relative * rate
-                if shrinkage.fit_intercept:
-                    lazy.intercept[k] -= slope[0, k]
-                slope[0, k] /= scale
-            for place in range(begin, end):
-                j = indices[place]
-                for k in range(n_outputs):
-                    move = slope[0, k] * values[place]
-                    lazy.v[j, k] -= move
-                    lazy.offset[j, k] -= counters[SCALE_SUM] * move
-            counters[THRESHOLD] += rate * shrinkage.l1 / scale
-            if counters[STEPS] >= shrinkage.average_from:
-                counters[SCALE_SUM] += scale
-                for k in range(n_outputs):
-                    lazy.intercept_sum[k] += lazy.intercept[k]
-
-    return lazy_pass
-
-
-def shrunk(v, threshold, nonnegative):
-    """Soft threshold, and no less than zero where asked."""
-    if nonnegative:
-        return max(v - threshold, 0.0)
-    if v > threshold:
-        return v - threshold
-    if v < -threshold:
-        return v + threshold
-    return 0.0
-
-
 def make_value_pass(scores):
-    """The weighted sum of the losses over all rows."""
+    """The weighted sum of the losses over all samples."""
 
     def value_pass(data, coef, intercept, loss, tile):
         n = len(data.weight)
         raw = np.empty((tile, len(intercept)))
-        every = np.arange(n)
+        rows = np.arange(n)
         total = 0.0
         for first in range(0, n, tile):
             last = min(first + tile, n)
             m = last - first
-            scores(data.X, every[first:last], coef, intercept, raw[:m])
+            scores(data.X, rows[first:last], coef, intercept, raw[:m])
             total += loss.value(data.target[first:last], raw[:m], data.weight[first:last], loss.parameters)
         return total
 
@@ -361,29 +126,29 @@ def make_value_pass(scores):
 
 
 def make_gradient_pass(scores, accumulate):
-    """The weighted sums of the losses' gradients over all rows, added to `gradient_coef` and `gradient_intercept`."""
+    """The weighted sum of the losses' gradients over all samples, added to `gradient_coef` and `gradient_intercept`."""
 
     def gradient_pass(data, coef, intercept, loss, tile, gradient_coef, gradient_intercept):
         n = len(data.weight)
         raw = np.empty((tile, len(intercept)))
         slope = np.empty((tile, len(intercept)))
-        every = np.arange(n)
+        rows = np.arange(n)
         for first in range(0, n, tile):
             last = min(first + tile, n)
             m = last - first
-            scores(data.X, every[first:last], coef, intercept, raw[:m])
+            scores(data.X, rows[first:last], coef, intercept, raw[:m])
             loss.gradient(data.target[first:last], raw[:m], slope[:m], loss.parameters)
             for i in range(m):
                 for k in range(len(intercept)):
                     slope[i, k] *= data.weight[first + i]
                     gradient_intercept[k] += slope[i, k]
-            accumulate(data.X, every[first:last], slope[:m], gradient_coef)
+            accumulate(data.X, rows[first:last], slope[:m], gradient_coef)
 
     return gradient_pass
 
 
 def make_scores_pass(scores):
-    """The scores of a run of rows."""
+    """The scores of consecutive rows."""
 
     def scores_pass(X, first, coef, intercept, raw):
         scores(X, np.arange(first, first + raw.shape[0]), coef, intercept, raw)
@@ -392,7 +157,7 @@ def make_scores_pass(scores):
 
 
 def make_accumulate_pass(accumulate):
-    """gradient += X' slope over a run of rows; `slope_sum` += the sum of slope."""
+    """gradient += X' slope over consecutive rows; slope_sum += the sum of slope."""
 
     def accumulate_pass(X, first, slope, gradient, slope_sum):
         accumulate(X, np.arange(first, first + slope.shape[0]), slope, gradient)
@@ -404,10 +169,10 @@ def make_accumulate_pass(accumulate):
 
 
 def make_moments_pass(moments):
-    """Weighted sums by column of x - centre and of its square."""
+    """Weighted sums of x - shift and of its square, for each feature."""
 
-    def moments_pass(X, weight, centre, total, square):
-        moments(X, weight, centre, total, square)
+    def moments_pass(X, weight, shift, total, square):
+        moments(X, weight, shift, total, square)
 
     return moments_pass
 
@@ -427,17 +192,6 @@ def batch_pass(rows, data, order, model, leaves, plan, rates, counters):
     run(make_batch_pass, (rows.scores, rows.accumulate), data, order, model, leaves, plan, rates, counters, tile)
 
 
-def row_pass(data, order, model, loss, shrinkage, rates, counters):
-    """Run `make_row_pass`."""
-    run(make_row_pass, (leaf(shrunk), leaf(dot, fastmath=True)), data, order, model, loss, shrinkage, rates, counters)
-
-
-def lazy_pass(data, order, lazy, loss, shrinkage, rates, counters):
-    """Run `make_lazy_pass`, or its twin for one score where `loss` is a `SlopeOfOne`."""
-    make = make_lazy_row_pass if isinstance(loss, SlopeOfOne) else make_lazy_pass
-    run(make, (leaf(shrunk),), data, order, lazy, loss, shrinkage, rates, counters)
-
-
 def value_pass(rows, data, coef, intercept, loss):
     """Run `make_value_pass` on `rows`."""
     return run(make_value_pass, (rows.scores,), data, coef, intercept, loss, tile_rows(rows.shape[1]))
@@ -451,12 +205,12 @@ def gradient_pass(rows, data, coef, intercept, loss, gradient_coef, gradient_int
 
 
 def scores_pass(rows, coef, intercept, raw, first=0):
-    """Run `make_scores_pass` on `rows`, from one of them on."""
+    """Run `make_scores_pass` on the rows from `first` on."""
     run(make_scores_pass, (rows.scores,), rows.arrays, first, coef, intercept, raw)
 
 
 def accumulate_pass(rows, slope, gradient, slope_sum, first=0):
-    """Run `make_accumulate_pass` on `rows`, from one of them on."""
+    """Run `make_accumulate_pass` on the rows from `first` on."""
     run(make_accumulate_pass, (rows.accumulate,), rows.arrays, first, slope, gradient, slope_sum)
 
 
@@ -477,13 +231,14 @@ def combine(a, b, s, t):
 
 
 def column_moments(rows, weight):
-    """Weighted mean and variance of each column; a constant dense column has a variance of exactly 0."""
-    centre = rows.first_row()
+    """Weighted mean and variance of each feature; the variance is exactly 0 where it is only rounding error."""
+    shift = rows.first_row()
     total, square = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
-    run(make_moments_pass, (rows.moments,), rows.arrays, weight, centre, total, square)
+    run(make_moments_pass, (rows.moments,), rows.arrays, weight, shift, total, square)
     weight_sum = weight.sum()
-    shift = total / weight_sum
-    return centre + shift, np.maximum(square / weight_sum - shift * shift, 0.0)
+    offset, mean_square = total / weight_sum, square / weight_sum
+    mean, variance = shift + offset, mean_square - offset * offset
+    return mean, np.where(variance <= rounding_error(mean, mean_square), 0.0, variance)
 
 
 def row_norms(rows, order):
