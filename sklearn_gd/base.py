@@ -17,7 +17,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._components import Configurable, check_flag, check_number, resolve
 from .optimizers import GradientDescent, resolve_optimizer
 from .penalties import PENALTIES, ElasticNet, NoPenalty, Penalty
-from .descent.proximal_rows import ProximalRows, RowsState
+from .descent._rows_state import RowsState
+from .descent.proximal_rows import ProximalRows
 from .descent._observers import EpochTasks, Reporter
 from .schedules import resolve_schedule
 from .solvers import SGD, SOLVERS, Batch, MiniBatch, Settings, Solver, stable_rate
@@ -533,7 +534,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             return State.begin(objective, np.zeros(n_theta), optimizer, self._average_from())
         state = self._copied_state(objective, growth)
         if isinstance(state, RowsState):
-            return State.begin(objective, state.served(objective), optimizer, self._average_from())
+            return State.begin(objective, state.predicting(objective), optimizer, self._average_from())
         if not state.serves(optimizer, self._average_from()):
             state = State.begin(objective, state.served.copy(), optimizer, self._average_from())
         return state

@@ -74,7 +74,7 @@ def test_the_step_of_a_row_solves_its_equation(name, g):
             return u + g * out[0, 0]
 
         found = np.empty(1)
-        compiled.prox(np.array([[y]]), np.array([z]), g, q, found, functions.parameters)
+        compiled.prox(np.array([[y]]), np.array([z]), g, q, loss.curvature_bound or 1.0, found, functions.parameters)
         low, high = sorted((0.0, -(at(0.0))))
         if at(0.0) == 0.0:
             assert found[0] == 0.0
@@ -91,7 +91,7 @@ def test_the_step_of_a_softmax_row_nearly_solves_its_equation(g):
     functions = loss_functions(LogLoss(), 4, True)
     compiled = row_loss(functions, loss_blocks(functions).value)
     z, q, u, slope = np.array([0.3, -1.0, 2.0, 0.1]), 5.0, np.empty(4), np.empty((1, 4))
-    compiled.prox(np.array([[1.0]]), z, g, q, u, functions.parameters)
+    compiled.prox(np.array([[1.0]]), z, g, q, 1.0, u, functions.parameters)
     loss_blocks(functions).gradient(np.array([[1.0]]), (z + q * u)[None], slope, functions.parameters)
     explicit = np.empty((1, 4))
     loss_blocks(functions).gradient(np.array([[1.0]]), z[None], explicit, functions.parameters)
@@ -177,11 +177,11 @@ def test_averages_alone_predict_where_asked():
     """Whatever the last iterates are worth."""
     model = GDRegressor(average=True).partial_fit(X, SCORE)
     state = model._state
-    state.losses[:] = [[0.0, 0.0], [1.0, 2.0]]
+    state.track.losses[:] = [[0.0, 0.0], [1.0, 2.0]]
     model.partial_fit(X[:1], SCORE[:1])
     average = state.copy().models()[1]
     assert model._state.averaged_only
-    found = model.coef_ / model._state.columns[4]
+    found = model.coef_ / model._state.columns.scale
     assert np.abs(found - average[0]).max() < 0.05 * np.abs(average[0]).max()
 
 

@@ -1,7 +1,10 @@
-"""The compiled loops, and the only place that knows dense rows from sparse ones.
+"""The compiled loops, and the only place that knows dense matrices from sparse ones.
 
-rows              the design matrix: scores of rows and the gradient's sum over rows, once for dense arrays and once for CSR
-blocks            the user's and our own leaves, each turned into a function of a whole block of rows or coefficients
-epochs            one pass of descent over the rows, and the objective's value and gradient over all of them
-variance_reduced  one pass of SVRG or SAGA over the rows
+rows              the design matrix, dense or CSR: scores of some samples, and their part in a gradient
+blocks            the functions of a loss, penalty or optimizer, each made a function of a block of samples or coefficients
+passes            descent by explicit steps, and sums over all samples: value, gradient, moments
+proximal          one pass of implicit (proximal) steps, a sample at a time
+variance_reduced  one pass of SVRG or SAGA
+implicit          the equation of an implicit step, for one score and for coupled scores
+chunks            threads over runs of rows
 """

@@ -1,6 +1,6 @@
 """Each part's leaves as functions of a whole block of rows or coefficients, with one fixed signature for each purpose.
 
-The loops of `epochs` take these as first-class functions: they are compiled once, whatever the loss.
+The loops of `passes` take these as first-class functions: they are compiled once, whatever the loss.
 """
 
 import functools

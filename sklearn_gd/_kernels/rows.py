@@ -1,4 +1,4 @@
-"""The rows of X, dense or CSR, behind two leaves: the scores of some rows, and their part in a gradient."""
+"""The rows of X, dense or CSR, behind leaves: the scores of some rows, their part in a gradient, moments, norms."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -60,13 +60,13 @@ def dense_accumulate(X, rows, slope, gradient):
         i += 1
 
 
-def dense_moments(X, weight, centre, total, square):
-    """Weighted sums of x - centre and of its square, by column."""
+def dense_moments(X, weight, shift, total, square):
+    """Weighted sums of x - shift and of its square, for each feature."""
     matrix = X[0]
     for i in range(matrix.shape[0]):
         x, s = matrix[i], weight[i]
         for j in range(len(total)):
-            v = x[j] - centre[j]
+            v = x[j] - shift[j]
             total[j] += s * v
             square[j] += s * v * v
 
@@ -121,8 +121,8 @@ def csr_accumulate(X, rows, slope, gradient):
                     g[k] += v * slope[i, k]
 
 
-def csr_moments(X, weight, centre, total, square):
-    """Weighted sums of x and of its square over the stored values; `centre` stays zero."""
+def csr_moments(X, weight, shift, total, square):
+    """Weighted sums of x and of its square over the stored values; `shift` is zero."""
     data, indices, indptr = X
     for i in range(len(weight)):
         s = weight[i]
@@ -143,13 +143,13 @@ def csr_norms(X, rows, out):
         out[i] = total
 
 
-BLOCK = 4096  # dense rows that are centred at a time
+BLOCK = 4096  # dense rows centred together
 
 
 class DenseRows:
-    """A C-contiguous matrix; its coefficients are laid out (n_outputs, n_features), so that a row meets a row."""
+    """A C-contiguous matrix. Coefficients are laid out (n_outputs, n_features): a product runs along two rows."""
 
-    lazy = False
+    is_csr = False
 
     def __init__(self, X):
         self.shape = X.shape
@@ -158,7 +158,7 @@ class DenseRows:
         self.moments, self.norms = leaf(dense_moments, fastmath=True), leaf(dense_norms, fastmath=True)
 
     def first_row(self):
-        """The row that shifts the moments, so that a constant column has a spread of exactly zero."""
+        """The shift of the moments: with one of the values, a constant feature has a variance of exactly zero."""
         return self.arrays[0][0].astype(np.float64)
 
     def second_moments(self, weight, mean, target):
@@ -187,20 +187,20 @@ class DenseRows:
 
 
 class CsrRows:
-    """A CSR matrix; its coefficients are laid out (n_features, n_outputs), so that a stored value meets a row."""
+    """A CSR matrix. Coefficients are laid out (n_features, n_outputs): a stored value multiplies a row of them."""
 
-    lazy = True
+    is_csr = True
 
     def __init__(self, X):
         self.shape = X.shape
-        # Unsigned views: an index that cannot be negative needs no wrap-around test per element.
+        # Unsigned views: indices that cannot be negative need no wrap-around test.
         index = np.uint64 if X.indices.dtype.itemsize == 8 else np.uint32
         self.arrays = (X.data, X.indices.view(index), X.indptr.astype(np.int64))
         self.scores, self.accumulate = leaf(csr_scores), leaf(csr_accumulate)
         self.moments, self.norms = leaf(csr_moments), leaf(csr_norms)
 
     def first_row(self):
-        """Zero: shifting by a row would make the matrix dense."""
+        """The shift of the moments, zero: any other would make the matrix dense."""
         return np.zeros(self.shape[1])
 
     def second_moments(self, weight, mean, target):

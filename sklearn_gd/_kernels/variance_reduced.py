@@ -1,7 +1,8 @@
-"""One pass of variance-reduced descent over the rows: SVRG and SAGA, which differ in one line each.
+"""One pass of variance-reduced descent over the samples: SVRG and SAGA, which differ in one line.
 
-A table holds a slope for every row and score, and `mean` the mean of the rows' gradients by it. A step moves along the change of
-the slopes of its rows, plus `mean`. SAGA then writes the new slopes into the table; SVRG leaves it until its next full gradient.
+A table holds a slope for every sample and score, and `mean` the mean gradient of the samples by it. A step moves along the change
+of the slopes of its samples, plus `mean`. SAGA then writes the new slopes into the table; SVRG keeps it until its next full
+gradient.
 """
 
 import math
@@ -10,47 +11,51 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from .._compile import FLOAT, compiled, derived_leaf, leaf, prefetch, run
+from .._compile import FLOAT, compiled, derived_leaf, leaf, run
 from .blocks import MATRIX, VECTOR
-from .epochs import AHEAD, shrunk, tile_rows
+from .implicit import WORK_ROWS, make_coupled_implicit, make_implicit
+from .passes import tile_rows
+from .plain import PREFETCH_ROWS, fetch_csr, fetch_dense, soft_threshold
 
 CHANGE = FLOAT(FLOAT, FLOAT, FLOAT, FLOAT, FLOAT, VECTOR)
 CHANGES = types.void(MATRIX, MATRIX, MATRIX, VECTOR, VECTOR, VECTOR)
 
+TOLERANCE = 1e-3
+
 
 class Memory(NamedTuple):
-    """What is remembered of the rows: their slopes (n, scores), and the mean gradient, coefficients then intercept, flat."""
+    """What is remembered of the samples: their slopes (n, n_outputs), and the mean gradient, coefficients then intercept, flat."""
 
     table: np.ndarray
     mean: np.ndarray
 
 
 class Metric(NamedTuple):
-    """The lengths of a step: `columns` (n_features,) times `outputs` (n_outputs,), and the means that columns are centred by.
+    """The lengths of a step: `features` (n_features,) times `outputs` (n_outputs,), and the means that features are centred by.
 
-    The other three have an entry for each coefficient, in the layout of the rows: both lengths, the column's mean, the output.
+    The other three have an entry for each coefficient, in the layout of the rows: the length, the mean and the output.
     """
 
-    columns: np.ndarray
+    features: np.ndarray
     outputs: np.ndarray
-    centre: np.ndarray
-    each: np.ndarray
-    each_centre: np.ndarray
-    each_output: np.ndarray
+    mean: np.ndarray
+    coef_length: np.ndarray
+    coef_mean: np.ndarray
+    coef_output: np.ndarray
 
 
-class Plan(NamedTuple):
+class ReducedPlan(NamedTuple):
     """What stays the same over a pass.
 
-    `renews` tells SAGA from SVRG. `reach` has a row's weight times its squared norm in the metric, for an implicit step, or is
-    empty; `ahead` multiplies the change of the rows against the mean.
+    `renews` tells SAGA from SVRG. `row_norms` has the weight of each sample times its squared norm in the metric, for implicit
+    steps, and is empty for explicit ones. `change_factor` multiplies the change of the slopes against the mean.
     """
 
     batch_size: int
     renews: bool
     fit_intercept: bool
-    ahead: float
-    reach: np.ndarray
+    change_factor: float
+    row_norms: np.ndarray
     mean_weight: float
     alpha: float
     l1: float
@@ -59,140 +64,72 @@ class Plan(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """The compiled change of the slopes of some rows, and the loss's parameters."""
+    """The compiled change of the slopes of some samples, and the loss's parameters."""
 
     change: object
     parameters: np.ndarray
 
 
-# --- how far a row's slope changes ---------------------------------------------------------------------------------------
+# --- how far the slopes of a sample change -------------------------------------------------------------------------------
 
 
-def make_change(gradient):
+def make_change(implicit):
     """The change of one score's slope from the one in the table, by an explicit or an implicit step."""
 
-    def change(y, raw, old, reach, bend, p):
-        """The slope after the step, less `old`, when a change c moves the score by ``-reach * c``.
-
-        A reach of 0 gives the slope before the step. Otherwise ``slope(raw - reach * c) - old - c`` has a root between 0 and its
-        value at 0, found by regula falsi; a loss of curvature `bend` has it at the first point that is tried.
-        """
-        first = gradient(y, raw, p) - old
-        damped = first / (1.0 + reach * bend)
-        if reach == 0.0 or first == 0.0 or not math.isfinite(first):
-            return damped
-        low, high, low_value = 0.0, first, first
-        high_value = gradient(y, raw - reach * high, p) - old - high
-        if high_value == 0.0:
-            return high
-        if high_value * first > 0.0:  # not convex here
-            return damped
-        c = damped
-        for _ in range(60):
-            value = gradient(y, raw - reach * c, p) - old - c
-            if abs(value) <= 1e-3 * abs(first) or abs(high - low) <= 1e-9 * abs(first):
-                break
-            if value * first > 0.0:
-                low, low_value = c, value
-                high_value *= 0.5
-            else:
-                high, high_value = c, value
-                low_value *= 0.5
-            c = (low * high_value - high * low_value) / (high_value - low_value)
-            if not (min(low, high) < c < max(low, high)):
-                c = 0.5 * (low + high)
+    def change(y, raw, old, q, curvature, p):
+        c, _ = implicit(y, raw, old, q, curvature, TOLERANCE, p)
         return c
 
     return change
 
 
-def make_changes(target, change):
-    """`make_change` for every score of a block; `out` holds the table's slopes and receives their changes."""
+def make_changes(target, implicit):
+    """`make_change` for every score of a block; `out` holds the table's slopes and receives their changes.
 
-    def changes(y, raw, out, reach, lengths, p):
+    A change of one moves the scores of sample i by ``norms[i]`` times the length of the output, which is one over the curvature.
+    """
+
+    def changes(y, raw, out, norms, lengths, p):
         for i in range(raw.shape[0]):
             for k in range(raw.shape[1]):
-                bend = 1.0 / lengths[k]
-                out[i, k] = change(target(y, i, k), raw[i, k], out[i, k], reach[i] * lengths[k], bend, p)
+                q = norms[i] * lengths[k]
+                out[i, k], _ = implicit(target(y, i, k), raw[i, k], out[i, k], q, 1.0 / lengths[k], TOLERANCE, p)
 
     return changes
 
 
-def make_row_changes(gradient):
-    """The changes of a block for a loss of the whole row of scores, whose reach and curvature are one for all of them."""
+def make_coupled_changes(implicit):
+    """`make_changes` for a loss of all scores of a sample, whose outputs have one length."""
 
-    def changes(y, raw, out, reach, lengths, p):
-        n_outputs = raw.shape[1]
-        slope, at = np.empty(n_outputs), np.empty(n_outputs)
-        error, c, best = np.empty(n_outputs), np.empty(n_outputs), np.empty(n_outputs)
+    def changes(y, raw, out, norms, lengths, p):
+        work = np.empty((WORK_ROWS, raw.shape[1]))
         for i in range(raw.shape[0]):
-            label, row = int(y[i, 0]), raw[i]
-            gradient(label, row, slope, p)
-            far, step = reach[i] * lengths[0], 1.0 / (1.0 + reach[i])
-            first = 0.0
-            for k in range(n_outputs):
-                error[k] = out[i, k] - slope[k]
-                first += error[k] * error[k]
-                c[k] = best[k] = -step * error[k]
-            # The error c + old - slope(raw - far * c) has a symmetric derivative, of eigenvalues from 1 to 1 + reach: steps of
-            # Barzilai and Borwein lead to its root, and the best point on the way is kept.
-            least = math.inf
-            for _ in range(30 if far > 0.0 and math.isfinite(first) else 0):
-                for k in range(n_outputs):
-                    at[k] = row[k] - far * c[k]
-                gradient(label, at, slope, p)
-                size, along, square = 0.0, 0.0, 0.0
-                for k in range(n_outputs):
-                    now = c[k] + out[i, k] - slope[k]
-                    move = -step * error[k]
-                    along += move * (now - error[k])
-                    square += move * move
-                    size += now * now
-                    error[k] = now
-                if size < least:
-                    least = size
-                    for k in range(n_outputs):
-                        best[k] = c[k]
-                if not size > 1e-6 * first:
-                    break
-                step = min(max(square / along if along > 0.0 else 0.0, 1.0 / (1.0 + reach[i])), 1.0)
-                for k in range(n_outputs):
-                    c[k] -= step * error[k]
-            for k in range(n_outputs):
-                out[i, k] = best[k]
+            implicit(int(y[i, 0]), raw[i], norms[i] * lengths[0], 1.0 / lengths[0], TOLERANCE, work, p, out[i])
 
     return changes
-
-
-def make_one_change(change):
-    """The leaf itself, for loops that see one score."""
-
-    def one_change(y, raw, old, reach, bend, p):
-        return change(y, raw, old, reach, bend, p)
-
-    return one_change
 
 
 def changes_of(functions):
-    """The `Changes` of a loss for blocks of rows."""
+    """The `Changes` of a loss for blocks of samples."""
     if functions.whole_row:
-        return Changes(compiled(make_row_changes, CHANGES, functions.gradient), functions.parameters)
-    change = derived_leaf(make_change, functions.gradient)
-    return Changes(compiled(make_changes, CHANGES, functions.target, change), functions.parameters)
+        implicit = derived_leaf(make_coupled_implicit, functions.gradient)
+        return Changes(compiled(make_coupled_changes, CHANGES, implicit), functions.parameters)
+    implicit = derived_leaf(make_implicit, functions.gradient)
+    return Changes(compiled(make_changes, CHANGES, functions.target, implicit), functions.parameters)
 
 
 def changes_of_one(functions):
-    """The `Changes` of a single score, for loops that see one row at a time."""
-    return Changes(compiled(make_one_change, CHANGE, derived_leaf(make_change, functions.gradient)), functions.parameters)
+    """The `Changes` of a single score, for loops that see one sample at a time."""
+    return Changes(compiled(make_change, CHANGE, derived_leaf(make_implicit, functions.gradient)), functions.parameters)
 
 
 # --- the passes ----------------------------------------------------------------------------------------------------------
 
 
-def make_reduced_epoch(scores, accumulate):
-    """One pass over the rows in `order`, a step for each batch of them; every step costs all the coefficients."""
+def make_reduced_pass(scores, accumulate):
+    """One pass over the samples in `order`, a step for each batch of them; every step updates all coefficients."""
 
-    def reduced_epoch(data, order, theta, coef, memory, metric, loss, penalty, plan, rates, tile):
+    def reduced_pass(data, order, theta, coef, memory, metric, loss, penalty, plan, rates, tile):
         n_outputs = len(metric.outputs)
         n_coef = len(theta) - n_outputs
         n = len(order)
@@ -201,7 +138,7 @@ def make_reduced_epoch(scores, accumulate):
         gradient_coef, total = gradient[:n_coef].reshape(coef.shape), gradient[n_coef:]
         move, prox_step = np.zeros(n_coef), np.zeros(n_coef)
         raw, change = np.empty((tile, n_outputs)), np.empty((tile, n_outputs))
-        target, reach = np.empty((tile, data.target.shape[1])), np.empty(tile)
+        target, norms = np.empty((tile, data.target.shape[1])), np.empty(tile)
         for start in range(0, n, plan.batch_size):
             stop = min(start + plan.batch_size, n)
             rate = rates[start // plan.batch_size]
@@ -211,14 +148,14 @@ def make_reduced_epoch(scores, accumulate):
                 m = len(rows)
                 for i in range(m):
                     row = rows[i]
-                    reach[i] = rate / (stop - start) * plan.reach[row] * plan.ahead if len(plan.reach) else 0.0
+                    norms[i] = rate / (stop - start) * plan.row_norms[row] * plan.change_factor if len(plan.row_norms) else 0.0
                     for k in range(target.shape[1]):
                         target[i, k] = data.target[row, k]
                     for k in range(n_outputs):
                         change[i, k] = memory.table[row, k]
-                # 1. scores  2. the change of their slopes from the table's  3. its part in the gradient
+                # 1. scores  2. the change of their slopes from the table  3. its part in the gradient
                 scores(data.X, rows, coef, intercept, raw[:m])
-                loss.change(target[:m], raw[:m], change[:m], reach[:m], metric.outputs, loss.parameters)
+                loss.change(target[:m], raw[:m], change[:m], norms[:m], metric.outputs, loss.parameters)
                 for i in range(m):
                     relative = data.weight[rows[i]] / plan.mean_weight
                     for k in range(n_outputs):
@@ -227,17 +164,17 @@ def make_reduced_epoch(scores, accumulate):
                         change[i, k] *= relative
                         total[k] += change[i, k]
                 accumulate(data.X, rows, change[:m], gradient_coef)
-            # 4. the step: the rows' mean change and the table's mean, penalty and proximal step as in plain descent
+            # 4. the step: the mean change of the batch and the mean of the table, then the penalty as in plain descent
             for k in range(n_outputs):
                 if plan.fit_intercept:
-                    intercept[k] -= rate * metric.outputs[k] * (plan.ahead * total[k] / (stop - start) + mean[n_coef + k])
+                    intercept[k] -= rate * metric.outputs[k] * (plan.change_factor * total[k] / (stop - start) + mean[n_coef + k])
                 if plan.renews:
                     mean[n_coef + k] += total[k] / n
             for j in range(n_coef):
-                gradient[j] -= metric.each_centre[j] * total[metric.each_output[j]]
-                move[j] = plan.ahead * gradient[j] / (stop - start) + mean[j]
-                intercept[metric.each_output[j]] += metric.each_centre[j] * flat[j]
-                prox_step[j] = rate * metric.each[j]
+                gradient[j] -= metric.coef_mean[j] * total[metric.coef_output[j]]
+                move[j] = plan.change_factor * gradient[j] / (stop - start) + mean[j]
+                intercept[metric.coef_output[j]] += metric.coef_mean[j] * flat[j]
+                prox_step[j] = rate * metric.coef_length[j]
                 if plan.renews:
                     mean[j] += gradient[j] / n
             penalty.gradient(flat, move, plan.alpha, penalty.scale, penalty.parameters)
@@ -245,40 +182,39 @@ def make_reduced_epoch(scores, accumulate):
                 flat[j] -= prox_step[j] * move[j]
             penalty.prox(flat, prox_step, plan.alpha, penalty.scale, penalty.parameters)
             for j in range(n_coef):
-                intercept[metric.each_output[j]] -= metric.each_centre[j] * flat[j]
+                intercept[metric.coef_output[j]] -= metric.coef_mean[j] * flat[j]
 
-    return reduced_epoch
+    return reduced_pass
 
 
-def make_reduced_row_epoch(shrunk, centred_dot):
-    """`make_reduced_epoch` for dense rows, one row and one score at a time, without its buffers."""
+def make_reduced_row_pass(soft_threshold, centred_dot, fetch):
+    """`make_reduced_pass` for dense samples of one score, one at a time, without its buffers."""
 
-    def reduced_row_epoch(data, order, theta, memory, metric, loss, plan, rates):
+    def reduced_row_pass(data, order, theta, memory, metric, loss, plan, rates):
         matrix, target, weight, table = data.X[0], data.target, data.weight, memory.table
         flat = matrix.reshape(matrix.size)
         n_features, n = matrix.shape[1], len(order)
-        line = max(64 // matrix.itemsize, 1)
         w, mean = theta[:n_features], memory.mean[:n_features]
-        step, centre = metric.each, metric.centre
+        step, centre = metric.coef_length, metric.mean
         intercept, intercept_mean = theta[n_features], memory.mean[n_features]
         for j in range(n_features):
             intercept += centre[j] * w[j]
-        length, l2, implicit = metric.outputs[0], plan.l2, len(plan.reach) > 0
-        kinked = plan.l1 > 0.0 or plan.nonnegative
+        length, l2, implicit = metric.outputs[0], plan.l2, len(plan.row_norms) > 0
+        has_prox = plan.l1 > 0.0 or plan.nonnegative
         for at in range(n):
-            if at + AHEAD < n:
-                soon = order[at + AHEAD]
-                for j in range(0, n_features, line):
-                    prefetch(flat, soon * n_features + j)
+            if at + PREFETCH_ROWS < n:
+                fetch(flat, order[at + PREFETCH_ROWS], n_features)
             row, rate = order[at], rates[at]
+            # 1. the score  2. the change of its slope from the table
             raw = centred_dot(matrix, row, centre, w) + intercept
-            reach = rate * plan.reach[row] * plan.ahead * length if implicit else 0.0
-            change = loss.change(target[row, 0], raw, table[row, 0], reach, 1.0 / length, loss.parameters)
+            q = rate * plan.row_norms[row] * plan.change_factor * length if implicit else 0.0
+            change = loss.change(target[row, 0], raw, table[row, 0], q, 1.0 / length, loss.parameters)
             if plan.renews:
                 table[row, 0] += change
             change *= weight[row] / plan.mean_weight
             share = change / n if plan.renews else 0.0
-            change *= plan.ahead
+            change *= plan.change_factor
+            # 3. the step along loss and l2 penalty, and SAGA's mean
             for j in range(n_features):
                 x = matrix[row, j] - centre[j]
                 w[j] -= rate * step[j] * (change * x + mean[j] + l2 * w[j])
@@ -286,32 +222,33 @@ def make_reduced_row_epoch(shrunk, centred_dot):
             if plan.fit_intercept:
                 intercept -= rate * length * (change + intercept_mean)
             intercept_mean += share
-            if kinked:
+            # 4. the proximal step of the l1 penalty
+            if has_prox:
                 for j in range(n_features):
-                    w[j] = shrunk(w[j], rate * step[j] * plan.l1, plan.nonnegative)
+                    w[j] = soft_threshold(w[j], rate * step[j] * plan.l1, plan.nonnegative)
         for j in range(n_features):
             intercept -= centre[j] * w[j]
         theta[n_features], memory.mean[n_features] = intercept, intercept_mean
 
-    return reduced_row_epoch
+    return reduced_row_pass
 
 
 def centred_dot(matrix, row, centre, w):
-    """A row of X, less the columns' means, times the coefficients."""
+    """A centred row of X times the coefficients."""
     total = 0.0
     for j in range(matrix.shape[1]):
         total += (matrix[row, j] - centre[j]) * w[j]
     return total
 
 
-def make_lazy_reduced_epoch(advanced):
-    """`make_reduced_epoch` on CSR, one row at a time, each step in O(nonzeros of its row); the columns are not centred.
+def make_lazy_reduced_pass(advanced, fetch):
+    """`make_reduced_pass` on CSR, one sample at a time, at the cost of its stored values; features are not centred.
 
-    Between two rows that meet it a coefficient takes the same step again and again, along a mean gradient that stands still:
-    `advanced` takes them at once, when the column is next met. The rate is one for the whole pass.
+    Between two samples that have its feature, a coefficient takes equal steps along a mean gradient that does not change.
+    `advanced` takes them all when the feature is met next. The rate must be the same for the whole pass.
     """
 
-    def lazy_reduced_epoch(data, order, theta, coef, memory, metric, loss, plan, rate):
+    def lazy_reduced_pass(data, order, theta, coef, memory, metric, loss, plan, rate):
         values, indices, indptr = data.X
         n_features, n_outputs = coef.shape
         n_coef, n = n_features * n_outputs, len(order)
@@ -319,16 +256,14 @@ def make_lazy_reduced_epoch(advanced):
         intercept_mean = memory.mean[n_coef:]
         stamp = np.zeros(n_features, np.int64)
         raw, change = np.empty((1, n_outputs)), np.empty((1, n_outputs))
-        reach = np.zeros(1)
+        norms = np.zeros(1)
         for at in range(n):
-            if at + AHEAD < n:
-                soon = order[at + AHEAD]
-                for place in range(indptr[soon], indptr[soon + 1], 8):
-                    prefetch(values, place)
-                for place in range(indptr[soon], indptr[soon + 1], 16):
-                    prefetch(indices, place)
+            if at + PREFETCH_ROWS < n:
+                soon = order[at + PREFETCH_ROWS]
+                fetch(values, indices, indptr[soon], indptr[soon + 1])
             row = order[at]
             begin, end = indptr[row], indptr[row + 1]
+            # 1. the scores, with the steps that the coefficients have not taken yet
             for k in range(n_outputs):
                 raw[0, k] = intercept[k]
                 change[0, k] = memory.table[row, k]
@@ -338,34 +273,37 @@ def make_lazy_reduced_epoch(advanced):
                 if lag > 0:
                     stamp[j] = at
                     for k in range(n_outputs):
-                        length = rate * metric.columns[j] * metric.outputs[k]
+                        length = rate * metric.features[j] * metric.outputs[k]
                         coef[j, k] = advanced(coef[j, k], lag, mean[j, k], length, plan.l1, plan.l2, plan.nonnegative)
                 for k in range(n_outputs):
                     raw[0, k] += values[place] * coef[j, k]
-            if len(plan.reach):
-                reach[0] = rate * plan.reach[row] * plan.ahead
-            loss.change(data.target[row : row + 1], raw, change, reach, metric.outputs, loss.parameters)
+            # 2. the change of the slopes from the table, and the step of the intercept
+            if len(plan.row_norms):
+                norms[0] = rate * plan.row_norms[row] * plan.change_factor
+            loss.change(data.target[row : row + 1], raw, change, norms, metric.outputs, loss.parameters)
             relative = data.weight[row] / plan.mean_weight
             for k in range(n_outputs):
                 if plan.renews:
                     memory.table[row, k] += change[0, k]
                 change[0, k] *= relative
                 if plan.fit_intercept:
-                    intercept[k] -= rate * metric.outputs[k] * (plan.ahead * change[0, k] + intercept_mean[k])
+                    intercept[k] -= rate * metric.outputs[k] * (plan.change_factor * change[0, k] + intercept_mean[k])
                 if plan.renews:
                     intercept_mean[k] += change[0, k] / n
-            # The row's own part first, so divided that the shrinkage that follows leaves it whole; a column may come twice.
+            # 3. the change of this sample, divided by the shrinkage that follows, so that the step of the prox comes last;
+            # a feature may be stored twice
             for place in range(begin, end):
                 j = indices[place]
                 for k in range(n_outputs):
-                    length = rate * metric.columns[j] * metric.outputs[k]
-                    coef[j, k] -= length * plan.ahead * change[0, k] * values[place] / (1.0 - length * plan.l2)
+                    length = rate * metric.features[j] * metric.outputs[k]
+                    coef[j, k] -= length * plan.change_factor * change[0, k] * values[place] / (1.0 - length * plan.l2)
+            # 4. the mean gradient and the penalty, once for each feature of the sample
             for place in range(begin, end):
                 j = indices[place]
                 if stamp[j] == at:
                     stamp[j] = at + 1
                     for k in range(n_outputs):
-                        length = rate * metric.columns[j] * metric.outputs[k]
+                        length = rate * metric.features[j] * metric.outputs[k]
                         coef[j, k] = advanced(coef[j, k], 1, mean[j, k], length, plan.l1, plan.l2, plan.nonnegative)
                 if plan.renews:
                     for k in range(n_outputs):
@@ -374,54 +312,54 @@ def make_lazy_reduced_epoch(advanced):
             lag = n - stamp[j]
             if lag > 0:
                 for k in range(n_outputs):
-                    length = rate * metric.columns[j] * metric.outputs[k]
+                    length = rate * metric.features[j] * metric.outputs[k]
                     coef[j, k] = advanced(coef[j, k], lag, mean[j, k], length, plan.l1, plan.l2, plan.nonnegative)
 
-    return lazy_reduced_epoch
+    return lazy_reduced_pass
 
 
 def advanced(w, steps, mean, length, l1, l2, nonnegative):
-    """w after `steps` steps ``w = prox(w - length * (mean + l2 * w))``, without a loop over them; length * l2 < 1."""
+    """w after `steps` steps ``w = prox(w - length * (mean + l2 * w))`` in closed form; length * l2 must be less than 1."""
     kept, drift, threshold = 1.0 - length * l2, length * mean, length * l1
     if steps == 1:
         moved = kept * w - drift
-        return shrunk(moved, threshold, nonnegative) if threshold > 0.0 or nonnegative else moved
+        return soft_threshold(moved, threshold, nonnegative) if threshold > 0.0 or nonnegative else moved
     if not (threshold > 0.0 or nonnegative):
-        return along(w, steps, drift, length * l2)
+        return affine_steps(w, steps, drift, length * l2)
     while steps > 0:
         sign = 1.0 if w > 0.0 else -1.0
         if w == 0.0 or (nonnegative and w < 0.0):
-            before, w = w, shrunk(kept * w - drift, threshold, nonnegative)
+            before, w = w, soft_threshold(kept * w - drift, threshold, nonnegative)
             steps -= 1
             if w == before:
                 return w
             continue
-        # The iterates of one sign are monotone: either all of them keep it, or there is a last one that does.
+        # Iterates of one sign are monotone: all of them keep the sign, or there is a last one that does, found by bisection.
         pull = drift + sign * threshold
-        last = along(w, steps, pull, length * l2)
+        last = affine_steps(w, steps, pull, length * l2)
         if sign * last > 0.0:
             return last
         low, high = 0, steps
         while high - low > 1:
             middle = (low + high) // 2
-            if sign * along(w, middle, pull, length * l2) > 0.0:
+            if sign * affine_steps(w, middle, pull, length * l2) > 0.0:
                 low = middle
             else:
                 high = middle
         if low > 0:
-            w = along(w, low, pull, length * l2)
-        w = shrunk(kept * w - drift, threshold, nonnegative)
+            w = affine_steps(w, low, pull, length * l2)
+        w = soft_threshold(kept * w - drift, threshold, nonnegative)
         steps -= low + 1
     return w
 
 
-def along(w, steps, drift, shrink):
+def affine_steps(w, steps, drift, shrink):
     """w after `steps` steps ``w = (1 - shrink) * w - drift``."""
     if shrink == 0.0:
         return w - steps * drift
     x = steps * shrink
     if shrink < 1e-6 and x < 1e-3:
-        # The same by its series, to the last digit: logarithm and exponential would cost more than the rest of the step.
+        # The series, exact to the last digit: logarithm and exponential would cost more than the rest of the step.
         x *= -(1.0 + shrink * (0.5 + shrink / 3.0))
         fall = x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0))))
     else:
@@ -429,60 +367,61 @@ def along(w, steps, drift, shrink):
     return w + fall * (w + drift / shrink)
 
 
-def make_row_reaches(norms):
-    """Squared norms of all rows, centred and scaled by column."""
+def make_metric_norms(norms):
+    """Squared norms of all rows in the metric."""
 
-    def row_reaches(X, centre, columns, out):
-        norms(X, centre, columns, out)
+    def metric_norms(X, mean, lengths, out):
+        norms(X, mean, lengths, out)
 
-    return row_reaches
+    return metric_norms
 
 
-def dense_reaches(X, centre, columns, out):
-    """out[i] = sum over j of columns[j] (X[i, j] - centre[j])^2."""
+def dense_metric_norms(X, mean, lengths, out):
+    """out[i] = sum over j of lengths[j] (X[i, j] - mean[j])^2."""
     matrix = X[0]
     for i in range(len(out)):
         total = 0.0
-        for j in range(len(centre)):
-            v = matrix[i, j] - centre[j]
-            total += columns[j] * v * v
+        for j in range(len(mean)):
+            v = matrix[i, j] - mean[j]
+            total += lengths[j] * v * v
         out[i] = total
 
 
-def csr_reaches(X, centre, columns, out):
-    """As `dense_reaches`: the square is expanded, so that zeros cost nothing."""
+def csr_metric_norms(X, mean, lengths, out):
+    """As `dense_metric_norms`; the square is expanded, so that zeros cost nothing."""
     data, indices, indptr = X
     empty = 0.0
-    for j in range(len(centre)):
-        empty += columns[j] * centre[j] * centre[j]
+    for j in range(len(mean)):
+        empty += lengths[j] * mean[j] * mean[j]
     for i in range(len(out)):
         total = empty
         for at in range(indptr[i], indptr[i + 1]):
             j = indices[at]
-            total += columns[j] * data[at] * (data[at] - 2.0 * centre[j])
+            total += lengths[j] * data[at] * (data[at] - 2.0 * mean[j])
         out[i] = max(total, 0.0)
 
 
-def reduced_epoch(rows, data, order, theta, coef, memory, metric, loss, penalty, plan, rates):
-    """Run `make_reduced_epoch` on `rows`."""
+def reduced_pass(rows, data, order, theta, coef, memory, metric, loss, penalty, plan, rates):
+    """Run `make_reduced_pass` on `rows`."""
     tile = min(tile_rows(rows.shape[1]), plan.batch_size)
     leaves = (rows.scores, rows.accumulate)
-    run(make_reduced_epoch, leaves, data, order, theta, coef, memory, metric, loss, penalty, plan, rates, tile)
+    run(make_reduced_pass, leaves, data, order, theta, coef, memory, metric, loss, penalty, plan, rates, tile)
 
 
-def reduced_row_epoch(data, order, theta, memory, metric, loss, plan, rates):
-    """Run `make_reduced_row_epoch`."""
-    leaves = (leaf(shrunk), leaf(centred_dot, fastmath=True))
-    run(make_reduced_row_epoch, leaves, data, order, theta, memory, metric, loss, plan, rates)
+def reduced_row_pass(data, order, theta, memory, metric, loss, plan, rates):
+    """Run `make_reduced_row_pass`."""
+    leaves = (leaf(soft_threshold), leaf(centred_dot, fastmath=True), leaf(fetch_dense))
+    run(make_reduced_row_pass, leaves, data, order, theta, memory, metric, loss, plan, rates)
 
 
-def lazy_reduced_epoch(data, order, theta, coef, memory, metric, loss, plan, rate):
-    """Run `make_lazy_reduced_epoch`."""
-    run(make_lazy_reduced_epoch, (leaf(advanced),), data, order, theta, coef, memory, metric, loss, plan, rate)
+def lazy_reduced_pass(data, order, theta, coef, memory, metric, loss, plan, rate):
+    """Run `make_lazy_reduced_pass`."""
+    run(make_lazy_reduced_pass, (leaf(advanced), leaf(fetch_csr)), data, order, theta, coef, memory, metric, loss, plan, rate)
 
 
-def row_reaches(rows, centre, columns):
-    """Squared norms of all rows of `rows`, centred and scaled by column."""
+def metric_norms(rows, mean, lengths):
+    """Squared norms of all rows, centred by `mean`, each feature times its length."""
     out = np.empty(rows.shape[0])
-    run(make_row_reaches, (leaf(csr_reaches if rows.lazy else dense_reaches),), rows.arrays, centre, columns, out)
+    norms = leaf(csr_metric_norms if rows.is_csr else dense_metric_norms)
+    run(make_metric_norms, (norms,), rows.arrays, mean, lengths, out)
     return out

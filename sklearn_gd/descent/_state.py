@@ -4,29 +4,29 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from .._layout import N_STEP_COUNTERS, ROWS, SCALE, SCALE_SUM, STEPS, THRESHOLD, Lazy
 from ..objective._moments import Moments
 
 
-def _new_counters():
-    """Steps, weight sum, rows; scale, threshold and scale sum of lazy descent."""
-    return np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0])
+def new_counters():
+    """The counters of a `State` before its first step."""
+    counters = np.zeros(N_STEP_COUNTERS)
+    counters[SCALE] = 1.0
+    return counters
 
 
-def _copied(value):
-    """A copy of an array; anything else as it is."""
-    return value.copy() if isinstance(value, np.ndarray) else value
+def copied(value):
+    """A copy of an array, or of a named tuple of arrays; anything else as it is."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    return type(value)(*map(copied, value)) if isinstance(value, tuple) else value
 
 
-@dataclass
-class LazyCoefficients:
-    """The arrays of lazy descent (`_kernels.epochs.make_lazy_epoch`): coef = scale * soft(v, threshold - stamp)."""
-
-    v: np.ndarray
-    intercept: np.ndarray
-    stamp: np.ndarray
-    offset: np.ndarray
-    intercept_sum: np.ndarray
-    nonnegative: bool
+def soft_threshold(v, threshold, nonnegative):
+    """The proximal step of ``threshold * |v|``, over v >= 0 where `nonnegative`, for arrays."""
+    if nonnegative:
+        return np.maximum(v - threshold, 0.0)
+    return np.sign(v) * np.maximum(np.abs(v) - threshold, 0.0)
 
 
 @dataclass
@@ -49,10 +49,10 @@ class State:
         Whether coefficients are laid out for dense rows.
     rule : str
         The optimizer whose slots these are.
-    counters : ndarray, (6,)
-        Steps taken, weight and number of the rows seen, and three numbers of lazy descent.
-    lazy : LazyCoefficients or None
-        Holds the coefficients, in the place of theta, while descent is lazy.
+    counters : ndarray, (N_STEP_COUNTERS,)
+        Steps taken, weight and number of the samples seen, and three numbers of lazy descent.
+    lazy : Lazy or None
+        Holds the model instead of theta while descent is lazy.
     rate_scale : float
         What an adaptive schedule has multiplied its rate by.
     largest_norm : float
@@ -70,8 +70,8 @@ class State:
     n_outputs: int
     dense_layout: bool
     rule: str
-    counters: np.ndarray = field(default_factory=_new_counters)
-    lazy: LazyCoefficients | None = None
+    counters: np.ndarray = field(default_factory=new_counters)
+    lazy: Lazy | None = None
     rate_scale: float = 1.0
     largest_norm: float = 0.0
     seen: Moments | None = None
@@ -83,7 +83,7 @@ class State:
         average = theta.copy() if np.isfinite(average_from) else np.empty(0)
         slots = np.zeros((len(optimizer.slots), len(theta)))
         rule = f"{type(optimizer).__module__}.{type(optimizer).__qualname__}"
-        begun = cls(theta, slots, average, float(average_from), objective.n_outputs, not objective.rows.lazy, rule)
+        begun = cls(theta, slots, average, float(average_from), objective.n_outputs, not objective.rows.is_csr, rule)
         begun.served_slot = cls._place_served(optimizer)
         return begun
 
@@ -101,7 +101,7 @@ class State:
     @property
     def steps(self):
         """How many steps have been taken."""
-        return int(self.counters[0])
+        return int(self.counters[STEPS])
 
     @property
     def averaging(self):
@@ -119,14 +119,12 @@ class State:
 
     def copy(self):
         """A state that shares no array with this one."""
-        lazy = self.lazy and LazyCoefficients(*[_copied(getattr(self.lazy, each.name)) for each in fields(self.lazy)])
-        values = {each.name: _copied(getattr(self, each.name)) for each in fields(self)}
-        return State(**values | {"lazy": lazy})
+        return State(**{each.name: copied(getattr(self, each.name)) for each in fields(self)})
 
     @property
     def rows(self):
         """How many rows have been seen."""
-        return self.counters[2]
+        return self.counters[ROWS]
 
     def grow(self, growth):
         """Take in new classes: their scores begin at zero coefficients, their slots empty."""
@@ -171,9 +169,7 @@ class State:
         self.leave_lazy()
         n_coef = len(self.theta) - self.n_outputs
         v = self.theta[:n_coef].reshape(-1, self.n_outputs).copy()
-        lazy = LazyCoefficients(
-            v, self.theta[n_coef:].copy(), np.zeros(len(v)), np.zeros(v.shape), np.zeros(self.n_outputs), nonnegative
-        )
+        lazy = Lazy(v, self.theta[n_coef:].copy(), np.zeros(len(v)), np.zeros(v.shape), np.zeros(self.n_outputs), nonnegative)
         if self.averaging:
             count = self.steps - self.average_from + 1.0
             lazy.offset[:] = -count * self.average[:n_coef].reshape(v.shape)
@@ -188,26 +184,23 @@ class State:
             self.average = self._lazy_average() if self.averaging else self._lazy_iterate()
         self.theta = self._lazy_iterate()
         self.lazy = None
-        self.counters[3:] = 1.0, 0.0, 0.0
+        self.counters[[SCALE, THRESHOLD, SCALE_SUM]] = 1.0, 0.0, 0.0
 
     def _lazy_iterate(self):
         """The last iterate of lazy descent."""
-        lazy, (scale, threshold) = self.lazy, self.counters[3:5]
-        lag = (threshold - lazy.stamp)[:, None]
-        if lazy.nonnegative:
-            v = np.maximum(lazy.v - lag, 0.0)
-        else:
-            v = np.sign(lazy.v) * np.maximum(np.abs(lazy.v) - lag, 0.0)
-        return np.concatenate([(scale * v).ravel(), lazy.intercept])
+        lazy, counters = self.lazy, self.counters
+        v = soft_threshold(lazy.v, (counters[THRESHOLD] - lazy.stamp)[:, None], lazy.nonnegative)
+        return np.concatenate([(counters[SCALE] * v).ravel(), lazy.intercept])
 
     def _lazy_average(self):
         """The mean of the iterates of lazy descent."""
         lazy, count = self.lazy, self.steps - self.average_from + 1.0
-        return np.concatenate([((self.counters[5] * lazy.v - lazy.offset) / count).ravel(), lazy.intercept_sum / count])
+        total = self.counters[SCALE_SUM] * lazy.v - lazy.offset
+        return np.concatenate([(total / count).ravel(), lazy.intercept_sum / count])
 
     def adapt(self, objective):
         """Lay the coefficients out for the objective's rows, dense or CSR."""
-        dense = not objective.rows.lazy
+        dense = not objective.rows.is_csr
         if dense == self.dense_layout:
             return
         self.leave_lazy()

@@ -1,143 +1,215 @@
-r"""Variance-reduced descent: stochastic steps that go to the exact optimum, without a rate that falls to zero.
+r"""Variance-reduced descent, SVRG and SAGA: stochastic steps that converge to the exact optimum at a constant rate.
 
-The slopes of the loss at every row are kept in a table T, with the mean g of the rows' gradients by it. A step on the rows B is
+The slopes of the loss at every sample are kept in a table T, with the mean g of the samples' gradients by it. A step on the batch
+B is
 
 .. math::
     W \leftarrow \mathrm{prox}\Big(W - \eta \Big(\frac{1}{|B|} \sum_{i \in B} s_i (l_i' - T_i) x_i + g + \alpha R'(W)\Big)\Big)
 
-s being weights of mean one. As the slopes settle, the noise of the rows leaves the step. SAGA then writes the slopes of the rows
-into T; SVRG leaves T until it takes a whole new one at the model in hand.
+with weights s of mean one. As the slopes settle, the noise of the samples leaves the step. SAGA then writes the slopes of the
+batch into T; SVRG keeps T until it computes a new one at the current model.
 
-With a rate of the user's this is all. With "auto" the step is taken in the metric that the columns' variances give, on centred
-columns, and is *implicit*: l_i' is the slope after the step, not before it. Such a step cannot overshoot a row, however long
-the row and whatever its weight, so that its length may follow the mean row instead of the longest one. A pass that raises F is
-taken back, and the step shortened.
+With rates that the user gives, this is `VarianceReduction`. With "auto", `AutomaticVarianceReduction` takes the step in the
+metric of the features' variances, on centred features, and makes it *implicit*: l_i' is the slope after the step, so that no step
+overshoots a sample, whatever its norm and weight. The length may then follow the mean sample instead of the longest one. A pass
+that raises F is undone, and the step shortened.
 """
 
 import math
 
 import numpy as np
 
-SHORTER = 0.25  # what a pass that was taken back leaves of the step
-RISE = 0.1  # how far above its lowest so far F may come to lie, as a share of all that it has fallen
+from .._layout import ROWS, STEPS, WEIGHT_SUM
+from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
+
+SHORTER = 0.25  # factor on the step after a pass that was undone
+RISE = 0.1  # by how much F may exceed its lowest value so far, relative to its total decrease
 # The step is multiplied by LONGER where the cosine between the moves of two passes is over AGREEMENT, divided under DISCORD.
 LONGER, AGREEMENT, DISCORD = 1.3, 0.8, 0.6
+MOST_TRIALS = 40  # of one pass, each with a shorter step
+WIDE = 8  # features per stored value from which a step on the stored values of a CSR row is worth leaving features uncentred
 
 
 class VarianceReduction:
-    """The passes of SVRG and SAGA over one objective.
+    """The passes of SVRG and SAGA over one objective, by explicit steps at given rates.
 
     Parameters
     ----------
     objective : Objective
         What to minimise.
     state : State
-        Where to begin; moved on.
+        Where to begin; updated in place.
     batch : int
-        Rows in a step.
+        Samples in a step.
     passes_per_table : int or None
         Passes between two full gradients of SVRG; None for SAGA.
-    automatic : bool
-        Whether step and metric are ours to choose.
     """
 
-    def __init__(self, objective, state, batch, passes_per_table, automatic):
-        from .._kernels import epochs
+    def __init__(self, objective, state, batch, passes_per_table):
+        ones = np.ones(objective.n_outputs)
+        n_features = objective.rows.shape[1]
+        self._prepare(objective, state, batch, passes_per_table, np.ones(n_features), ones, np.zeros(n_features))
+
+    def _prepare(
+        self, objective, state, batch, passes_per_table, features, outputs, mean, *, row_norms=None, change_factor=1.0
+    ):
+        """Set what a pass needs: the metric, the table, and the compiled loop.
+
+        Parameters
+        ----------
+        objective, state, batch, passes_per_table
+            As for the class.
+        features, outputs : ndarray, (n_features,) and (n_outputs,)
+            Step lengths, whose products are those of the coefficients.
+        mean : ndarray, (n_features,)
+            What the features are centred by.
+        row_norms : ndarray, (n_samples,), default=None
+            Weights times squared norms of the samples in the metric, for implicit steps; None for explicit ones.
+        change_factor : float, default=1.0
+            Factor of the change of the slopes against the mean.
+        """
         from .._kernels import variance_reduced as kernels
 
+        n, rows = objective.n_samples, objective.rows
         self.objective, self.state, self.batch, self.passes_per_table = objective, state, batch, passes_per_table
-        self.epochs, self.kernels, self.automatic = epochs, kernels, automatic
-        n, self.n_outputs = objective.n_samples, objective.n_outputs
         self.relative = objective.data.weight * (n / objective.weight_sum)
-        self.shrinkage = None if objective.penalty.standardize else objective.penalty.shrinkage()
-        l1, l2, nonnegative = self.shrinkage or (0.0, 0.0, False)
-        alpha = objective.alpha
-        columns, lengths = np.ones(objective.rows.shape[1]), np.ones(self.n_outputs)
-        centre, reach = np.zeros(len(columns)), np.empty(0)
-        self.step = math.nan
-        if automatic:
-            intercept, lengths = self._constant_model()
-            if not state.theta.any():
-                state.theta[objective.n_coef :] = intercept
-            # The lazy loop cannot centre the columns; it pays where most of a row is zero.
-            centred = objective.fit_intercept and not self._is_wide()
-            columns, centre = self._metric(centred, alpha * (l2 if self.shrinkage else 1.0) * lengths.max())
-            reach = kernels.row_reaches(objective.rows, centre, columns) + float(objective.fit_intercept)
-            curvature = float(self.relative @ reach) / n
-            reach *= self.relative
-        rows, ones = objective.rows, np.ones(self.n_outputs)
+        self.passes_of_table = 0
+        output = np.outer(np.arange(len(outputs)), np.ones(len(features)))
         self.metric = kernels.Metric(
-            columns,
-            lengths,
-            centre,
-            rows.from_coef(np.outer(lengths, columns)),
-            rows.from_coef(np.outer(ones, centre)),
-            rows.from_coef(np.outer(np.arange(self.n_outputs), np.ones(len(columns)))).astype(np.int64),
+            features,
+            outputs,
+            mean,
+            rows.from_coef(np.outer(outputs, features)),
+            rows.from_coef(np.tile(mean, (len(outputs), 1))),
+            rows.from_coef(output).astype(np.int64),
         )
-        renews = passes_per_table is None
-        # An implicit step sees the mean as it will be once its own change is in: Point-SAGA.
-        ahead = 1.0 + batch / n if renews and automatic else 1.0
-        self.plan = kernels.Plan(
+        form = objective.penalty.shrinkage() or (0.0, 0.0, False)
+        plan = kernels.ReducedPlan(
+            batch_size=batch,
+            renews=passes_per_table is None,
+            fit_intercept=objective.fit_intercept,
+            change_factor=change_factor,
+            row_norms=np.empty(0) if row_norms is None else row_norms,
+            mean_weight=objective.weight_sum / n,
+            alpha=objective.alpha,
+            l1=objective.alpha * form[0],
+            l2=objective.alpha * form[1],
+            nonnegative=form[2],
+        )
+        self.memory = kernels.Memory(np.zeros((n, len(outputs))), np.zeros(len(state.theta)))
+        self._compiled_pass = _compiled_pass(objective, self.metric, self.memory, plan)
+
+    def one_pass(self, order, rates):
+        """Move the state by one pass over the samples in `order`, at the rate of each step; returns None, F being unknown."""
+        self._descend(order, rates)
+
+    def _descend(self, order, rates):
+        """One compiled pass, after a full gradient where the table is due for one."""
+        if self.passes_of_table == 0 or self.passes_of_table == self.passes_per_table:
+            self._fill_table()
+            self.passes_of_table = 0
+        self.passes_of_table += 1
+        self._compiled_pass(self.state.theta, order, rates)
+        self.state.counters[[STEPS, WEIGHT_SUM, ROWS]] += len(rates), self.objective.weight_sum, len(order)
+
+    def _fill_table(self):
+        """Set the table to the slopes at the current model, and the mean gradient."""
+        from .._kernels import passes
+
+        objective, (table, mean) = self.objective, self.memory
+        raw = np.empty(table.shape)
+        passes.scores_pass(objective.rows, *objective.split(self.state.theta), raw)
+        loss = objective.loss_blocks
+        loss.gradient(objective.data.target, raw, table, loss.parameters)
+        mean[:] = 0.0
+        coef, intercept = objective.split(mean)
+        passes.accumulate_pass(objective.rows, table * (self.relative / len(table))[:, None], coef, intercept)
+        mean[: objective.n_coef] -= self.metric.coef_mean * intercept[self.metric.coef_output]
+
+
+class AutomaticVarianceReduction(VarianceReduction):
+    """The passes of SVRG and SAGA without a rate: implicit steps in a metric, of a length that adapts.
+
+    Parameters
+    ----------
+    objective : Objective
+        What to minimise.
+    state : State
+        Where to begin; updated in place. A model of zeros begins at the best intercept.
+    batch : int
+        Samples in a step.
+    passes_per_table : int or None
+        Passes between two full gradients of SVRG; None for SAGA.
+    """
+
+    def __init__(self, objective, state, batch, passes_per_table):
+        from .._kernels.variance_reduced import metric_norms
+
+        n = objective.n_samples
+        intercept, curvature = _null_model(objective)
+        if not state.theta.any():
+            state.theta[objective.n_coef :] = intercept
+        # 1. the metric: one over the curvature of the loss, one over the variance of the features and the ridge
+        centred = objective.fit_intercept and not _is_wide(objective.rows, batch)
+        features, mean = _feature_lengths(objective, curvature, centred=centred)
+        norms = metric_norms(objective.rows, mean, features) + float(objective.fit_intercept)
+        # 2. SAGA's implicit step sees the mean as it will be after its own change, as in Point-SAGA
+        change_factor = 1.0 + batch / n if passes_per_table is None else 1.0
+        relative = objective.data.weight * (n / objective.weight_sum)
+        self._prepare(
+            objective,
+            state,
             batch,
-            renews,
-            objective.fit_intercept,
-            ahead,
-            reach,
-            objective.weight_sum / n,
-            alpha,
-            alpha * l1,
-            alpha * l2,
-            nonnegative,
+            passes_per_table,
+            features,
+            1.0 / curvature,
+            mean,
+            row_norms=relative * norms,
+            change_factor=change_factor,
         )
-        self.memory = kernels.Memory(np.zeros((n, self.n_outputs)), np.zeros(len(state.theta)))
-        self.passes = 0
-        if automatic:
-            if batch > 1:
-                curvature += (batch - 1) * objective.largest_eigenvalue(columns, centre)
-            self.step = batch / curvature if curvature > 0.0 else 1.0
-            self.last_move, self.longest = None, math.inf
-            self.value = self.first = self.lowest = objective.value(state.theta)
-        single = batch == 1 and self.shrinkage is not None
-        self.row_by_row = single and self.n_outputs == 1 and not rows.lazy
-        self.lazily = single and rows.lazy and not centre.any()
-        one = self.row_by_row and not objective.functions.whole_row
-        self.changes = (kernels.changes_of_one if one else kernels.changes_of)(objective.functions)
+        # 3. the first step length follows the mean sample, and for batches the largest curvature over all samples
+        step_curvature = float(relative @ norms) / n
+        if batch > 1:
+            step_curvature += (batch - 1) * objective.largest_eigenvalue(features, mean)
+        self.step = batch / step_curvature if step_curvature > 0.0 else 1.0
+        self.last_move, self.longest = None, math.inf
+        self.first = self.lowest = objective.value(state.theta)
 
     def rates(self, order):
-        """The automatic rate of each step; that of a last, smaller batch is less by as much."""
+        """The rate of each step over the samples in `order`; a last, smaller batch has a proportionally lower one."""
         rates = np.full(-(-len(order) // self.batch), self.step)
         rates[-1] *= (len(order) - (len(rates) - 1) * self.batch) / self.batch
         return rates
 
     def one_pass(self, order, rates):
-        """Move the state by one pass over the rows; returns F where it had to be known, else None."""
+        """Move the state by one pass over the samples in `order`; returns F.
+
+        A pass that raises F beyond `RISE` is undone and repeated with shorter steps.
+        """
         state = self.state
-        if not self.automatic:
-            self._descend(order, rates)
-            return None
         before = state.theta.copy()
-        for _ in range(40):
+        for _ in range(MOST_TRIALS):
             self._descend(order, rates)
-            self.value = self.objective.value(state.theta)
-            if self.value <= self.lowest + RISE * (self.first - self.lowest):
-                self.lowest = min(self.lowest, self.value)
+            value = self.objective.value(state.theta)
+            if value <= self.lowest + RISE * (self.first - self.lowest):
+                self.lowest = min(self.lowest, value)
                 self._adapt(state.theta - before)
-                return self.value
+                return value
             state.theta[:] = before
             self.longest = 0.5 * self.step
             self.step *= SHORTER
             rates = rates * SHORTER
-            self.passes = 0
-        return self.value
+            self.passes_of_table = 0
+        return value
 
     def _adapt(self, move):
-        """Lengthen the step while the moves of two passes agree, shorten it where they have little in common.
+        """Lengthen the step while the moves of two passes point the same way, shorten it when they do not.
 
-        The optimum does not depend on the step. Too short a one goes the same way pass after pass; too long a one is led by the
-        order of the rows.
+        The optimum does not depend on the step. If it is too short, the moves of successive passes agree; if it is too long,
+        they depend on the order of the samples.
         """
-        n_coef, each = self.objective.n_coef, self.metric.each
-        move = np.divide(move[:n_coef], np.sqrt(each), out=np.zeros(n_coef), where=each > 0.0)
+        n_coef, length = self.objective.n_coef, self.metric.coef_length
+        move = np.divide(move[:n_coef], np.sqrt(length), out=np.zeros(n_coef), where=length > 0.0)
         size = np.linalg.norm(move)
         if not size > 0.0:
             return
@@ -149,76 +221,80 @@ class VarianceReduction:
         elif cosine is not None and cosine < DISCORD:
             self.step /= LONGER
 
-    def _descend(self, order, rates):
-        """One compiled pass, after a full gradient where the table needs one."""
-        if self.passes == 0 or (self.passes_per_table and self.passes % self.passes_per_table == 0):
-            self._fill_table()
-        self.passes += 1
-        objective, theta, kernels = self.objective, self.state.theta, self.kernels
-        coef = objective.split(theta)[0]
-        shared = (self.memory, self.metric, self.changes)
-        if self.row_by_row:
-            kernels.reduced_row_epoch(objective.data, order, theta, *shared, self.plan, rates)
-        elif self.lazily and self._same_for_all(rates):
-            kernels.lazy_reduced_epoch(objective.data, order, theta, coef, *shared, self.plan, float(rates[0]))
-        else:
-            penalty = objective.penalty_blocks
-            kernels.reduced_epoch(objective.rows, objective.data, order, theta, coef, *shared, penalty, self.plan, rates)
-        self.state.counters[:3] += len(rates), objective.weight_sum, len(order)
 
-    def _same_for_all(self, rates):
-        """Whether the steps of a pass are alike, and shrink no coefficient beyond zero: what the lazy loop asks for."""
-        return rates.min() == rates.max() and rates[0] * self.metric.each.max() * self.plan.l2 < 0.5
+# --- which compiled loop -------------------------------------------------------------------------------------------------
 
-    def _fill_table(self):
-        """The slopes at the model in hand, and their mean gradient."""
-        objective, (table, mean) = self.objective, self.memory
-        theta = self.state.theta
-        raw = np.empty(table.shape)
-        self.epochs.scores_pass(objective.rows, *objective.split(theta), raw)
-        loss = objective.loss_blocks
-        loss.gradient(objective.data.target, raw, table, loss.parameters)
-        mean[:] = 0.0
-        coef, intercept = objective.split(mean)
-        slope = table * (self.relative / len(table))[:, None]
-        self.epochs.accumulate_pass(objective.rows, slope, coef, intercept)
-        mean[: objective.n_coef] -= self.metric.each_centre * intercept[self.metric.each_output]
 
-    # --- the automatic step ----------------------------------------------------------------------------------------------
+def _compiled_pass(objective, metric, memory, plan):
+    """The fastest compiled loop that applies, as a function of (theta, order, rates).
 
-    def _constant_model(self):
-        """The best intercept alone, and a step length for each score: one over the bound of the loss's curvature.
+    Single samples under an elastic-net penalty have loops of their own: dense ones of one score, and CSR rows whose features are
+    not centred, at one rate for the whole pass.
+    """
+    from .._kernels import variance_reduced as kernels
 
-        A loss without a bound gives its mean curvature at that model, smoothed if it has kinks.
-        """
-        from .memory_gradient import MemoryGradient
-        from ._monitor import Monitor
+    rows, data, penalty = objective.rows, objective.data, objective.penalty
+    changes = kernels.changes_of(objective.functions)
 
-        objective = self.objective
-        method = MemoryGradient(objective, Monitor(None, 1, 0.0), 1)
-        intercept, bend = method.constant_model()
-        bound = objective.loss.curvature_bound
-        if objective.functions.whole_row:
-            bend = np.full(len(bend), 2.0 * bound if bound is not None else bend.max())
-        elif bound is not None:
-            bend = np.full(len(bend), bound)
-        return intercept, 1.0 / bend
+    def batch_pass(theta, order, rates):
+        coef, blocks = objective.split(theta)[0], objective.penalty_blocks
+        kernels.reduced_pass(rows, data, order, theta, coef, memory, metric, changes, blocks, plan, rates)
 
-    def _is_wide(self):
-        """Whether a step on one CSR row costs far less than one on all the coefficients."""
-        rows = self.objective.rows
-        return rows.lazy and self.batch == 1 and len(rows.arrays[0]) * 8 < rows.shape[0] * rows.shape[1]
+    if plan.batch_size > 1 or penalty.standardize or penalty.shrinkage() is None:
+        return batch_pass
 
-    def _metric(self, centred, ridge):
-        """A length for every column, one over its variance and the ridge, and what it is centred by."""
-        moments = self.objective.moments
-        mean, variance = moments.mean, moments.variance
-        constant = moments.known_variance == 0.0
-        if self.objective.penalty.standardize:
-            ridge = ridge * moments.known_variance
-        if not centred:
-            if not self.objective.fit_intercept:
-                constant = variance + mean * mean == 0.0
-            variance, mean = variance + mean * mean, np.zeros(len(mean))
-        square = np.where(constant, 0.0, variance + ridge)
-        return np.where(square > 0.0, 1.0 / np.where(square > 0.0, square, 1.0), 0.0), mean
+    if rows.is_csr:
+
+        def lazy_pass(theta, order, rates):
+            shrinks = rates[0] * metric.coef_length.max() * plan.l2
+            if rates.min() < rates.max() or shrinks >= 0.5:
+                batch_pass(theta, order, rates)
+                return
+            coef = objective.split(theta)[0]
+            kernels.lazy_reduced_pass(data, order, theta, coef, memory, metric, changes, plan, float(rates[0]))
+
+        return batch_pass if metric.mean.any() else lazy_pass
+
+    if objective.n_outputs > 1:
+        return batch_pass
+    changes_of_one = kernels.changes_of_one(objective.functions)
+
+    def row_pass(theta, order, rates):
+        kernels.reduced_row_pass(data, order, theta, memory, metric, changes_of_one, plan, rates)
+
+    return row_pass
+
+
+# --- the automatic metric ------------------------------------------------------------------------------------------------
+
+
+def _null_model(objective):
+    """The best intercept alone, and the curvature of the loss in each score.
+
+    The curvature is the loss's bound; without one, the mean curvature at that model, smoothed if the loss has a kink.
+    """
+    from ._monitor import Monitor
+    from .memory_gradient import MemoryGradient
+
+    intercept, curvature = MemoryGradient(objective, Monitor(None, 1, 0.0), 1).constant_model()
+    bound = objective.loss.curvature_bound
+    if objective.functions.whole_row:
+        curvature = np.full(len(curvature), 2.0 * bound if bound is not None else curvature.max())
+    elif bound is not None:
+        curvature = np.full(len(curvature), bound)
+    return intercept, curvature
+
+
+def _is_wide(rows, batch):
+    """Whether a step on one CSR row costs far less than one on all coefficients, which centring would make it."""
+    return rows.is_csr and batch == 1 and len(rows.arrays[0]) * WIDE < rows.shape[0] * rows.shape[1]
+
+
+def _feature_lengths(objective, curvature, *, centred):
+    """A step length for each feature, one over its variance and the ridge, and the means to centre by."""
+    moments, penalty = objective.moments, objective.penalty
+    form = penalty.shrinkage()
+    l2 = objective.alpha * (form[1] if form else 1.0) / curvature.min()
+    variance = usable_variance(moments, fit_intercept=objective.fit_intercept, centred=centred)
+    lengths = feature_scale(variance, l2_of_features(moments, l2, standardize=penalty.standardize)) ** 2
+    return lengths, moments.mean if centred else np.zeros(len(lengths))

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._layout import rounding_error
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -23,8 +25,8 @@ class Moments:
 
     @property
     def known_variance(self):
-        """The variance, exactly 0 for a column that is constant but for rounding."""
-        return np.where(self.variance <= 100.0 * (1e-13 * self.mean) ** 2, 0.0, self.variance)
+        """The variance, exactly 0 for features that are constant up to rounding."""
+        return np.where(self.variance <= rounding_error(self.mean, 0.0), 0.0, self.variance)
 
     def merged(self, other):
         """Those of the rows of both; `other` may be None.

@@ -1,0 +1,103 @@
+"""What the compiled loops share with the rest of the package: places in arrays, and groups of arrays. No numba here.
+
+Each state of descent keeps its numbers in one float array, ``counters``, which the loops update in place. The names below are
+the places in it. The first three are the same for every state.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+STEPS, WEIGHT_SUM, ROWS = range(3)  # steps taken; weight and number of the samples seen
+
+# Explicit steps (`passes`); the last three belong to lazy descent.
+SCALE, THRESHOLD, SCALE_SUM = range(3, 6)
+N_STEP_COUNTERS = 6
+
+# Implicit steps (`proximal`).
+REFRESH_AT = 3  # number of samples at which mean and scale of the features are updated next
+SNAPSHOT_AT = 4  # number of samples at which the models to be scored are copied next
+NONZEROS = 5  # values other than zero since the penalty last acted
+MEAN_SQUARE = 6  # mean of |x|^2 + 1 over the standardised samples
+CURVATURE_SUM = 7  # sum of the second derivatives met, and their weight
+CURVATURE_WEIGHT = 8
+ITERATE_WEIGHT = 9  # sum of the weights t of the averaged iterates
+PENDING_WEIGHT = 10  # the part of it that CSR has not added to `Track.total`
+R_SQUARE = 11  # CSR: sum over the features of r^2, r = mean * scale
+N_ROW_COUNTERS = 12
+
+
+class Lazy(NamedTuple):
+    """Coefficients of plain descent on CSR, one sample at a time, updated only where a feature is met.
+
+    The model is coef = scale * soft(v, threshold - stamp), with `SCALE` and `THRESHOLD` among the counters; the sum of the iterates
+    is `SCALE_SUM` * v - offset.
+    """
+
+    v: np.ndarray
+    intercept: np.ndarray
+    stamp: np.ndarray
+    offset: np.ndarray
+    intercept_sum: np.ndarray
+    nonnegative: bool
+
+
+class Track(NamedTuple):
+    """The models that proximal row steps move: two step lengths, the tracks, side by side.
+
+    Scores are those of all tracks, track by track. Dense coefficients are (scores, features), CSR (features, scores).
+    `v` has the last iterates, coef / scale; `total` and `intercept_total` the sums of the iterates, the t-th t times.
+    On CSR the model is ``v - centring * r`` with r = mean * scale, and the sum of the iterates
+    ``PENDING_WEIGHT * v + total - centring_total * r``; `mean_score` is the score of the mean sample, sum over the features of r
+    times the model, and `mean_score_total` the same of the sum of the iterates.
+    """
+
+    v: np.ndarray
+    total: np.ndarray
+    intercept: np.ndarray
+    intercept_total: np.ndarray
+    centring: np.ndarray
+    centring_total: np.ndarray
+    mean_score: np.ndarray
+    mean_score_total: np.ndarray
+    pending_step: np.ndarray  # (tracks,): length of the steps since the penalty last acted
+    step: np.ndarray  # (tracks,): length of the last step
+    losses: np.ndarray  # (2, tracks): discounted progressive losses of the last iterates and of the averages
+    targets: np.ndarray  # (3, n_outputs): shift of the targets, and sums of y - shift and of its square
+
+
+class Columns(NamedTuple):
+    """Sums of x - shift and of its square for each feature; mean, scale and standard deviation in use.
+
+    The scale is that of the preconditioner, 0 for a constant feature; mean and scale are updated when a tenth more samples have
+    come.
+    """
+
+    shift: np.ndarray
+    total: np.ndarray
+    square: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    std: np.ndarray
+
+
+def rounding_error(mean, mean_square):
+    """Bound of the rounding error of a variance: at or below this the feature counts as constant.
+
+    The first term covers the cancellation in ``mean_square - offset^2``, both taken about some shift; the second the rounding
+    of the mean itself, which is all that is left where the shift is one of the values. Summing 10^6 values loses about
+    10^3 units in the last place, hence 1e-13; a mean that is off by 1e-12 of itself adds the square of that.
+
+    Parameters
+    ----------
+    mean : float or ndarray
+        Mean of the feature.
+    mean_square : float or ndarray
+        Mean square about the shift.
+
+    Returns
+    -------
+    float or ndarray
+        The bound.
+    """
+    return 1e-13 * mean_square + 1e-24 * mean * mean

@@ -1,0 +1,267 @@
+"""What proximal row steps keep from one pass to the next. Pickled with the estimator; imports no numba."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from .._layout import (
+    ITERATE_WEIGHT,
+    MEAN_SQUARE,
+    N_ROW_COUNTERS,
+    PENDING_WEIGHT,
+    R_SQUARE,
+    REFRESH_AT,
+    ROWS,
+    STEPS,
+    WEIGHT_SUM,
+    Columns,
+    Track,
+)
+from ..objective._moments import Moments
+from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
+from ._state import copied, soft_threshold
+
+LENGTHS = (0.4, 10.0)  # relative step lengths of the two tracks, the cautious one first
+LAST_ITERATE_HANDICAP = 1.05  # after a fit, which has averaged enough, a last iterate must predict better by this factor
+PAST_LOSSES = 500.0  # samples whose loss a fit contributes to the progressive losses
+
+
+def known_curvature(objective):
+    """The loss's second derivative in a score, or a bound of it; None if it has to be estimated from the stream."""
+    loss = objective.loss
+    if objective.functions.whole_row:
+        return 2.0 * (loss.curvature_bound or 0.5)
+    if loss.curvature_bound is not None:
+        return float(loss.curvature_bound)
+    return None if loss.smooth or loss.in_units_of_y else 1.0
+
+
+def relative_l2(objective):
+    """The l2 penalty's curvature over that of the loss, which counts as 1 if it is unknown."""
+    form = objective.penalty.shrinkage()
+    return objective.alpha * (form[1] if form else 0.0) / (known_curvature(objective) or 1.0)
+
+
+@dataclass
+class RowsState:
+    """What one pass of proximal row steps hands on to the next.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Scores of a sample.
+    dense_layout : bool
+        Whether coefficients are laid out for dense rows.
+    track : Track
+        The models: two step lengths, each with its last iterate and its average.
+    columns : Columns
+        Moments of the features, and the mean and scale in use.
+    counters : ndarray, (N_ROW_COUNTERS,)
+        Steps, weight and number of the samples, and sums over them; the places are named in `_layout`.
+    length : float
+        Factor on all step lengths, which plateaus of `fit` lower.
+    averaged_only : bool
+        Predict with an average, even if a last iterate predicts better.
+    seen : Moments or None
+        Of the features so far, where the penalty counts coefficients in standard deviations.
+    """
+
+    n_outputs: int
+    dense_layout: bool
+    track: Track
+    columns: Columns
+    counters: np.ndarray
+    length: float = 1.0
+    averaged_only: bool = False
+    seen: Moments | None = None
+
+    @classmethod
+    def begin(cls, objective, theta=None, *, value=0.0, averaged_only=False, steps=0):
+        """The state before the first sample, or one resumed from `theta`.
+
+        Parameters
+        ----------
+        objective : Objective
+            Its samples are those that `theta` was fitted to.
+        theta : ndarray, default=None
+            The model to resume from.
+        value : float, default=0.0
+            The objective at `theta`.
+        averaged_only : bool, default=False
+            Predict with an average, even if a last iterate predicts better.
+        steps : int, default=0
+            Number of steps that led to `theta`.
+
+        Returns
+        -------
+        RowsState
+        """
+        d, n_outputs, n_tracks = objective.rows.shape[1], objective.n_outputs, len(LENGTHS)
+        dense = not objective.rows.is_csr
+        shape = (n_tracks * n_outputs, d) if dense else (d, n_tracks * n_outputs)
+        track = Track(
+            *np.zeros((2, *shape)),
+            *np.zeros((6, n_tracks * n_outputs)),
+            pending_step=np.zeros(n_tracks),
+            step=np.zeros(n_tracks),
+            losses=np.zeros((2, n_tracks)),
+            targets=np.zeros((3, n_outputs)),
+        )
+        state = cls(n_outputs, dense, track, Columns(*np.zeros((6, d))), np.zeros(N_ROW_COUNTERS), averaged_only=averaged_only)
+        if theta is None:
+            state.columns.shift[:] = objective.rows.first_row()
+            track.targets[0] = objective.data.target[0]
+        else:
+            state._resume(objective, theta, value, steps)
+        return state
+
+    def _resume(self, objective, theta, value, steps):
+        """Set a new state as if the objective's samples had led to `theta`, where the objective is `value`."""
+        moments, rows, counters = objective.moments, float(objective.n_samples), self.counters
+        # 1. the features: moments, mean and scale
+        shift = moments.mean if self.dense_layout else np.zeros(len(moments.mean))
+        offset = moments.mean - shift
+        centred = objective.fit_intercept
+        variance = usable_variance(moments, fit_intercept=centred, centred=centred)
+        l2 = l2_of_features(moments, relative_l2(objective), standardize=objective.penalty.standardize)
+        scale = feature_scale(variance, l2)
+        self.columns = Columns(
+            shift.copy(),
+            moments.weight * offset,
+            moments.weight * (moments.variance + offset**2),
+            moments.mean.copy() if centred else np.zeros(len(shift)),
+            scale,
+            np.sqrt(moments.known_variance),
+        )
+        # 2. every track begins at theta, with an average that has been there all along
+        coef, intercept = objective.unpack(theta)
+        # The coefficient of a constant feature goes to the intercept.
+        intercept = intercept + coef @ moments.mean if centred else np.zeros(self.n_outputs)
+        v = np.divide(coef, scale, out=np.zeros(coef.shape), where=scale > 0.0)
+        v, intercept = np.tile(v, (len(LENGTHS), 1)), np.tile(intercept, len(LENGTHS))
+        weight = 0.5 * rows * (rows + 1.0)
+        self._set_models(v, weight * v)
+        self.track = self.track._replace(intercept=intercept, intercept_total=weight * intercept)
+        self.track.targets[0] = objective.data.target.mean(axis=0)
+        counters[[STEPS, WEIGHT_SUM, ROWS, ITERATE_WEIGHT]] = steps, moments.weight, rows, weight
+        counters[REFRESH_AT] = np.floor(1.1 * rows) + 1.0
+        counters[MEAN_SQUARE] = 1.0 + (variance * scale**2).sum()
+        # 3. what the models have predicted so far
+        self.track.losses[:] = PAST_LOSSES * max(value, 0.0)
+        self.track.losses[0] *= LAST_ITERATE_HANDICAP
+
+    @property
+    def steps(self):
+        """How many steps have been taken."""
+        return int(self.counters[STEPS])
+
+    @property
+    def rows(self):
+        """How many samples the model stands for."""
+        return self.counters[ROWS]
+
+    def copy(self):
+        """A state that shares no array with this one."""
+        return RowsState(**{each.name: copied(getattr(self, each.name)) for each in fields(self)})
+
+    # --- models ----------------------------------------------------------------------------------------------------------
+
+    def models(self):
+        """Last iterates and averages of all tracks, in scaled coordinates.
+
+        Returns
+        -------
+        tuple of ndarray
+            Coefficients over `Columns.scale`, (scores, n_features), of the last iterates and of the averages; then the
+            intercepts of both, (scores,), for centred features.
+        """
+        track = self.track
+        v, total = self._by_score(track.v), self._by_score(track.total)
+        r = self.columns.mean * self.columns.scale
+        weight = max(self.counters[ITERATE_WEIGHT], 1.0)
+        average = (self.counters[PENDING_WEIGHT] * v + total - np.outer(track.centring_total, r)) / weight
+        return v - np.outer(track.centring, r), average, track.intercept, track.intercept_total / weight
+
+    def predicting(self, objective):
+        """theta of the model that has predicted best so far, after a last step of the penalty's prox."""
+        # 1. the model: the average where an average and a last iterate have predicted equally well
+        losses = self.track.losses[1:] if self.averaged_only else self.track.losses[::-1]
+        not_averaged, best = np.unravel_index(int(losses.argmin()), losses.shape)
+        last, average, last_intercept, average_intercept = self.models()
+        scores = slice(best * self.n_outputs, (best + 1) * self.n_outputs)
+        coef = (last if not_averaged else average)[scores] * self.columns.scale
+        intercept = (last_intercept if not_averaged else average_intercept)[scores]
+        # 2. a short proximal step, so that it lies in the penalty's domain and has its exact zeros
+        if objective.penalty.has_prox():
+            coef = self._after_prox(objective, coef)
+        # 3. the intercept for features that are not centred
+        intercept = intercept - coef @ self.columns.mean if objective.fit_intercept else np.zeros(self.n_outputs)
+        return objective.pack(coef, intercept)
+
+    def _after_prox(self, objective, coef):
+        """The coefficients after a proximal step of the cautious track's length."""
+        penalty, step = objective.penalty, self.track.step[0] * self.columns.scale**2
+        unit = self.columns.std if penalty.standardize else np.ones(len(step))
+        form = penalty.shrinkage()
+        if form is not None:
+            return soft_threshold(coef, form[0] * objective.alpha * unit * step, form[2])
+        prox = np.frompyfunc(penalty.bound_function("prox", 2), 2, 1)
+        moved = np.asarray(prox(unit * coef, objective.alpha * unit**2 * step), dtype=np.float64)
+        return np.divide(moved, unit, out=coef, where=unit > 0.0)
+
+    def _by_score(self, coefficients):
+        """Coefficients in the layout of the rows as (scores, n_features), or the reverse."""
+        return coefficients if self.dense_layout else np.ascontiguousarray(coefficients.T)
+
+    def _set_models(self, last, total):
+        """Set the last iterates and the sums of all iterates, (scores, n_features), with nothing left to add for CSR."""
+        r = self.columns.mean * self.columns.scale
+        self.track = self.track._replace(
+            v=self._by_score(last),
+            total=self._by_score(total),
+            centring=np.zeros(len(last)),
+            centring_total=np.zeros(len(last)),
+            mean_score=last @ r,
+            mean_score_total=total @ r,
+        )
+        self.counters[PENDING_WEIGHT], self.counters[R_SQUARE] = 0.0, r @ r
+
+    # --- other rows, other classes ---------------------------------------------------------------------------------------
+
+    def adapt(self, objective):
+        """Change the layout to that of the objective's rows, dense or CSR."""
+        dense = not objective.rows.is_csr
+        if dense == self.dense_layout:
+            return
+        last, average, _, _ = self.models()
+        self.dense_layout = dense
+        self._set_models(last, average * max(self.counters[ITERATE_WEIGHT], 1.0))
+        if not dense:
+            # The sums of CSR rows are about zero.
+            columns, weight = self.columns, self.counters[WEIGHT_SUM]
+            columns.square[:] += columns.shift * (2.0 * columns.total + weight * columns.shift)
+            columns.total[:] += weight * columns.shift
+            columns.shift[:] = 0.0
+
+    def grow(self, growth):
+        """Make room for new classes, whose coefficients begin at zero."""
+        n_outputs, weight = self.n_outputs, max(self.counters[ITERATE_WEIGHT], 1.0)
+        last, average, intercept, average_intercept = self.models()
+
+        def grown(values, function):
+            """`function` of the scores of each track, which lie along the first axis."""
+            return np.concatenate([function(values[at : at + n_outputs]) for at in range(0, len(values), n_outputs)])
+
+        self._set_models(grown(last, growth.coefficients), weight * grown(average, growth.coefficients))
+        self.n_outputs = len(growth.turn)
+        self.track = self.track._replace(
+            intercept=grown(intercept, growth.intercepts),
+            intercept_total=weight * grown(average_intercept, growth.intercepts),
+            targets=np.zeros((3, self.n_outputs)),
+        )
+
+    def kept_at(self, objective, theta, value):
+        """A copy that predicts with `theta`, the best model, where the objective is `value`."""
+        if np.array_equal(theta, self.predicting(objective)):
+            return self.copy()
+        return RowsState.begin(objective, theta, value=value, averaged_only=self.averaged_only, steps=self.steps)

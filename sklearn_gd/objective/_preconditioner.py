@@ -1,0 +1,155 @@
+r"""The diagonal preconditioner: features centred and scaled in the algebra only, so that X is never copied.
+
+The scale of a feature is :math:`1 / \sqrt{h v + r}` with v its variance, h the curvature of the loss in a score and r the
+curvature of the l2 penalty in the coefficient. In the scaled coordinates the diagonal of F's second derivative is about one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def usable_variance(moments, *, fit_intercept, centred):
+    """The variance that a step can use, 0 for a feature that cannot lower the loss.
+
+    Parameters
+    ----------
+    moments : Moments
+        Of the features.
+    fit_intercept : bool
+        With an intercept, a constant feature adds nothing to the model, and its variance counts as 0. Without one, only a
+        feature that is zero in every sample does.
+    centred : bool
+        Whether the variance is about the mean, or about zero.
+
+    Returns
+    -------
+    ndarray, (n_features,)
+        The variances.
+    """
+    variance = moments.known_variance
+    if centred:
+        return variance
+    about_zero = moments.variance + moments.mean**2
+    return np.where(variance > 0.0, about_zero, 0.0) if fit_intercept else about_zero
+
+
+def l2_of_features(moments, l2, *, standardize):
+    """The l2 penalty's curvature in each coefficient: `l2`, times the feature's variance where the penalty is standardised."""
+    return l2 * (moments.known_variance if standardize else np.ones(len(moments.mean)))
+
+
+def feature_scale(variance, l2):
+    """One over the square root of ``variance + l2``; 0 where the variance is 0, whatever the penalty."""
+    usable = variance > 0.0
+    return np.where(usable, 1.0 / np.sqrt(np.where(usable, variance + l2, 1.0)), 0.0)
+
+
+@dataclass(frozen=True)
+class Preconditioner:
+    """Diagonal metric with centring: coef = U * scale, and the intercept absorbs the feature means.
+
+    Parameters
+    ----------
+    scale : ndarray, (n_outputs, n_features)
+        One over the square root of the curvature of F in each coefficient; 0 for a constant feature.
+    mean : ndarray, (n_features,)
+        Subtracted from the features; 0 without an intercept.
+    intercept_scale : ndarray, (n_outputs,)
+        One over the square root of the loss's curvature; 0 without an intercept.
+    ridge : ndarray, (n_outputs, n_features)
+        Curvature of the l2 penalty in U.
+    inverse_ridge : ndarray, (n_outputs, n_features)
+        One over `ridge`: infinite where the penalty has no curvature, 0 for a constant feature, whose gradient in U is 0.
+    """
+
+    scale: np.ndarray
+    mean: np.ndarray
+    intercept_scale: np.ndarray
+    ridge: np.ndarray
+    inverse_ridge: np.ndarray
+
+    @classmethod
+    def from_moments(cls, moments, curvature, l2, *, fit_intercept, standardize):
+        """Build the preconditioner of an objective.
+
+        Parameters
+        ----------
+        moments : Moments
+            Of the features.
+        curvature : ndarray, (n_outputs,)
+            Curvature of the loss in each score, positive.
+        l2 : float
+            Strength of the l2 penalty, alpha included.
+        fit_intercept : bool
+            Whether an intercept absorbs the means; without one the features are scaled about zero.
+        standardize : bool
+            Whether the penalty counts coefficients in the features' standard deviations.
+
+        Returns
+        -------
+        Preconditioner
+        """
+        variance = usable_variance(moments, fit_intercept=fit_intercept, centred=fit_intercept)
+        l2 = l2_of_features(moments, l2, standardize=standardize)
+        scale = feature_scale(np.outer(curvature, variance), l2)
+        ridge = l2 * scale**2
+        mean, intercept_scale = np.zeros(len(moments.mean)), np.zeros(len(curvature))
+        if fit_intercept:
+            mean, intercept_scale = moments.mean, 1.0 / np.sqrt(curvature)
+        inverse_ridge = np.divide(1.0, ridge, out=np.where(scale > 0.0, np.inf, 0.0), where=ridge > 0.0)
+        return cls(scale, mean, intercept_scale, ridge, inverse_ridge)
+
+    def to_theta(self, U, b):
+        """The model of the scaled coordinates.
+
+        Parameters
+        ----------
+        U : ndarray, (n_outputs, n_features)
+            Scaled coefficients.
+        b : ndarray, (n_outputs,)
+            Scaled intercept.
+
+        Returns
+        -------
+        tuple of ndarray, (n_outputs, n_features) and (n_outputs,)
+            Coefficients and intercept in the units of X.
+        """
+        coef = U * self.scale
+        return coef, b * self.intercept_scale - coef @ self.mean
+
+    def to_u(self, coef, intercept):
+        """The scaled coordinates of a model, the inverse of `to_theta`; the coefficient of a constant feature is dropped.
+
+        Parameters
+        ----------
+        coef : ndarray, (n_outputs, n_features)
+            Coefficients in the units of X.
+        intercept : ndarray, (n_outputs,)
+            The intercept.
+
+        Returns
+        -------
+        tuple of ndarray, (n_outputs, n_features) and (n_outputs,)
+            Scaled coefficients and scaled intercept.
+        """
+        U = np.divide(coef, self.scale, out=np.zeros(coef.shape), where=self.scale > 0.0)
+        centred = intercept + (U * self.scale) @ self.mean
+        return U, np.divide(centred, self.intercept_scale, out=np.zeros(len(centred)), where=self.intercept_scale > 0.0)
+
+    def gradient_to_u(self, G, g):
+        """A gradient in the scaled coordinates, by the chain rule.
+
+        Parameters
+        ----------
+        G : ndarray, (n_outputs, n_features)
+            Gradient in the coefficients.
+        g : ndarray, (n_outputs,)
+            Gradient in the intercept.
+
+        Returns
+        -------
+        tuple of ndarray, (n_outputs, n_features) and (n_outputs,)
+            Gradient in U and b.
+        """
+        return (G - np.outer(g, self.mean)) * self.scale, g * self.intercept_scale

@@ -1,0 +1,125 @@
+"""The diagonal preconditioner: a change of coordinates, its gradient, and what it does with constant features."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from sklearn_gd._kernels.passes import column_moments
+from sklearn_gd._kernels.rows import rows_of
+from sklearn_gd.objective._moments import Moments
+from sklearn_gd.objective._preconditioner import Preconditioner, usable_variance
+
+N, D, K = 60, 5, 3
+CONSTANT = 2  # a feature that never changes
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(N, D)) * 10.0 ** np.arange(-2, 3) + [1.0, -3.0, 0.0, 50.0, 0.0]
+X[:, CONSTANT] = 0.1
+MOMENTS = Moments(float(N), X.mean(axis=0), np.where(np.arange(D) == CONSTANT, 0.0, X.var(axis=0)))
+CURVATURE = np.array([0.25, 1.0, 4.0])
+L2 = 0.3
+
+
+def preconditioner(*, fit_intercept=True, standardize=False, l2=L2):
+    return Preconditioner.from_moments(MOMENTS, CURVATURE, l2, fit_intercept=fit_intercept, standardize=standardize)
+
+
+def objective(coef, intercept, standardize, l2=L2):
+    """Mean over the samples of h/2 score^2 - score, and the l2 penalty: its curvature in each score is h."""
+    raw = X @ coef.T + intercept
+    unit = X.std(axis=0) if standardize else 1.0
+    return (0.5 * CURVATURE * raw**2 - raw).sum(axis=1).mean() + 0.5 * l2 * ((coef * unit) ** 2).sum()
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_there_and_back(fit_intercept, standardize):
+    """`to_u` and `to_theta` are inverse, and leave every score as it is."""
+    metric = preconditioner(fit_intercept=fit_intercept, standardize=standardize)
+    coef, intercept = RNG.normal(size=(K, D)), RNG.normal(size=K) if fit_intercept else np.zeros(K)
+    if fit_intercept:
+        coef[:, CONSTANT] = 0.0
+    U, b = metric.to_u(coef, intercept)
+    again, intercept_again = metric.to_theta(U, b)
+    np.testing.assert_allclose(again, coef, rtol=1e-14)
+    np.testing.assert_allclose(intercept_again, intercept, rtol=1e-12, atol=1e-12)
+    scores = (X - metric.mean) @ (U * metric.scale).T + b * metric.intercept_scale
+    np.testing.assert_allclose(scores, X @ coef.T + intercept, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_gradient_is_that_of_finite_differences(fit_intercept, standardize):
+    metric = preconditioner(fit_intercept=fit_intercept, standardize=standardize)
+    U, b = RNG.normal(size=(K, D)), RNG.normal(size=K)
+    coef, intercept = metric.to_theta(U, b)
+    slope = CURVATURE * (X @ coef.T + intercept) - 1.0
+    GU, gb = metric.gradient_to_u(slope.T @ X / N, slope.mean(axis=0))
+    flat, found = np.append(U, b), np.append(GU + metric.ridge * U, gb)
+    for at in range(len(flat)):
+        step = np.zeros(len(flat))
+        step[at] = 1e-4
+        ends = []
+        for point in (flat + step, flat - step):
+            ends.append(objective(*metric.to_theta(point[: K * D].reshape(K, D), point[K * D :]), standardize))
+        assert found[at] == pytest.approx((ends[0] - ends[1]) / 2e-4, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_diagonal_of_the_second_derivative_is_one(fit_intercept, standardize):
+    metric = preconditioner(fit_intercept=fit_intercept, standardize=standardize)
+    centred = (X - metric.mean)[:, None, :] * metric.scale
+    diagonal = CURVATURE[:, None] * (centred**2).mean(axis=0) + metric.ridge
+    expected = np.ones((K, D))
+    if fit_intercept:
+        expected[:, CONSTANT] = 0.0
+    np.testing.assert_allclose(diagonal, expected, rtol=1e-12, atol=1e-20)
+    np.testing.assert_allclose(CURVATURE * metric.intercept_scale**2, float(fit_intercept))
+
+
+def test_a_constant_feature_is_left_to_the_intercept():
+    metric = preconditioner()
+    assert (metric.scale[:, CONSTANT] == 0.0).all()
+    assert (metric.ridge[:, CONSTANT] == 0.0).all()
+    assert (metric.inverse_ridge[:, CONSTANT] == 0.0).all()
+    coef, intercept = metric.to_theta(np.ones((K, D)), np.zeros(K))
+    assert (coef[:, CONSTANT] == 0.0).all()
+    assert (metric.gradient_to_u(np.ones((K, D)), np.ones(K))[0][:, CONSTANT] == 0.0).all()
+
+
+def test_without_an_intercept_a_constant_feature_is_a_feature():
+    metric = preconditioner(fit_intercept=False)
+    assert (metric.scale > 0.0).all()
+    assert (metric.mean == 0.0).all()
+    assert (metric.intercept_scale == 0.0).all()
+    assert (metric.to_theta(np.ones((K, D)), np.ones(K))[1] == 0.0).all()
+
+
+def test_standardised_features_are_scaled_alike():
+    """The penalty in standard deviations leaves no trace of the unit: scale times standard deviation is the same for all."""
+    metric = preconditioner(standardize=True)
+    product = np.delete(metric.scale * np.sqrt(MOMENTS.variance), CONSTANT, axis=1)
+    np.testing.assert_allclose(product, (1.0 / np.sqrt(CURVATURE + L2))[:, None] * np.ones(D - 1))
+
+
+def test_without_a_penalty_nothing_bounds_what_is_left():
+    metric = preconditioner(l2=0.0)
+    assert np.isinf(np.delete(metric.inverse_ridge, CONSTANT, axis=1)).all()
+    assert (metric.inverse_ridge[:, CONSTANT] == 0.0).all()
+
+
+@pytest.mark.parametrize("layout", [np.array, sp.csr_array])
+@pytest.mark.parametrize("value", [0.1, 3.3e8, 1e-9])
+def test_a_constant_feature_is_found_in_both_layouts(layout, value):
+    """Also where every value is stored in CSR, so that the variance is a difference of two large sums."""
+    rows = np.full((1001, 2), value)
+    rows[:, 1] *= 1.0 + 1e-4 * np.arange(1001)
+    weight = np.random.default_rng(1).uniform(0.5, 2.0, 1001)
+    moments = Moments(weight.sum(), *column_moments(rows_of(layout(rows)), weight))
+    two_calls = moments.merged(Moments(weight[:7].sum(), *column_moments(rows_of(layout(rows[:7])), weight[:7])))
+    for each in (moments, two_calls):
+        variance = usable_variance(each, fit_intercept=True, centred=True)
+        assert variance[0] == 0.0
+        assert variance[1] > 0.0
+        assert (usable_variance(each, fit_intercept=True, centred=False) > 0.0).tolist() == [False, True]
+        assert (usable_variance(each, fit_intercept=False, centred=False) > 0.0).all()
