@@ -235,15 +235,15 @@ def _pass_over(objective, state, settings, batch):
     from ._kernels import blocks, epochs
 
     plain = batch == 1 and type(settings.optimizer) is GradientDescent
-    shrinkage = objective.penalty.shrinkage() if plain and not objective.penalty.standardize else None
+    form = objective.penalty.elastic_net() if plain and not objective.penalty.standardize else None
     single = objective.n_outputs == 1
-    lazily = shrinkage is not None and objective.rows.lazy and _can_be_lazy(shrinkage, objective.alpha, state)
+    lazily = form is not None and objective.rows.lazy and _can_be_lazy(form, objective.alpha, state)
     if not lazily:
         state.leave_lazy()
     model = epochs.Model(state.theta, *objective.split(state.theta), state.slots, state.average)
-    if lazily or (shrinkage is not None and single and not objective.rows.lazy):
+    if lazily or (form is not None and single and not objective.rows.lazy):
         # Plain descent on one row at a time has loops of its own, which on CSR cost only the row's nonzeros.
-        l1, l2, nonnegative = shrinkage
+        l1, l2, nonnegative = form
         strengths = epochs.Shrinkage(
             l1 * objective.alpha, l2 * objective.alpha, nonnegative, objective.fit_intercept, state.average_from
         )
@@ -269,10 +269,9 @@ def _pass_over(objective, state, settings, batch):
     return batch_pass
 
 
-def _can_be_lazy(shrinkage, alpha, state):
+def _can_be_lazy(form, alpha, state):
     """Whether a threshold that is applied late leaves the average of the iterates as it is."""
-    l1, _, nonnegative = shrinkage
-    return np.isinf(state.average_from) or not (l1 * alpha or nonnegative)
+    return np.isinf(state.average_from) or not (form.l1 * alpha or form.nonnegative)
 
 
 class Batch(Solver):

@@ -466,7 +466,7 @@ ALPHA = 0.4
 
 def minimiser(penalty):
     """Of (w - c)' A (w - c) / 2 + alpha penalty(w), by plain proximal descent with a safe rate."""
-    l1, l2, nonnegative = penalty.shrinkage()
+    l1, l2, nonnegative = penalty.elastic_net()
     w = np.zeros(3)
     for _ in range(2000):
         v = w - 0.3 * (CURVATURE @ (w - CENTRE) + ALPHA * l2 * w)

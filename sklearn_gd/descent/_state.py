@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from ..objective._moments import Moments
+from ..penalties import soft_threshold
 
 
 def _new_counters():
@@ -194,10 +195,7 @@ class State:
         """The last iterate of lazy descent."""
         lazy, (scale, threshold) = self.lazy, self.counters[3:5]
         lag = (threshold - lazy.stamp)[:, None]
-        if lazy.nonnegative:
-            v = np.maximum(lazy.v - lag, 0.0)
-        else:
-            v = np.sign(lazy.v) * np.maximum(np.abs(lazy.v) - lag, 0.0)
+        v = np.maximum(lazy.v - lag, 0.0) if lazy.nonnegative else soft_threshold(lazy.v, lag)
         return np.concatenate([(scale * v).ravel(), lazy.intercept])
 
     def _lazy_average(self):

@@ -16,6 +16,7 @@ import math
 import numpy as np
 
 from ..losses._base import weighted_quantiles
+from ..penalties import soft_threshold
 from ._monitor import Status
 
 PLANE_STEPS = 30  # on one face, before its support is looked at again
@@ -106,12 +107,12 @@ def left_to_fall(objective):
 
     It is half the squared gradient in the preconditioned coordinates, where the curvature is about one.
     """
-    shrinkage = objective.penalty.shrinkage()
-    if not objective.loss.smooth or shrinkage is None or shrinkage[2] or shrinkage[0] * objective.alpha > 0.0:
+    form = objective.penalty.elastic_net()
+    if not objective.loss.smooth or form is None or form.nonnegative or form.l1 * objective.alpha > 0.0:
         return None
     method = MemoryGradient(objective, None, 1)
     _, bend = method.constant_model()
-    frame = Coordinates(objective, bend, shrinkage[1], method.chunks)
+    frame = Coordinates(objective, bend, form.l2, method.chunks)
 
     def left(theta):
         gradient = frame.turned(objective.gradient(theta))
@@ -161,26 +162,26 @@ class MemoryGradient:
         no more from it; a smooth one has one stage.
         """
         objective = self.objective
-        shrinkage = objective.penalty.shrinkage()
+        form = objective.penalty.elastic_net()
         for stage, width in enumerate(self._widths()):
             self.monitor.begin_epoch()
             self.width = width
             intercept, bend = self.constant_model()
             if theta is None:
                 theta = np.concatenate([np.zeros(objective.n_coef), intercept])
-            self.frame = Coordinates(objective, bend, shrinkage[1] if shrinkage else 1.0, self.chunks)
+            self.frame = Coordinates(objective, bend, form.l2 if form else 1.0, self.chunks)
             before = objective.value(theta)
             if self.monitor.best is None:
                 self.monitor.start(theta, before)
             self.u = self.frame.coordinates(theta)
             self.raw = self.frame.scores(self.u)
             self.history = []
-            if self._has_short_form(shrinkage):
+            if self._has_short_form(form):
                 status = self._quadratic_descent()
-            elif shrinkage is None:
+            elif form is None:
                 status = self._proximal_descent()
-            elif shrinkage[0] * objective.alpha > 0.0 or shrinkage[2]:
-                status = self._face_descent(objective.alpha * shrinkage[0], shrinkage[2])
+            elif form.l1 * objective.alpha > 0.0 or form.nonnegative:
+                status = self._face_descent(objective.alpha * form.l1, form.nonnegative)
             else:
                 status = self._plane_descent()
             theta = self.frame.model(self.u)
@@ -399,13 +400,13 @@ class MemoryGradient:
             if self._certified(gradient):
                 return Status.PLATEAU
 
-    def _has_short_form(self, shrinkage):
+    def _has_short_form(self, form):
         """Whether F is quadratic, and its second moments are cheap beside some passes over the rows."""
         objective = self.objective
-        if not objective.loss.quadratic or shrinkage is None:
+        if not objective.loss.quadratic or form is None:
             return False
         n, d = objective.rows.shape
-        return not (shrinkage[0] * objective.alpha > 0.0 or shrinkage[2]) and d <= WIDEST and n >= 2 * d
+        return not (form.l1 * objective.alpha > 0.0 or form.nonnegative) and d <= WIDEST and n >= 2 * d
 
     def _moments(self):
         """The second moments A of the columns in the coordinates u, and those of columns and targets; one pass."""
@@ -518,7 +519,7 @@ class MemoryGradient:
         bounded[:n_coef] = nonnegative
 
         def prox(v, step):
-            moved = np.sign(v) * np.maximum(np.abs(v) - step * threshold, 0.0)
+            moved = soft_threshold(v, step * threshold)
             return np.where(bounded & (moved < 0.0), 0.0, moved)
 
         def penalty(u):
@@ -534,7 +535,7 @@ class MemoryGradient:
             free = u != 0.0
             free[n_coef:] = True
             tilt = np.where(free, gradient + threshold * np.sign(u), 0.0)
-            off = np.where(free, 0.0, np.sign(gradient) * np.maximum(np.abs(gradient) - threshold, 0.0))
+            off = np.where(free, 0.0, soft_threshold(gradient, threshold))
             off = np.where(bounded, np.minimum(off, 0.0), off)
             if self.n_iter and not nonnegative and self._gap(gradient, threshold, value) <= self._tolerance():
                 return Status.PLATEAU

@@ -42,8 +42,8 @@ def bend_of(objective):
 
 def ridge_of(objective):
     """The curvature of the l2 penalty beside that of the loss, which is taken to be 1 where nobody knows it."""
-    shrinkage, bend = objective.penalty.shrinkage(), bend_of(objective)
-    return objective.alpha * (shrinkage[1] if shrinkage else 0.0) / (bend if bend > 0.0 else 1.0)
+    form, bend = objective.penalty.elastic_net(), bend_of(objective)
+    return objective.alpha * (form.l2 if form else 0.0) / (bend if bend > 0.0 else 1.0)
 
 
 @dataclass

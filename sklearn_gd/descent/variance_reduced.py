@@ -49,8 +49,8 @@ class VarianceReduction:
         self.epochs, self.kernels, self.automatic = epochs, kernels, automatic
         n, self.n_outputs = objective.n_samples, objective.n_outputs
         self.relative = objective.data.weight * (n / objective.weight_sum)
-        self.shrinkage = None if objective.penalty.standardize else objective.penalty.shrinkage()
-        l1, l2, nonnegative = self.shrinkage or (0.0, 0.0, False)
+        self.form = None if objective.penalty.standardize else objective.penalty.elastic_net()
+        l1, l2, nonnegative = self.form or (0.0, 0.0, False)
         alpha = objective.alpha
         columns, lengths = np.ones(objective.rows.shape[1]), np.ones(self.n_outputs)
         centre, reach = np.zeros(len(columns)), np.empty(0)
@@ -61,7 +61,7 @@ class VarianceReduction:
                 state.theta[objective.n_coef :] = intercept
             # The lazy loop cannot centre the columns; it pays where most of a row is zero.
             centred = objective.fit_intercept and not self._is_wide()
-            columns, centre = self._metric(centred, alpha * (l2 if self.shrinkage else 1.0) * lengths.max())
+            columns, centre = self._metric(centred, alpha * (l2 if self.form else 1.0) * lengths.max())
             reach = kernels.row_reaches(objective.rows, centre, columns) + float(objective.fit_intercept)
             curvature = float(self.relative @ reach) / n
             reach *= self.relative
@@ -97,7 +97,7 @@ class VarianceReduction:
             self.step = batch / curvature if curvature > 0.0 else 1.0
             self.last_move, self.longest = None, math.inf
             self.value = self.first = self.lowest = objective.value(state.theta)
-        single = batch == 1 and self.shrinkage is not None
+        single = batch == 1 and self.form is not None
         self.row_by_row = single and self.n_outputs == 1 and not rows.lazy
         self.lazily = single and rows.lazy and not centre.any()
         one = self.row_by_row and not objective.functions.whole_row
