@@ -52,8 +52,8 @@ class Optimizer(Component):
         Names of the numbers kept for each coefficient.
     totals : tuple of str
         Names of the sums over all coefficients that `update` asks for; `contributions` says what each coefficient adds.
-    served : str or None
-        The slot that predicts after a step, where it is not the coefficient itself.
+    evaluated_slot : str or None
+        The slot that predicts after a step, where that is not the coefficient itself.
     default_rate : float or None
         The learning rate that "auto" takes; None where it follows from the curvature of the loss.
     decay : float
@@ -76,7 +76,7 @@ class Optimizer(Component):
 
     slots = ()
     totals = ()
-    served = None
+    evaluated_slot = None
     default_rate = 0.01
 
     @property
@@ -104,8 +104,8 @@ class Optimizer(Component):
             if self.written_functions("contributions") is None:
                 raise TypeError(f"{name} has no function contributions(w, g, rate, t): its totals {self.totals} are sums of it")
             self.function_parameters("contributions", 4 + len(self.slots))
-        if self.served is not None and self.served not in self.slots:
-            raise TypeError(f"{name}: served={self.served!r} must be one of its slots {self.slots}, or None")
+        if self.evaluated_slot is not None and self.evaluated_slot not in self.slots:
+            raise TypeError(f"{name}: evaluated_slot={self.evaluated_slot!r} must be one of its slots {self.slots}, or None")
 
 
 def _quotient(above, below):
@@ -662,7 +662,7 @@ class _DistanceOverGradients(Optimizer):
         self.averaged = averaged
 
     @property
-    def served(self):
+    def evaluated_slot(self):
         """The mean of the iterates, or the last one."""
         return "mean" if self.averaged else None
 
@@ -904,7 +904,7 @@ class ScheduleFree(Optimizer):
     """
 
     slots = ("mean", "base", "share", "square_sum")
-    served = "mean"
+    evaluated_slot = "mean"
     default_rate = None
 
     def __init__(self, beta=0.9):

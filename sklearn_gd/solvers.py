@@ -151,7 +151,7 @@ class Solver(Component):
                 rates = own_rates(order)
             else:
                 t = np.arange(state.steps + 1.0, state.steps + steps + 1.0)
-                rates = checked_rates(settings.schedule, t, run) * state.rate_scale
+                rates = settings.schedule.checked_rates(t, run) * state.rate_scale
             # 3. one compiled pass: scores, slopes, gradient, penalty, optimizer, proximal step, for each batch
             value = one_pass(order, rates)
             # 4. the objective of the model that would predict now
@@ -169,28 +169,10 @@ class Solver(Component):
 
 def lowered(schedule, rate, state):
     """Lower the rate of an adaptive schedule; False where the schedule has no lower one."""
-    factor = getattr(schedule, "plateau_factor", None)
-    if factor is None or rate <= schedule.min_rate:
-        return False
-    state.rate_scale *= factor
-    return True
-
-
-def checked_rates(schedule, t, run):
-    """The schedule's rates of the steps `t`: as many finite numbers >= 0, or a ValueError that names the schedule."""
-    try:
-        rates = np.asarray(schedule.rate(t, run), dtype=np.float64)
-    except ValueError as error:
-        if "truth value" in str(error):
-            error.add_note(f"{type(schedule).__name__}.rate is given many steps at once, as an array: np.where does for `if`.")
-        raise
-    if rates.shape != t.shape:
-        raise ValueError(f"{type(schedule).__name__}.rate gave shape {rates.shape} for {len(t)} steps; it must give {t.shape}")
-    bad = ~(np.isfinite(rates) & (rates >= 0))
-    if bad.any():
-        at = int(bad.argmax())
-        raise ValueError(f"{type(schedule).__name__}.rate gave {rates[at]!r} at step {int(t[at])}; a rate is finite, >= 0")
-    return np.ascontiguousarray(rates)
+    factor = None if schedule is None else schedule.lowered(rate)
+    if factor is not None:
+        state.rate_scale *= factor
+    return factor is not None
 
 
 def stable_rates(objective, optimizer, state, order, batch):

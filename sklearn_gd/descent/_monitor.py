@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from ._standstill import EXPLOSION, has_stalled
+
 
 class Status(enum.Enum):
     """How things stand after an epoch."""
@@ -46,8 +48,6 @@ class Monitor:
         Is told of every epoch, and may ask to stop.
     """
 
-    # An objective this many times the constant model's, and the first one's, is on its way to infinity.
-    EXPLOSION = 1e10
     FAR = 1e3
     NEAR_ZERO = 100.0
     # Patiences that a swing may last.
@@ -128,7 +128,7 @@ class Monitor:
         """Whether the model is finite and its objective neither infinite nor exploding."""
         first = abs(self.first) if math.isfinite(self.first) else 0.0
         usual = max(self.unit, first) or (abs(self.objectives[0]) if self.objectives else 0.0) or math.inf
-        return math.isfinite(objective) and abs(objective) <= self.EXPLOSION * usual and bool(np.isfinite(theta).all())
+        return math.isfinite(objective) and abs(objective) <= EXPLOSION * usual and bool(np.isfinite(theta).all())
 
     @property
     def tolerance(self):
@@ -141,12 +141,9 @@ class Monitor:
 
     def _has_stalled(self):
         """Whether the best value has all but stood still for the whole patience."""
-        if self.tol is None or len(self.best_values) <= self.n_iter_no_change:
+        if self.tol is None:
             return False
-        recent = self.best_values[-1 - self.n_iter_no_change :]
-        if self.validate is not None:
-            return recent[0] - recent[-1] <= self.tol
-        return recent[0] - recent[-1] <= self.tolerance
+        return has_stalled(self.best_values, self.n_iter_no_change, self.tolerance if self.validate is None else self.tol)
 
     @property
     def best_objective(self):

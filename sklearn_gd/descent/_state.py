@@ -91,7 +91,7 @@ class State:
     @staticmethod
     def _place_served(optimizer):
         """Which of the optimizer's slots predicts; None for the coefficients themselves."""
-        return None if optimizer.served is None else optimizer.slots.index(optimizer.served)
+        return None if optimizer.evaluated_slot is None else optimizer.slots.index(optimizer.evaluated_slot)
 
     def serves(self, optimizer, average_from):
         """Whether this is a state that `optimizer` can go on from: its own slots, and the same averaging."""
