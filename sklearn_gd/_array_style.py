@@ -23,15 +23,15 @@ def runs_on_arrays(function, *arrays):
     Returns
     -------
     bool
-        False where the function raises on arrays, or where any of its results differs.
+        False where the function raises, where it writes into an array, or where any of its results differs.
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            together = function(*[each.copy() for each in arrays])
+            together = function(*[_read_only(each) for each in arrays])
+            one_by_one = [function(*[each[i].item() for each in arrays]) for i in range(len(arrays[0]))]
         except Exception:  # a function of numbers may raise anything on an array
             return False
-        one_by_one = [function(*[each[i].item() for each in arrays]) for i in range(len(arrays[0]))]
     if not isinstance(together, tuple):
         together, one_by_one = (together,), [(each,) for each in one_by_one]
     expected = np.array(one_by_one, dtype=np.float64).T
@@ -41,3 +41,10 @@ def runs_on_arrays(function, *arrays):
         np.shape(found) in ((), want.shape) and np.allclose(found, want, rtol=1e-9, atol=1e-12, equal_nan=True)
         for found, want in zip(together, expected, strict=True)
     )
+
+
+def _read_only(array):
+    """A copy that cannot be written to: ``w *= 2`` makes a new number, but changes an array that others hold."""
+    copy = array.copy()
+    copy.flags.writeable = False
+    return copy

@@ -101,3 +101,11 @@ def rounding_error(mean, mean_square):
         The bound.
     """
     return 1e-13 * mean_square + 1e-24 * mean * mean
+
+
+class ElasticNetForm(NamedTuple):
+    r"""A penalty of the form :math:`a |w| + \tfrac{b}{2} w^2`, perhaps over :math:`w \ge 0` only."""
+
+    l1: float
+    l2: float
+    nonnegative: bool

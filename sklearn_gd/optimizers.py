@@ -1,6 +1,6 @@
 r"""Optimizers: what a step does with a gradient.
 
-An optimizer is the update of one coefficient, a plain Python function compiled at first use::
+An optimizer is the update of one coefficient, a plain Python function::
 
     update(w, g, rate, t, *slots, *parameters) -> (new w, proximal step, *new slots)
 
@@ -9,11 +9,14 @@ keeps for each coefficient, 0 at first, named in the class attribute ``slots``. 
 penalty's kink acts on this coefficient: the learning rate of plain descent, divided by whatever the rule divides the gradient
 by, so that the point where the steps come to rest is the minimiser of F and not of some other objective.
 
+The rules of this module are written in array style: w, g and the slots may be numbers or arrays, so that a choice by their values
+is an ``np.where``; rate, t, parameters and totals are always numbers.
+
 Where papers leave a choice the rules are those of torch.optim: epsilon is added outside the root, a momentum buffer starts as
 the first gradient, there is no dampening.
 """
 
-import math
+import numpy as np
 
 from ._components import Component, check_flag, check_number, resolve
 
@@ -49,8 +52,8 @@ class Optimizer(Component):
         Names of the numbers kept for each coefficient.
     totals : tuple of str
         Names of the sums over all coefficients that `update` asks for; `contributions` says what each coefficient adds.
-    served : str or None
-        The slot that predicts after a step, where it is not the coefficient itself.
+    evaluated_slot : str or None
+        The slot that predicts after a step, where that is not the coefficient itself.
     default_rate : float or None
         The learning rate that "auto" takes; None where it follows from the curvature of the loss.
     decay : float
@@ -73,7 +76,7 @@ class Optimizer(Component):
 
     slots = ()
     totals = ()
-    served = None
+    evaluated_slot = None
     default_rate = 0.01
 
     @property
@@ -101,8 +104,14 @@ class Optimizer(Component):
             if self.written_functions("contributions") is None:
                 raise TypeError(f"{name} has no function contributions(w, g, rate, t): its totals {self.totals} are sums of it")
             self.function_parameters("contributions", 4 + len(self.slots))
-        if self.served is not None and self.served not in self.slots:
-            raise TypeError(f"{name}: served={self.served!r} must be one of its slots {self.slots}, or None")
+        if self.evaluated_slot is not None and self.evaluated_slot not in self.slots:
+            raise TypeError(f"{name}: evaluated_slot={self.evaluated_slot!r} must be one of its slots {self.slots}, or None")
+
+
+def _quotient(above, below):
+    """above / below where `below` is positive, and zero elsewhere."""
+    positive = below > 0.0
+    return np.where(positive, above / np.where(positive, below, 1.0), 0.0)
 
 
 class GradientDescent(Optimizer):
@@ -252,7 +261,7 @@ class AdaGrad(Optimizer):
     def update(w, g, rate, t, square_sum, epsilon):
         """Each coefficient by the root of its own sum."""
         square_sum = square_sum + g * g
-        step = rate / (math.sqrt(square_sum) + epsilon)
+        step = rate / (np.sqrt(square_sum) + epsilon)
         return w - step * g, step, square_sum
 
 
@@ -296,7 +305,7 @@ class RMSprop(Optimizer):
     def update(w, g, rate, t, square_mean, rho, epsilon):
         """Each coefficient by the root of its own running mean."""
         square_mean = rho * square_mean + (1.0 - rho) * g * g
-        step = rate / (math.sqrt(square_mean) + epsilon)
+        step = rate / (np.sqrt(square_mean) + epsilon)
         return w - step * g, step, square_mean
 
 
@@ -341,7 +350,7 @@ class AdaDelta(Optimizer):
     def update(w, g, rate, t, square_mean, move_mean, rho, epsilon):
         """The ratio of two roots."""
         square_mean = rho * square_mean + (1.0 - rho) * g * g
-        ratio = math.sqrt(move_mean + epsilon) / math.sqrt(square_mean + epsilon)
+        ratio = np.sqrt(move_mean + epsilon) / np.sqrt(square_mean + epsilon)
         move = ratio * g
         return w - rate * move, rate * ratio, square_mean, rho * move_mean + (1.0 - rho) * move * move
 
@@ -396,7 +405,7 @@ class Adam(_TwoMoments):
         """Mean over root mean square."""
         mean = beta_1 * mean + (1.0 - beta_1) * g
         square_mean = beta_2 * square_mean + (1.0 - beta_2) * g * g
-        step = rate / (math.sqrt(square_mean) / math.sqrt(1.0 - beta_2**t) + epsilon)
+        step = rate / (np.sqrt(square_mean) / np.sqrt(1.0 - beta_2**t) + epsilon)
         return w - step * mean / (1.0 - beta_1**t), step, mean, square_mean
 
 
@@ -476,8 +485,8 @@ class AMSGrad(_TwoMoments):
         """Mean over the largest root mean square so far."""
         mean = beta_1 * mean + (1.0 - beta_1) * g
         square_mean = beta_2 * square_mean + (1.0 - beta_2) * g * g
-        largest = max(largest, square_mean)
-        step = rate / (math.sqrt(largest) / math.sqrt(1.0 - beta_2**t) + epsilon)
+        largest = np.maximum(largest, square_mean)
+        step = rate / (np.sqrt(largest) / np.sqrt(1.0 - beta_2**t) + epsilon)
         return w - step * mean / (1.0 - beta_1**t), step, mean, square_mean, largest
 
 
@@ -535,7 +544,7 @@ class Nadam(Optimizer):
         product = now if t == 1.0 else product * now
         mean = beta_1 * mean + (1.0 - beta_1) * g
         square_mean = beta_2 * square_mean + (1.0 - beta_2) * g * g
-        step = rate / (math.sqrt(square_mean / (1.0 - beta_2**t)) + epsilon)
+        step = rate / (np.sqrt(square_mean / (1.0 - beta_2**t)) + epsilon)
         new, old = (1.0 - now) / (1.0 - product), following / (1.0 - product * following)
         prox_step = step * (new + old * (1.0 - beta_1**t))
         return w - step * (new * g + old * mean), prox_step, mean, square_mean, product
@@ -591,8 +600,8 @@ class Lion(Optimizer):
     def update(w, g, rate, t, mean, beta_1, beta_2):
         """The sign of the momentum, as a division by its magnitude."""
         blend = beta_1 * mean + (1.0 - beta_1) * g
-        move = rate if blend > 0 else (-rate if blend < 0 else 0.0)
-        return w - move, rate / max(abs(blend), 1e-30), beta_2 * mean + (1.0 - beta_2) * g
+        step = rate / np.maximum(np.abs(blend), 1e-30)
+        return w - rate * np.sign(blend), step, beta_2 * mean + (1.0 - beta_2) * g
 
 
 class FTRL(Optimizer):
@@ -616,8 +625,8 @@ class FTRL(Optimizer):
     Examples
     --------
     >>> from sklearn_gd.optimizers import FTRL
-    >>> FTRL.update(0.0, 3.0, 1.0, 1, 0.0, 0.0, 0.0, beta=1.0)[:2]
-    (-0.75, 0.25)
+    >>> print(*FTRL.update(0.0, 3.0, 1.0, 1, 0.0, 0.0, 0.0, beta=1.0)[:2])
+    -0.75 0.25
     """
 
     slots = ("leader", "square_sum", "inverse_step")
@@ -637,7 +646,7 @@ class FTRL(Optimizer):
         if rate == 0.0:
             return w, 0.0, leader, square_sum, inverse_step
         square_sum = square_sum + g * g
-        following = (beta + math.sqrt(square_sum)) / rate
+        following = (beta + np.sqrt(square_sum)) / rate
         leader = leader + g - (following - inverse_step) * w
         return -leader / following, t / following, leader, square_sum, following
 
@@ -653,7 +662,7 @@ class _DistanceOverGradients(Optimizer):
         self.averaged = averaged
 
     @property
-    def served(self):
+    def evaluated_slot(self):
         """The mean of the iterates, or the last one."""
         return "mean" if self.averaged else None
 
@@ -693,8 +702,8 @@ class DoG(_DistanceOverGradients):
     --------
     >>> from sklearn_gd.optimizers import DoG
     >>> w, step, *_ = DoG.update(1.0, 3.0, 1.0, 1, 0.0, 0.0, 0.0, 0.0, distance_square=1.0, gradient_square=25.0, initial=0.25)
-    >>> w, step
-    (0.7, 0.1)
+    >>> print(w, step)
+    0.7 0.1
     """
 
     slots = ("start", "farthest", "square_sum", "mean")
@@ -707,13 +716,13 @@ class DoG(_DistanceOverGradients):
     @staticmethod
     def update(w, g, rate, t, start, farthest, square_sum, mean, distance_square, gradient_square, initial):
         """The mean takes in w, on which the penalty's proximal step has been; on the new point it has yet to be."""
-        distance = math.sqrt(distance_square)
+        distance = np.sqrt(distance_square)
         if t == 1.0:
             start = w
             distance = initial * (1.0 + distance)
-        farthest = max(farthest, distance)
+        farthest = np.maximum(farthest, distance)
         square_sum = square_sum + gradient_square
-        step = rate * farthest / math.sqrt(square_sum) if square_sum > 0.0 else 0.0
+        step = _quotient(rate * farthest, np.sqrt(square_sum))
         return w - step * g, step, start, farthest, square_sum, mean + 9.0 / (t + 8.0) * (w - mean)
 
 
@@ -742,8 +751,8 @@ class DoWG(_DistanceOverGradients):
     >>> from sklearn_gd.optimizers import DoWG
     >>> slots = (0.0, 0.0, 0.0, 0.0, 0.0)
     >>> w, step, *_ = DoWG.update(1.0, 3.0, 1.0, 1, *slots, distance_square=1.0, gradient_square=25.0, initial=0.25)
-    >>> w, step
-    (0.7, 0.1)
+    >>> print(w, step)
+    0.7 0.1
     """
 
     slots = ("start", "farthest", "square_sum", "weight_sum", "mean")
@@ -756,15 +765,15 @@ class DoWG(_DistanceOverGradients):
     @staticmethod
     def update(w, g, rate, t, start, farthest, square_sum, weight_sum, mean, distance_square, gradient_square, initial):
         """The mean takes in w, on which the penalty's proximal step has been."""
-        distance = math.sqrt(distance_square)
+        distance = np.sqrt(distance_square)
         if t == 1.0:
             start = w
             distance = initial * (1.0 + distance)
-        farthest = max(farthest, distance)
+        farthest = np.maximum(farthest, distance)
         weight = farthest * farthest
         square_sum = square_sum + weight * gradient_square
         weight_sum = weight_sum + weight
-        step = rate * weight / math.sqrt(square_sum) if square_sum > 0.0 else 0.0
+        step = _quotient(rate * weight, np.sqrt(square_sum))
         return w - step * g, step, start, farthest, square_sum, weight_sum, mean + weight / weight_sum * (w - mean)
 
 
@@ -802,40 +811,41 @@ class CoordinateDoG(_DistanceOverGradients):
         """The mean takes in w, on which the penalty's proximal step has been."""
         if t == 1.0:
             start = w
-            farthest = initial * (1.0 + abs(w))
-        farthest = max(farthest, abs(w - start))
+            farthest = initial * (1.0 + np.abs(w))
+        farthest = np.maximum(farthest, np.abs(w - start))
         square_sum = square_sum + g * g
-        step = rate * farthest / math.sqrt(square_sum) if square_sum > 0.0 else 0.0
+        step = _quotient(rate * farthest, np.sqrt(square_sum))
         return w - step * g, step, start, farthest, square_sum, mean + 9.0 / (t + 8.0) * (w - mean)
 
 
 class COCOB(Optimizer):
-    r"""Coin betting: each coefficient bets a share of what it has won so far, and no rate comes up.
+    r"""Coin betting: each coefficient bets a fraction of its accumulated winnings, so no learning rate is needed.
 
     :math:`L \leftarrow \max(L, |g|)`, :math:`G \leftarrow G + |g|`, :math:`R \leftarrow \max(R - (w - w_0) g, 0)`,
     :math:`\theta \leftarrow \theta - g`, :math:`w \leftarrow w_0 + \theta\, (\eta L + R) / (L \max(G + L, \alpha L))`.
 
-    Neither the loss's scale nor a column's changes the first moves' length: it is :math:`\eta / \alpha`, and what is won is bet,
-    so that far goals are come to in fewer and fewer steps. The learning rate :math:`\eta` is the wealth to begin with, 1 in the
-    paper; a schedule changes the wealth.
+    The length of the first moves, :math:`\eta / \alpha`, depends neither on the scale of the loss nor on that of a column.
+    Winnings are reinvested, so step lengths grow while the gradient keeps its sign. The learning rate :math:`\eta` is the initial
+    wealth, 1 in the paper; a schedule changes the wealth.
 
     Parameters
     ----------
     alpha : float > 0, default=10.0
-        For about so many steps the bets stay small.
+        The bets stay small for about this many steps.
 
     References
     ----------
     F. Orabona and T. Tommasi, "Training deep networks without learning rates through coin betting", 2017, algorithm 2
-    (COCOB-Backprop). There alpha is 100, for deep networks. As the sum of all gradients sets w, a penalty's kink acts with
-    the number of steps so far, as in `FTRL`: zeros become exact, and the rest comes to the minimiser of F with the square of the
-    steps.
+    (COCOB-Backprop). There alpha is 100, for deep networks. As the sum of all gradients sets w, the length of the penalty's
+    proximal step grows with the number of steps t, as in `FTRL`: zeros are exact, and the distance of the other coefficients to
+    the minimiser of F falls as :math:`1 / t^2`.
 
     Examples
     --------
     >>> from sklearn_gd.optimizers import COCOB
-    >>> COCOB.update(0.0, 3.0, 1.0, 1, *[0.0] * 6, alpha=10.0)[:2]
-    (-0.1, 0.03333333333333333)
+    >>> w, step, *_ = COCOB.update(0.0, 3.0, 1.0, 1, *[0.0] * 6, alpha=10.0)
+    >>> print(w, round(step, 6))
+    -0.1 0.033333
     """
 
     slots = ("start", "largest", "magnitude_sum", "reward", "leader", "steps")
@@ -851,19 +861,16 @@ class COCOB(Optimizer):
 
     @staticmethod
     def update(w, g, rate, t, start, largest, magnitude_sum, reward, leader, steps, alpha):
-        """Until a coefficient has met a gradient other than zero there is no scale to bet in."""
+        """A coefficient starts at its first gradient other than zero: before, there is no scale to bet in."""
+        start = np.where(largest == 0.0, w, start)
         if rate == 0.0:
             return w, 0.0, start, largest, magnitude_sum, reward, leader, steps
-        if steps == 0.0:
-            start = w
         steps = steps + 1.0
-        largest = max(largest, abs(g))
-        if largest == 0.0:
-            return w, 0.0, start, largest, magnitude_sum, reward, leader, steps
-        magnitude_sum = magnitude_sum + abs(g)
-        reward = max(reward - (w - start) * g, 0.0)
+        largest = np.maximum(largest, np.abs(g))
+        magnitude_sum = magnitude_sum + np.abs(g)
+        reward = np.maximum(reward - (w - start) * g, 0.0)
         leader = leader - g
-        step = (rate * largest + reward) / (largest * max(magnitude_sum + largest, alpha * largest))
+        step = _quotient(rate * largest + reward, largest * np.maximum(magnitude_sum + largest, alpha * largest))
         return start + step * leader, step * steps, start, largest, magnitude_sum, reward, leader, steps
 
 
@@ -890,14 +897,14 @@ class ScheduleFree(Optimizer):
     --------
     >>> from sklearn_gd.optimizers import ScheduleFree
     >>> y, _, x, z, share, _ = ScheduleFree.update(1.0, 2.0, 0.25, 1, 0.0, 0.0, 0.0, 0.0, beta=0.5)
-    >>> x, z, share, y
-    (0.5, 0.5, 1.0, 0.5)
-    >>> ScheduleFree.update(y, 2.0, 0.25, 2, x, z, share, 0.0625, beta=0.5)[0]
+    >>> print(x, z, share, y)
+    0.5 0.5 1.0 0.5
+    >>> print(ScheduleFree.update(y, 2.0, 0.25, 2, x, z, share, 0.0625, beta=0.5)[0])
     0.125
     """
 
     slots = ("mean", "base", "share", "square_sum")
-    served = "mean"
+    evaluated_slot = "mean"
     default_rate = None
 
     def __init__(self, beta=0.9):
@@ -911,17 +918,15 @@ class ScheduleFree(Optimizer):
     @staticmethod
     def update(w, g, rate, t, mean, base, share, square_sum, beta):
         """What a proximal step has done to y since the last update is done to `base` and to its share of the mean first."""
-        if square_sum == 0.0:
-            mean = w
-        if w == mean:
-            # y is the mean, then z is too: at the start, and where descent goes on from an earlier model.
-            base = w
+        mean = mean + np.where(square_sum == 0.0, w - mean, 0.0)
         if rate == 0.0:
             return w, 0.0, mean, base, share, square_sum
+        # Where y is the mean, z is too: at the start, and where descent resumes from an earlier model.
+        base = np.where(w == mean, w, base)
         moved = (w - (base + beta * (mean - base))) / (1.0 - beta + beta * share)
         base, mean = base + moved, mean + share * moved
         square_sum = square_sum + rate * rate
-        share = rate * rate / square_sum if square_sum > 0.0 else 1.0
+        share = rate * rate / np.maximum(square_sum, 1e-300)
         base = base - rate * g
         mean = mean + share * (base - mean)
         prox_step = (1.0 - beta + beta * share) * rate

@@ -9,12 +9,17 @@ gradient of every step, and a part with a kink, whose proximal step follows the 
 ``prox(w, step, ...)`` the minimiser over v of ``step * kinked part(v) + (v - w)**2 / 2``
 =====================  ============================================================================================
 
+w may be a number or an array in the functions of this module, so that a choice by its value is an ``np.where`` or the like.
+
 With ``standardize=True`` the penalty is one of coefficients times the standard deviation of their column, weights honoured, as
 if the columns had been standardised beforehand: then no prediction depends on the unit of a column. `coef_` stays in the
 units of the data. By default it is one of the coefficients as they are, which is scikit-learn's convention.
 """
 
+import numpy as np
+
 from ._components import Component, check_flag, check_number
+from ._layout import ElasticNetForm
 
 __all__ = [
     "L1",
@@ -77,25 +82,21 @@ class Penalty(Component):
         """
         return self.written_functions("prox") is not None
 
-    def shrinkage(self):
-        r"""The shares of l1 and l2, for penalties that are made of them.
+    def elastic_net(self):
+        r"""The weights of l1 and l2, for penalties that are made of them.
 
         Returns
         -------
-        tuple of (float, float, bool), or None
-            (a, b, nonnegative) where the penalty is :math:`a |w| + \tfrac{b}{2} w^2`, perhaps over :math:`w \ge 0`; None
+        ElasticNetForm or None
+            (l1, l2, nonnegative) where the penalty is :math:`l_1 |w| + \tfrac{l_2}{2} w^2`, perhaps over :math:`w \ge 0`; None
             for any other penalty.
         """
         return None
 
 
-def _soft_threshold(w, threshold):
-    """w moved towards zero by the threshold, and no further."""
-    if w > threshold:
-        return w - threshold
-    if w < -threshold:
-        return w + threshold
-    return 0.0
+def soft_threshold(w, threshold):
+    """w moved towards zero by the threshold, and no further; numbers or arrays."""
+    return np.maximum(w - threshold, 0.0) + np.minimum(w + threshold, 0.0)
 
 
 class NoPenalty(Penalty):
@@ -109,8 +110,8 @@ class NoPenalty(Penalty):
     Examples
     --------
     >>> from sklearn_gd.penalties import NoPenalty
-    >>> NoPenalty.value(3.0), NoPenalty.prox(-3.0, 0.1)
-    (0.0, 0.0)
+    >>> print(NoPenalty.value(3.0), NoPenalty.prox(-3.0, 0.1))
+    0.0 0.0
     """
 
     def __init__(self, nonnegative=False):
@@ -124,9 +125,9 @@ class NoPenalty(Penalty):
         """Only to keep coefficients from falling below zero."""
         return bool(self.nonnegative)
 
-    def shrinkage(self):
-        """Nothing shrinks."""
-        return 0.0, 0.0, bool(self.nonnegative)
+    def elastic_net(self):
+        """Neither l1 nor l2."""
+        return ElasticNetForm(0.0, 0.0, bool(self.nonnegative))
 
     @staticmethod
     def value(w):
@@ -134,9 +135,14 @@ class NoPenalty(Penalty):
         return 0.0
 
     @staticmethod
+    def gradient(w):
+        """Zero."""
+        return 0.0
+
+    @staticmethod
     def prox(w, step):
         """The nearest number >= 0."""
-        return max(w, 0.0)
+        return np.maximum(w, 0.0)
 
 
 class L2(Penalty):
@@ -173,9 +179,9 @@ class L2(Penalty):
         """Only to keep coefficients from falling below zero."""
         return bool(self.nonnegative)
 
-    def shrinkage(self):
-        """All of it is quadratic."""
-        return 0.0, 1.0, bool(self.nonnegative)
+    def elastic_net(self):
+        """l2 alone."""
+        return ElasticNetForm(0.0, 1.0, bool(self.nonnegative))
 
     @staticmethod
     def value(w):
@@ -190,7 +196,7 @@ class L2(Penalty):
     @staticmethod
     def prox(w, step):
         """The nearest number >= 0: the quadratic part is in the gradient."""
-        return max(w, 0.0)
+        return np.maximum(w, 0.0)
 
 
 class L1(Penalty):
@@ -211,8 +217,8 @@ class L1(Penalty):
     Examples
     --------
     >>> from sklearn_gd.penalties import L1
-    >>> L1.value(-3.0), L1.prox(-3.0, 1.0, nonnegative=False), L1.prox(0.5, 1.0, nonnegative=False)
-    (3.0, -2.0, 0.0)
+    >>> print(L1.value(-3.0), L1.prox(-3.0, 1.0, nonnegative=False), L1.prox(0.5, 1.0, nonnegative=False))
+    3.0 -2.0 0.0
     """
 
     def __init__(self, nonnegative=False, standardize=False):
@@ -224,19 +230,19 @@ class L1(Penalty):
         check_flag(self, "nonnegative")
         check_flag(self, "standardize")
 
-    def shrinkage(self):
-        """All of it is linear."""
-        return 1.0, 0.0, bool(self.nonnegative)
+    def elastic_net(self):
+        """l1 alone."""
+        return ElasticNetForm(1.0, 0.0, bool(self.nonnegative))
 
     @staticmethod
     def value(w):
         """The magnitude."""
-        return abs(w)
+        return np.abs(w)
 
     @staticmethod
     def prox(w, step, nonnegative):
         """Soft threshold; with nonnegative, then no less than zero."""
-        return max(w - step, 0.0) if nonnegative else _soft_threshold(w, step)
+        return np.maximum(w - step, 0.0) if nonnegative else soft_threshold(w, step)
 
 
 class ElasticNet(Penalty):
@@ -258,8 +264,8 @@ class ElasticNet(Penalty):
     Examples
     --------
     >>> from sklearn_gd.penalties import ElasticNet
-    >>> ElasticNet.value(2.0, l1_ratio=0.5), ElasticNet.gradient(2.0, l1_ratio=0.5)
-    (2.0, 1.0)
+    >>> print(ElasticNet.value(2.0, l1_ratio=0.5), ElasticNet.gradient(2.0, l1_ratio=0.5))
+    2.0 1.0
     """
 
     def __init__(self, l1_ratio=0.15, nonnegative=False, standardize=False):
@@ -273,14 +279,14 @@ class ElasticNet(Penalty):
         check_flag(self, "nonnegative")
         check_flag(self, "standardize")
 
-    def shrinkage(self):
+    def elastic_net(self):
         """The two shares."""
-        return float(self.l1_ratio), 1.0 - float(self.l1_ratio), bool(self.nonnegative)
+        return ElasticNetForm(float(self.l1_ratio), 1.0 - float(self.l1_ratio), bool(self.nonnegative))
 
     @staticmethod
     def value(w, l1_ratio):
         """The two parts."""
-        return l1_ratio * abs(w) + 0.5 * (1.0 - l1_ratio) * w * w
+        return l1_ratio * np.abs(w) + 0.5 * (1.0 - l1_ratio) * w * w
 
     @staticmethod
     def gradient(w, l1_ratio):
@@ -291,7 +297,7 @@ class ElasticNet(Penalty):
     def prox(w, step, l1_ratio, nonnegative):
         """Soft threshold by the l1 part; with nonnegative, then no less than zero."""
         threshold = step * l1_ratio
-        return max(w - threshold, 0.0) if nonnegative else _soft_threshold(w, threshold)
+        return np.maximum(w - threshold, 0.0) if nonnegative else soft_threshold(w, threshold)
 
 
 #: What each string of `penalty` stands for.

@@ -58,6 +58,8 @@ class Schedule(Component):
     ----------
     plateau_factor : float or None
         What the rate is multiplied by when the objective stops falling, in place of ending the fit; None for none.
+    min_rate : float
+        The rate from which on a plateau ends the fit all the same.
 
     Examples
     --------
@@ -75,6 +77,7 @@ class Schedule(Component):
     """
 
     plateau_factor = None
+    min_rate = 0.0
 
     def rate(self, t, run):
         """The learning rates of some steps.
@@ -97,6 +100,56 @@ class Schedule(Component):
         """Raise where `rate` is missing."""
         if type(self).rate is Schedule.rate:
             raise TypeError(f"{type(self).__name__} has no method rate(t, run): a schedule must give one")
+
+    def checked_rates(self, t, run):
+        """The learning rates of some steps, checked.
+
+        Parameters
+        ----------
+        t : ndarray of float, (n_steps,)
+            The steps, counted from 1.
+        run : Run
+            What is known of the run.
+
+        Returns
+        -------
+        ndarray of float64, (n_steps,)
+            What `rate` gives.
+
+        Raises
+        ------
+        ValueError
+            Where `rate` gives another number of rates, or one that is not finite and >= 0.
+        """
+        try:
+            rates = np.asarray(self.rate(t, run), dtype=np.float64)
+        except ValueError as error:
+            if "truth value" in str(error):
+                error.add_note(f"{type(self).__name__}.rate is given many steps at once, as an array: np.where does for `if`.")
+            raise
+        if rates.shape != t.shape:
+            raise ValueError(f"{type(self).__name__}.rate gave shape {rates.shape} for {len(t)} steps; it must give {t.shape}")
+        bad = ~(np.isfinite(rates) & (rates >= 0))
+        if bad.any():
+            at = int(bad.argmax())
+            raise ValueError(f"{type(self).__name__}.rate gave {rates[at]!r} at step {int(t[at])}; a rate is finite, >= 0")
+        return np.ascontiguousarray(rates)
+
+    def lowered(self, rate):
+        """What to multiply the rate by where the objective has stopped falling.
+
+        Parameters
+        ----------
+        rate : float
+            The last learning rate.
+
+        Returns
+        -------
+        float or None
+            The factor; None where there is no lower rate, and the fit is to end.
+        """
+        factor = self.plateau_factor
+        return None if factor is None or rate <= self.min_rate else factor
 
     def _steps(self, name, run_value, meaning):
         """The parameter `name`, or the run's own length where it is None."""
@@ -626,23 +679,6 @@ SCHEDULES = {
     "one_cycle": OneCycle,
     "warmup": WarmUp,
 }
-
-
-def checked_rates(schedule, t, run):
-    """The schedule's rates of the steps `t`: as many finite numbers >= 0, or a ValueError that names the schedule."""
-    try:
-        rates = np.asarray(schedule.rate(t, run), dtype=np.float64)
-    except ValueError as error:
-        if "truth value" in str(error):
-            error.add_note(f"{type(schedule).__name__}.rate is given many steps at once, as an array: np.where does for `if`.")
-        raise
-    if rates.shape != t.shape:
-        raise ValueError(f"{type(schedule).__name__}.rate gave shape {rates.shape} for {len(t)} steps; it must give {t.shape}")
-    bad = ~(np.isfinite(rates) & (rates >= 0))
-    if bad.any():
-        at = int(bad.argmax())
-        raise ValueError(f"{type(schedule).__name__}.rate gave {rates[at]!r} at step {int(t[at])}; a rate is finite, >= 0")
-    return np.ascontiguousarray(rates)
 
 
 def resolve_schedule(value):

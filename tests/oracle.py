@@ -167,8 +167,8 @@ def descend(
         # What predicts: that mean, the slot that the optimizer says, or the last iterate.
         if average and t >= int(average):
             models.append((mean_W.copy(), mean_b.copy()))
-        elif optimizer.served is not None:
-            place = optimizer.slots.index(optimizer.served)
+        elif optimizer.evaluated_slot is not None:
+            place = optimizer.slots.index(optimizer.evaluated_slot)
             models.append((slots_W[:, :, place].copy(), slots_b[:, place].copy()))
         else:
             models.append((W.copy(), b.copy()))

@@ -1,6 +1,8 @@
 """gradient_descent: by hand, against the estimators' own descent, through SciPy, and where it must refuse or give up."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -87,7 +89,7 @@ def test_an_update_rule_of_ones_own():
 
 
 @pytest.mark.parametrize("optimizer", ["dog", "dowg", "coordinate_dog", "schedule_free"])
-def test_what_is_served_has_converged(optimizer):
+def test_what_is_evaluated_has_converged(optimizer):
     """Success means that the gradient is small at x, and not only where the steps are."""
     rate = {"learning_rate": 0.05} if optimizer == "schedule_free" else {}
     found = gradient_descent(
@@ -120,10 +122,10 @@ def test_an_error_of_the_first_call_tells_what_was_called():
     assert "gradient_descent called fun with x = [1.], of shape (1,)." in caught.value.__notes__
 
 
-def test_a_rule_may_serve_a_mean():
+def test_a_mean_may_be_evaluated():
     class Averaged(Optimizer):
         slots = ("mean",)
-        served = "mean"
+        evaluated_slot = "mean"
 
         @staticmethod
         def update(w, g, rate, t, mean):
@@ -437,3 +439,37 @@ def test_a_gradient_that_is_not_that_of_the_function():
 def test_errors_say_what_would_be_right(parameters, error, message):
     with pytest.raises(error, match=message):
         gradient_descent(**{"fun": bowl, "x0": [0.0, 0.0]} | parameters)
+
+
+# --- without the compiler ------------------------------------------------------------------------------------------------
+
+
+def test_no_built_in_optimizer_needs_the_compiler():
+    code = """
+import sys
+import numpy as np
+from sklearn_gd import gradient_descent
+from sklearn_gd.optimizers import OPTIMIZERS
+gradient_descent(lambda x: x @ x, np.ones(3), bounds=[(0.5, None)] * 3)
+for name in OPTIMIZERS:
+    gradient_descent(lambda x: x @ x, np.ones(3), jac=lambda x: 2 * x, optimizer=name, learning_rate=0.01, maxiter=5)
+print(sorted(name for name in sys.modules if name.split(".")[0] in ("numba", "llvmlite")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_optimizer_in_scalar_style_takes_the_same_steps():
+    class Signs(Optimizer):
+        @staticmethod
+        def update(w, g, rate, t):
+            return w - rate * np.sign(g), rate
+
+    class ScalarSigns(Optimizer):
+        @staticmethod
+        def update(w, g, rate, t):
+            return w - (rate if g > 0.0 else -rate if g < 0.0 else 0.0), rate
+
+    options = {"jac": bowl_slope, "learning_rate": 0.3, "maxiter": 20, "return_all": True}
+    one, other = (gradient_descent(bowl, [0.1, 0.0], optimizer=each(), **options) for each in (Signs, ScalarSigns))
+    assert np.array_equal(one.allvecs, other.allvecs)

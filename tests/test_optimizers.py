@@ -341,7 +341,7 @@ def test_a_fit_takes_the_steps_of_the_paper(optimizer):
         theta, _ = reference.send((theta, rows.T @ (rows @ theta - y) / 12, 0.05 / t))
         theta[-1] += 0.05 / t * optimizer.decay * before
     np.testing.assert_allclose(model._state.theta, theta, rtol=1e-12)
-    if optimizer.served is None:
+    if optimizer.evaluated_slot is None:
         np.testing.assert_array_equal([*model.coef_, *model.intercept_], model._state.theta)
 
 
@@ -422,7 +422,9 @@ def test_a_rate_of_zero_holds_a_coefficient_and_the_next_step_is_a_step(optimize
     assert 0.0 < held[0] - theta[0] < 10.0
 
 
-@pytest.mark.parametrize("optimizer", [each for each in OBJECTS if each.default_rate is None and each.served is None], ids=repr)
+@pytest.mark.parametrize(
+    "optimizer", [each for each in OBJECTS if each.default_rate is None and each.evaluated_slot is None], ids=repr
+)
 def test_gain_is_how_far_equal_gradients_move_a_coefficient_in_the_long_run(optimizer):
     """Of the rules whose automatic rate is divided by it."""
     theta, slots = np.zeros(1), np.zeros((len(optimizer.slots), 1))
@@ -466,7 +468,7 @@ ALPHA = 0.4
 
 def minimiser(penalty):
     """Of (w - c)' A (w - c) / 2 + alpha penalty(w), by plain proximal descent with a safe rate."""
-    l1, l2, nonnegative = penalty.shrinkage()
+    l1, l2, nonnegative = penalty.elastic_net()
     w = np.zeros(3)
     for _ in range(2000):
         v = w - 0.3 * (CURVATURE @ (w - CENTRE) + ALPHA * l2 * w)
@@ -527,7 +529,7 @@ def test_coin_betting_comes_to_the_minimiser_with_the_square_of_the_steps(penalt
 )
 def test_the_mean_that_predicts_goes_to_the_minimiser_too(optimizer, rate, penalty):
     """As a mean does: with the number of steps, or faster."""
-    assert optimizer.served == "mean"
+    assert optimizer.evaluated_slot == "mean"
     errors = []
     for n_steps in (1000, 4000):
         _, slots = rest_with_slots(optimizer, rate, penalty, (0.7, -0.8, 0.3), n_steps)
@@ -643,9 +645,9 @@ def test_an_update_that_leaves_out_a_total_is_refused():
 
 def test_what_predicts_must_be_a_slot():
     class Nobody(ScheduleFree):
-        served = "average"
+        evaluated_slot = "average"
 
-    with pytest.raises(TypeError, match=r"^Nobody: served='average' must be one of its slots \('mean', "):
+    with pytest.raises(TypeError, match=r"^Nobody: evaluated_slot='average' must be one of its slots \('mean', "):
         Nobody().validate()
 
 

@@ -26,7 +26,7 @@ VALUES = {
         ({"l1_ratio": 1.0}, -3.0, 3.0, 0.0),
         ({"l1_ratio": 0.25, "nonnegative": True}, 0.0, 0.0, 0.0),
     ],
-    "none": [({}, 3.0, 0.0, None), ({}, -3.0, 0.0, None), ({"nonnegative": True}, 2.0, 0.0, None)],
+    "none": [({}, 3.0, 0.0, 0.0), ({}, -3.0, 0.0, 0.0), ({"nonnegative": True}, 2.0, 0.0, 0.0)],
 }
 # By hand: (parameters, w, step, where the proximal step leads); no row where there is none to take.
 STEPS = {
@@ -116,9 +116,9 @@ def test_a_penalty_without_a_kink_has_no_proximal_step(penalty):
 
 
 @pytest.mark.parametrize("penalty", OBJECTS, ids=repr)
-def test_shrinkage_says_what_the_functions_do(penalty):
+def test_the_elastic_net_form_says_what_the_functions_do(penalty):
     """l1 |w| + l2/2 w^2: the smooth part is the second term, and the proximal step is that of the first."""
-    l1, l2, nonnegative = penalty.shrinkage()
+    l1, l2, nonnegative = penalty.elastic_net()
     assert nonnegative is penalty.nonnegative
     for w in COEF.tolist():
         assert of(penalty, "value")(w) == pytest.approx(l1 * abs(w) + 0.5 * l2 * w * w, rel=1e-15)
@@ -172,7 +172,7 @@ def test_thresholds_of_two_steps_add_up(penalty):
 def test_elastic_net_ends_at_ridge_and_lasso(nonnegative):
     for l1_ratio, other in ((0.0, L2(nonnegative=nonnegative)), (1.0, L1(nonnegative=nonnegative))):
         mixed = ElasticNet(l1_ratio=l1_ratio, nonnegative=nonnegative)
-        assert mixed.shrinkage() == other.shrinkage()
+        assert mixed.elastic_net() == other.elastic_net()
         for w in COEF.tolist():
             assert of(mixed, "value")(w) == of(other, "value")(w)
             assert slope(mixed)(w) == slope(other)(w)
@@ -280,7 +280,7 @@ def test_a_penalty_with_a_proximal_step_and_no_slope_has_no_smooth_part():
 @pytest.mark.parametrize("penalty", [Quartic(), Nearest()], ids=repr)
 def test_a_penalty_of_ones_own_is_of_no_known_shape(penalty):
     penalty.validate()
-    assert penalty.shrinkage() is None
+    assert penalty.elastic_net() is None
 
 
 def test_a_penalty_without_a_value_is_refused():

@@ -562,3 +562,26 @@ def test_adaptive_ends_at_its_least_rate():
     )
     model.fit(X, y)
     assert model.n_iter_ == 6
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rate", "factor"),
+    [
+        (Constant(), 0.1, None),
+        (Adaptive(factor=0.5, min_rate=0.01), 0.1, 0.5),
+        (Adaptive(factor=0.5, min_rate=0.01), 0.01, None),
+        (WarmUp(Adaptive(factor=0.5, min_rate=0.01)), 0.1, 0.5),
+        (WarmUp(Adaptive(factor=0.5, min_rate=0.01)), 0.01, None),
+        (WarmUp(0.1), 0.1, None),
+    ],
+    ids=repr,
+)
+def test_a_plateau_lowers_the_rate_down_to_the_lowest(schedule, rate, factor):
+    assert schedule.lowered(rate) == factor
+
+
+def test_a_schedule_of_ones_own_may_lower_its_rate_without_end():
+    class Halving(Constant):
+        plateau_factor = 0.5
+
+    assert Halving().lowered(1e-300) == 0.5

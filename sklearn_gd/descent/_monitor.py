@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from ._standstill import EXPLOSION, has_stalled
+
 
 class Status(enum.Enum):
     """How things stand after an epoch."""
@@ -44,8 +46,6 @@ class Monitor:
         Told of every epoch; any of them may end the descent.
     """
 
-    # A value of F this many times that of the null model, and of the start, is on its way to infinity.
-    EXPLOSION = 1e10
     FAR = 1e3
     NEAR_ZERO = 100.0
     OSCILLATION = 10
@@ -112,9 +112,8 @@ class Monitor:
         """Whether descent has stalled: of the smoothed objective within a stage of smoothing, else of the best value."""
         if iterate.watched is not None and self.validate is None:
             self.watched.append(iterate.watched)
-            recent = self.watched[-1 - self.n_iter_no_change :]
-            stalled = len(recent) > self.n_iter_no_change and recent[0] - recent[-1] <= self.tolerance
-            return Status.PLATEAU if stalled and self.tol is not None else Status.RUNNING
+            stalled = self.tol is not None and has_stalled(self.watched, self.n_iter_no_change, self.tolerance)
+            return Status.PLATEAU if stalled else Status.RUNNING
         return self._classified() if self._has_stalled() else Status.RUNNING
 
     def _classified(self):
@@ -142,7 +141,7 @@ class Monitor:
         """Whether the model is finite and F neither infinite nor exploding."""
         first = abs(self.first) if math.isfinite(self.first) else 0.0
         usual = max(self.null_value, first) or (abs(self.objectives[0]) if self.objectives else 0.0) or math.inf
-        return math.isfinite(value) and abs(value) <= self.EXPLOSION * usual and bool(np.isfinite(theta).all())
+        return math.isfinite(value) and abs(value) <= EXPLOSION * usual and bool(np.isfinite(theta).all())
 
     @property
     def tolerance(self):
@@ -152,10 +151,9 @@ class Monitor:
 
     def _has_stalled(self):
         """Whether the best value has improved by no more than the tolerance over the whole patience."""
-        if self.tol is None or len(self.best_values) <= self.n_iter_no_change:
+        if self.tol is None:
             return False
-        recent = self.best_values[-1 - self.n_iter_no_change :]
-        return recent[0] - recent[-1] <= (self.tolerance if self.validate is None else self.tol)
+        return has_stalled(self.best_values, self.n_iter_no_change, self.tolerance if self.validate is None else self.tol)
 
     @property
     def best_objective(self):

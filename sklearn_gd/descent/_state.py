@@ -6,6 +6,7 @@ import numpy as np
 
 from .._layout import N_STEP_COUNTERS, ROWS, SCALE, SCALE_SUM, STEPS, THRESHOLD, Lazy
 from ..objective._moments import Moments
+from ..penalties import soft_threshold
 
 
 def new_counters():
@@ -20,13 +21,6 @@ def copied(value):
     if isinstance(value, np.ndarray):
         return value.copy()
     return type(value)(*map(copied, value)) if isinstance(value, tuple) else value
-
-
-def soft_threshold(v, threshold, nonnegative):
-    """The proximal step of ``threshold * |v|``, over v >= 0 where `nonnegative`, for arrays."""
-    if nonnegative:
-        return np.maximum(v - threshold, 0.0)
-    return np.sign(v) * np.maximum(np.abs(v) - threshold, 0.0)
 
 
 @dataclass
@@ -90,7 +84,7 @@ class State:
     @staticmethod
     def _place_served(optimizer):
         """Which of the optimizer's slots predicts; None for the coefficients themselves."""
-        return None if optimizer.served is None else optimizer.slots.index(optimizer.served)
+        return None if optimizer.evaluated_slot is None else optimizer.slots.index(optimizer.evaluated_slot)
 
     def serves(self, optimizer, average_from):
         """Whether this is a state that `optimizer` can go on from: its own slots, and the same averaging."""
@@ -189,7 +183,8 @@ class State:
     def _lazy_iterate(self):
         """The last iterate of lazy descent."""
         lazy, counters = self.lazy, self.counters
-        v = soft_threshold(lazy.v, (counters[THRESHOLD] - lazy.stamp)[:, None], lazy.nonnegative)
+        lag = (counters[THRESHOLD] - lazy.stamp)[:, None]
+        v = np.maximum(lazy.v - lag, 0.0) if lazy.nonnegative else soft_threshold(lazy.v, lag)
         return np.concatenate([(counters[SCALE] * v).ravel(), lazy.intercept])
 
     def _lazy_average(self):

@@ -8,7 +8,7 @@ from .._array_parts import ArrayStep
 from .._layout import ROWS, STEPS, WEIGHT_SUM
 from ..objective._preconditioner import Preconditioner
 from ..optimizers import GradientDescent
-from ..schedules import Run, checked_rates
+from ..schedules import Run
 from ._loop import Iterate, Method
 from ._state import StepState
 
@@ -60,7 +60,7 @@ class Steps(Method):
                 rates = self.auto_rates(order)
             else:
                 t = np.arange(state.steps + 1.0, state.steps + self.n_steps + 1.0)
-                rates = checked_rates(self.schedule, t, self.run) * state.rate_scale
+                rates = self.schedule.checked_rates(t, self.run) * state.rate_scale
             self.rate, self.last_rate = float(rates.max()), float(rates[-1])
             # 3. one pass: scores, slopes, gradient, penalty, optimizer, proximal step, for each batch
             value = one_pass(order, rates)

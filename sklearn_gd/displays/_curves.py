@@ -5,7 +5,6 @@ from sklearn.base import is_classifier
 
 from ..losses import LogLoss
 from ..schedules import CallableSchedule, Constant, Run, resolve_schedule
-from ..solvers import checked_rates
 from ._axes import add_legend, axes_of, colour, dashes, final_step, named, shortened, style
 from ._recording import Recording
 
@@ -254,7 +253,7 @@ class ScheduleDisplay:
             resolved = resolve_schedule(schedule)
             if resolved is None:
                 raise ValueError("learning_rate='auto' follows from the rows: there is no schedule to draw without them")
-            rates[name] = checked_rates(resolved, np.arange(1.0, n_steps + 1.0), run)
+            rates[name] = resolved.checked_rates(np.arange(1.0, n_steps + 1.0), run)
         return cls(rates=rates).plot(ax, **kwargs)
 
     def plot(self, ax=None, *, yscale="linear", line_kw=None):

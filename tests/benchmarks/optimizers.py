@@ -87,7 +87,7 @@ class ScheduleFreeAdam(Optimizer):
     """A. Defazio et al., "The road less scheduled", 2024, algorithm 1, without warm-up and decay."""
 
     slots = ("average", "square_mean")
-    served = "average"
+    evaluated_slot = "average"
     default_rate = 0.0025
 
     @staticmethod

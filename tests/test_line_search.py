@@ -1,0 +1,175 @@
+"""Line searches: hand values, and what they do where a function is concave, flat or not finite."""
+
+import math
+
+import numpy as np
+import pytest
+
+from sklearn_gd.descent._line_search import MOST_LOOKS, backtrack, plane_minimiser, spectral_length, strong_wolfe
+
+
+def counted(look):
+    """`look`, and the list of the step lengths at which it was called."""
+    lengths = []
+
+    def counting(t):
+        lengths.append(t)
+        return look(t)
+
+    return counting, lengths
+
+
+def parabola(t, lowest=0.25, curvature=4.0):
+    """Half the curvature times the squared distance from the lowest point: value, slope, curvature."""
+    return 0.5 * curvature * (t - lowest) ** 2, curvature * (t - lowest), curvature
+
+
+# --- strong Wolfe --------------------------------------------------------------------------------------------------------
+
+
+def test_newton_finds_the_minimum_of_a_parabola_in_one_step():
+    """At t = 1 the slope is 3 and the curvature 4: the next length is 1 - 3/4."""
+    look, lengths = counted(parabola)
+    value, slope, _ = parabola(0.0)
+    assert strong_wolfe(look, value, slope) == (0.25, 0.0)
+    assert lengths == [1.0, 0.25]
+
+
+@pytest.mark.parametrize(("lowest", "looks"), [(0.7, 1), (1.0, 1), (1.9, 1), (0.6, 2), (2.1, 2)])
+def test_a_first_length_within_the_wolfe_interval_is_taken(lowest, looks):
+    """The slope at 1 is at most half that at 0 where |1 - m| <= m / 2: the lowest point m is between 2/3 and 2."""
+    look, lengths = counted(lambda t: parabola(t, lowest))
+    value, slope, _ = parabola(0.0, lowest)
+    t, new = strong_wolfe(look, value, slope)
+    assert len(lengths) == looks
+    assert t == pytest.approx(1.0 if looks == 1 else lowest, rel=1e-15)
+    assert new == parabola(t, lowest)[0]
+
+
+def test_both_conditions_hold_on_a_function_that_is_no_parabola():
+    """t^4 / 4 - 20 t falls until the cube root of 20; at t = 1 it is still too steep."""
+
+    def look(t):
+        return 0.25 * t**4 - 20.0 * t, t**3 - 20.0, 3.0 * t * t
+
+    t, new = strong_wolfe(look, 0.0, -20.0)
+    assert new == look(t)[0] <= 1e-4 * t * -20.0
+    assert abs(look(t)[1]) <= 10.0
+
+
+def test_a_concave_function_is_followed_four_times_as_far_each_time():
+    """Until it bends up: -t^2 / 2 - t up to 100, then a wall."""
+
+    def look(t):
+        return (-0.5 * t * t - t, -1.0 - t, -1.0) if t < 100.0 else (1e6 * t, 1e6, 1.0)
+
+    look, lengths = counted(look)
+    t, new = strong_wolfe(look, 0.0, -1.0)
+    assert lengths[:5] == [1.0, 4.0, 16.0, 64.0, 256.0]
+    assert lengths[5] == 0.5 * (64.0 + 256.0)
+    assert len(lengths) == MOST_LOOKS
+    assert 99.0 < t < 100.0  # the slope never flattens: the last length that falls is as good as any
+    assert new == -0.5 * t * t - t
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_where_a_function_is_not_finite_a_tenth_of_the_way_is_tried(bad):
+    look, lengths = counted(lambda t: parabola(t, lowest=0.005) if t < 0.05 else (bad, bad, bad))
+    value, slope, _ = parabola(0.0, lowest=0.005)
+    t, new = strong_wolfe(look, value, slope)
+    assert lengths[:3] == pytest.approx([1.0, 0.1, 0.01], rel=1e-15)
+    assert t == pytest.approx(0.005, rel=1e-12)
+    assert new == pytest.approx(0.0, abs=1e-20)
+
+
+@pytest.mark.parametrize("new", [(1.0, 1.0, 0.0), (math.nan, math.nan, math.nan), (-math.inf, -1.0, 0.0)])
+def test_where_nothing_falls_the_length_is_zero(new):
+    look, lengths = counted(lambda t: new)
+    assert strong_wolfe(look, 0.5, -1.0) == (0.0, 0.5)
+    assert len(lengths) == MOST_LOOKS
+
+
+def test_rounding_errors_count_as_no_rise():
+    """Of a value of 1e3 the last bits are noise."""
+    assert strong_wolfe(lambda t: (1e3 + 1e-12, 0.0, 1.0), 1e3, -1e-11) == (1.0, 1e3 + 1e-12)
+
+
+# --- backtracking --------------------------------------------------------------------------------------------------------
+
+
+def test_lengths_are_halved_until_the_function_falls_enough():
+    """(t - 1/4)^2 is 1/16 at 0, 9/16 at 1, 1/16 at 1/2 (no lower) and 0 at 1/4."""
+    look, lengths = counted(lambda t: (t - 0.25) ** 2)
+    assert backtrack(look, 0.0625, 0.5) == (0.25, 0.0)
+    assert lengths == [1.0, 0.5, 0.25]
+
+
+def test_a_decrease_of_less_than_the_share_is_not_enough():
+    assert backtrack(lambda t: 1.0 - 0.9e-4 * t if t > 0.3 else 0.5, 1.0, 1.0) == (0.25, 0.5)
+    assert backtrack(lambda t: 1.0 - 1.1e-4 * t, 1.0, 1.0) == (1.0, 1.0 - 1.1e-4)
+
+
+@pytest.mark.parametrize("bad", [2.0, math.nan, math.inf])
+def test_backtracking_ends_at_the_shortest_length(bad):
+    look, lengths = counted(lambda t: bad)
+    assert backtrack(look, 1.0, 1.0) == (0.0, 1.0)
+    assert lengths[-1] < 1e-12 <= lengths[-2]
+    look, lengths = counted(lambda t: bad)
+    assert backtrack(look, 1.0, 1.0, shortest=0.1) == (0.0, 1.0)
+    assert lengths == [1.0, 0.5, 0.25, 0.125, 0.0625]
+
+
+def test_at_the_shortest_length_any_decrease_is_enough():
+    assert backtrack(lambda t: 0.999999 if t < 0.1 else 2.0, 1.0, 1e9, shortest=0.1) == (0.0625, 0.999999)
+
+
+# --- spectral lengths ----------------------------------------------------------------------------------------------------
+
+
+def test_the_spectral_length_is_the_inverse_of_the_curvature():
+    """Moves (1, 2) under the Hessian diag(2, 4): 5 / 18."""
+    move = np.array([1.0, 2.0])
+    assert spectral_length(move, np.array([2.0, 8.0]), 7.0) == 5.0 / 18.0
+
+
+@pytest.mark.parametrize("change", [[0.0, 0.0], [-1.0, 0.0], [math.nan, 0.0]])
+def test_without_positive_curvature_the_last_length_is_doubled(change):
+    assert spectral_length(np.array([1.0, 1.0]), np.array(change), 3.0) == 6.0
+
+
+def test_the_spectral_length_has_limits():
+    one = np.ones(1)
+    assert spectral_length(one, 1e-20 * one, 1.0) == 1e10
+    assert spectral_length(one, 1e20 * one, 1.0) == 1e-10
+    assert spectral_length(one, 1e-20 * one, 1.0, longest=1e30) == 1e20
+    assert spectral_length(one, 1e20 * one, 1.0, shortest=1e-30) == 1e-20
+
+
+# --- the plane -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_plane_holds_the_newton_step_of_two_coordinates():
+    """With two coordinates the plane is everything: the direction is -H^-1 g."""
+    H, g, d = np.array([[3.0, 1.0], [1.0, 2.0]]), np.array([1.0, -2.0]), np.array([0.5, 0.25])
+    c_0, c_1, slope = plane_minimiser(g @ g, g @ H @ g, -(g @ H @ d), d @ H @ d, g @ d)
+    np.testing.assert_allclose(-c_0 * g + c_1 * d, -np.linalg.solve(H, g), rtol=1e-14)
+    assert slope == pytest.approx(-g @ np.linalg.solve(H, g), rel=1e-14)
+
+
+def test_without_a_last_move_it_is_the_cauchy_step():
+    assert plane_minimiser(5.0, 10.0) == (0.5, 0.0, -2.5)
+
+
+@pytest.mark.parametrize("a", [0.0, -1.0, math.nan, 1e-320])
+def test_without_curvature_the_gradient_is_the_step(a):
+    assert plane_minimiser(5.0, a) == (1.0, 0.0, -5.0)
+
+
+def test_a_last_move_along_the_gradient_spans_no_plane():
+    """d = -2 g: the determinant is zero."""
+    assert plane_minimiser(1.0, 4.0, 2.0 * 4.0, 4.0 * 4.0, -2.0) == (0.25, 0.0, -0.25)
+
+
+def test_a_stationary_point_that_does_not_descend_is_not_taken():
+    """Of a saddle with curvatures -1 along both directions, the stationary point is a maximum."""
+    assert plane_minimiser(1.0, -1.0, 0.0, -1.0, 0.0) == (1.0, 0.0, -1.0)
