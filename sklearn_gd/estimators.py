@@ -1,17 +1,15 @@
 """The two estimators: how y is encoded, and how a score becomes a prediction."""
 
-import math
-from numbers import Real
-
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin, RegressorMixin, clone
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import check_array, column_or_1d, compute_class_weight
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
+from ._classes import ClassCoder, Targets
 from ._components import resolve
-from .base import BaseGD, Targets
+from .base import BaseGD
 from .losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, ClassificationLoss, RegressionLoss
 
 _SHARED_PARAMETERS = """\
@@ -133,6 +131,9 @@ class GDRegressor(RegressorMixin, BaseGD):
     0.524
     """
 
+    _has_numeric_targets = True
+    _fewest_validated = 2  # R^2 of a single sample is not defined
+
     def __init__(
         self,
         loss="squared_error",
@@ -155,40 +156,34 @@ class GDRegressor(RegressorMixin, BaseGD):
         random_state=None,
         verbose=0,
     ):
-        super().__init__(
-            loss,
-            penalty=penalty,
-            alpha=alpha,
-            l1_ratio=l1_ratio,
-            fit_intercept=fit_intercept,
-            solver=solver,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            max_iter=max_iter,
-            tol=tol,
-            shuffle=shuffle,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            average=average,
-            warm_start=warm_start,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.max_iter = max_iter
+        self.tol = tol
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.average = average
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         # The tags cannot say "several outputs, all positive": such a loss is tagged for one, and takes several all the same.
-        tags.target_tags.positive_only = self._needs_positive_targets()
-        tags.target_tags.multi_output = not tags.target_tags.positive_only
-        return tags
-
-    def _needs_positive_targets(self):
-        """Whether the loss, where it is one, refuses negative targets."""
         loss = self.loss
         if isinstance(loss, str) and loss in REGRESSION_LOSSES:
             loss = REGRESSION_LOSSES[loss]()
-        return isinstance(loss, RegressionLoss) and not loss.in_domain(np.array([-1.0]))[0]
+        tags.target_tags.positive_only = isinstance(loss, RegressionLoss) and _needs_positive_targets(loss)
+        tags.target_tags.multi_output = not tags.target_tags.positive_only
+        return tags
 
     def fit(
         self,
@@ -275,7 +270,8 @@ class GDRegressor(RegressorMixin, BaseGD):
         ndarray, (n_samples,) or (n_samples, n_outputs)
             The predictions.
         """
-        prediction = self._resolve_loss().inverse_link(self._raw_scores(X))
+        raw = self._raw_scores(X)
+        prediction = self.loss_.inverse_link(raw)
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
 
     def _resolve_loss(self):
@@ -283,23 +279,23 @@ class GDRegressor(RegressorMixin, BaseGD):
             self.loss, RegressionLoss, REGRESSION_LOSSES, ClassificationLoss, CLASSIFICATION_LOSSES, "GDClassifier"
         )
 
-    def _targets(self, y, weight, loss, classes=None, streaming=False):
+    def _encode(self, y, weight, loss, coder=None):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=0)
         loss.check_targets(y)
-        if y.ndim == 2 and y.shape[1] == 1 and self._needs_positive_targets():
+        if y.ndim == 2 and y.shape[1] == 1 and _needs_positive_targets(loss):
             y = column_or_1d(y, warn=True)
         target = y.reshape(len(y), -1)
         return Targets(target, weight, target.shape[1], flat_coef=y.ndim == 1)
 
-    def _score_of(self, raw, targets):
-        return r2_score(targets.y, self._resolve_loss().inverse_link(raw), sample_weight=targets.weight)
+    def _score(self, raw, targets, loss):
+        return r2_score(targets.y, loss.inverse_link(raw), sample_weight=targets.weight)
 
 
 def _loss_gives_probability(estimator):
     """Whether `predict_proba` exists; an AttributeError that says why where it does not."""
-    loss = estimator._resolve_loss()
+    loss = estimator._known_loss()
     if not hasattr(loss, "probability"):
-        raise AttributeError(f"predict_proba is not available with loss={estimator.loss!r}: the loss defines no probability")
+        raise AttributeError(f"predict_proba is not available with loss={loss!r}: the loss defines no probability")
     return True
 
 
@@ -356,6 +352,9 @@ class GDClassifier(ClassifierMixin, BaseGD):
     1.0
     """
 
+    _has_numeric_targets = False
+    _fewest_validated = 1
+
     def __init__(
         self,
         loss="log_loss",
@@ -379,27 +378,25 @@ class GDClassifier(ClassifierMixin, BaseGD):
         random_state=None,
         verbose=0,
     ):
-        super().__init__(
-            loss,
-            penalty=penalty,
-            alpha=alpha,
-            l1_ratio=l1_ratio,
-            fit_intercept=fit_intercept,
-            solver=solver,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            max_iter=max_iter,
-            tol=tol,
-            shuffle=shuffle,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            average=average,
-            warm_start=warm_start,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.max_iter = max_iter
+        self.tol = tol
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
+        self.average = average
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
 
     def fit(
         self,
@@ -445,7 +442,6 @@ class GDClassifier(ClassifierMixin, BaseGD):
             Where `max_iter` ended a fit that had not converged, or the descent diverged; then the best finite model is kept.
         """
         with self._unchanged_when_refused():
-            self._named_classes = None
             return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -475,8 +471,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
             The fitted estimator.
         """
         with self._unchanged_when_refused():
-            self._named_classes = self._known_classes(classes)
-            return self._partial_fit(X, y, sample_weight, self._named_classes)
+            coder = getattr(self, "_class_coder", ClassCoder())
+            return self._partial_fit(X, y, sample_weight, coder if classes is None else coder.naming(classes))
 
     def decision_function(self, X):
         """The raw scores.
@@ -525,7 +521,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
             Rows that sum to one, in the order of `classes_`.
         """
         raw = self._raw_scores(X)
-        probability = self._resolve_loss().probability
+        probability = self.loss_.probability
         if raw.shape[1] > 1:
             return probability(raw)
         if len(self.classes_) == 1:
@@ -555,81 +551,20 @@ class GDClassifier(ClassifierMixin, BaseGD):
             self.loss, ClassificationLoss, CLASSIFICATION_LOSSES, RegressionLoss, REGRESSION_LOSSES, "GDRegressor"
         )
 
-    def _known_classes(self, classes):
-        """The classes that a stream was said to have; None where they grow with the labels that come."""
-        named = getattr(self, "_named_classes", None)
-        if classes is None:
-            return named
-        classes = np.unique(classes)
-        if hasattr(self, "classes_") and not np.array_equal(self.classes_, classes):
-            raise ValueError(f"classes={classes!r} is not the same as on the last call to partial_fit: {self.classes_!r}")
-        if len(classes) < 2:
-            raise ValueError(f"classes={classes!r} must name two classes at least")
-        return classes
-
-    def _targets(self, y, weight, loss, classes=None, streaming=False):
+    def _encode(self, y, weight, loss, coder=None):
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        counted = weight > 0
-        known = getattr(self, "classes_", y[:0] if classes is None else classes)
-        if streaming and len(known) and _is_text(y) != _is_text(known):
-            raise ValueError(
-                f"y has the label {y[:1].tolist()[0]!r}, and the classes are {known.tolist()!r}: labels are all text or all "
-                f"numbers"
-            )
-        if classes is None and streaming:
-            classes = np.unique(np.concatenate([known, y[counted]]))
-        elif classes is None:
-            classes = np.unique(y[counted])
-            if len(classes) < 2:
-                raise ValueError(
-                    f"y has only one class, {classes[:1].tolist()[0]!r}, among the rows of positive weight; a classifier needs "
-                    f"two classes"
-                )
-        code = np.clip(np.searchsorted(classes, y), 0, len(classes) - 1)
-        strange = (classes[code] != y) & counted
-        if strange.any():
-            raise ValueError(
-                f"y has the label {y[strange][:1].tolist()[0]!r}, which is not among the classes {classes.tolist()!r}"
-            )
-        totals = np.bincount(code[counted], weights=weight[counted], minlength=len(classes))
-        if streaming:
-            totals[np.searchsorted(classes, getattr(self, "classes_", classes[:0]))] += getattr(self, "_class_totals", 0.0)
-        weight = weight * self._class_weights(classes, totals)[code]
-        if not (weight > 0).any():
-            raise ValueError(f"class_weight={self.class_weight!r} leaves no row of positive weight")
-        if len(classes) <= 2:
-            # A single class is the first of two, of which the other has not come yet.
-            target = np.where(code == 1, 1.0, -1.0)[:, None]
-            loss.check_targets(target[:0])
-            return Targets(target, weight, 1, classes=classes, class_totals=totals)
-        return Targets(
-            code[:, None].astype(np.float64), weight, len(classes), one_vs_rest=True, classes=classes, class_totals=totals
-        )
+        coder = ClassCoder(fewest=2) if coder is None else coder
+        return coder.encode(y, weight, self.class_weight, loss)
 
-    def _class_weights(self, classes, totals):
-        """A weight for each class, given the total of the sample weights of each."""
-        if self.class_weight is None:
-            return np.ones(len(classes))
-        if isinstance(self.class_weight, str) and self.class_weight != "balanced":
-            raise ValueError(f"class_weight={self.class_weight!r} must be a dict, 'balanced' or None")
-        if not isinstance(self.class_weight, (str, dict)):
-            raise TypeError(f"class_weight={self.class_weight!r} must be a dict, 'balanced' or None")
-        if isinstance(self.class_weight, dict):
-            for label, value in self.class_weight.items():
-                if not (isinstance(value, Real) and math.isfinite(value) and value >= 0):
-                    raise ValueError(f"class_weight[{label!r}] is {value!r}; it must be a number >= 0")
-            return compute_class_weight(self.class_weight, classes=classes, y=classes)
-        return totals.sum() / (len(classes) * np.where(totals > 0, totals, 1.0))
-
-    def _score_of(self, raw, targets):
+    def _score(self, raw, targets, loss):
         truth = targets.y[:, 0] if targets.one_vs_rest else targets.y[:, 0] > 0
         return accuracy_score(truth, _winner(raw), sample_weight=targets.weight)
 
 
-def _is_text(labels):
-    """Whether labels are strings."""
-    return labels.dtype.kind in "OUST"
+def _needs_positive_targets(loss):
+    """Whether a loss refuses negative targets."""
+    return not loss.in_domain(np.array([-1.0]))[0]
 
 
 def _winner(raw):
@@ -638,9 +573,9 @@ def _winner(raw):
 
 
 def resolve_loss(value, kind, registry, other_kind, other_registry, other_estimator):
-    """The loss object, with an error of its own for a loss of the other estimator."""
+    """A copy of the loss object; the error for a loss of the other estimator names that estimator."""
     if isinstance(value, str) and value in other_registry:
         raise ValueError(f"loss={value!r} is for {other_estimator}; the strings are {sorted(registry)}")
     if isinstance(value, other_kind):
         raise TypeError(f"loss={value!r} is for {other_estimator}; this estimator takes a {kind.__name__}")
-    return resolve("loss", value, kind, registry)
+    return clone(resolve("loss", value, kind, registry))

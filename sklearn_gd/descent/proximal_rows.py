@@ -255,7 +255,7 @@ class RowsState:
         from .._kernels.proximal import SHARE
 
         self.written_out()
-        k, n_new, share = self.n_outputs, len(growth.turn), max(self.counters[SHARE], 1.0)
+        k, n_new, share = self.n_outputs, len(growth.mapping), max(self.counters[SHARE], 1.0)
 
         def grown(values, function):
             """`function` of the scores of each track, which lie along the first axis."""
