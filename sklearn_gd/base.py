@@ -78,12 +78,12 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     # --- fitting ---------------------------------------------------------------------------------------------------------
 
     def _resolve_parts(self, streaming):
-        """Check every parameter and turn each part into its object, before any work is done."""
+        """Check every parameter and turn each part into its object, before any work; None stands for "auto"."""
         self._check_parameters()
         loss = self._resolve_loss()
         penalty = self._resolve_penalty()
-        optimizer = self._resolve_optimizer()
-        schedule = self._resolve_schedule()
+        optimizer = resolve_optimizer(self.optimizer)
+        schedule = resolve_schedule(self.learning_rate)
         solver = self._resolve_solver(optimizer, schedule, streaming)
         return loss, penalty, solver, optimizer, schedule
 
@@ -114,14 +114,6 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         if isinstance(self.penalty, str) and self.penalty == "elasticnet":
             return ElasticNet(l1_ratio=self.l1_ratio)
         return resolve("penalty", self.penalty, Penalty, PENALTIES)
-
-    def _resolve_optimizer(self):
-        """The optimizer, or None for "auto"."""
-        return resolve_optimizer(self.optimizer)
-
-    def _resolve_schedule(self):
-        """The schedule, or None for "auto"."""
-        return resolve_schedule(self.learning_rate)
 
     def _resolve_solver(self, optimizer, schedule, streaming):
         if isinstance(self.solver, str) and self.solver == "auto":

@@ -1,6 +1,8 @@
 """What a user sees of the two estimators: shapes, weights, containers, warnings, stopping, and the words of every error."""
 
+import ast
 import copy
+import inspect
 import pickle
 import re
 import warnings
@@ -1049,6 +1051,29 @@ def test_targets_outside_the_domain_are_named(loss, y, message):
 
 
 PARTS = {"loss": None, "penalty": PENALTIES, "solver": SOLVERS, "optimizer": OPTIMIZERS, "learning_rate": SCHEDULES}
+
+
+@pytest.mark.parametrize("estimator", [GDRegressor, GDClassifier])
+def test_the_docstring_has_every_parameter_its_default_and_its_strings(estimator):
+    """In the order of the signature; the strings are those of the registries, and "auto" where there is a choice."""
+    documented = dict(re.findall(r"^(\w+) : (.*)$", inspect.getdoc(estimator).partition("\nAttributes\n")[0], re.M))
+    assert list(documented) == list(inspect.signature(estimator).parameters)
+    for name, value in estimator().get_params(deep=False).items():
+        assert ast.literal_eval(documented[name].partition("default=")[2]) == value, name
+    for part in PARTS:
+        known = PARTS[part] or (REGRESSION_LOSSES if estimator is GDRegressor else CLASSIFICATION_LOSSES)
+        strings = re.findall(r'"(\w+)"', documented[part].partition("default=")[0])
+        assert strings == [*(["auto"] if part in ("solver", "optimizer", "learning_rate") else []), *known], part
+
+
+@pytest.mark.parametrize("kind", ["regression", "two classes"])
+def test_the_docstring_has_every_fitted_attribute(kind):
+    """Those of `fit` and `partial_fit`, on data with names of features, with validation samples."""
+    model, y = each_kind()[kind]
+    rows = pd.DataFrame(X, columns=list("abcd"))
+    fitted = {name for name in vars(model.fit(rows, y, X_val=rows, y_val=y)) if re.fullmatch(r"[^_].*_", name)}
+    attributes = inspect.getdoc(type(model)).partition("\nAttributes\n")[2].partition("\nSee Also\n")[0]
+    assert fitted == set(re.findall(r"^(\w+) : ", attributes, re.M))
 
 
 @pytest.mark.parametrize("estimator", [GDRegressor, GDClassifier])
