@@ -1,9 +1,161 @@
-"""How a classifier's scores change when classes come that it has not met before."""
+"""From labels to targets: codes, class weights, and what changes when a stream brings a class for the first time."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from numbers import Real
 
 import numpy as np
+from sklearn.utils import compute_class_weight
+
+
+@dataclass(frozen=True)
+class Targets:
+    """y and the weights as the objective takes them.
+
+    Parameters
+    ----------
+    y : ndarray, (n_samples, n_scores) or (n_samples, 1)
+        A target for each score, or the index of the class where `one_vs_rest`.
+    weight : ndarray, (n_samples,)
+        Sample weight times class weight.
+    n_outputs : int
+        Scores of a sample.
+    one_vs_rest : bool
+        Whether y holds class indices.
+    flat_coef : bool
+        Whether `coef_` has one dimension.
+    coder : ClassCoder or None
+        The coder for the samples of later calls; None in regression.
+    """
+
+    y: np.ndarray
+    weight: np.ndarray
+    n_outputs: int
+    one_vs_rest: bool = False
+    flat_coef: bool = False
+    coder: "ClassCoder | None" = None
+
+    def rows(self, which):
+        """The targets of some samples."""
+        return replace(self, y=self.y[which], weight=self.weight[which])
+
+    @property
+    def classes(self):
+        """The labels, sorted; None in regression."""
+        return None if self.coder is None else self.coder.classes
+
+    @property
+    def strata(self):
+        """What a stratified split goes by: the class of each sample; the same for all in regression."""
+        return np.zeros(len(self.y)) if self.coder is None else self.y[:, 0]
+
+
+@dataclass(frozen=True)
+class ClassCoder:
+    """Turns labels into targets; immutable.
+
+    Parameters
+    ----------
+    classes : ndarray, (n_classes,)
+        The labels known so far, sorted; empty before the first.
+    totals : ndarray, (n_classes,)
+        The sum of the sample weights of each class so far.
+    fixed : bool
+        Whether a label outside `classes` is refused; else it becomes a new class.
+    fewest : int
+        How many classes there must be.
+    """
+
+    classes: np.ndarray = field(default_factory=lambda: np.empty(0))
+    totals: np.ndarray = field(default_factory=lambda: np.empty(0))
+    fixed: bool = False
+    fewest: int = 1
+
+    def naming(self, classes):
+        """A coder that admits the named classes only; they must be those known so far, if any are."""
+        classes = np.unique(classes)
+        if len(self.classes) and not np.array_equal(self.classes, classes):
+            raise ValueError(f"classes={classes!r} is not the same as on the last call to partial_fit: {self.classes!r}")
+        if len(classes) < 2:
+            raise ValueError(f"classes={classes!r} must name two classes at least")
+        return replace(self, classes=classes, totals=self.totals if len(self.classes) else np.zeros(len(classes)), fixed=True)
+
+    def for_validation(self):
+        """A coder that admits the same classes only, and has seen no samples."""
+        return replace(self, totals=np.zeros(len(self.classes)), fixed=True)
+
+    def encode(self, y, weight, class_weight, loss):
+        """Encode the labels of some samples.
+
+        Parameters
+        ----------
+        y : ndarray, (n_samples,)
+            The labels.
+        weight : ndarray, (n_samples,)
+            The sample weights; a sample of weight zero brings no class.
+        class_weight : dict, "balanced" or None
+            The estimator's parameter.
+        loss : ClassificationLoss
+            Must admit -1 and +1 where there are two classes.
+
+        Returns
+        -------
+        Targets
+            With the coder that knows these samples too.
+        """
+        counted = weight > 0
+        known = self.classes
+        if len(known) and len(y) and _is_text(y) != _is_text(known):
+            raise ValueError(
+                f"y has the label {y[:1].tolist()[0]!r}, and the classes are {known.tolist()!r}: labels are all text or all "
+                f"numbers"
+            )
+        classes = known if self.fixed else np.unique(np.concatenate([known, y[counted]]) if len(known) else y[counted])
+        if len(classes) < self.fewest:
+            raise ValueError(
+                f"y has only one class, {classes[:1].tolist()[0]!r}, among the rows of positive weight; a classifier needs two "
+                f"classes"
+            )
+        code = np.clip(np.searchsorted(classes, y), 0, len(classes) - 1)
+        unknown = (classes[code] != y) & counted
+        if unknown.any():
+            raise ValueError(
+                f"y has the label {y[unknown][:1].tolist()[0]!r}, which is not among the classes {classes.tolist()!r}"
+            )
+        totals = np.bincount(code[counted], weights=weight[counted], minlength=len(classes))
+        if len(known):
+            totals[np.searchsorted(classes, known)] += self.totals
+        weight = weight * _class_weights(class_weight, classes, totals)[code]
+        if not (weight > 0).any():
+            raise ValueError(f"class_weight={class_weight!r} leaves no row of positive weight")
+        coder = replace(self, classes=classes, totals=totals, fewest=1)
+        if len(classes) > 2:
+            return Targets(code[:, None].astype(np.float64), weight, len(classes), one_vs_rest=True, coder=coder)
+        # A stream that has brought a single class so far takes it for the first of two.
+        target = np.where(code == 1, 1.0, -1.0)[:, None]
+        loss.check_targets(target[:0])
+        return Targets(target, weight, 1, coder=coder)
+
+
+def _is_text(labels):
+    """Whether labels are strings."""
+    return labels.dtype.kind in "OUST"
+
+
+def _class_weights(class_weight, classes, totals):
+    """The weight of each class, given the sum of the sample weights of each."""
+    if class_weight is None:
+        return np.ones(len(classes))
+    if isinstance(class_weight, str) and class_weight != "balanced":
+        raise ValueError(f"class_weight={class_weight!r} must be a dict, 'balanced' or None")
+    if not isinstance(class_weight, (str, dict)):
+        raise TypeError(f"class_weight={class_weight!r} must be a dict, 'balanced' or None")
+    if isinstance(class_weight, dict):
+        for label, value in class_weight.items():
+            if not (isinstance(value, Real) and math.isfinite(value) and value >= 0):
+                raise ValueError(f"class_weight[{label!r}] is {value!r}; it must be a number >= 0")
+        return compute_class_weight(class_weight, classes=classes, y=classes)
+    return totals.sum() / (len(classes) * np.where(totals > 0, totals, 1.0))
 
 
 @dataclass(frozen=True)
@@ -12,55 +164,58 @@ class Growth:
 
     Parameters
     ----------
-    turn : ndarray, (n_outputs now, n_outputs before)
-        The new scores are ``turn @ old``, plus an intercept for those of new classes.
-    fresh : ndarray of bool, (n_outputs now,)
-        Which scores belong to a class that was never met.
+    mapping : ndarray, (n_outputs now, n_outputs before)
+        The scores now are ``mapping @ before``, plus an intercept for those of new classes.
+    is_new : ndarray of bool, (n_outputs now,)
+        Which scores belong to a new class.
     softmax : bool
-        Whether the loss couples the classes of a row in a softmax; else each is set against the rest.
-    rows : float
-        How many rows have been seen: a class that none of them had gets a probability of about one in so many.
+        Whether the loss couples the classes of a sample in a softmax; else each is set against the rest.
+    n_seen : float
+        How many samples have been seen. None of them had a new class, which therefore starts with a probability of about
+        1 / n_seen.
     """
 
-    turn: np.ndarray
-    fresh: np.ndarray
+    mapping: np.ndarray
+    is_new: np.ndarray
     softmax: bool
-    rows: float
+    n_seen: float
 
     @classmethod
-    def between(cls, before, now, softmax, rows):
-        """The growth from the sorted classes `before` to `now`, which hold all of them."""
+    def between(cls, before, now, softmax, n_seen):
+        """The growth from the sorted classes `before` to `now`, which include them; None where they are the same."""
+        if len(before) == len(now):
+            return None
         places = np.searchsorted(now, before)
-        fresh = np.ones(len(now), dtype=bool)
-        fresh[places] = False
+        is_new = np.ones(len(now), dtype=bool)
+        is_new[places] = False
         if len(now) == 2:
-            # One class had the score of a second one, still unknown: it is the first of the two, or the second.
-            return cls(np.array([[1.0 if places[0] == 0 else -1.0]]), np.zeros(1, dtype=bool), softmax, rows)
-        turn = np.zeros((len(now), 1 if len(before) <= 2 else len(before)))
+            # The single class was coded as the first of two; it is now the first of the two or the second.
+            return cls(np.array([[1.0 if places[0] == 0 else -1.0]]), np.zeros(1, dtype=bool), softmax, n_seen)
+        mapping = np.zeros((len(now), 1 if len(before) <= 2 else len(before)))
         if len(before) <= 2:
             half = 0.5 if softmax else 1.0
-            turn[places, 0] = (-half, half)[: len(before)]
+            mapping[places, 0] = (-half, half)[: len(before)]
         else:
-            turn[places, np.arange(len(before))] = 1.0
-        return cls(turn, fresh, softmax, rows)
+            mapping[places, np.arange(len(before))] = 1.0
+        return cls(mapping, is_new, softmax, n_seen)
 
     @property
     def one_to_one(self):
-        """Whether each earlier score is still one of its own, so that what an optimizer keeps of it stays right."""
-        return bool((self.turn >= 0.0).all())
+        """Whether each earlier score is still a score of its own, so that the optimizer's slots for it remain valid."""
+        return bool((self.mapping >= 0.0).all())
 
     def coefficients(self, coef):
-        """coef, (n_outputs before, anything), of the classes now: zero for a new one."""
-        return self.turn @ coef
+        """Map coefficients, (n_outputs before, any length), to the classes now: zeros for a new class."""
+        return self.mapping @ coef
 
     def intercepts(self, intercept):
-        """The intercepts now; a new class begins as one that was not seen in so many rows."""
-        out = self.turn @ intercept
-        if self.fresh.any():
-            known = out[~self.fresh]
+        """Map intercepts to the classes now; that of a new class says that no sample so far had it."""
+        out = self.mapping @ intercept
+        if self.is_new.any():
+            known = out[~self.is_new]
             if self.softmax:
                 top = known.max()
-                out[self.fresh] = top + math.log(np.exp(known - top).sum()) - math.log(self.rows + 1.0)
+                out[self.is_new] = top + math.log(np.exp(known - top).sum()) - math.log(self.n_seen + 1.0)
             else:
-                out[self.fresh] = min(known.min(), 0.0) - 1.0
+                out[self.is_new] = min(known.min(), 0.0) - 1.0
         return out

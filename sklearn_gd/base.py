@@ -4,119 +4,49 @@ import math
 import warnings
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
+from ._classes import Growth
 from ._components import Configurable, check_flag, check_number, resolve
+from ._validation import (
+    check_features,
+    check_initial,
+    check_samples,
+    check_validation_samples,
+    check_weight,
+    rows_of_container,
+    split_for_validation,
+)
+from .descent._monitor import Monitor, Status
+from .descent._observers import EpochTasks, Reporter
+from .descent._state import State
+from .descent.proximal_rows import ProximalRows, RowsState
 from .optimizers import GradientDescent, resolve_optimizer
 from .penalties import PENALTIES, ElasticNet, NoPenalty, Penalty
-from .descent._rows_state import RowsState
-from .descent.proximal_rows import ProximalRows
-from .descent._observers import EpochTasks, Reporter
 from .schedules import resolve_schedule
 from .solvers import SGD, SOLVERS, Batch, MiniBatch, Settings, Solver, stable_rate
-from .descent._state import State
-from .descent._monitor import Monitor, Status
 
-_FLOATS = [np.float64, np.float32]
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What y and the weights have become: a target for each score, or class indices where `one_vs_rest`."""
-
-    y: np.ndarray
-    weight: np.ndarray
-    n_outputs: int
-    one_vs_rest: bool = False
-    flat_coef: bool = False
-    classes: np.ndarray | None = None
-    class_totals: np.ndarray | None = None
-
-    def rows(self, which):
-        """Those of some rows."""
-        return replace(self, y=self.y[which], weight=self.weight[which])
-
-
-def held_out(strata, fraction, rng):
-    """Which rows early stopping sets aside: rows at even distances, sorted by class and at random within each.
-
-    Every class gives its share to within a row, and keeps a row to learn from. scikit-learn's stratified split refuses classes
-    of one row, and fewer validation rows than classes.
-    """
-    n = len(strata)
-    order = rng.permutation(n)
-    order = order[np.argsort(strata[order], kind="stable")]
-    n_held = math.ceil(fraction * n)
-    held = np.zeros(n, dtype=bool)
-    held[order[(np.arange(n_held) * n + rng.randint(n)) // n_held]] = True
-    classes, code = np.unique(strata, return_inverse=True)
-    emptied = np.bincount(code, weights=~held) == 0
-    first = order[np.searchsorted(strata[order], classes)]
-    held[first[emptied]] = False
-    return held
-
-
-def rows_of_container(values, which):
-    """Some rows of a matrix, a list or a data frame, in its own kind."""
-    if hasattr(values, "iloc"):
-        return values.iloc[which]
-    if hasattr(values, "tocsr"):
-        return values.tocsr()[which]
-    return values[which] if hasattr(values, "shape") else np.asarray(values)[which]
+# What each parameter that is not a part may be.
+NUMBERS = {
+    "alpha": {"least": 0},
+    "l1_ratio": {"least": 0, "most": 1},
+    "max_iter": {"least": 1, "integer": True},
+    "tol": {"least": 0, "none": True},
+    "validation_fraction": {"above": 0, "below": 1},
+    "n_iter_no_change": {"least": 1, "integer": True},
+}
+NUMBERS_OR_FLAGS = {"average": {"least": 0, "integer": True}, "verbose": {"least": 0, "integer": True}}
+FLAGS = ("fit_intercept", "shuffle", "early_stopping", "warm_start")
 
 
 class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMeta):
     """Abstract base of the two estimators; a subclass says how y is encoded and how a score becomes a prediction."""
-
-    @abstractmethod
-    def __init__(
-        self,
-        loss,
-        *,
-        penalty,
-        alpha,
-        l1_ratio,
-        fit_intercept,
-        solver,
-        optimizer,
-        learning_rate,
-        max_iter,
-        tol,
-        shuffle,
-        early_stopping,
-        validation_fraction,
-        n_iter_no_change,
-        average,
-        warm_start,
-        random_state,
-        verbose,
-    ):
-        self.loss = loss
-        self.penalty = penalty
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.fit_intercept = fit_intercept
-        self.solver = solver
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.max_iter = max_iter
-        self.tol = tol
-        self.shuffle = shuffle
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.average = average
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -125,44 +55,58 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     # --- what a subclass knows -------------------------------------------------------------------------------------------
 
+    # Whether y holds numbers, of one or more outputs; else labels.
+    _has_numeric_targets: bool
+    # How many validation samples a score needs.
+    _fewest_validated: int
+
     @abstractmethod
     def _resolve_loss(self):
-        """The loss object."""
+        """The loss object that the parameter stands for, validated: a copy, so that a fitted model's loss stays as it is."""
 
     @abstractmethod
-    def _targets(self, y, weight, loss, classes=None, streaming=False):
-        """The `Targets` of validated y; raises where y is outside the loss's domain. Changes nothing on the estimator."""
+    def _encode(self, y, weight, loss, coder=None):
+        """The `Targets` of validated y; raises where y is outside the loss's domain. Changes nothing on the estimator.
+
+        `coder` knows the classes of earlier calls, or of the training samples; None in `fit`, and in regression.
+        """
 
     @abstractmethod
-    def _score_of(self, raw, targets):
+    def _score(self, raw, targets, loss):
         """The validation score of raw scores (n_samples, n_outputs), the higher the better."""
 
     # --- fitting ---------------------------------------------------------------------------------------------------------
 
     def _resolve_parts(self, streaming):
-        """Check every parameter and turn each part into its object, before any work is done."""
-        check_number(self, "alpha", least=0)
-        check_number(self, "l1_ratio", least=0, most=1)
-        check_number(self, "max_iter", least=1, integer=True)
-        check_number(self, "tol", least=0, none=True)
-        check_number(self, "validation_fraction", above=0, below=1)
-        check_number(self, "n_iter_no_change", least=1, integer=True)
-        for name in ("fit_intercept", "shuffle", "early_stopping", "warm_start"):
+        """Check every parameter and turn each part into its object, before any work; None stands for "auto"."""
+        self._check_parameters()
+        loss = self._resolve_loss()
+        penalty = self._resolve_penalty()
+        optimizer = resolve_optimizer(self.optimizer)
+        schedule = resolve_schedule(self.learning_rate)
+        solver = self._resolve_solver(optimizer, schedule, streaming)
+        return loss, penalty, solver, optimizer, schedule
+
+    def _check_parameters(self):
+        """Check the parameters that are not parts."""
+        for name, allowed in NUMBERS.items():
+            check_number(self, name, **allowed)
+        for name in FLAGS:
             check_flag(self, name)
-        check_number(self, "verbose", least=0, integer=True) if self.verbose not in (True, False) else None
-        average = self.average
-        if not (isinstance(average, (bool, np.bool_)) or (isinstance(average, Integral) and average >= 0)):
-            raise ValueError(f"{type(self).__name__}: average={average!r} must be a bool, 0 for none, or the step to begin at")
+        for name, allowed in NUMBERS_OR_FLAGS.items():
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                try:
+                    check_number(self, name, **allowed)
+                except (TypeError, ValueError) as error:
+                    raise type(error)(f"{error}, True or False") from None
         try:
             check_random_state(self.random_state)
         except ValueError as error:
             raise ValueError(f"random_state={self.random_state!r} must be an int, a RandomState or None") from error
-        loss = self._resolve_loss()
-        penalty = self._resolve_penalty()
-        optimizer = self._resolve_optimizer()
-        schedule = self._resolve_schedule()
-        solver = self._resolve_solver(optimizer, schedule, streaming)
-        return loss, penalty, solver, optimizer, schedule
+
+    def _known_loss(self):
+        """The loss of the last fit; before any fit, that of the parameter."""
+        return self.loss_ if hasattr(self, "loss_") else self._resolve_loss()
 
     def _resolve_penalty(self):
         if self.penalty is None:
@@ -170,14 +114,6 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         if isinstance(self.penalty, str) and self.penalty == "elasticnet":
             return ElasticNet(l1_ratio=self.l1_ratio)
         return resolve("penalty", self.penalty, Penalty, PENALTIES)
-
-    def _resolve_optimizer(self):
-        """The optimizer, or None for "auto"."""
-        return resolve_optimizer(self.optimizer)
-
-    def _resolve_schedule(self):
-        """The schedule, or None for "auto"."""
-        return resolve_schedule(self.learning_rate)
 
     def _resolve_solver(self, optimizer, schedule, streaming):
         if isinstance(self.solver, str) and self.solver == "auto":
@@ -187,45 +123,6 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         solver = resolve("solver", self.solver, Solver, SOLVERS, ["auto"])
         solver.check(optimizer, bool(self.average), streaming)
         return solver
-
-    def _validated(self, X, y, *, reset):
-        """X as C-contiguous floats or CSR, y as an array."""
-        if y is None:
-            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None")
-        if isinstance(self, RegressorMixin) and np.asarray(y).dtype.kind in "US":
-            raise ValueError(f"y holds text, such as {np.asarray(y).flat[0].item()!r}: {type(self).__name__} needs numbers")
-        return validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=_FLOATS,
-            order="C",
-            reset=reset,
-            multi_output=isinstance(self, RegressorMixin),
-            y_numeric=isinstance(self, RegressorMixin),
-        )
-
-    @staticmethod
-    def _validated_weight(sample_weight, n_samples, name="sample_weight"):
-        """Weights as float64, finite, none negative, not all zero."""
-        if sample_weight is None:
-            return np.ones(n_samples)
-        if isinstance(sample_weight, Real):
-            sample_weight = np.full(n_samples, sample_weight, dtype=np.float64)
-        weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name, ensure_min_samples=0)
-        if weight.ndim != 1:
-            raise ValueError(f"{name} must be 1D: sample weights must be 1D array or scalar, got shape {weight.shape}")
-        if len(weight) != n_samples:
-            raise ValueError(f"{name}.shape == {weight.shape}, expected {(n_samples,)}!")
-        if (weight < 0).any():
-            at = int((weight < 0).argmax())
-            raise ValueError(
-                f"{name}[{at}] is {weight[at].item()!r}: negative values in data passed to {name}; a weight must be >= 0"
-            )
-        if not weight.any():
-            raise ValueError(f"{name} is zero for every row: at least one must be positive")
-        return weight
 
     def _objective(self, X, targets, loss, penalty, seen=None):
         """The objective on the rows of positive weight; `seen` has the columns' moments of earlier calls."""
@@ -261,24 +158,11 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             if coef.shape != shape:
                 raise ValueError(f"warm_start: the last fit's coef_ has shape {coef.shape}, these data need {shape}")
             return objective.pack(coef, intercept)
-        coef = np.zeros(shape)
-        if coef_init is not None:
-            given = check_array(coef_init, ensure_2d=False, dtype=np.float64, input_name="coef_init")
-            if given.shape != shape and not (shape[0] == 1 and given.shape == (shape[1],)):
-                raise ValueError(f"coef_init has shape {given.shape}; it must be {shape}")
-            coef = given.reshape(shape)
-        intercept = np.zeros(shape[0])
-        if intercept_init is not None:
-            given = check_array(np.atleast_1d(intercept_init), ensure_2d=False, dtype=np.float64, input_name="intercept_init")
-            if given.shape != (shape[0],):
-                raise ValueError(f"intercept_init has shape {given.shape}; it must be {(shape[0],)}")
-            if self.fit_intercept:
-                intercept = given
-        return objective.pack(coef, intercept)
+        return objective.pack(*check_initial(coef_init, intercept_init, shape, self.fit_intercept))
 
     @contextmanager
     def _unchanged_when_refused(self):
-        """Take every attribute back to what it was if the call raises."""
+        """Restore all attributes if the call raises."""
         before = dict(vars(self))
         try:
             yield
@@ -292,20 +176,22 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         """All of `fit`: nothing is stored before the descent has ended."""
         loss, penalty, solver, optimizer, schedule = self._resolve_parts(streaming=False)
         given = X, y
-        X, y = self._validated(X, y, reset=True)
-        weight = self._validated_weight(sample_weight, X.shape[0])
-        targets = self._targets(y, weight, loss)
+        X, y = check_samples(self, X, y, reset=True, numeric_y=self._has_numeric_targets)
+        weight = check_weight(sample_weight, X.shape[0])
+        targets = self._encode(y, weight, loss)
         validation = self._validation(X_val, y_val, sample_weight_val, targets, loss)
         train = None
         if validation is None and self.early_stopping:
-            train, held = self._split(targets)
+            rng = check_random_state(self.random_state)
+            train, held = split_for_validation(targets, self.validation_fraction, rng, at_least=self._fewest_validated)
             validation = X[held], targets.rows(held)
             X, targets = X[train], targets.rows(train)
         objective = self._objective(X, targets, loss, penalty)
         theta = self._initial(objective, coef_init, intercept_init)
         monitor, state = self._monitor(objective, validation), None
-        for name in ("validation_scores_", "best_iter_"):
-            vars(self).pop(name, None)
+        # Callbacks are given copies of `self`: no scores of an earlier fit may be among its attributes.
+        for name in {"validation_scores_", "best_iter_"} & vars(self).keys():
+            delattr(self, name)
         context = self._init_callback_context(max_subtasks=int(self.max_iter))
         hooks = self._hooks(*given, None if sample_weight is None else weight, train)
         context.call_on_fit_task_begin(estimator=self, **hooks)
@@ -380,7 +266,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
             def validate(theta):
                 coef, intercept = objective.unpack(theta)
-                return self._score_of(np.asarray(X_val @ coef.T + intercept), targets)
+                return self._score(np.asarray(X_val @ coef.T + intercept), targets, objective.loss)
 
         unit = 0.0 if self.tol is None else self._constant_value(objective)
         return Monitor(self.tol, int(self.n_iter_no_change), unit, validate)
@@ -393,42 +279,15 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return MemoryGradient(objective, None, 1).constant_value()
 
     def _validation(self, X_val, y_val, sample_weight_val, training, loss):
-        """The validation rows that were given and their targets; None where none were."""
-        if X_val is None and y_val is None:
-            if sample_weight_val is not None:
-                raise ValueError("sample_weight_val was given without X_val and y_val")
-            return None
-        if X_val is None or y_val is None:
-            missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
-            raise ValueError(f"{given} was given without {missing}: validation needs both")
-        try:
-            X_val, y_val = self._validated(X_val, y_val, reset=False)
-            weight = self._validated_weight(sample_weight_val, X_val.shape[0], "sample_weight_val")
-            targets = self._targets(y_val, weight, loss, training.classes)
-        except ValueError as error:
-            # What it says of X and y is said of these.
-            raise ValueError(f"X_val, y_val: {error}") from error
-        rows = np.flatnonzero(targets.weight > 0)
-        if len(rows) < self._least_validated:
-            raise ValueError(f"X_val has {len(rows)} row of positive weight; its score needs {self._least_validated}")
-        return X_val[rows], targets.rows(rows)
+        """The validation samples that were given and their targets; None where none were."""
 
-    @property
-    def _least_validated(self):
-        """How many validation rows a score needs: R^2 of a single one is not defined."""
-        return 2 if isinstance(self, RegressorMixin) else 1
+        def encode(y, weight):
+            return self._encode(y, weight, loss, training.coder and training.coder.for_validation())
 
-    def _split(self, targets):
-        """The indices of the training rows, and of those that early stopping sets aside; all of positive weight."""
-        rows = np.flatnonzero(targets.weight > 0)
-        strata = targets.y[rows, 0] if isinstance(self, ClassifierMixin) else np.zeros(len(rows))
-        held = held_out(strata, self.validation_fraction, check_random_state(self.random_state))
-        if held.sum() < self._least_validated:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction!r} of {len(rows)} rows leaves {held.sum()} to validate on, and "
-                f"early_stopping needs {self._least_validated}: raise it, or give X_val and y_val to fit"
-            )
-        return rows[~held], rows[held]
+        given = X_val, y_val, sample_weight_val
+        return check_validation_samples(
+            self, *given, encode, numeric_y=self._has_numeric_targets, at_least=self._fewest_validated
+        )
 
     @staticmethod
     def _goes_by_rows(solver, optimizer, schedule, streaming):
@@ -476,12 +335,12 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 stacklevel=stacklevel,
             )
 
-    def _partial_fit(self, X, y, sample_weight, classes=None):
+    def _partial_fit(self, X, y, sample_weight, coder=None):
         """All of `partial_fit`: one pass over the rows given, in their order; a refused call changes nothing."""
         loss, penalty, solver, optimizer, schedule = self._resolve_parts(streaming=True)
         first = not hasattr(self, "coef_")
-        X, y = self._validated(X, y, reset=first)
-        targets = self._targets(y, self._validated_weight(sample_weight, X.shape[0]), loss, classes, True)
+        X, y = check_samples(self, X, y, reset=first, numeric_y=self._has_numeric_targets)
+        targets = self._encode(y, check_weight(sample_weight, X.shape[0]), loss, coder)
         growth = self._growth(targets, loss)
         seen = self._state.seen if penalty.standardize and hasattr(self, "_state") else None
         objective = self._objective(X, targets, loss, penalty, seen)
@@ -534,7 +393,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             return State.begin(objective, np.zeros(n_theta), optimizer, self._average_from())
         state = self._copied_state(objective, growth)
         if isinstance(state, RowsState):
-            return State.begin(objective, state.predicting(objective), optimizer, self._average_from())
+            return State.begin(objective, state.served(objective), optimizer, self._average_from())
         if not state.serves(optimizer, self._average_from()):
             state = State.begin(objective, state.served.copy(), optimizer, self._average_from())
         return state
@@ -542,10 +401,8 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     def _growth(self, targets, loss):
         """How the scores grow with the classes; None where there are no new ones."""
         known = getattr(self, "classes_", None)
-        if targets.classes is None or known is None or len(known) == len(targets.classes):
+        if known is None:
             return None
-        from ._classes import Growth
-
         return Growth.between(known, targets.classes, loss.has_row_functions(), self._state.rows)
 
     def _copied_state(self, objective, growth):
@@ -558,11 +415,11 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     @staticmethod
     def _named(objective, theta, targets):
-        """coef_, intercept_ and what the targets are called."""
+        """coef_, intercept_, the loss, and the classes if any."""
         coef, intercept = objective.unpack(theta)
-        named = {"coef_": coef[0] if targets.flat_coef else coef, "intercept_": intercept}
-        if targets.classes is not None:
-            named |= {"classes_": targets.classes, "_class_totals": targets.class_totals}
+        named = {"coef_": coef[0] if targets.flat_coef else coef, "intercept_": intercept, "loss_": objective.loss}
+        if targets.coder is not None:
+            named |= {"classes_": targets.classes, "_class_coder": targets.coder}
         return named
 
     # --- predicting ------------------------------------------------------------------------------------------------------
@@ -570,8 +427,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     def _raw_scores(self, X):
         """Scores, (n_samples, n_outputs)."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=_FLOATS, reset=False)
-        return np.asarray(X @ self._coef_2d().T + self.intercept_)
+        return np.asarray(check_features(self, X) @ self._coef_2d().T + self.intercept_)
 
     def _coef_2d(self):
         """coef_ as (n_outputs, n_features)."""

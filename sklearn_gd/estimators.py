@@ -1,137 +1,24 @@
-"""The two estimators: how y is encoded, and how a score becomes a prediction."""
-
-import math
-from numbers import Real
+"""The two estimators: their public face, how y is encoded, and how a score becomes a prediction."""
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin, RegressorMixin, clone
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import check_array, column_or_1d, compute_class_weight
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
+from ._classes import ClassCoder, Targets
 from ._components import resolve
-from .base import BaseGD, Targets
+from ._docstrings import CLASSIFIER, REGRESSOR
+from .base import BaseGD
 from .losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, ClassificationLoss, RegressionLoss
-
-_SHARED_PARAMETERS = """\
-penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default="l2"
-        What large coefficients cost. An object, such as ``L1(nonnegative=True)`` or one of your own, gives more choice.
-    alpha : float >= 0, default=1e-4
-        Strength of the penalty in F.
-    l1_ratio : float in [0, 1], default=0.15
-        Share of the l1 part under ``penalty="elasticnet"``; a penalty object has its own.
-    fit_intercept : bool, default=True
-        Whether to fit an intercept. It is never penalised.
-    solver : {"auto", "batch", "sgd", "minibatch", "svrg", "saga"} or Solver, default="auto"
-        How many rows a step sees. "auto" is batch descent where `optimizer` and `learning_rate` are "auto" too, mini-batches of
-        32 rows where one of them is given; one row at a time where both are "auto" in `partial_fit` or with `average`. "sgd" and
-        "minibatch" take proximal steps on single rows where both are "auto".
-    optimizer : {"auto", "gd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "amsgrad", "nadam", \
-            "lion", "ftrl", "dog", "dowg", "coordinate_dog", "cocob", "schedule_free"} or Optimizer, default="auto"
-        What a step does with a gradient. "auto" is the memory gradient method in batch descent where `learning_rate` is "auto"
-        too, and plain gradient descent elsewhere.
-    learning_rate : float, str, Schedule or callable, default="auto"
-        The learning rate. A number is a constant rate, and means the textbook update: no scaling, nothing hidden. A string is one
-        of "constant", "invscaling", "optimal", "adaptive", "exponential", "step", "polynomial", "cosine", "cosine_restarts",
-        "one_cycle" and "warmup", with that schedule's defaults; a callable takes the step count 1, 2, ... "auto" needs no rate
-        with the memory gradient method; elsewhere it takes the optimizer's `default_rate`, or, for gradient descent with or
-        without momentum, the largest rate at which no step can overshoot a row, lowered slowly.
-    max_iter : int >= 1, default=1000
-        The most passes over the rows in `fit` (iterations of the memory gradient method).
-    tol : float >= 0 or None, default=1e-4
-        `fit` ends when `n_iter_no_change` epochs together have lowered F by no more than `tol` times the objective of the
-        constant model (the best intercept alone), or of 100 times F itself where that is less, or when F is known to be that
-        near its minimum. It is a share, free of units: the default stops where a further 0.01% of the constant model's could not
-        be had in five epochs, nor 1% of F. With validation rows the score itself must rise by more than `tol`. None runs
-        `max_iter` epochs and keeps the last model.
-    shuffle : bool, default=True
-        Draw a new order of the rows for each epoch of `fit`; `partial_fit` takes rows as they come.
-    early_stopping : bool, default=False
-        Set rows aside and stop when the score on them no longer rises; the model of the best epoch is kept. The score is accuracy
-        or R^2, by the weights of the rows; classes are split in proportion, and each keeps at least one row to learn from. Rows
-        given to `fit` as `X_val` and `y_val` do the same without setting any aside.
-    validation_fraction : float in (0, 1), default=0.1
-        Share of the rows that `early_stopping` sets aside.
-    n_iter_no_change : int >= 1, default=5
-        Epochs without improvement before the fit ends.
-    """
-
-_SHARED_PARAMETERS_2 = """\
-average : bool or int, default=False
-        Predict with the mean of the iterates (Polyak and Ruppert) of all steps, or of those from the given step on.
-    warm_start : bool, default=False
-        Begin `fit` at the last fit's coefficients.
-    random_state : int, RandomState or None, default=None
-        Source of the orders of rows and of the split of `early_stopping`.
-    verbose : int, default=0
-        Print a line every so many epochs (calls of `partial_fit`), 0 for none: the objective, the last learning rate, the norm of
-        the gradient of F's smooth part, the validation score where there is one, and the seconds since the descent began. The
-        norm costs a pass over the rows for every line.
-    """
-
-_SHARED_ATTRIBUTES = """\
-n_iter_ : int
-        Epochs of the last fit, or calls of `partial_fit`.
-    t_ : int
-        Steps taken.
-    loss_curve_ : list of float
-        F after each epoch (after each call of `partial_fit`, on its rows).
-    validation_scores_ : list of float
-        Score on the validation rows after each epoch, where there were any.
-    best_iter_ : int
-        The epoch whose model was kept, counted from 1, where there were validation rows.
-    n_features_in_ : int
-        Number of columns of X.
-    feature_names_in_ : ndarray of str
-        Names of the columns, where X had string names for all.
-    """
 
 
 class GDRegressor(RegressorMixin, BaseGD):
-    __doc__ = rf"""A linear model of a real target, trained by gradient descent.
+    __doc__ = REGRESSOR
 
-    It minimises
-
-    .. math:: F(W, b) = \frac{{\sum_i s_i\, loss(y_i, x_i W + b)}}{{\sum_i s_i}} + \alpha R(W)
-
-    with the rows' weights s and the penalty R, by batch, per-row or mini-batch descent.
-
-    Parameters
-    ----------
-    loss : str or RegressionLoss, default="squared_error"
-        What a row costs: "squared_error", "absolute_error", "huber", "quantile", "log_cosh", "epsilon_insensitive",
-        "squared_epsilon_insensitive", "poisson", "gamma", "tweedie", an object such as ``Huber(delta=2.0)``, or one of your own.
-    {_SHARED_PARAMETERS}{_SHARED_PARAMETERS_2}
-    Attributes
-    ----------
-    coef_ : ndarray, (n_features,) or (n_outputs, n_features) for a 2-D y
-        The coefficients.
-    intercept_ : ndarray, (n_outputs,)
-        The intercept.
-    {_SHARED_ATTRIBUTES}
-    See Also
-    --------
-    GDClassifier : The same for classes.
-
-    Notes
-    -----
-    Whatever goes on inside, the minimiser is that of F in the units of the data, for dense and CSR input alike. Rows of weight
-    zero do not exist.
-
-    `set_callbacks` takes callbacks of :mod:`sklearn.callback`: `fit` tells them of every epoch, with the model that it would
-    return if it ended there, and stops where one of them asks for it. `partial_fit` calls none.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sklearn_gd import GDRegressor
-    >>> X, y = load_diabetes(return_X_y=True, scaled=False)
-    >>> print(round(GDRegressor().fit(X, y).score(X, y), 3))
-    0.518
-    >>> print(round(GDRegressor(loss="poisson").fit(X, y).score(X, y), 3))
-    0.524
-    """
+    _has_numeric_targets = True
+    _fewest_validated = 2  # R^2 of a single sample is not defined
 
     def __init__(
         self,
@@ -155,40 +42,34 @@ class GDRegressor(RegressorMixin, BaseGD):
         random_state=None,
         verbose=0,
     ):
-        super().__init__(
-            loss,
-            penalty=penalty,
-            alpha=alpha,
-            l1_ratio=l1_ratio,
-            fit_intercept=fit_intercept,
-            solver=solver,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            max_iter=max_iter,
-            tol=tol,
-            shuffle=shuffle,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            average=average,
-            warm_start=warm_start,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.max_iter = max_iter
+        self.tol = tol
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.average = average
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # The tags cannot say "several outputs, all positive": such a loss is tagged for one, and takes several all the same.
-        tags.target_tags.positive_only = self._needs_positive_targets()
-        tags.target_tags.multi_output = not tags.target_tags.positive_only
-        return tags
-
-    def _needs_positive_targets(self):
-        """Whether the loss, where it is one, refuses negative targets."""
+        # The tags cannot express "several outputs, all positive": such a loss is tagged for one output, but accepts several.
         loss = self.loss
         if isinstance(loss, str) and loss in REGRESSION_LOSSES:
             loss = REGRESSION_LOSSES[loss]()
-        return isinstance(loss, RegressionLoss) and not loss.in_domain(np.array([-1.0]))[0]
+        tags.target_tags.positive_only = isinstance(loss, RegressionLoss) and _needs_positive_targets(loss)
+        tags.target_tags.multi_output = not tags.target_tags.positive_only
+        return tags
 
     def fit(
         self,
@@ -207,16 +88,16 @@ class GDRegressor(RegressorMixin, BaseGD):
         Parameters
         ----------
         X : array-like or sparse matrix, (n_samples, n_features)
-            The rows. float32 and float64 are taken as they are; sparse formats other than CSR are converted.
+            The samples. float32 and float64 are used as they are; sparse formats other than CSR are converted.
         y : array-like, (n_samples,) or (n_samples, n_outputs)
             The targets.
         sample_weight : array-like, (n_samples,), optional
-            Weights >= 0 of the rows; a row of weight zero does not exist.
+            Sample weights >= 0; a sample of weight zero is ignored.
         coef_init, intercept_init : array-like, optional
-            Where to begin, in the shapes of `coef_` and `intercept_`; by default at zero (batch descent by "auto": at the best
-            intercept).
+            The model to start from, in the shapes of `coef_` and `intercept_`; by default zeros (the memory gradient method: the
+            null model).
         X_val, y_val, sample_weight_val : array-like, optional
-            Validation rows, scored after every epoch: the fit stops when the score no longer rises, and keeps the best model.
+            Validation samples, scored after every epoch: the fit stops when the score no longer rises, and keeps the best model.
 
         Returns
         -------
@@ -226,33 +107,33 @@ class GDRegressor(RegressorMixin, BaseGD):
         Raises
         ------
         ValueError, TypeError
-            For a parameter or input that is not right, before any work; the message names it and its value.
+            If a parameter or an input is invalid. The message names it and its value, and the estimator stays as it was.
 
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            Where `max_iter` ended a fit that had not converged, or the descent diverged; then the best finite model is kept.
+            If the fit has not converged after `max_iter` epochs, or has diverged; the best finite model is kept then.
         """
         with self._unchanged_when_refused():
             return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
 
     def partial_fit(self, X, y, sample_weight=None):
-        """Go on learning from more rows: one pass over them, in their order.
+        """Update the model by one pass over more samples, in the order given.
 
-        With optimizer and learning rate at "auto" each row takes a proximal step on columns standardised in passing, whatever
-        their units, and the track that has predicted best so far serves (docs/auto.md). With a rate of your own,
-        calls over the same batches in the same order do what one epoch of ``fit(shuffle=False)`` does, bit for bit: optimizer,
-        schedule, penalty and averaging go on where they were, also after pickling. A refused call leaves the model as it was; so
-        does one that diverges, with a warning.
+        If `optimizer` and `learning_rate` are "auto", each sample takes a proximal step on features that are standardized by the
+        samples so far, and predictions come from the one of four models that has predicted best so far (docs/auto.md). With a
+        rate of your own, calls over the same batches in the same order do what one epoch of ``fit(shuffle=False)`` does, bit for
+        bit: optimizer, schedule, penalty and averaging continue where they stopped, also after pickling. A call that raises an
+        error leaves the model as it was; so does a call that diverges, with a warning.
 
         Parameters
         ----------
         X : array-like or sparse matrix, (n_samples, n_features)
-            The rows.
+            The samples.
         y : array-like, (n_samples,) or (n_samples, n_outputs)
             The targets.
         sample_weight : array-like, (n_samples,), optional
-            Weights >= 0 of the rows.
+            Sample weights >= 0.
 
         Returns
         -------
@@ -263,19 +144,20 @@ class GDRegressor(RegressorMixin, BaseGD):
             return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X):
-        """Predict the targets: the scores, or the means under a loss with a link.
+        """Predict the targets: the raw scores, or the means under a loss with a link.
 
         Parameters
         ----------
         X : array-like or sparse matrix, (n_samples, n_features)
-            The rows.
+            The samples.
 
         Returns
         -------
         ndarray, (n_samples,) or (n_samples, n_outputs)
             The predictions.
         """
-        prediction = self._resolve_loss().inverse_link(self._raw_scores(X))
+        raw = self._raw_scores(X)
+        prediction = self.loss_.inverse_link(raw)
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
 
     def _resolve_loss(self):
@@ -283,78 +165,31 @@ class GDRegressor(RegressorMixin, BaseGD):
             self.loss, RegressionLoss, REGRESSION_LOSSES, ClassificationLoss, CLASSIFICATION_LOSSES, "GDClassifier"
         )
 
-    def _targets(self, y, weight, loss, classes=None, streaming=False):
+    def _encode(self, y, weight, loss, coder=None):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=0)
         loss.check_targets(y)
-        if y.ndim == 2 and y.shape[1] == 1 and self._needs_positive_targets():
+        if y.ndim == 2 and y.shape[1] == 1 and _needs_positive_targets(loss):
             y = column_or_1d(y, warn=True)
         target = y.reshape(len(y), -1)
         return Targets(target, weight, target.shape[1], flat_coef=y.ndim == 1)
 
-    def _score_of(self, raw, targets):
-        return r2_score(targets.y, self._resolve_loss().inverse_link(raw), sample_weight=targets.weight)
+    def _score(self, raw, targets, loss):
+        return r2_score(targets.y, loss.inverse_link(raw), sample_weight=targets.weight)
 
 
 def _loss_gives_probability(estimator):
     """Whether `predict_proba` exists; an AttributeError that says why where it does not."""
-    loss = estimator._resolve_loss()
+    loss = estimator._known_loss()
     if not hasattr(loss, "probability"):
-        raise AttributeError(f"predict_proba is not available with loss={estimator.loss!r}: the loss defines no probability")
+        raise AttributeError(f"predict_proba is not available with loss={loss!r}: the loss defines no probability")
     return True
 
 
 class GDClassifier(ClassifierMixin, BaseGD):
-    __doc__ = rf"""A linear model of classes, trained by gradient descent.
+    __doc__ = CLASSIFIER
 
-    It minimises
-
-    .. math:: F(W, b) = \frac{{\sum_i s_i\, loss(y_i, x_i W + b)}}{{\sum_i s_i}} + \alpha R(W)
-
-    with s the product of sample and class weights and R the penalty, by batch, per-row or mini-batch descent. Two classes
-    have one score. Beyond two, "log_loss" is the softmax and "multiclass_hinge" the hinge of Weston and Watkins; the other losses
-    set each class against the rest, all in one pass over the data, their F being the sum over the classes.
-
-    Parameters
-    ----------
-    loss : str or ClassificationLoss, default="log_loss"
-        What a row costs: "log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron", "exponential", "multiclass_hinge",
-        or an object of your own.
-    {_SHARED_PARAMETERS}class_weight : dict, "balanced" or None, default=None
-        A weight for each class, times the sample weights; "balanced" gives each class the same total, in `partial_fit` by the
-        weights seen so far.
-    {_SHARED_PARAMETERS_2}
-    Attributes
-    ----------
-    classes_ : ndarray, (n_classes,)
-        The labels, sorted.
-    coef_ : ndarray, (1, n_features) or (n_classes, n_features)
-        The coefficients; with two classes, of the second one.
-    intercept_ : ndarray, (1,) or (n_classes,)
-        The intercept.
-    {_SHARED_ATTRIBUTES}
-    See Also
-    --------
-    GDRegressor : The same for real targets.
-
-    Notes
-    -----
-    Whatever goes on inside, the minimiser is that of F in the units of the data, for dense and CSR input alike. Rows of weight
-    zero do not exist.
-
-    `set_callbacks` takes callbacks of :mod:`sklearn.callback`: `fit` tells them of every epoch, with the model that it would
-    return if it ended there, and stops where one of them asks for it. `partial_fit` calls none.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn_gd import GDClassifier, MiniBatch
-    >>> X, y = load_digits(return_X_y=True)
-    >>> print(round(GDClassifier().fit(X, y).score(X, y), 2))
-    1.0
-    >>> model = GDClassifier(solver=MiniBatch(64), optimizer="adam", learning_rate=0.01, max_iter=20, random_state=0)
-    >>> print(round(model.fit(X, y).score(X, y), 2))
-    1.0
-    """
+    _has_numeric_targets = False
+    _fewest_validated = 1
 
     def __init__(
         self,
@@ -379,27 +214,25 @@ class GDClassifier(ClassifierMixin, BaseGD):
         random_state=None,
         verbose=0,
     ):
-        super().__init__(
-            loss,
-            penalty=penalty,
-            alpha=alpha,
-            l1_ratio=l1_ratio,
-            fit_intercept=fit_intercept,
-            solver=solver,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            max_iter=max_iter,
-            tol=tol,
-            shuffle=shuffle,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            average=average,
-            warm_start=warm_start,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.max_iter = max_iter
+        self.tol = tol
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
+        self.average = average
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
 
     def fit(
         self,
@@ -418,16 +251,16 @@ class GDClassifier(ClassifierMixin, BaseGD):
         Parameters
         ----------
         X : array-like or sparse matrix, (n_samples, n_features)
-            The rows. float32 and float64 are taken as they are; sparse formats other than CSR are converted.
+            The samples. float32 and float64 are used as they are; sparse formats other than CSR are converted.
         y : array-like, (n_samples,)
             The labels.
         sample_weight : array-like, (n_samples,), optional
-            Weights >= 0 of the rows; a row of weight zero does not exist.
+            Sample weights >= 0; a sample of weight zero is ignored.
         coef_init, intercept_init : array-like, optional
-            Where to begin, in the shapes of `coef_` and `intercept_`; by default at zero (batch descent by "auto": at the best
-            intercept).
+            The model to start from, in the shapes of `coef_` and `intercept_`; by default zeros (the memory gradient method: the
+            null model).
         X_val, y_val, sample_weight_val : array-like, optional
-            Validation rows, scored after every epoch: the fit stops when the score no longer rises, and keeps the best model.
+            Validation samples, scored after every epoch: the fit stops when the score no longer rises, and keeps the best model.
 
         Returns
         -------
@@ -437,37 +270,36 @@ class GDClassifier(ClassifierMixin, BaseGD):
         Raises
         ------
         ValueError, TypeError
-            For a parameter or input that is not right, before any work; the message names it and its value.
+            If a parameter or an input is invalid. The message names it and its value, and the estimator stays as it was.
 
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            Where `max_iter` ended a fit that had not converged, or the descent diverged; then the best finite model is kept.
+            If the fit has not converged after `max_iter` epochs, or has diverged; the best finite model is kept then.
         """
         with self._unchanged_when_refused():
-            self._named_classes = None
             return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Go on learning from more rows: one pass over them, in their order.
+        """Update the model by one pass over more samples, in the order given.
 
-        With optimizer and learning rate at "auto" each row takes a proximal step on columns standardised in passing, whatever
-        their units, and the track that has predicted best so far serves (docs/auto.md). With a rate of your own,
-        calls over the same batches in the same order do what one epoch of ``fit(shuffle=False)`` does, bit for bit: optimizer,
-        schedule, penalty and averaging go on where they were, also after pickling. A refused call leaves the model as it was; so
-        does one that diverges, with a warning.
+        If `optimizer` and `learning_rate` are "auto", each sample takes a proximal step on features that are standardized by the
+        samples so far, and predictions come from the one of four models that has predicted best so far (docs/auto.md). With a
+        rate of your own, calls over the same batches in the same order do what one epoch of ``fit(shuffle=False)`` does, bit for
+        bit: optimizer, schedule, penalty and averaging continue where they stopped, also after pickling. A call that raises an
+        error leaves the model as it was; so does a call that diverges, with a warning.
 
         Parameters
         ----------
         X : array-like or sparse matrix, (n_samples, n_features)
-            The rows.
+            The samples.
         y : array-like, (n_samples,)
             The labels.
         classes : array-like, optional
-            All labels that will ever come, in the first call. Without it the classes grow: a label that comes for the first time
-            gets coefficients of zero, and under softmax a probability of one in the number of rows seen so far.
+            In the first call, all labels that the stream will have. Without it a new label becomes a new class, with coefficients
+            of zero and, under softmax, a probability of one in the number of samples seen so far.
         sample_weight : array-like, (n_samples,), optional
-            Weights >= 0 of the rows.
+            Sample weights >= 0.
 
         Returns
         -------
@@ -475,32 +307,32 @@ class GDClassifier(ClassifierMixin, BaseGD):
             The fitted estimator.
         """
         with self._unchanged_when_refused():
-            self._named_classes = self._known_classes(classes)
-            return self._partial_fit(X, y, sample_weight, self._named_classes)
+            coder = getattr(self, "_class_coder", ClassCoder())
+            return self._partial_fit(X, y, sample_weight, coder if classes is None else coder.naming(classes))
 
     def decision_function(self, X):
-        """The raw scores.
+        """Compute the raw scores.
 
         Parameters
         ----------
         X : array-like or sparse matrix, (n_samples, n_features)
-            The rows.
+            The samples.
 
         Returns
         -------
         ndarray, (n_samples,) or (n_samples, n_classes)
-            With two classes the score of the second one; beyond, that of each.
+            With two classes the score of the second class, else that of each class.
         """
         raw = self._raw_scores(X)
         return raw[:, 0] if raw.shape[1] == 1 else raw
 
     def predict(self, X):
-        """Predict the label with the highest score.
+        """Predict the class with the highest score.
 
         Parameters
         ----------
         X : array-like or sparse matrix, (n_samples, n_features)
-            The rows.
+            The samples.
 
         Returns
         -------
@@ -512,20 +344,20 @@ class GDClassifier(ClassifierMixin, BaseGD):
 
     @available_if(_loss_gives_probability)
     def predict_proba(self, X):
-        """Probabilities of the classes, where the loss defines them.
+        """Predict the probabilities of the classes, if the loss defines them.
 
         Parameters
         ----------
         X : array-like or sparse matrix, (n_samples, n_features)
-            The rows.
+            The samples.
 
         Returns
         -------
         ndarray, (n_samples, n_classes)
-            Rows that sum to one, in the order of `classes_`.
+            The probabilities, in the order of `classes_`; each row sums to one.
         """
         raw = self._raw_scores(X)
-        probability = self._resolve_loss().probability
+        probability = self.loss_.probability
         if raw.shape[1] > 1:
             return probability(raw)
         if len(self.classes_) == 1:
@@ -535,17 +367,17 @@ class GDClassifier(ClassifierMixin, BaseGD):
 
     @available_if(_loss_gives_probability)
     def predict_log_proba(self, X):
-        """Logarithms of the probabilities of the classes.
+        """Predict the logarithms of the probabilities of the classes, if the loss defines them.
 
         Parameters
         ----------
         X : array-like or sparse matrix, (n_samples, n_features)
-            The rows.
+            The samples.
 
         Returns
         -------
         ndarray, (n_samples, n_classes)
-            In the order of `classes_`.
+            The logarithms, in the order of `classes_`.
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
@@ -555,81 +387,20 @@ class GDClassifier(ClassifierMixin, BaseGD):
             self.loss, ClassificationLoss, CLASSIFICATION_LOSSES, RegressionLoss, REGRESSION_LOSSES, "GDRegressor"
         )
 
-    def _known_classes(self, classes):
-        """The classes that a stream was said to have; None where they grow with the labels that come."""
-        named = getattr(self, "_named_classes", None)
-        if classes is None:
-            return named
-        classes = np.unique(classes)
-        if hasattr(self, "classes_") and not np.array_equal(self.classes_, classes):
-            raise ValueError(f"classes={classes!r} is not the same as on the last call to partial_fit: {self.classes_!r}")
-        if len(classes) < 2:
-            raise ValueError(f"classes={classes!r} must name two classes at least")
-        return classes
-
-    def _targets(self, y, weight, loss, classes=None, streaming=False):
+    def _encode(self, y, weight, loss, coder=None):
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        counted = weight > 0
-        known = getattr(self, "classes_", y[:0] if classes is None else classes)
-        if streaming and len(known) and _is_text(y) != _is_text(known):
-            raise ValueError(
-                f"y has the label {y[:1].tolist()[0]!r}, and the classes are {known.tolist()!r}: labels are all text or all "
-                f"numbers"
-            )
-        if classes is None and streaming:
-            classes = np.unique(np.concatenate([known, y[counted]]))
-        elif classes is None:
-            classes = np.unique(y[counted])
-            if len(classes) < 2:
-                raise ValueError(
-                    f"y has only one class, {classes[:1].tolist()[0]!r}, among the rows of positive weight; a classifier needs "
-                    f"two classes"
-                )
-        code = np.clip(np.searchsorted(classes, y), 0, len(classes) - 1)
-        strange = (classes[code] != y) & counted
-        if strange.any():
-            raise ValueError(
-                f"y has the label {y[strange][:1].tolist()[0]!r}, which is not among the classes {classes.tolist()!r}"
-            )
-        totals = np.bincount(code[counted], weights=weight[counted], minlength=len(classes))
-        if streaming:
-            totals[np.searchsorted(classes, getattr(self, "classes_", classes[:0]))] += getattr(self, "_class_totals", 0.0)
-        weight = weight * self._class_weights(classes, totals)[code]
-        if not (weight > 0).any():
-            raise ValueError(f"class_weight={self.class_weight!r} leaves no row of positive weight")
-        if len(classes) <= 2:
-            # A single class is the first of two, of which the other has not come yet.
-            target = np.where(code == 1, 1.0, -1.0)[:, None]
-            loss.check_targets(target[:0])
-            return Targets(target, weight, 1, classes=classes, class_totals=totals)
-        return Targets(
-            code[:, None].astype(np.float64), weight, len(classes), one_vs_rest=True, classes=classes, class_totals=totals
-        )
+        coder = ClassCoder(fewest=2) if coder is None else coder
+        return coder.encode(y, weight, self.class_weight, loss)
 
-    def _class_weights(self, classes, totals):
-        """A weight for each class, given the total of the sample weights of each."""
-        if self.class_weight is None:
-            return np.ones(len(classes))
-        if isinstance(self.class_weight, str) and self.class_weight != "balanced":
-            raise ValueError(f"class_weight={self.class_weight!r} must be a dict, 'balanced' or None")
-        if not isinstance(self.class_weight, (str, dict)):
-            raise TypeError(f"class_weight={self.class_weight!r} must be a dict, 'balanced' or None")
-        if isinstance(self.class_weight, dict):
-            for label, value in self.class_weight.items():
-                if not (isinstance(value, Real) and math.isfinite(value) and value >= 0):
-                    raise ValueError(f"class_weight[{label!r}] is {value!r}; it must be a number >= 0")
-            return compute_class_weight(self.class_weight, classes=classes, y=classes)
-        return totals.sum() / (len(classes) * np.where(totals > 0, totals, 1.0))
-
-    def _score_of(self, raw, targets):
+    def _score(self, raw, targets, loss):
         truth = targets.y[:, 0] if targets.one_vs_rest else targets.y[:, 0] > 0
         return accuracy_score(truth, _winner(raw), sample_weight=targets.weight)
 
 
-def _is_text(labels):
-    """Whether labels are strings."""
-    return labels.dtype.kind in "OUST"
+def _needs_positive_targets(loss):
+    """Whether a loss refuses negative targets."""
+    return not loss.in_domain(np.array([-1.0]))[0]
 
 
 def _winner(raw):
@@ -638,9 +409,9 @@ def _winner(raw):
 
 
 def resolve_loss(value, kind, registry, other_kind, other_registry, other_estimator):
-    """The loss object, with an error of its own for a loss of the other estimator."""
+    """A copy of the loss object; the error for a loss of the other estimator names that estimator."""
     if isinstance(value, str) and value in other_registry:
         raise ValueError(f"loss={value!r} is for {other_estimator}; the strings are {sorted(registry)}")
     if isinstance(value, other_kind):
         raise TypeError(f"loss={value!r} is for {other_estimator}; this estimator takes a {kind.__name__}")
-    return resolve("loss", value, kind, registry)
+    return clone(resolve("loss", value, kind, registry))

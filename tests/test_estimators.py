@@ -1,6 +1,8 @@
 """What a user sees of the two estimators: shapes, weights, containers, warnings, stopping, and the words of every error."""
 
+import ast
 import copy
+import inspect
 import pickle
 import re
 import warnings
@@ -19,7 +21,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.class_weight import compute_sample_weight
 
 from sklearn_gd import SGD, Batch, GDClassifier, GDRegressor, MiniBatch
-from sklearn_gd.base import held_out
+from sklearn_gd._validation import held_out
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Hinge, Huber, LogLoss, Quantile, SquaredError, Tweedie
 from sklearn_gd.optimizers import OPTIMIZERS, Adam
 from sklearn_gd.penalties import L1, L2, PENALTIES, ElasticNet, NoPenalty
@@ -142,7 +144,41 @@ def test_probabilities_are_there_where_the_loss_defines_them(loss):
     if not defined:
         with pytest.raises(AttributeError, match="predict_proba") as caught:
             model.predict_proba(X)
-        assert f"loss={loss!r}: the loss defines no probability" in str(caught.value.__cause__)
+        assert f"loss={CLASSIFICATION_LOSSES[loss]()!r}: the loss defines no probability" in str(caught.value.__cause__)
+
+
+def test_a_fitted_model_keeps_its_loss():
+    """`loss_` is the loss of the last fit: changing the parameter, or the object that was given, changes no prediction."""
+    counts = data("poisson")[1]
+    loss = Tweedie(power=1.5)
+    for model, y in ((GDRegressor("poisson"), counts), (GDRegressor(), counts), (GDRegressor(loss), counts)):
+        for fitted in (clone(model).fit(X, y), clone(model).partial_fit(X, y)):
+            before, kept = fitted.predict(X), repr(fitted.loss_)
+            fitted.set_params(loss="squared_error" if model.loss == "poisson" else "poisson")
+            np.testing.assert_array_equal(fitted.predict(X), before)
+            assert repr(fitted.loss_) == kept
+    model = GDRegressor(loss).fit(X, counts)
+    model.set_params(loss__power=0.0)
+    assert model.loss_ is not loss
+    assert model.loss_.power == 1.5
+    before = model.predict(X)
+    model.set_params(loss="no_such_loss")
+    np.testing.assert_array_equal(model.predict(X), before)
+    with pytest.raises(ValueError, match="no_such_loss"):
+        model.fit(X, counts)
+    assert model.loss_.power == 1.5
+
+
+def test_probabilities_are_those_of_the_fitted_loss():
+    """Before a fit the parameter says whether there are any, from then on `loss_` does."""
+    model = GDClassifier("hinge")
+    assert not hasattr(model, "predict_proba")
+    assert hasattr(model.set_params(loss="log_loss"), "predict_proba")
+    before = model.fit(X, LABELS[3]).predict_proba(X)
+    for loss in ("hinge", "modified_huber", "no_such_loss"):
+        np.testing.assert_array_equal(model.set_params(loss=loss).predict_proba(X), before)
+    model.set_params(loss="hinge").fit(X, LABELS[3])
+    assert not hasattr(model.set_params(loss="log_loss"), "predict_proba")
 
 
 def test_score():
@@ -840,28 +876,6 @@ def test_dense_and_csr_rows_stop_at_the_same_epoch(kind, way):
     assert_close(dense, csr)
 
 
-@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.25, 0.5, 0.8])
-@pytest.mark.parametrize("seed", range(10))
-def test_the_rows_set_aside_are_stratified(seed, fraction):
-    """Every class gives its share to within a row and keeps one, however small it is; the whole share is rounded up."""
-    rng = np.random.default_rng(seed)
-    strata = rng.permutation(np.repeat(np.arange(6), [1, 2, 3, 10, 50, 200]))
-    held = held_out(strata, fraction, np.random.RandomState(seed))
-    for k in range(6):
-        of_class = held[strata == k]
-        assert abs(of_class.sum() - fraction * len(of_class)) <= 1.0
-        assert not of_class.all()
-    assert not held[strata == 0].any()
-    assert np.ceil(fraction * 266) - 3 <= held.sum() <= np.ceil(fraction * 266)
-
-
-def test_every_row_may_be_set_aside():
-    """With the same chance: 2000 splits of 12 rows in two classes."""
-    strata = np.repeat([0.0, 1.0], [4, 8])
-    counts = sum(held_out(strata, 0.25, np.random.RandomState(seed)) for seed in range(2000)) / 2000
-    np.testing.assert_allclose(counts, 0.25, atol=0.04)  # four standard deviations
-
-
 def test_a_class_of_one_row_is_learned_from():
     """Early stopping neither refuses it nor sets its row aside, and more classes than validation rows are no trouble."""
     y = np.append(np.arange(N - 1) % 11, 99)
@@ -1037,6 +1051,29 @@ def test_targets_outside_the_domain_are_named(loss, y, message):
 
 
 PARTS = {"loss": None, "penalty": PENALTIES, "solver": SOLVERS, "optimizer": OPTIMIZERS, "learning_rate": SCHEDULES}
+
+
+@pytest.mark.parametrize("estimator", [GDRegressor, GDClassifier])
+def test_the_docstring_has_every_parameter_its_default_and_its_strings(estimator):
+    """In the order of the signature; the strings are those of the registries, and "auto" where there is a choice."""
+    documented = dict(re.findall(r"^(\w+) : (.*)$", inspect.getdoc(estimator).partition("\nAttributes\n")[0], re.M))
+    assert list(documented) == list(inspect.signature(estimator).parameters)
+    for name, value in estimator().get_params(deep=False).items():
+        assert ast.literal_eval(documented[name].partition("default=")[2]) == value, name
+    for part in PARTS:
+        known = PARTS[part] or (REGRESSION_LOSSES if estimator is GDRegressor else CLASSIFICATION_LOSSES)
+        strings = re.findall(r'"(\w+)"', documented[part].partition("default=")[0])
+        assert strings == [*(["auto"] if part in ("solver", "optimizer", "learning_rate") else []), *known], part
+
+
+@pytest.mark.parametrize("kind", ["regression", "two classes"])
+def test_the_docstring_has_every_fitted_attribute(kind):
+    """Those of `fit` and `partial_fit`, on data with names of features, with validation samples."""
+    model, y = each_kind()[kind]
+    rows = pd.DataFrame(X, columns=list("abcd"))
+    fitted = {name for name in vars(model.fit(rows, y, X_val=rows, y_val=y)) if re.fullmatch(r"[^_].*_", name)}
+    attributes = inspect.getdoc(type(model)).partition("\nAttributes\n")[2].partition("\nSee Also\n")[0]
+    assert fitted == set(re.findall(r"^(\w+) : ", attributes, re.M))
 
 
 @pytest.mark.parametrize("estimator", [GDRegressor, GDClassifier])

@@ -61,7 +61,7 @@ def fitted(model, X, y, layout="dense", weight=None):
 
 def objective(model, X, y, coef, intercept, weight=None):
     """The oracle's F of the model's own parts at any coefficients."""
-    loss = model._resolve_loss()
+    loss = model.loss_
     target, _, one_vs_rest = encoded(y) if isinstance(model, GDClassifier) else (np.reshape(y, (len(y), -1)), 1, False)
     parts = {"loss": loss, "penalty": model._resolve_penalty(), "alpha": model.alpha, "one_vs_rest": one_vs_rest}
     return F(X, target, np.ones(len(y)) if weight is None else weight, coef, intercept, **parts)

@@ -136,11 +136,11 @@ class State:
             self.average = grown(self.average, growth.intercepts)
         shape = (len(self.slots), len(self.theta))
         if growth.one_to_one:
-            slots = [grown(slot, lambda intercepts: growth.turn @ intercepts) for slot in self.slots]
+            slots = [grown(slot, lambda intercepts: growth.mapping @ intercepts) for slot in self.slots]
             self.slots = np.array(slots).reshape(shape)
         else:
             self.slots = np.zeros(shape)
-        self.n_outputs = len(growth.turn)
+        self.n_outputs = len(growth.mapping)
 
     def kept_at(self, objective, theta, value):
         """A copy that goes on from the model worth keeping, where F is `value`: this one's own, or another."""

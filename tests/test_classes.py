@@ -1,4 +1,4 @@
-"""Classes that come later: what the scores, the probabilities and the optimizer's state do then."""
+"""Labels as targets, and classes that come later: what the scores, probabilities and the optimizer's state do then."""
 
 import pickle
 
@@ -9,7 +9,8 @@ from sklearn.datasets import load_digits, load_wine
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_gd import GDClassifier
-from sklearn_gd._classes import Growth
+from sklearn_gd._classes import ClassCoder, Growth, Targets
+from sklearn_gd.losses import LogLoss
 
 X, Y = StandardScaler().fit_transform(load_wine().data), np.array(["b", "d", "f"])[load_wine().target]
 WAYS = {
@@ -26,21 +27,106 @@ def softmax(raw):
     return e / e.sum(axis=1, keepdims=True)
 
 
+# --- labels as targets ---------------------------------------------------------------------------------------------------
+
+
+def encoded(labels, coder=None, weight=None, class_weight=None):
+    """The targets of some labels."""
+    labels = np.asarray(labels)
+    weight = np.ones(len(labels)) if weight is None else np.asarray(weight, dtype=float)
+    return (ClassCoder() if coder is None else coder).encode(labels, weight, class_weight, LogLoss())
+
+
+def test_two_classes_are_minus_and_plus_one():
+    targets = encoded(["no", "yes", "yes"], weight=[1, 2, 3])
+    np.testing.assert_array_equal(targets.y, [[-1.0], [1.0], [1.0]])
+    assert (targets.n_outputs, targets.one_vs_rest, targets.classes.tolist()) == (1, False, ["no", "yes"])
+    assert targets.coder.totals.tolist() == [1.0, 5.0]
+    np.testing.assert_array_equal(targets.strata, targets.y[:, 0])
+
+
+def test_more_classes_are_indices():
+    targets = encoded([7, 3, 5, 7])
+    np.testing.assert_array_equal(targets.y, [[2.0], [0.0], [1.0], [2.0]])
+    assert (targets.n_outputs, targets.one_vs_rest, targets.classes.tolist()) == (3, True, [3, 5, 7])
+
+
+def test_a_coder_goes_on_from_call_to_call_and_never_changes():
+    first = encoded([5, 3], weight=[1, 2]).coder
+    second = encoded([4, 5], first, weight=[10, 20]).coder
+    assert (first.classes.tolist(), first.totals.tolist()) == ([3, 5], [2.0, 1.0])
+    assert (second.classes.tolist(), second.totals.tolist()) == ([3, 4, 5], [2.0, 10.0, 21.0])
+
+
+def test_a_sample_of_weight_zero_brings_no_class():
+    targets = encoded([1, 2, 3], weight=[1, 0, 1])
+    assert targets.classes.tolist() == [1, 3]
+    assert targets.coder.totals.tolist() == [1.0, 1.0]
+    with pytest.raises(ValueError, match="y has only one class, 1, among the rows of positive weight"):
+        encoded([1, 2], ClassCoder(fewest=2), weight=[1, 0])
+
+
+def test_named_classes_admit_no_other():
+    coder = ClassCoder().naming(["c", "a"])
+    assert encoded(["c"], coder).y.tolist() == [[1.0]]
+    with pytest.raises(ValueError, match=r"label 'b', which is not among the classes \['a', 'c'\]"):
+        encoded(["c", "b"], coder)
+    with pytest.raises(ValueError, match="is not the same as on the last call to partial_fit"):
+        coder.naming(["a", "b"])
+
+
+def test_validation_samples_have_the_classes_but_not_the_totals():
+    training = encoded(["a", "b", "b"])
+    coder = training.coder.for_validation()
+    targets = encoded(["b", "b"], coder)
+    assert targets.classes.tolist() == ["a", "b"]
+    assert targets.coder.totals.tolist() == [0.0, 2.0]
+    with pytest.raises(ValueError, match="not among the classes"):
+        encoded(["z"], coder)
+
+
+def test_class_weights_multiply_sample_weights():
+    weight = encoded(["a", "b", "b"], weight=[1, 2, 3], class_weight={"a": 10.0}).weight
+    np.testing.assert_array_equal(weight, [10.0, 2.0, 3.0])
+    balanced = encoded(["a", "b", "b"], weight=[1, 2, 3], class_weight="balanced").weight
+    np.testing.assert_allclose([balanced[0], balanced[1:].sum()], 3.0)
+
+
+def test_balanced_weights_go_by_all_that_a_stream_has_brought():
+    coder = encoded(["a", "a", "a"]).coder
+    np.testing.assert_allclose(encoded(["b"], coder, class_weight="balanced").weight, [2.0])
+
+
+def test_targets_of_some_samples():
+    targets = Targets(np.arange(4.0)[:, None], np.arange(4.0), 1)
+    some = targets.rows(np.array([3, 1]))
+    assert some.y[:, 0].tolist() == some.weight.tolist() == [3.0, 1.0]
+    assert targets.classes is None
+    np.testing.assert_array_equal(targets.strata, np.zeros(4))
+
+
+# --- growth --------------------------------------------------------------------------------------------------------------
+
+
+def test_no_new_class_is_no_growth():
+    assert Growth.between(np.array([1, 3]), np.array([1, 3]), softmax=True, n_seen=9) is None
+
+
 @pytest.mark.parametrize("new", ["a", "c", "e"])
 def test_two_classes_become_three_with_the_same_odds(new):
     """One score s of the second class is -s/2 and s/2 of a softmax; the new class has a probability of one in the rows."""
     before, now = np.array(["b", "d"]), np.unique(["b", "d", new])
-    growth = Growth.between(before, now, softmax=True, rows=99)
+    growth = Growth.between(before, now, softmax=True, n_seen=99)
     raw = np.array([0.7])
     scores = growth.intercepts(raw)
     probability = softmax(scores[None])[0]
     known = probability[np.searchsorted(now, before)]
     assert known[1] / known.sum() == pytest.approx(1.0 / (1.0 + np.exp(-0.7)), rel=1e-12)
-    assert probability[growth.fresh] == pytest.approx(1.0 / 101.0, rel=1e-12)
+    assert probability[growth.is_new] == pytest.approx(1.0 / 101.0, rel=1e-12)
 
 
 def test_more_classes_keep_their_scores():
-    growth = Growth.between(np.array([1, 3, 5]), np.array([0, 1, 3, 4, 5]), softmax=True, rows=9)
+    growth = Growth.between(np.array([1, 3, 5]), np.array([0, 1, 3, 4, 5]), softmax=True, n_seen=9)
     coef = np.arange(6.0).reshape(3, 2)
     np.testing.assert_array_equal(growth.coefficients(coef), [[0, 0], [0, 1], [2, 3], [0, 0], [4, 5]])
     probability = softmax(growth.intercepts(np.array([0.0, 1.0, -1.0]))[None])[0]
@@ -48,7 +134,7 @@ def test_more_classes_keep_their_scores():
 
 
 def test_one_against_the_rest_sets_a_new_class_outside():
-    growth = Growth.between(np.array([0, 1]), np.array([0, 1, 2]), softmax=False, rows=9)
+    growth = Growth.between(np.array([0, 1]), np.array([0, 1, 2]), softmax=False, n_seen=9)
     np.testing.assert_array_equal(growth.coefficients(np.array([[2.0]])), [[-2.0], [2.0], [0.0]])
     assert growth.intercepts(np.array([0.5]))[2] == -1.5
 
@@ -104,7 +190,7 @@ def test_balanced_weights_count_new_classes():
     model = GDClassifier(class_weight="balanced")
     for label in ("b", "d", "f"):
         model.partial_fit(X[label == Y][:7], Y[label == Y][:7])
-    assert model._class_totals.tolist() == [7.0, 7.0, 7.0]
+    assert model._class_coder.totals.tolist() == [7.0, 7.0, 7.0]
 
 
 def test_named_classes_do_not_grow():

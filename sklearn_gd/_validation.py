@@ -1,0 +1,219 @@
+"""What the user passed to `fit`, `partial_fit` and `predict`, checked and turned into arrays."""
+
+import math
+from numbers import Real
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+FLOATS = [np.float64, np.float32]
+
+
+def check_samples(estimator, X, y, *, reset, numeric_y):
+    """Validate X and y.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose `n_features_in_` and `feature_names_in_` are set or compared.
+    X, y : array-like
+        The samples and their targets.
+    reset : bool
+        Whether to set the number and the names of the features; else they must be those of earlier samples.
+    numeric_y : bool
+        Whether y holds numbers, with one or more columns; else it holds labels.
+
+    Returns
+    -------
+    X : ndarray (C-contiguous) or CSR matrix, (n_samples, n_features)
+        The samples, of float32 or float64.
+    y : ndarray
+        The targets.
+    """
+    name = type(estimator).__name__
+    if y is None:
+        raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None")
+    if numeric_y and np.asarray(y).dtype.kind in "US":
+        raise ValueError(f"y holds text, such as {np.asarray(y).flat[0].item()!r}: {name} needs numbers")
+    return validate_data(
+        estimator,
+        X,
+        y,
+        accept_sparse="csr",
+        dtype=FLOATS,
+        order="C",
+        reset=reset,
+        multi_output=numeric_y,
+        y_numeric=numeric_y,
+    )
+
+
+def check_features(estimator, X):
+    """Validate the X of a fitted estimator's predictions: an array or CSR matrix of float32 or float64."""
+    return validate_data(estimator, X, accept_sparse="csr", dtype=FLOATS, reset=False)
+
+
+def check_weight(sample_weight, n_samples, name="sample_weight"):
+    """Sample weights as float64: finite, none negative, not all zero; ones where `sample_weight` is None."""
+    if sample_weight is None:
+        return np.ones(n_samples)
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, sample_weight, dtype=np.float64)
+    weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name, ensure_min_samples=0)
+    if weight.ndim != 1:
+        raise ValueError(f"{name} must be 1D: sample weights must be 1D array or scalar, got shape {weight.shape}")
+    if len(weight) != n_samples:
+        raise ValueError(f"{name}.shape == {weight.shape}, expected {(n_samples,)}!")
+    if (weight < 0).any():
+        at = int((weight < 0).argmax())
+        raise ValueError(
+            f"{name}[{at}] is {weight[at].item()!r}: negative values in data passed to {name}; a weight must be >= 0"
+        )
+    if not weight.any():
+        raise ValueError(f"{name} is zero for every row: at least one must be positive")
+    return weight
+
+
+def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode, *, numeric_y, at_least):
+    """Validate the samples that `fit` was given to validate on.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose number and names of features the samples must have.
+    X_val, y_val, sample_weight_val : array-like or None
+        As given to `fit`.
+    encode : callable
+        Takes y and the weights to `Targets`.
+    numeric_y : bool
+        Whether y holds numbers.
+    at_least : int
+        How many samples of positive weight a validation score needs.
+
+    Returns
+    -------
+    (X, Targets) or None
+        The samples of positive weight; None where none were given.
+    """
+    if X_val is None and y_val is None:
+        if sample_weight_val is not None:
+            raise ValueError("sample_weight_val was given without X_val and y_val")
+        return None
+    if X_val is None or y_val is None:
+        missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
+        raise ValueError(f"{given} was given without {missing}: validation needs both")
+    try:
+        X_val, y_val = check_samples(estimator, X_val, y_val, reset=False, numeric_y=numeric_y)
+        targets = encode(y_val, check_weight(sample_weight_val, X_val.shape[0], "sample_weight_val"))
+    except ValueError as error:
+        # The messages above speak of X and y.
+        raise ValueError(f"X_val, y_val: {error}") from error
+    counted = np.flatnonzero(targets.weight > 0)
+    if len(counted) < at_least:
+        raise ValueError(f"X_val has {len(counted)} row of positive weight; its score needs {at_least}")
+    return X_val[counted], targets.rows(counted)
+
+
+def split_for_validation(targets, fraction, rng, *, at_least):
+    """Split the samples of positive weight into those to learn from and those that early stopping sets aside.
+
+    Parameters
+    ----------
+    targets : Targets
+        Targets and weights of all samples.
+    fraction : float
+        The share to set aside.
+    rng : RandomState
+        Draws the samples.
+    at_least : int
+        How many samples a validation score needs.
+
+    Returns
+    -------
+    training, held : ndarray of int
+        The indices of each part.
+    """
+    counted = np.flatnonzero(targets.weight > 0)
+    held = held_out(targets.strata[counted], fraction, rng)
+    if held.sum() < at_least:
+        raise ValueError(
+            f"validation_fraction={fraction!r} of {len(counted)} rows leaves {held.sum()} to validate on, and early_stopping "
+            f"needs {at_least}: raise it, or give X_val and y_val to fit"
+        )
+    return counted[~held], counted[held]
+
+
+def held_out(strata, fraction, rng):
+    """Draw the samples that early stopping sets aside, stratified.
+
+    The samples are sorted by stratum, in random order within each, and taken at even distances. Every stratum so contributes
+    its share to within one sample; one sample of it at least is kept for training. scikit-learn's stratified split does not
+    serve: it refuses classes of one sample, and fewer validation samples than classes.
+
+    Parameters
+    ----------
+    strata : ndarray, (n_samples,)
+        The stratum of each sample.
+    fraction : float
+        The share to set aside; the number of samples is rounded up.
+    rng : RandomState
+        Source of the random order.
+
+    Returns
+    -------
+    ndarray of bool, (n_samples,)
+        True for a sample that is set aside.
+    """
+    n = len(strata)
+    order = rng.permutation(n)
+    order = order[np.argsort(strata[order], kind="stable")]
+    n_held = math.ceil(fraction * n)
+    held = np.zeros(n, dtype=bool)
+    held[order[(np.arange(n_held) * n + rng.randint(n)) // n_held]] = True
+    values, code = np.unique(strata, return_inverse=True)
+    emptied = np.bincount(code, weights=~held) == 0
+    first = order[np.searchsorted(strata[order], values)]
+    held[first[emptied]] = False
+    return held
+
+
+def rows_of_container(values, which):
+    """Select rows of a matrix, a list or a data frame; the result is of the same kind."""
+    if hasattr(values, "iloc"):
+        return values.iloc[which]
+    if hasattr(values, "tocsr"):
+        return values.tocsr()[which]
+    return values[which] if hasattr(values, "shape") else np.asarray(values)[which]
+
+
+def check_initial(coef_init, intercept_init, shape, fit_intercept):
+    """Validate the model that `fit` is to start from.
+
+    Parameters
+    ----------
+    coef_init, intercept_init : array-like or None
+        As given to `fit`; None stands for zeros.
+    shape : (int, int)
+        n_outputs and n_features.
+    fit_intercept : bool
+        Without an intercept, `intercept_init` is checked and then ignored.
+
+    Returns
+    -------
+    coef : ndarray, (n_outputs, n_features)
+    intercept : ndarray, (n_outputs,)
+    """
+    coef, intercept = np.zeros(shape), np.zeros(shape[0])
+    if coef_init is not None:
+        given = check_array(coef_init, ensure_2d=False, dtype=np.float64, input_name="coef_init")
+        if given.shape != shape and not (shape[0] == 1 and given.shape == (shape[1],)):
+            raise ValueError(f"coef_init has shape {given.shape}; it must be {shape}")
+        coef = given.reshape(shape)
+    if intercept_init is not None:
+        given = check_array(np.atleast_1d(intercept_init), ensure_2d=False, dtype=np.float64, input_name="intercept_init")
+        if given.shape != (shape[0],):
+            raise ValueError(f"intercept_init has shape {given.shape}; it must be {(shape[0],)}")
+        if fit_intercept:
+            intercept = given
+    return coef, intercept
