@@ -499,7 +499,7 @@ def row_pass(rows, data, order, track, columns, loss, penalty, plan, counters):
     """Run the pass of the rows' layout, with a snapshot taken at its start."""
     n_scores, d = len(track.intercept), rows.shape[1]
     shared = tuple(map(leaf, (begin_sample, update_scale, add_value, penalty_step, step_scores, snapshot_is_due)))
-    if rows.is_csr:
+    if rows.layout == "csr":
         make, shape = make_csr_pass, (d, 2 * n_scores)
         leaves = (*shared, leaf(take_csr_snapshot), leaf(write_out), leaf(sum_over_features))
     else:

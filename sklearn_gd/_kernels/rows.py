@@ -1,8 +1,5 @@
 """The rows of X, dense or CSR, behind leaves: the scores of some rows, their part in a gradient, moments, norms."""
 
-import numpy as np
-import scipy.sparse as sp
-
 from .._compile import leaf
 
 
@@ -60,29 +57,6 @@ def dense_accumulate(X, rows, slope, gradient):
         i += 1
 
 
-def dense_moments(X, weight, shift, total, square):
-    """Weighted sums of x - shift and of its square, for each feature."""
-    matrix = X[0]
-    for i in range(matrix.shape[0]):
-        x, s = matrix[i], weight[i]
-        for j in range(len(total)):
-            v = x[j] - shift[j]
-            total[j] += s * v
-            square[j] += s * v * v
-
-
-def dense_norms(X, rows, out):
-    """out[i] = |X[rows[i]]|^2."""
-    matrix = X[0]
-    for i in range(len(rows)):
-        x = matrix[rows[i]]
-        total = 0.0
-        for j in range(len(x)):
-            v = np.float64(x[j])
-            total += v * v
-        out[i] = total
-
-
 def csr_scores(X, rows, coef, intercept, raw):
     """raw[i] = X[rows[i]] W + b over the stored values; W is (n_features, n_outputs)."""
     data, indices, indptr = X
@@ -121,109 +95,13 @@ def csr_accumulate(X, rows, slope, gradient):
                     g[k] += v * slope[i, k]
 
 
-def csr_moments(X, weight, shift, total, square):
-    """Weighted sums of x and of its square over the stored values; `shift` is zero."""
-    data, indices, indptr = X
-    for i in range(len(weight)):
-        s = weight[i]
-        for at in range(indptr[i], indptr[i + 1]):
-            v = data[at]
-            total[indices[at]] += s * v
-            square[indices[at]] += s * v * v
+LEAVES = {"dense": (dense_scores, dense_accumulate, True), "csr": (csr_scores, csr_accumulate, False)}
 
 
-def csr_norms(X, rows, out):
-    """out[i] = |X[rows[i]]|^2."""
-    data, _, indptr = X
-    for i in range(len(rows)):
-        total = 0.0
-        for at in range(indptr[rows[i]], indptr[rows[i] + 1]):
-            v = np.float64(data[at])
-            total += v * v
-        out[i] = total
+def leaves_of(rows):
+    """The leaves of a layout: the scores of some samples, and their part in a gradient.
 
-
-BLOCK = 4096  # dense rows centred together
-
-
-class DenseRows:
-    """A C-contiguous matrix. Coefficients are laid out (n_outputs, n_features): a product runs along two rows."""
-
-    is_csr = False
-
-    def __init__(self, X):
-        self.shape = X.shape
-        self.arrays = (X,)
-        self.scores, self.accumulate = leaf(dense_scores, fastmath=True), leaf(dense_accumulate, fastmath=True)
-        self.moments, self.norms = leaf(dense_moments, fastmath=True), leaf(dense_norms, fastmath=True)
-
-    def first_row(self):
-        """The shift of the moments: with one of the values, a constant feature has a variance of exactly zero."""
-        return self.arrays[0][0].astype(np.float64)
-
-    def second_moments(self, weight, mean, target):
-        """Weighted sums over the rows of (x - mean)(x - mean)' and of target (x - mean)'."""
-        X, d = self.arrays[0], self.shape[1]
-        A, B = np.zeros((d, d)), np.zeros((target.shape[1], d))
-        for first in range(0, len(X), BLOCK):
-            rows = slice(first, first + BLOCK)
-            centred = X[rows] - mean
-            weighted = centred * weight[rows, None]
-            A += centred.T @ weighted
-            B += target[rows].T @ weighted
-        return A, B
-
-    def view(self, flat, n_outputs):
-        """`flat` as the coefficient matrix that the leaves take."""
-        return flat.reshape(n_outputs, self.shape[1])
-
-    def to_coef(self, flat, n_outputs):
-        """A new coef_ array, (n_outputs, n_features)."""
-        return flat.reshape(n_outputs, self.shape[1]).copy()
-
-    def from_coef(self, coef):
-        """coef_ as a new flat array in this layout."""
-        return np.array(coef, dtype=np.float64, order="C").ravel()
-
-
-class CsrRows:
-    """A CSR matrix. Coefficients are laid out (n_features, n_outputs): a stored value multiplies a row of them."""
-
-    is_csr = True
-
-    def __init__(self, X):
-        self.shape = X.shape
-        # Unsigned views: indices that cannot be negative need no wrap-around test.
-        index = np.uint64 if X.indices.dtype.itemsize == 8 else np.uint32
-        self.arrays = (X.data, X.indices.view(index), X.indptr.astype(np.int64))
-        self.scores, self.accumulate = leaf(csr_scores), leaf(csr_accumulate)
-        self.moments, self.norms = leaf(csr_moments), leaf(csr_norms)
-
-    def first_row(self):
-        """The shift of the moments, zero: any other would make the matrix dense."""
-        return np.zeros(self.shape[1])
-
-    def second_moments(self, weight, mean, target):
-        """Weighted sums over the rows of (x - mean)(x - mean)' and of target (x - mean)'."""
-        data, indices, indptr = self.arrays
-        X = sp.csr_array((data.astype(np.float64), indices.astype(np.int64), indptr), shape=self.shape)
-        weighted = sp.csr_array((data * np.repeat(weight, np.diff(indptr)), X.indices, indptr), shape=self.shape)
-        A = (X.T @ weighted).toarray() - weight.sum() * np.outer(mean, mean)
-        return A, (weighted.T @ target).T - np.outer(weight @ target, mean)
-
-    def view(self, flat, n_outputs):
-        """`flat` as the coefficient matrix that the leaves take."""
-        return flat.reshape(self.shape[1], n_outputs)
-
-    def to_coef(self, flat, n_outputs):
-        """A new coef_ array, (n_outputs, n_features)."""
-        return np.ascontiguousarray(flat.reshape(self.shape[1], n_outputs).T)
-
-    def from_coef(self, coef):
-        """coef_ as a new flat array in this layout."""
-        return np.ascontiguousarray(np.asarray(coef, dtype=np.float64).T).ravel()
-
-
-def rows_of(X):
-    """The rows of a validated matrix."""
-    return CsrRows(X) if sp.issparse(X) else DenseRows(X)
+    Sums over CSR rows are not re-associated: gathers gain nothing from it.
+    """
+    scores, accumulate, fastmath = LEAVES[rows.layout]
+    return leaf(scores, fastmath=fastmath), leaf(accumulate, fastmath=fastmath)

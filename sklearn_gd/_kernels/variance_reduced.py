@@ -16,6 +16,7 @@ from .blocks import MATRIX, VECTOR
 from .implicit import WORK_ROWS, make_coupled_implicit, make_implicit
 from .passes import tile_rows
 from .plain import PREFETCH_ROWS, fetch_csr, fetch_dense, soft_threshold
+from .rows import leaves_of
 
 CHANGE = FLOAT(FLOAT, FLOAT, FLOAT, FLOAT, FLOAT, VECTOR)
 CHANGES = types.void(MATRIX, MATRIX, MATRIX, VECTOR, VECTOR, VECTOR)
@@ -404,8 +405,7 @@ def csr_metric_norms(X, mean, lengths, out):
 def reduced_pass(rows, data, order, theta, coef, memory, metric, loss, penalty, plan, rates):
     """Run `make_reduced_pass` on `rows`."""
     tile = min(tile_rows(rows.shape[1]), plan.batch_size)
-    leaves = (rows.scores, rows.accumulate)
-    run(make_reduced_pass, leaves, data, order, theta, coef, memory, metric, loss, penalty, plan, rates, tile)
+    run(make_reduced_pass, leaves_of(rows), data, order, theta, coef, memory, metric, loss, penalty, plan, rates, tile)
 
 
 def reduced_row_pass(data, order, theta, memory, metric, loss, plan, rates):
@@ -422,6 +422,6 @@ def lazy_reduced_pass(data, order, theta, coef, memory, metric, loss, plan, rate
 def metric_norms(rows, mean, lengths):
     """Squared norms of all rows, centred by `mean`, each feature times its length."""
     out = np.empty(rows.shape[0])
-    norms = leaf(csr_metric_norms if rows.is_csr else dense_metric_norms)
+    norms = leaf(csr_metric_norms if rows.layout == "csr" else dense_metric_norms)
     run(make_metric_norms, (norms,), rows.arrays, mean, lengths, out)
     return out

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from .._array_parts import ArrayPenalty
 from .._layout import (
     ITERATE_WEIGHT,
     MEAN_SQUARE,
@@ -19,7 +20,7 @@ from .._layout import (
 )
 from ..objective._moments import Moments
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
-from ._state import copied, soft_threshold
+from ._state import ModelState, copied
 
 LENGTHS = (0.4, 10.0)  # relative step lengths of the two tracks, the cautious one first
 LAST_ITERATE_HANDICAP = 1.05  # after a fit, which has averaged enough, a last iterate must predict better by this factor
@@ -28,18 +29,19 @@ PAST_LOSSES = 500.0  # samples whose loss a fit contributes to the progressive l
 
 def known_curvature(objective):
     """The loss's second derivative in a score, or a bound of it; None if it has to be estimated from the stream."""
-    loss = objective.loss
-    if objective.functions.whole_row:
-        return 2.0 * (loss.curvature_bound or 0.5)
-    if loss.curvature_bound is not None:
-        return float(loss.curvature_bound)
-    return None if loss.smooth or loss.in_units_of_y else 1.0
+    loss, coupled = objective.loss, objective.array_loss.coupled
+    bound = loss.largest_curvature(coupled)
+    if bound is not None:
+        return float(bound)
+    if coupled:
+        return 1.0
+    return None if loss.smooth or loss.scales_with_target else 1.0
 
 
 def relative_l2(objective):
     """The l2 penalty's curvature over that of the loss, which counts as 1 if it is unknown."""
-    form = objective.penalty.shrinkage()
-    return objective.alpha * (form[1] if form else 0.0) / (known_curvature(objective) or 1.0)
+    form = objective.penalty.elastic_net()
+    return objective.alpha * (form.l2 if form else 0.0) / (known_curvature(objective) or 1.0)
 
 
 @dataclass
@@ -76,28 +78,51 @@ class RowsState:
     seen: Moments | None = None
 
     @classmethod
-    def begin(cls, objective, theta=None, *, value=0.0, averaged_only=False, steps=0):
-        """The state before the first sample, or one resumed from `theta`.
+    def resumed(cls, state, objective, averaged_only):
+        """The state to go on from: `state` itself where it is one of rows, else a new one at its model, or before any sample."""
+        if isinstance(state, cls):
+            state.averaged_only = averaged_only
+            return state
+        if state is None:
+            return cls.begin(objective, averaged_only)
+        if getattr(state, "moments", None) is None:
+            # Nothing is known of the samples behind the model: those in hand stand for them.
+            theta = state.predicting(objective)
+            state = ModelState.of(objective, theta, objective.value(theta), state.steps)
+        return cls.at(state, objective, averaged_only)
+
+    @classmethod
+    def begin(cls, objective, averaged_only=False):
+        """The state before the first sample.
 
         Parameters
         ----------
         objective : Objective
-            Its samples are those that `theta` was fitted to.
-        theta : ndarray, default=None
-            The model to resume from.
-        value : float, default=0.0
-            The objective at `theta`.
+            Its first sample shifts the moments.
         averaged_only : bool, default=False
             Predict with an average, even if a last iterate predicts better.
-        steps : int, default=0
-            Number of steps that led to `theta`.
 
         Returns
         -------
         RowsState
         """
-        d, n_outputs, n_tracks = objective.rows.shape[1], objective.n_outputs, len(LENGTHS)
-        dense = not objective.rows.is_csr
+        state = cls._empty(objective, averaged_only)
+        state.columns.shift[:] = objective.rows.first_row()
+        state.track.targets[0] = objective.target[0]
+        return state
+
+    @classmethod
+    def at(cls, model, objective, averaged_only=False):
+        """The state of a stream that the samples of a `ModelState` would have led to its model."""
+        state = cls._empty(objective, averaged_only)
+        state._resume(objective, model)
+        return state
+
+    @classmethod
+    def _empty(cls, objective, averaged_only):
+        """A state of zeros in the layout of the objective's rows."""
+        d, n_outputs, n_tracks = objective.n_features, objective.n_outputs, len(LENGTHS)
+        dense = objective.rows.layout == "dense"
         shape = (n_tracks * n_outputs, d) if dense else (d, n_tracks * n_outputs)
         track = Track(
             *np.zeros((2, *shape)),
@@ -107,17 +132,11 @@ class RowsState:
             losses=np.zeros((2, n_tracks)),
             targets=np.zeros((3, n_outputs)),
         )
-        state = cls(n_outputs, dense, track, Columns(*np.zeros((6, d))), np.zeros(N_ROW_COUNTERS), averaged_only=averaged_only)
-        if theta is None:
-            state.columns.shift[:] = objective.rows.first_row()
-            track.targets[0] = objective.data.target[0]
-        else:
-            state._resume(objective, theta, value, steps)
-        return state
+        return cls(n_outputs, dense, track, Columns(*np.zeros((6, d))), np.zeros(N_ROW_COUNTERS), averaged_only=averaged_only)
 
-    def _resume(self, objective, theta, value, steps):
-        """Set a new state as if the objective's samples had led to `theta`, where the objective is `value`."""
-        moments, rows, counters = objective.moments, float(objective.n_samples), self.counters
+    def _resume(self, objective, model):
+        """Set a new state as if the samples behind a `ModelState` had led to its model."""
+        moments, rows, counters = model.moments, model.rows, self.counters
         # 1. the features: moments, mean and scale
         shift = moments.mean if self.dense_layout else np.zeros(len(moments.mean))
         offset = moments.mean - shift
@@ -133,8 +152,8 @@ class RowsState:
             scale,
             np.sqrt(moments.known_variance),
         )
-        # 2. every track begins at theta, with an average that has been there all along
-        coef, intercept = objective.unpack(theta)
+        # 2. every track begins at the model, with an average that has been there all along
+        coef, intercept = model.coef, model.intercept
         # The coefficient of a constant feature goes to the intercept.
         intercept = intercept + coef @ moments.mean if centred else np.zeros(self.n_outputs)
         v = np.divide(coef, scale, out=np.zeros(coef.shape), where=scale > 0.0)
@@ -142,12 +161,12 @@ class RowsState:
         weight = 0.5 * rows * (rows + 1.0)
         self._set_models(v, weight * v)
         self.track = self.track._replace(intercept=intercept, intercept_total=weight * intercept)
-        self.track.targets[0] = objective.data.target.mean(axis=0)
-        counters[[STEPS, WEIGHT_SUM, ROWS, ITERATE_WEIGHT]] = steps, moments.weight, rows, weight
+        self.track.targets[0] = model.target_mean
+        counters[[STEPS, WEIGHT_SUM, ROWS, ITERATE_WEIGHT]] = model.steps, moments.weight, rows, weight
         counters[REFRESH_AT] = np.floor(1.1 * rows) + 1.0
         counters[MEAN_SQUARE] = 1.0 + (variance * scale**2).sum()
         # 3. what the models have predicted so far
-        self.track.losses[:] = PAST_LOSSES * max(value, 0.0)
+        self.track.losses[:] = PAST_LOSSES * max(model.value, 0.0)
         self.track.losses[0] *= LAST_ITERATE_HANDICAP
 
     @property
@@ -200,14 +219,11 @@ class RowsState:
 
     def _after_prox(self, objective, coef):
         """The coefficients after a proximal step of the cautious track's length."""
-        penalty, step = objective.penalty, self.track.step[0] * self.columns.scale**2
-        unit = self.columns.std if penalty.standardize else np.ones(len(step))
-        form = penalty.shrinkage()
-        if form is not None:
-            return soft_threshold(coef, form[0] * objective.alpha * unit * step, form[2])
-        prox = np.frompyfunc(penalty.bound_function("prox", 2), 2, 1)
-        moved = np.asarray(prox(unit * coef, objective.alpha * unit**2 * step), dtype=np.float64)
-        return np.divide(moved, unit, out=coef, where=unit > 0.0)
+        # The unit of a standardised penalty is that of the stream so far, not of the objective's samples.
+        scale = np.tile(self.columns.std, self.n_outputs) if objective.penalty.standardize else None
+        flat, step = coef.ravel(), np.tile(self.track.step[0] * self.columns.scale**2, self.n_outputs)
+        ArrayPenalty(objective.penalty, objective.alpha, scale).prox(flat, step)
+        return flat.reshape(coef.shape)
 
     def _by_score(self, coefficients):
         """Coefficients in the layout of the rows as (scores, n_features), or the reverse."""
@@ -230,7 +246,7 @@ class RowsState:
 
     def adapt(self, objective):
         """Change the layout to that of the objective's rows, dense or CSR."""
-        dense = not objective.rows.is_csr
+        dense = objective.rows.layout == "dense"
         if dense == self.dense_layout:
             return
         last, average, _, _ = self.models()
@@ -253,7 +269,7 @@ class RowsState:
             return np.concatenate([function(values[at : at + n_outputs]) for at in range(0, len(values), n_outputs)])
 
         self._set_models(grown(last, growth.coefficients), weight * grown(average, growth.coefficients))
-        self.n_outputs = len(growth.turn)
+        self.n_outputs = len(growth.mapping)
         self.track = self.track._replace(
             intercept=grown(intercept, growth.intercepts),
             intercept_total=weight * grown(average_intercept, growth.intercepts),
@@ -264,4 +280,4 @@ class RowsState:
         """A copy that predicts with `theta`, the best model, where the objective is `value`."""
         if np.array_equal(theta, self.predicting(objective)):
             return self.copy()
-        return RowsState.begin(objective, theta, value=value, averaged_only=self.averaged_only, steps=self.steps)
+        return RowsState.at(ModelState.of(objective, theta, value, self.steps), objective, self.averaged_only)

@@ -1,4 +1,8 @@
-"""What a run of descent hands on to the next: iterate, optimizer slots, average, counts. Pickled with the estimator."""
+"""What a descent leaves for `partial_fit` to resume from. Pickled with the estimator.
+
+Every state has `steps` and `rows` (counts), `predicting(objective)` (a theta), `copy()`, `grow(growth)` (new classes), `adapt(objective)`
+(other rows, dense or CSR) and `seen` (moments of the features so far, or None).
+"""
 
 from dataclasses import dataclass, field, fields
 
@@ -10,10 +14,15 @@ from ..penalties import soft_threshold
 
 
 def new_counters():
-    """The counters of a `State` before its first step."""
+    """The counters of a `StepState` before its first step."""
     counters = np.zeros(N_STEP_COUNTERS)
     counters[SCALE] = 1.0
     return counters
+
+
+def _rule(optimizer):
+    """The name of an optimizer's class."""
+    return f"{type(optimizer).__module__}.{type(optimizer).__qualname__}"
 
 
 def copied(value):
@@ -24,8 +33,65 @@ def copied(value):
 
 
 @dataclass
-class State:
-    """All that a run hands on to the next `partial_fit` call.
+class ModelState:
+    """A model, and what a stream needs to know of the samples that it was fitted to.
+
+    Parameters
+    ----------
+    coef : ndarray, (n_outputs, n_features)
+        The coefficients.
+    intercept : ndarray, (n_outputs,)
+        The intercept.
+    value : float
+        F of the model on those samples.
+    steps : int
+        The steps (iterations, epochs) that led to it.
+    rows : float
+        How many samples there were; 0 for a model that was given.
+    moments : Moments or None
+        Of the features; None for a model that was given.
+    target_mean : ndarray or None
+        The mean of each target; None for a model that was given.
+    seen : Moments or None
+        As `moments`, where the penalty counts coefficients in standard deviations.
+    """
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    value: float = 0.0
+    steps: int = 0
+    rows: float = 0.0
+    moments: Moments | None = None
+    target_mean: np.ndarray | None = None
+    seen: Moments | None = None
+
+    @classmethod
+    def of(cls, objective, theta, value, steps):
+        """The state after a fit to the objective's samples."""
+        known = float(objective.n_samples), objective.moments, objective.target.mean(axis=0)
+        return cls(*objective.unpack(theta), value, steps, *known)
+
+    def predicting(self, objective):
+        """theta of the model."""
+        return objective.pack(self.coef, self.intercept)
+
+    def copy(self):
+        """A state that shares no array with this one."""
+        return ModelState(**{each.name: copied(getattr(self, each.name)) for each in fields(self)})
+
+    def grow(self, growth):
+        """Make room for new classes, whose coefficients begin at zero."""
+        self.coef, self.intercept = growth.coefficients(self.coef), growth.intercepts(self.intercept)
+        if self.target_mean is not None:
+            self.target_mean = np.zeros(len(growth.mapping) if len(self.target_mean) > 1 else 1)
+
+    def adapt(self, objective):
+        """Nothing to do: the layout does not depend on the rows."""
+
+
+@dataclass
+class StepState:
+    """What steps of an optimizer hand on to the next `partial_fit` call.
 
     Parameters
     ----------
@@ -38,7 +104,7 @@ class State:
     average_from : float
         The step from which iterates are averaged; infinity for never.
     n_outputs : int
-        Scores of a row.
+        Scores of a sample.
     dense_layout : bool
         Whether coefficients are laid out for dense rows.
     rule : str
@@ -50,11 +116,11 @@ class State:
     rate_scale : float
         What an adaptive schedule has multiplied its rate by.
     largest_norm : float
-        Largest curvature bound of a row so far: what the stable learning rate follows.
+        Largest curvature bound of a sample so far: what the stable learning rate follows.
     seen : Moments or None
-        Of the columns so far, where the penalty is one in their standard deviations.
-    served_slot : int or None
-        Which slot predicts, in the place of theta, once a step has been taken.
+        Of the features so far, where the penalty counts coefficients in standard deviations.
+    evaluated_slot : int or None
+        Which slot predicts instead of theta, once a step has been taken.
     """
 
     theta: np.ndarray
@@ -69,27 +135,35 @@ class State:
     rate_scale: float = 1.0
     largest_norm: float = 0.0
     seen: Moments | None = None
-    served_slot: int | None = None
+    evaluated_slot: int | None = None
+
+    @classmethod
+    def resumed(cls, state, objective, optimizer, average_from):
+        """The state to go on from: `state` itself where the optimizer can, else a new one at its model, or at zero."""
+        if isinstance(state, cls) and state.continues(optimizer, average_from):
+            return state
+        theta = np.zeros(objective.n_theta) if state is None else state.predicting(objective).copy()
+        return cls.begin(objective, theta, optimizer, average_from)
 
     @classmethod
     def begin(cls, objective, theta, optimizer, average_from):
         """The state before the first step."""
         average = theta.copy() if np.isfinite(average_from) else np.empty(0)
         slots = np.zeros((len(optimizer.slots), len(theta)))
-        rule = f"{type(optimizer).__module__}.{type(optimizer).__qualname__}"
-        begun = cls(theta, slots, average, float(average_from), objective.n_outputs, not objective.rows.is_csr, rule)
-        begun.served_slot = cls._place_served(optimizer)
+        rule = _rule(optimizer)
+        begun = cls(theta, slots, average, float(average_from), objective.n_outputs, objective.rows.layout == "dense", rule)
+        begun.evaluated_slot = cls._evaluated_place(optimizer)
         return begun
 
     @staticmethod
-    def _place_served(optimizer):
+    def _evaluated_place(optimizer):
         """Which of the optimizer's slots predicts; None for the coefficients themselves."""
         return None if optimizer.evaluated_slot is None else optimizer.slots.index(optimizer.evaluated_slot)
 
-    def serves(self, optimizer, average_from):
-        """Whether this is a state that `optimizer` can go on from: its own slots, and the same averaging."""
-        rule = f"{type(optimizer).__module__}.{type(optimizer).__qualname__}"
-        same = self.rule == rule and len(self.slots) == len(optimizer.slots) and self.served_slot == self._place_served(optimizer)
+    def continues(self, optimizer, average_from):
+        """Whether `optimizer` can resume from this state: the slots are its own, and the averaging is the same."""
+        rule = _rule(optimizer)
+        same = self.rule == rule and len(self.slots) == len(optimizer.slots) and self.evaluated_slot == self._evaluated_place(optimizer)
         return same and self.average_from == average_from
 
     @property
@@ -102,26 +176,25 @@ class State:
         """Whether the average has begun."""
         return self.steps >= self.average_from
 
-    @property
-    def served(self):
-        """The model that predicts: the average where it has begun, else the slot that serves, or the last iterate."""
+    def predicting(self, objective):
+        """The model that predicts: the average once it has begun, else the slot that the optimizer names, or the last iterate."""
         if self.lazy is not None:
             return self._lazy_average() if self.averaging else self._lazy_iterate()
         if self.averaging:
             return self.average
-        return self.theta if self.served_slot is None or not self.steps else self.slots[self.served_slot]
+        return self.theta if self.evaluated_slot is None or not self.steps else self.slots[self.evaluated_slot]
 
     def copy(self):
         """A state that shares no array with this one."""
-        return State(**{each.name: copied(getattr(self, each.name)) for each in fields(self)})
+        return StepState(**{each.name: copied(getattr(self, each.name)) for each in fields(self)})
 
     @property
     def rows(self):
-        """How many rows have been seen."""
+        """How many samples have been seen."""
         return self.counters[ROWS]
 
     def grow(self, growth):
-        """Take in new classes: their scores begin at zero coefficients, their slots empty."""
+        """Make room for new classes, whose coefficients and slots begin at zero."""
         self.leave_lazy()
         k = self.n_outputs
         n_coef = len(self.theta) - k
@@ -142,10 +215,10 @@ class State:
             self.slots = np.zeros(shape)
         self.n_outputs = len(growth.mapping)
 
-    def kept_at(self, objective, theta, value):
-        """A copy that goes on from the model worth keeping, where F is `value`: this one's own, or another."""
+    def kept_at(self, objective, theta):
+        """A copy that resumes from `theta`, the best model, with the optimizer's slots as they are."""
         state = self.copy()
-        if not state.averaging and not np.array_equal(theta, state.served):
+        if not state.averaging and not np.array_equal(theta, state.predicting(objective)):
             state.replace(theta)
         return state
 
@@ -153,8 +226,8 @@ class State:
         """Go on from another model, the optimizer's state as it is."""
         self.leave_lazy()
         self.theta = theta.copy()
-        if self.served_slot is not None:
-            self.slots[self.served_slot] = theta
+        if self.evaluated_slot is not None:
+            self.slots[self.evaluated_slot] = theta
 
     def enter_lazy(self, nonnegative):
         """Let the lazy arrays hold the model; CSR layout."""
@@ -195,7 +268,7 @@ class State:
 
     def adapt(self, objective):
         """Lay the coefficients out for the objective's rows, dense or CSR."""
-        dense = not objective.rows.is_csr
+        dense = objective.rows.layout == "dense"
         if dense == self.dense_layout:
             return
         self.leave_lazy()

@@ -21,90 +21,88 @@ implicit step).
 O. Shamir and T. Zhang, "Stochastic gradient descent for non-smooth optimization", 2013, section 4 (the average).
 """
 
+import functools
+
 import numpy as np
 
-from ._monitor import Status
-from ._rows_state import LENGTHS, known_curvature, relative_l2
+from ._loop import Iterate, Method
+from ._rows_state import LENGTHS, RowsState, known_curvature, relative_l2
 
 
-class ProximalRows:
-    """Proximal row steps on one objective; `run` moves a `RowsState`.
+class ProximalRows(Method):
+    """Proximal steps on single samples; an epoch of `fit` without improvement shortens the steps to 1/2, 1/3, ...
 
     Parameters
     ----------
     objective : Objective
         What to minimise.
+    solver : Solver
+        Says whether the order of the samples is drawn.
+    settings : Settings
+        The limits; with `averages` only averages predict.
+    state : object, optional
+        The state to resume from.
     """
 
-    def __init__(self, objective):
-        self.objective = objective
+    def __init__(self, objective, solver, settings, state=None):
+        super().__init__(objective)
+        self.solver, self.settings = solver, settings
+        self.rows_state = RowsState.resumed(state, objective, settings.averages)
+        self.best = np.inf
 
-    def one_pass(self, state, order):
-        """Take a step on each sample in `order`.
+    def start(self):
+        # A call of `partial_fit` needs no value to compare with: it does not pay for one.
+        if self.settings.streaming:
+            return np.zeros(self.objective.n_theta), 0.0
+        theta = self.rows_state.predicting(self.objective)
+        return theta, self.objective.value(theta)
 
-        Parameters
-        ----------
-        state : RowsState
-            Updated in place.
-        order : ndarray of int
-            Indices of the samples.
-        """
+    def iterates(self):
+        n, settings, state = self.objective.n_samples, self.settings, self.rows_state
+        while True:
+            drawn = settings.shuffle and self.solver.shuffles
+            self._one_pass(settings.rng.permutation(n) if drawn else np.arange(n))
+            theta = state.predicting(self.objective)
+            value = self.objective.value(theta)
+            yield Iterate(theta, value)
+            if not value < self.best:
+                state.length /= 1.0 + state.length
+            self.best = min(self.best, value)
+
+    def state(self, theta, value, n_epochs):
+        return self.rows_state if self.settings.streaming else self.rows_state.kept_at(self.objective, theta, value)
+
+    @functools.cached_property
+    def _loss(self):
+        """The compiled proximal step of the loss."""
+        from .._kernels.proximal import row_loss
+
+        return row_loss(self.objective.functions, self.objective.loss_blocks.value)
+
+    def _one_pass(self, order):
+        """Take a step on each sample in `order`."""
         from .._kernels import proximal
 
-        objective, loss = self.objective, self.objective.loss
-        curvature = known_curvature(objective)
+        objective, state = self.objective, self.rows_state
+        curvature, smooth = known_curvature(objective), bool(objective.loss.smooth)
         plan = proximal.RowPlan(
             fit_intercept=bool(objective.fit_intercept),
             standardize=bool(objective.penalty.standardize),
             alpha=objective.alpha,
             l2=relative_l2(objective),
             curvature=curvature or 1.0,
-            curvature_from_steps=curvature is None and bool(loss.smooth),
-            curvature_from_targets=curvature is None and not loss.smooth,
+            curvature_from_steps=curvature is None and smooth,
+            curvature_from_targets=curvature is None and not smooth,
             lengths=state.length * np.array(LENGTHS),
         )
-        compiled_loss = proximal.row_loss(objective.functions, objective.loss_blocks.value)
         proximal.row_pass(
             objective.rows,
             objective.data,
             order,
             state.track,
             state.columns,
-            compiled_loss,
+            self._loss,
             objective.penalty_blocks,
             plan,
             state.counters,
         )
-
-    def run(self, state, settings, monitor):
-        """Descend until the monitor or `max_iter` ends it; epochs without improvement shorten the steps to 1/2, 1/3, ...
-
-        Parameters
-        ----------
-        state : RowsState
-            Updated in place.
-        settings : Settings
-            Limits, and whether to shuffle.
-        monitor : Monitor
-            Judges each epoch.
-
-        Returns
-        -------
-        Status
-            That of the last epoch.
-        """
-        n = self.objective.n_samples
-        best = np.inf
-        for _ in range(settings.max_iter):
-            monitor.begin_epoch()
-            order = settings.rng.permutation(n) if settings.shuffle else np.arange(n)
-            self.one_pass(state, order)
-            theta = state.predicting(self.objective)
-            value = self.objective.value(theta)
-            status = monitor.update(theta, value)
-            if status is not Status.RUNNING:
-                break
-            if not value < best:
-                state.length /= 1.0 + state.length
-            best = min(best, value)
-        return status

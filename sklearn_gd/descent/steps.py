@@ -9,6 +9,7 @@ from .._layout import ROWS, STEPS, WEIGHT_SUM
 from ..objective._preconditioner import Preconditioner
 from ..optimizers import GradientDescent
 from ..schedules import Run
+from ._compiled_pass import compiled_pass
 from ._loop import Iterate, Method
 from ._state import StepState
 
@@ -83,9 +84,7 @@ class Steps(Method):
         """The function of (order, rates) that moves the state by one epoch; it returns F where it knows it, else None."""
         if self.solver.full_batch:
             return full_batch_pass(self.objective, self.steps_state, self.optimizer)
-        from .._kernels.passes import step_pass
-
-        return step_pass(self.objective, self.steps_state, self.optimizer, self.batch)
+        return compiled_pass(self.objective, self.steps_state, self.optimizer, self.batch)
 
     def auto_rates(self, order):
         """The rates of ``learning_rate="auto"``."""

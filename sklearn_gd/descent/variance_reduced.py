@@ -19,8 +19,9 @@ import math
 
 import numpy as np
 
-from .._layout import ROWS, STEPS, WEIGHT_SUM
+from .._layout import ROWS, STEPS, WEIGHT_SUM, ElasticNetForm
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
+from .steps import Steps
 
 SHORTER = 0.25  # factor on the step after a pass that was undone
 RISE = 0.1  # by how much F may exceed its lowest value so far, relative to its total decrease
@@ -28,6 +29,21 @@ RISE = 0.1  # by how much F may exceed its lowest value so far, relative to its 
 LONGER, AGREEMENT, DISCORD = 1.3, 0.8, 0.6
 MOST_TRIALS = 40  # of one pass, each with a shorter step
 WIDE = 8  # features per stored value from which a step on the stored values of a CSR row is worth leaving features uncentred
+
+
+class ReducedSteps(Steps):
+    """The steps of SVRG and SAGA: those of an optimizer, with another pass and other automatic rates."""
+
+    def make_pass(self):
+        return self._reduction.one_pass
+
+    def auto_rates(self, order):
+        return self._reduction.rates(order)
+
+    def start(self):
+        kind = VarianceReduction if self.schedule is not None else AutomaticVarianceReduction
+        self._reduction = kind(self.objective, self.steps_state, self.batch, self.solver.passes_per_table())
+        return super().start()
 
 
 class VarianceReduction:
@@ -72,7 +88,7 @@ class VarianceReduction:
 
         n, rows = objective.n_samples, objective.rows
         self.objective, self.state, self.batch, self.passes_per_table = objective, state, batch, passes_per_table
-        self.relative = objective.data.weight * (n / objective.weight_sum)
+        self.relative = objective.weight * (n / objective.weight_sum)
         self.passes_of_table = 0
         output = np.outer(np.arange(len(outputs)), np.ones(len(features)))
         self.metric = kernels.Metric(
@@ -83,7 +99,7 @@ class VarianceReduction:
             rows.from_coef(np.tile(mean, (len(outputs), 1))),
             rows.from_coef(output).astype(np.int64),
         )
-        form = objective.penalty.shrinkage() or (0.0, 0.0, False)
+        form = objective.penalty.elastic_net() or ElasticNetForm(0.0, 0.0, False)
         plan = kernels.ReducedPlan(
             batch_size=batch,
             renews=passes_per_table is None,
@@ -92,9 +108,9 @@ class VarianceReduction:
             row_norms=np.empty(0) if row_norms is None else row_norms,
             mean_weight=objective.weight_sum / n,
             alpha=objective.alpha,
-            l1=objective.alpha * form[0],
-            l2=objective.alpha * form[1],
-            nonnegative=form[2],
+            l1=objective.alpha * form.l1,
+            l2=objective.alpha * form.l2,
+            nonnegative=form.nonnegative,
         )
         self.memory = kernels.Memory(np.zeros((n, len(outputs))), np.zeros(len(state.theta)))
         self._compiled_pass = _compiled_pass(objective, self.metric, self.memory, plan)
@@ -114,17 +130,12 @@ class VarianceReduction:
 
     def _fill_table(self):
         """Set the table to the slopes at the current model, and the mean gradient."""
-        from .._kernels import passes
-
         objective, (table, mean) = self.objective, self.memory
-        raw = np.empty(table.shape)
-        passes.scores_pass(objective.rows, *objective.split(self.state.theta), raw)
-        loss = objective.loss_blocks
-        loss.gradient(objective.data.target, raw, table, loss.parameters)
-        mean[:] = 0.0
-        coef, intercept = objective.split(mean)
-        passes.accumulate_pass(objective.rows, table * (self.relative / len(table))[:, None], coef, intercept)
-        mean[: objective.n_coef] -= self.metric.coef_mean * intercept[self.metric.coef_output]
+        theta, n_coef = self.state.theta, objective.n_coef
+        table[:] = objective.slopes(theta)
+        coef, intercept = objective.parts.mean("gradient", *objective.unpack(theta))
+        mean[:] = objective.pack(coef, intercept)
+        mean[:n_coef] -= self.metric.coef_mean * intercept[self.metric.coef_output]
 
 
 class AutomaticVarianceReduction(VarianceReduction):
@@ -155,7 +166,7 @@ class AutomaticVarianceReduction(VarianceReduction):
         norms = metric_norms(objective.rows, mean, features) + float(objective.fit_intercept)
         # 2. SAGA's implicit step sees the mean as it will be after its own change, as in Point-SAGA
         change_factor = 1.0 + batch / n if passes_per_table is None else 1.0
-        relative = objective.data.weight * (n / objective.weight_sum)
+        relative = objective.weight * (n / objective.weight_sum)
         self._prepare(
             objective,
             state,
@@ -240,10 +251,10 @@ def _compiled_pass(objective, metric, memory, plan):
         coef, blocks = objective.split(theta)[0], objective.penalty_blocks
         kernels.reduced_pass(rows, data, order, theta, coef, memory, metric, changes, blocks, plan, rates)
 
-    if plan.batch_size > 1 or penalty.standardize or penalty.shrinkage() is None:
+    if plan.batch_size > 1 or penalty.standardize or penalty.elastic_net() is None:
         return batch_pass
 
-    if rows.is_csr:
+    if rows.layout == "csr":
 
         def lazy_pass(theta, order, rates):
             shrinks = rates[0] * metric.coef_length.max() * plan.l2
@@ -273,28 +284,24 @@ def _null_model(objective):
 
     The curvature is the loss's bound; without one, the mean curvature at that model, smoothed if the loss has a kink.
     """
-    from ._monitor import Monitor
-    from .memory_gradient import MemoryGradient
-
-    intercept, curvature = MemoryGradient(objective, Monitor(None, 1, 0.0), 1).constant_model()
-    bound = objective.loss.curvature_bound
-    if objective.functions.whole_row:
-        curvature = np.full(len(curvature), 2.0 * bound if bound is not None else curvature.max())
-    elif bound is not None:
-        curvature = np.full(len(curvature), bound)
-    return intercept, curvature
+    null = objective.null_model()
+    coupled = objective.array_loss.coupled
+    bound = objective.loss.largest_curvature(coupled)
+    if bound is None:
+        return null.intercept, np.full(len(null.curvature), null.curvature.max()) if coupled else null.curvature
+    return null.intercept, np.full(len(null.curvature), bound)
 
 
 def _is_wide(rows, batch):
     """Whether a step on one CSR row costs far less than one on all coefficients, which centring would make it."""
-    return rows.is_csr and batch == 1 and len(rows.arrays[0]) * WIDE < rows.shape[0] * rows.shape[1]
+    return rows.layout == "csr" and batch == 1 and rows.n_values * WIDE < rows.shape[0] * rows.shape[1]
 
 
 def _feature_lengths(objective, curvature, *, centred):
     """A step length for each feature, one over its variance and the ridge, and the means to centre by."""
     moments, penalty = objective.moments, objective.penalty
-    form = penalty.shrinkage()
-    l2 = objective.alpha * (form[1] if form else 1.0) / curvature.min()
+    form = penalty.elastic_net()
+    l2 = objective.alpha * (form.l2 if form else 1.0) / curvature.min()
     variance = usable_variance(moments, fit_intercept=objective.fit_intercept, centred=centred)
     lengths = feature_scale(variance, l2_of_features(moments, l2, standardize=penalty.standardize)) ** 2
     return lengths, moments.mean if centred else np.zeros(len(lengths))

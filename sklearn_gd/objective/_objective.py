@@ -7,15 +7,17 @@ b is never penalised. With several scores the loss of a sample is the sum over t
 """
 
 import functools
+from operator import methodcaller
 from typing import NamedTuple
 
 import numpy as np
 
 from .._array_parts import ArrayPenalty
+from .._layout import rounding_error
 from ._array_loss import array_loss
 from ._moments import Moments
 from ._null_model import null_model, smoothing_widths
-from ._parts import in_memory
+from ._parts import cut, in_memory
 from ._rows import rows_of
 
 POWER_STEPS = 20  # products with X and its transpose from which the largest eigenvalue is taken
@@ -159,6 +161,17 @@ class Objective:
         self.array_penalty.prox(moved[: self.n_coef], step)
         return moved
 
+    def scorer(self, X):
+        """The function from theta to the scores of other samples, (n, n_outputs), on the threads of the descent."""
+        rows = rows_of(X)
+        pieces = [rows.part(*bounds) for bounds in cut(rows, self.n_outputs)]
+
+        def scores(theta):
+            found = self.parts.map(methodcaller("scores", *self.unpack(theta)), pieces)
+            return np.concatenate(list(found), axis=1).T
+
+        return scores
+
     def slopes(self, theta):
         """The derivative of each sample's loss with respect to its scores, (n_samples, n_outputs)."""
         return np.concatenate(self.parts.each("slopes", *self.unpack(theta)))
@@ -170,8 +183,9 @@ class Objective:
         """Weighted mean and variance of every feature, over these samples and those seen before."""
         shift = self.rows.first_row()
         total, square = self.parts.mean("moments", shift)
-        variance = np.maximum(square - total * total, 0.0)
-        return Moments(self.weight_sum, shift + total, variance).merged(self.seen)
+        mean, variance = shift + total, square - total * total
+        variance = np.where(variance <= rounding_error(mean, square), 0.0, variance)
+        return Moments(self.weight_sum, mean, variance).merged(self.seen)
 
     @functools.cached_property
     def widths(self):

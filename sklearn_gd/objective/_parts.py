@@ -183,8 +183,6 @@ class Parts:
 
     def each(self, verb, *arguments):
         """What each part returns for a verb."""
-        if len(self.parts) == 1 and self.map is map:
-            return [getattr(self.parts[0], verb)(*arguments)]
         return list(self.map(methodcaller(verb, *arguments), self.parts))
 
     def total(self, verb, *arguments):
@@ -257,16 +255,24 @@ def available_threads():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_memory(rows, target, weight, loss, n_outputs):
-    """Parts over samples of this process: views, cut for the cache and, where it pays, for threads."""
+def is_threaded(rows):
+    """Whether a second thread pays: SciPy's products of CSR hold the interpreter's lock."""
+    return rows.layout == "dense" and rows.n_values >= THREADED
+
+
+def cut(rows, n_outputs):
+    """Where to cut samples for the cache and, where it pays, for threads: pairs (start, stop)."""
     n = rows.shape[0]
-    threaded = rows.layout == "dense" and rows.n_values >= THREADED
-    count = max(round(n * n_outputs / BLOCK), LEAST_PARTS if threaded else 1)
+    count = max(round(n * n_outputs / BLOCK), LEAST_PARTS if is_threaded(rows) else 1)
     bounds = np.linspace(0, n, min(count, n) + 1).astype(int).tolist()
-    if len(bounds) == 2:
-        return Parts([Part(rows, target, weight, loss)], float(weight.sum()), Threads(1))
-    parts = [
-        Part(rows.part(start, stop), target[start:stop], weight[start:stop], loss)
-        for start, stop in zip(bounds[:-1], bounds[1:], strict=True)
-    ]
-    return Parts(parts, float(weight.sum()), Threads(len(parts) if threaded else 1))
+    return list(zip(bounds[:-1], bounds[1:], strict=True))
+
+
+def in_memory(rows, target, weight, loss, n_outputs):
+    """Parts over samples of this process: views."""
+    bounds = cut(rows, n_outputs)
+    if len(bounds) == 1:
+        parts = [Part(rows, target, weight, loss)]
+    else:
+        parts = [Part(rows.part(start, stop), target[start:stop], weight[start:stop], loss) for start, stop in bounds]
+    return Parts(parts, float(weight.sum()), Threads(len(parts) if is_threaded(rows) else 1))
