@@ -17,6 +17,7 @@ import math
 
 MAX_EVALUATIONS = 100  # of the slope of one score; halving alone reaches `JUMP_WIDTH` in 37, every other time in 75
 JUMP_WIDTH = 1e-11  # relative width to which a jump of the slope is located, where no change solves the equation
+ROUNDING = 4e-16  # of a score, relative
 MAX_COUPLED_EVALUATIONS = 30
 WORK_ROWS = 5  # rows of scores that `make_coupled_implicit` works in
 
@@ -60,7 +61,8 @@ def make_implicit(slope):
         damped = first / (1.0 + q * curvature)
         if q == 0.0 or first == 0.0 or not math.isfinite(first):
             return damped, 0.0
-        accepted = tolerance * abs(first)
+        # The second term is the rounding error of the slope, which is more than the first where the slope is almost zero.
+        accepted = tolerance * abs(first) + ROUNDING * curvature * (abs(raw) + q * abs(damped))
         low, low_value, high, high_value = 0.0, first, first, 0.0
         bracketed, last_side = False, 0.0
         c, damped_value, before, before_value = damped, first, 0.0, first
