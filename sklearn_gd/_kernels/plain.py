@@ -191,7 +191,7 @@ def make_lazy_pass(soft_threshold):
     """One pass over CSR samples; a step costs the stored values of its sample.
 
     A scalar carries the l2 shrinkage (coef = scale * v). The l1 penalty is a running threshold, applied to a coefficient when
-    its feature is met next; this is exact, because soft thresholds add up. The average is kept as scale_sum * v - offset.
+    the next sample has its feature; this is exact, because soft thresholds add up. The average is kept as scale_sum * v - offset.
 
     References
     ----------

@@ -201,13 +201,13 @@ class RowsState:
     def _after_prox(self, objective, coef):
         """The coefficients after a proximal step of the cautious track's length."""
         penalty, step = objective.penalty, self.track.step[0] * self.columns.scale**2
-        unit = self.columns.std if penalty.standardize else np.ones(len(step))
+        penalty_scale = self.columns.std if penalty.standardize else np.ones(len(step))
         form = penalty.shrinkage()
         if form is not None:
-            return soft_threshold(coef, form[0] * objective.alpha * unit * step, form[2])
+            return soft_threshold(coef, form[0] * objective.alpha * penalty_scale * step, form[2])
         prox = np.frompyfunc(penalty.bound_function("prox", 2), 2, 1)
-        moved = np.asarray(prox(unit * coef, objective.alpha * unit**2 * step), dtype=np.float64)
-        return np.divide(moved, unit, out=coef, where=unit > 0.0)
+        moved = np.asarray(prox(penalty_scale * coef, objective.alpha * penalty_scale**2 * step), dtype=np.float64)
+        return np.divide(moved, penalty_scale, out=coef, where=penalty_scale > 0.0)
 
     def _by_score(self, coefficients):
         """Coefficients in the layout of the rows as (scores, n_features), or the reverse."""

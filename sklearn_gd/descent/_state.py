@@ -93,7 +93,7 @@ class State:
         return None if optimizer.served is None else optimizer.slots.index(optimizer.served)
 
     def serves(self, optimizer, average_from):
-        """Whether this is a state that `optimizer` can go on from: its own slots, and the same averaging."""
+        """Whether `optimizer` can resume from this state: the same slots, and the same averaging."""
         rule = f"{type(optimizer).__module__}.{type(optimizer).__qualname__}"
         same = self.rule == rule and len(self.slots) == len(optimizer.slots) and self.served_slot == self._place_served(optimizer)
         return same and self.average_from == average_from
@@ -149,7 +149,7 @@ class State:
         self.n_outputs = len(growth.turn)
 
     def kept_at(self, objective, theta, value):
-        """A copy that goes on from the model worth keeping, where F is `value`: this one's own, or another."""
+        """A copy that predicts with `theta`, the best model, and keeps the optimizer's slots."""
         state = self.copy()
         if not state.averaging and not np.array_equal(theta, state.served):
             state.replace(theta)

@@ -49,11 +49,12 @@ class ProximalRows:
         order : ndarray of int
             Indices of the samples.
         """
-        from .._kernels import proximal
+        from .._kernels.proximal import row_pass
+        from .._kernels.row_steps import RowPlan, row_loss
 
         objective, loss = self.objective, self.objective.loss
         curvature = known_curvature(objective)
-        plan = proximal.RowPlan(
+        plan = RowPlan(
             fit_intercept=bool(objective.fit_intercept),
             standardize=bool(objective.penalty.standardize),
             alpha=objective.alpha,
@@ -63,8 +64,8 @@ class ProximalRows:
             curvature_from_targets=curvature is None and not loss.smooth,
             lengths=state.length * np.array(LENGTHS),
         )
-        compiled_loss = proximal.row_loss(objective.functions, objective.loss_blocks.value)
-        proximal.row_pass(
+        compiled_loss = row_loss(objective.functions, objective.loss_blocks.value)
+        row_pass(
             objective.rows,
             objective.data,
             order,
