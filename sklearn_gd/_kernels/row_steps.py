@@ -66,8 +66,9 @@ def make_prox(target, implicit):
                 out[k] = 0.0
                 continue
             out[k] = -g * c
-            if q > 0.0:
-                total += abs(fall / (g * q * c))
+            moved = g * q * c
+            if moved != 0.0:
+                total += abs(fall / moved)
                 count += 1
         return total / count if count else 0.0
 
