@@ -19,7 +19,7 @@ REFRESH_AT = 3  # number of samples at which mean and scale of the features are 
 SNAPSHOT_AT = 4  # number of samples at which the models to be scored are copied next
 NONZEROS = 5  # values other than zero since the penalty last acted
 MEAN_SQUARE = 6  # mean of |x|^2 + 1 over the standardised samples
-CURVATURE_SUM = 7  # sum of the second derivatives met, and their weight
+CURVATURE_SUM = 7  # sum of the second derivatives along the steps, and their weight
 CURVATURE_WEIGHT = 8
 ITERATE_WEIGHT = 9  # sum of the weights t of the averaged iterates
 PENDING_WEIGHT = 10  # the part of it that CSR has not added to `Track.total`
@@ -28,10 +28,10 @@ N_ROW_COUNTERS = 12
 
 
 class Lazy(NamedTuple):
-    """Coefficients of plain descent on CSR, one sample at a time, updated only where a feature is met.
+    """Coefficients of plain descent on CSR, one sample at a time, updated only when a sample has the feature.
 
-    The model is coef = scale * soft(v, threshold - stamp), with `SCALE` and `THRESHOLD` among the counters; the sum of the iterates
-    is `SCALE_SUM` * v - offset.
+    The model is coef = scale * soft(v, threshold - stamp), with `SCALE` and `THRESHOLD` among the counters; the sum of the
+    iterates is `SCALE_SUM` * v - offset.
     """
 
     v: np.ndarray

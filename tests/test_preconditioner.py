@@ -82,7 +82,7 @@ def test_a_constant_feature_is_left_to_the_intercept():
     assert (metric.scale[:, CONSTANT] == 0.0).all()
     assert (metric.ridge[:, CONSTANT] == 0.0).all()
     assert (metric.inverse_ridge[:, CONSTANT] == 0.0).all()
-    coef, intercept = metric.to_theta(np.ones((K, D)), np.zeros(K))
+    coef, _ = metric.to_theta(np.ones((K, D)), np.zeros(K))
     assert (coef[:, CONSTANT] == 0.0).all()
     assert (metric.gradient_to_u(np.ones((K, D)), np.ones(K))[0][:, CONSTANT] == 0.0).all()
 

@@ -1,6 +1,8 @@
 """Streams without a learning rate: the proximal step, the columns' moments, and the model that is served."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_gd import GDClassifier, GDRegressor, Penalty
 from sklearn_gd._kernels.blocks import loss_blocks, loss_functions
-from sklearn_gd._kernels.proximal import row_loss
+from sklearn_gd._kernels.row_steps import row_loss
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, LogLoss
 from sklearn_gd.penalties import L1, L2, ElasticNet
 
@@ -193,6 +195,49 @@ def test_a_stream_goes_on_from_a_fit():
     model.partial_fit(X_train[:5], y_train[:5])
     assert np.abs(model.predict(X_train) - before).mean() < 0.1 * before.std()
     assert model.score(X_train, y_train) > 0.5
+
+
+def test_a_standardised_penalty_without_an_intercept():
+    """The steps scale the features about zero, but the penalty counts coefficients in standard deviations about the mean."""
+    parts = {"penalty": L2(standardize=True), "alpha": 0.5, "fit_intercept": False, "tol": None}
+    shifted = X + np.arange(6.0)
+    exact = GDRegressor(max_iter=1000, **parts).fit(shifted, SCORE)
+    rows = GDRegressor(solver="sgd", max_iter=200, random_state=0, **parts).fit(shifted, SCORE)
+    assert rows.loss_curve_[-1] <= min(exact.loss_curve_) * (1.0 + 1e-3)
+
+
+def test_the_state_needs_no_compiler():
+    """It begins, and says what it predicts, in a process that has not imported numba; lasso and a user's penalty included."""
+    code = """
+import sys
+from types import SimpleNamespace
+import numpy as np
+from sklearn_gd import Penalty, losses, penalties
+from sklearn_gd.descent import proximal_rows, variance_reduced
+from sklearn_gd.descent._rows_state import RowsState
+from sklearn_gd.objective._moments import Moments
+
+class Bounded(Penalty):
+    @staticmethod
+    def value(w):
+        return 0.0
+
+    @staticmethod
+    def prox(w, step):
+        return min(w, 1.0)
+
+rows = SimpleNamespace(shape=(5, 2), is_csr=False, first_row=lambda: np.ones(2))
+given = dict(rows=rows, data=SimpleNamespace(target=np.zeros((5, 1))), n_outputs=1, n_samples=5, fit_intercept=True, alpha=0.1)
+given |= dict(loss=losses.Huber(), functions=SimpleNamespace(whole_row=False), moments=Moments(5.0, np.ones(2), np.ones(2)))
+given |= dict(pack=lambda coef, b: np.append(coef, b), unpack=lambda theta: (theta[None, :2], theta[2:]))
+for penalty in (penalties.L1(), Bounded(), penalties.L2(standardize=True)):
+    objective = SimpleNamespace(penalty=penalty, **given)
+    assert not RowsState.begin(objective).predicting(objective).any()
+    theta = RowsState.begin(objective, np.array([0.5, 2.0, 3.0])).predicting(objective)
+    np.testing.assert_allclose(theta, [0.5, 1.0, 4.0] if isinstance(penalty, Bounded) else [0.5, 2.0, 3.0])
+assert "numba" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_an_epoch_without_gain_shortens_the_steps():

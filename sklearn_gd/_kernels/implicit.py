@@ -17,8 +17,10 @@ import math
 
 MAX_EVALUATIONS = 100  # of the slope of one score; halving alone reaches `JUMP_WIDTH` in 37, every other time in 75
 JUMP_WIDTH = 1e-11  # relative width to which a jump of the slope is located, where no change solves the equation
+ROUNDING = 4e-16  # of a score, relative
 MAX_COUPLED_EVALUATIONS = 30
 WORK_ROWS = 5  # rows of scores that `make_coupled_implicit` works in
+RESIDUAL, OLD, BEST = 2, 3, 4  # three of them, addressed by index, because views count references
 
 
 def make_implicit(slope):
@@ -60,7 +62,8 @@ def make_implicit(slope):
         damped = first / (1.0 + q * curvature)
         if q == 0.0 or first == 0.0 or not math.isfinite(first):
             return damped, 0.0
-        accepted = tolerance * abs(first)
+        # The second term is the rounding error of the slope, which is more than the first where the slope is almost zero.
+        accepted = tolerance * abs(first) + ROUNDING * curvature * (abs(raw) + q * abs(damped))
         low, low_value, high, high_value = 0.0, first, first, 0.0
         bracketed, last_side = False, 0.0
         c, damped_value, before, before_value = damped, first, 0.0, first
@@ -90,9 +93,9 @@ def make_implicit(slope):
             if bracketed and abs(high - low) <= JUMP_WIDTH * abs(first):
                 break
             # 2. the secant, through the two ends or, while there is only one, through the last two points
-            if bracketed:
+            if bracketed and high_value != low_value:
                 c = high - high_value * (high - low) / (high_value - low_value)
-            else:
+            elif low_value != before_value:
                 c = low - low_value * (low - before) / (low_value - before_value)
             # 3. where the slope jumps, secants come near slowly: halve every other time
             if bracketed:
@@ -135,16 +138,16 @@ def make_coupled_implicit(gradient):
             The slopes that the changes are counted from; receives the changes.
         """
         n_outputs = len(raw)
-        slope, moved, residual, old, best = work[0], work[1], work[2], work[3], work[4]
+        slope, moved = work[0], work[1]
         shortest = 1.0 / (1.0 + q * curvature)
         # 1. the explicit change, damped
         gradient(label, raw, slope, p)
         first, step = 0.0, shortest
         for k in range(n_outputs):
-            old[k] = c[k]
-            residual[k] = old[k] - slope[k]
-            first += residual[k] * residual[k]
-            c[k] = -step * residual[k]
+            work[OLD, k] = c[k]
+            work[RESIDUAL, k] = work[OLD, k] - slope[k]
+            first += work[RESIDUAL, k] * work[RESIDUAL, k]
+            c[k] = -step * work[RESIDUAL, k]
         if q == 0.0 or not math.isfinite(first):
             return
         least = math.inf
@@ -155,24 +158,26 @@ def make_coupled_implicit(gradient):
             gradient(label, moved, slope, p)
             size, product, square = 0.0, 0.0, 0.0
             for k in range(n_outputs):
-                now = c[k] + old[k] - slope[k]
-                move = -step * residual[k]
-                product += move * (now - residual[k])
+                now = c[k] + work[OLD, k] - slope[k]
+                move = -step * work[RESIDUAL, k]
+                product += move * (now - work[RESIDUAL, k])
                 square += move * move
                 size += now * now
-                residual[k] = now
+                work[RESIDUAL, k] = now
+            if size <= tolerance * tolerance * first:
+                return
             if size < least:
                 least = size
                 for k in range(n_outputs):
-                    best[k] = c[k]
-            if not size > tolerance * tolerance * first:
+                    work[BEST, k] = c[k]
+            if not math.isfinite(size):
                 break
             # 3. the next step, no longer than the inverse of the least eigenvalue and no shorter than that of the largest
             step = min(max(square / product if product > 0.0 else 0.0, shortest), 1.0)
             for k in range(n_outputs):
-                c[k] -= step * residual[k]
+                c[k] -= step * work[RESIDUAL, k]
         if least < math.inf:
             for k in range(n_outputs):
-                c[k] = best[k]
+                c[k] = work[BEST, k]
 
     return implicit

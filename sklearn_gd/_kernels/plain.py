@@ -73,7 +73,202 @@ def dot(matrix, row, w):
 def make_row_pass(soft_threshold, dot, fetch):
     """One pass over dense samples with one score."""
 
-    def row_pass(data, model, loss, plan, counters, order, rates):
+    def row_pass(data, order, model, loss, plan, rates, counters):
+        matrix, target, weight = data.X[0], data.target, data.weight
+        flat = matrix.reshape(matrix.size)
+        w, n_features = model.theta, matrix.shape[1]
+        weight_sum, rows, steps = counters[WEIGHT_SUM], counters[ROWS], counters[STEPS]
+        intercept = w[n_features]
+        l2 = plan.l2
+        has_prox = plan.l1 > 0.0 or plan.nonnegative
+        for at in range(len(order)):
+            if at + PREFETCH_ROWS < len(order):
+                fetch(flat, order[at + PREFETCH_ROWS], n_features)
+            row, rate = order[at], rates[at]
+            weight_sum += weight[row]
+            rows += 1.0
+            steps += 1.0
+            # 1. the score  2. its slope, by the weight relative to the mean weight so far
+            raw = dot(matrix, row, w) + intercept
+            g = loss.slope(target[row, 0], raw, loss.parameters) * (weight[row] / (weight_sum / rows))
+            # 3. the step along the gradient of loss and l2 penalty
+            for j in range(n_features):
+                w[j] -= rate * (g * matrix[row, j] + l2 * w[j])
+            if plan.fit_intercept:
+                intercept -= rate * g
+            # 4. the proximal step of the l1 penalty
+            if has_prox:
+                for j in range(n_features):
+                    w[j] = soft_threshold(w[j], rate * plan.l1, plan.nonnegative)
+            # 5. the average of the iterates
+            if steps >= plan.average_from:
+                w[n_features] = intercept
+                share = 1.0 / (steps - plan.average_from + 1.0)
+                for j in range(n_features + 1):
+                    model.average[j] += share * (w[j] - model.average[j])
+        w[n_features] = intercept
+        counters[WEIGHT_SUM], counters[ROWS], counters[STEPS] = weight_sum, rows, steps
+
+    return row_pass
+
+
+# --- CSR -----------------------------------------------------------------------------------------------------------------
+
+
+def make_lazy_row_pass(soft_threshold, fetch):
+    """`make_lazy_pass` for one score: the same steps, without the loops over scores."""
+
+    def lazy_row_pass(data, order, lazy, loss, plan, rates, counters):
+        values, indices, indptr = data.X
+        target, weight = data.target, data.weight
+        v, offset, stamp = lazy.v.reshape(lazy.v.size), lazy.offset.reshape(lazy.offset.size), lazy.stamp
+        weight_sum, rows, steps = counters[WEIGHT_SUM], counters[ROWS], counters[STEPS]
+        scale, threshold, scale_sum = counters[SCALE], counters[THRESHOLD], counters[SCALE_SUM]
+        intercept, intercept_sum = lazy.intercept[0], lazy.intercept_sum[0]
+        l1, l2, nonnegative = plan.l1, plan.l2, plan.nonnegative
+        has_prox = l1 > 0.0 or nonnegative
+        for at in range(len(order)):
+            if at + PREFETCH_ROWS < len(order):
+                soon = order[at + PREFETCH_ROWS]
+                fetch(values, indices, indptr[soon], indptr[soon + 1])
+            row, rate = order[at], rates[at]
+            begin, end = indptr[row], indptr[row + 1]
+            weight_sum += weight[row]
+            rows += 1.0
+            steps += 1.0
+            # 1. the score, thresholds applied to the features that the sample has
+            raw = 0.0
+            if has_prox:
+                for place in range(begin, end):
+                    j = indices[place]
+                    lag = threshold - stamp[j]
+                    if lag > 0.0 or nonnegative:
+                        stamp[j] = threshold
+                        v[j] = soft_threshold(v[j], lag, nonnegative)
+                    raw += values[place] * v[j]
+            else:
+                for place in range(begin, end):
+                    raw += values[place] * v[indices[place]]
+            # 2. its slope
+            g = loss.slope(target[row, 0], raw * scale + intercept, loss.parameters)
+            # 3. the l2 penalty, in the scale; a factor that is zero or negative is applied at once
+            factor = 1.0 - rate * l2
+            if scale * factor < SMALLEST_SCALE:
+                for j in range(len(v)):
+                    before = v[j]
+                    v[j] = soft_threshold(before, threshold - stamp[j], nonnegative) * scale * factor
+                    stamp[j] = 0.0
+                    offset[j] += scale_sum * (v[j] - before)
+                threshold, scale = 0.0, 1.0
+            else:
+                scale *= factor
+            # 4. the step along the sample
+            step = rate * g * (weight[row] / (weight_sum / rows))
+            if plan.fit_intercept:
+                intercept -= step
+            step /= scale
+            if steps > plan.average_from:
+                for place in range(begin, end):
+                    move = step * values[place]
+                    v[indices[place]] -= move
+                    offset[indices[place]] -= scale_sum * move
+            else:
+                for place in range(begin, end):
+                    v[indices[place]] -= step * values[place]
+            # 5. the l1 penalty, in the threshold  6. the average of the iterates
+            threshold += rate * l1 / scale
+            if steps >= plan.average_from:
+                scale_sum += scale
+                intercept_sum += intercept
+        counters[WEIGHT_SUM], counters[ROWS], counters[STEPS] = weight_sum, rows, steps
+        counters[SCALE], counters[THRESHOLD], counters[SCALE_SUM] = scale, threshold, scale_sum
+        lazy.intercept[0], lazy.intercept_sum[0] = intercept, intercept_sum
+
+    return lazy_row_pass
+
+
+def make_lazy_pass(soft_threshold):
+    """One pass over CSR samples; a step costs the stored values of its sample.
+
+    A scalar carries the l2 shrinkage (coef = scale * v). The l1 penalty is a running threshold, applied to a coefficient when
+    the next sample has its feature; this is exact, because soft thresholds add up. The average is kept as scale_sum * v - offset.
+
+    References
+    ----------
+    W. Xu, "Towards optimal one pass large scale learning with averaged stochastic gradient descent", 2010.
+    """
+
+    def lazy_pass(data, order, lazy, loss, plan, rates, counters):
+        values, indices, indptr = data.X
+        n_outputs = len(lazy.intercept)
+        raw = np.empty((1, n_outputs))
+        slope = np.empty((1, n_outputs))
+        for at in range(len(order)):
+            row = order[at]
+            begin, end = indptr[row], indptr[row + 1]
+            rate = rates[at]
+            counters[WEIGHT_SUM] += data.weight[row]
+            counters[ROWS] += 1.0
+            counters[STEPS] += 1.0
+            # 1. the scores, thresholds applied to the features that the sample has
+            threshold = counters[THRESHOLD]
+            raw[0, :] = 0.0
+            for place in range(begin, end):
+                j = indices[place]
+                if plan.l1 > 0.0 or plan.nonnegative:
+                    lag = threshold - lazy.stamp[j]
+                    lazy.stamp[j] = threshold
+                    for k in range(n_outputs):
+                        lazy.v[j, k] = soft_threshold(lazy.v[j, k], lag, plan.nonnegative)
+                for k in range(n_outputs):
+                    raw[0, k] += values[place] * lazy.v[j, k]
+            for k in range(n_outputs):
+                raw[0, k] = raw[0, k] * counters[SCALE] + lazy.intercept[k]
+            # 2. their slopes
+            loss.gradient(data.target[row : row + 1], raw, slope, loss.parameters)
+            # 3. the l2 penalty, in the scale; a factor that is zero or negative is applied at once
+            factor = 1.0 - rate * plan.l2
+            if counters[SCALE] * factor < SMALLEST_SCALE:
+                for j in range(lazy.v.shape[0]):
+                    lag = counters[THRESHOLD] - lazy.stamp[j]
+                    lazy.stamp[j] = 0.0
+                    for k in range(n_outputs):
+                        before = lazy.v[j, k]
+                        after = soft_threshold(before, lag, plan.nonnegative) * counters[SCALE] * factor
+                        lazy.offset[j, k] += counters[SCALE_SUM] * (after - before)
+                        lazy.v[j, k] = after
+                counters[THRESHOLD] = 0.0
+                counters[SCALE] = 1.0
+            else:
+                counters[SCALE] *= factor
+            # 4. the step along the sample
+            scale = counters[SCALE]
+            relative = data.weight[row] / (counters[WEIGHT_SUM] / counters[ROWS])
+            for k in range(n_outputs):
+                slope[0, k] = slope[0, k] * relative * rate
+                if plan.fit_intercept:
+                    lazy.intercept[k] -= slope[0, k]
+                slope[0, k] /= scale
+            for place in range(begin, end):
+                j = indices[place]
+                for k in range(n_outputs):
+                    move = slope[0, k] * values[place]
+                    lazy.v[j, k] -= move
+                    lazy.offset[j, k] -= counters[SCALE_SUM] * move
+            # 5. the l1 penalty, in the threshold  6. the average of the iterates
+            counters[THRESHOLD] += rate * plan.l1 / scale
+            if counters[STEPS] >= plan.average_from:
+                counters[SCALE_SUM] += scale
+                for k in range(n_outputs):
+                    lazy.intercept_sum[k] += lazy.intercept[k]
+
+    return lazy_pass
+
+
+# --- entry points --------------------------------------------------------------------------------------------------------
+
+
+def row_pass(data, model, loss, plan, counters, order, rates):
     """Run `make_row_pass`; `loss` is a `SlopeOfOne`."""
     leaves = (leaf(soft_threshold), leaf(dot, fastmath=True), leaf(fetch_dense))
     run(make_row_pass, leaves, data, order, model, loss, plan, rates, counters)

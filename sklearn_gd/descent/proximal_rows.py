@@ -75,17 +75,18 @@ class ProximalRows(Method):
     @functools.cached_property
     def _loss(self):
         """The compiled proximal step of the loss."""
-        from .._kernels.proximal import row_loss
+        from .._kernels.row_steps import row_loss
 
         return row_loss(self.objective.functions, self.objective.loss_blocks.value)
 
     def _one_pass(self, order):
         """Take a step on each sample in `order`."""
-        from .._kernels import proximal
+        from .._kernels.proximal import row_pass
+        from .._kernels.row_steps import RowPlan
 
         objective, state = self.objective, self.rows_state
         curvature, smooth = known_curvature(objective), bool(objective.loss.smooth)
-        plan = proximal.RowPlan(
+        plan = RowPlan(
             fit_intercept=bool(objective.fit_intercept),
             standardize=bool(objective.penalty.standardize),
             alpha=objective.alpha,
@@ -95,7 +96,7 @@ class ProximalRows(Method):
             curvature_from_targets=curvature is None and not smooth,
             lengths=state.length * np.array(LENGTHS),
         )
-        proximal.row_pass(
+        row_pass(
             objective.rows,
             objective.data,
             order,

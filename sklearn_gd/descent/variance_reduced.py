@@ -66,9 +66,7 @@ class VarianceReduction:
         n_features = objective.rows.shape[1]
         self._prepare(objective, state, batch, passes_per_table, np.ones(n_features), ones, np.zeros(n_features))
 
-    def _prepare(
-        self, objective, state, batch, passes_per_table, features, outputs, mean, *, row_norms=None, change_factor=1.0
-    ):
+    def _prepare(self, objective, state, batch, passes_per_table, features, outputs, mean, *, row_norms=None, change_factor=1.0):
         """Set what a pass needs: the metric, the table, and the compiled loop.
 
         Parameters
