@@ -18,7 +18,7 @@ units of the data. By default it is one of the coefficients as they are, which i
 
 import numpy as np
 
-from ._components import Component, check_flag, check_number
+from ._components import Component, Flag, Range
 from ._layout import ElasticNetForm
 
 __all__ = [
@@ -55,12 +55,13 @@ class Penalty(Component):
     standardize = False
 
     def validate(self):
-        """Raise where `value` is missing or a function asks for an unknown parameter."""
+        """Raise where `value` is missing, a function asks for an unknown parameter, or a parameter is out of its range."""
         if self.written_functions("value") is None:
             raise TypeError(f"{type(self).__name__} has no function value(w): a penalty must give one")
         for name, n_leading in {"value": 1, "gradient": 1, "prox": 2}.items():
             if self.written_functions(name) is not None:
                 self.function_parameters(name, n_leading)
+        super().validate()
 
     def has_gradient(self):
         """Whether the smooth part is there for these parameters.
@@ -114,12 +115,10 @@ class NoPenalty(Penalty):
     0.0 0.0
     """
 
+    constraints = {"nonnegative": Flag()}
+
     def __init__(self, nonnegative=False):
         self.nonnegative = nonnegative
-
-    def validate(self):
-        """Raise unless nonnegative is a bool."""
-        check_flag(self, "nonnegative")
 
     def has_prox(self):
         """Only to keep coefficients from falling below zero."""
@@ -166,14 +165,11 @@ class L2(Penalty):
     (4.5, 3.0)
     """
 
+    constraints = {"nonnegative": Flag(), "standardize": Flag()}
+
     def __init__(self, nonnegative=False, standardize=False):
         self.nonnegative = nonnegative
         self.standardize = standardize
-
-    def validate(self):
-        """Raise unless nonnegative and standardize are bools."""
-        check_flag(self, "nonnegative")
-        check_flag(self, "standardize")
 
     def has_prox(self):
         """Only to keep coefficients from falling below zero."""
@@ -221,14 +217,11 @@ class L1(Penalty):
     3.0 -2.0 0.0
     """
 
+    constraints = {"nonnegative": Flag(), "standardize": Flag()}
+
     def __init__(self, nonnegative=False, standardize=False):
         self.nonnegative = nonnegative
         self.standardize = standardize
-
-    def validate(self):
-        """Raise unless nonnegative and standardize are bools."""
-        check_flag(self, "nonnegative")
-        check_flag(self, "standardize")
 
     def elastic_net(self):
         """l1 alone."""
@@ -268,16 +261,12 @@ class ElasticNet(Penalty):
     2.0 1.0
     """
 
+    constraints = {"l1_ratio": Range(0, 1), "nonnegative": Flag(), "standardize": Flag()}
+
     def __init__(self, l1_ratio=0.15, nonnegative=False, standardize=False):
         self.l1_ratio = l1_ratio
         self.nonnegative = nonnegative
         self.standardize = standardize
-
-    def validate(self):
-        """Raise unless 0 <= l1_ratio <= 1, and nonnegative and standardize are bools."""
-        check_number(self, "l1_ratio", least=0, most=1)
-        check_flag(self, "nonnegative")
-        check_flag(self, "standardize")
 
     def elastic_net(self):
         """The two shares."""

@@ -10,7 +10,7 @@ from numbers import Real
 
 import numpy as np
 
-from ._components import Component, check_flag, check_number, resolve
+from ._components import Component, Flag, Range, resolve
 
 __all__ = [
     "SCHEDULES",
@@ -97,9 +97,10 @@ class Schedule(Component):
         raise NotImplementedError(f"{type(self).__name__} has no method rate(t, run)")
 
     def validate(self):
-        """Raise where `rate` is missing."""
+        """Raise where `rate` is missing, or a parameter is out of its range."""
         if type(self).rate is Schedule.rate:
             raise TypeError(f"{type(self).__name__} has no method rate(t, run): a schedule must give one")
+        super().validate()
 
     def checked_rates(self, t, run):
         """The learning rates of some steps, checked.
@@ -178,12 +179,10 @@ class Constant(Schedule):
     [0.5 0.5 0.5]
     """
 
+    constraints = {"eta0": Range(0, closed="neither")}
+
     def __init__(self, eta0=0.01):
         self.eta0 = eta0
-
-    def validate(self):
-        """Raise unless eta0 > 0."""
-        check_number(self, "eta0", above=0)
 
     def rate(self, t, run):
         """eta0."""
@@ -211,14 +210,11 @@ class InvScaling(Schedule):
     [1.  0.5]
     """
 
+    constraints = {"eta0": Range(0, closed="neither"), "power_t": Range(0)}
+
     def __init__(self, eta0=0.01, power_t=0.25):
         self.eta0 = eta0
         self.power_t = power_t
-
-    def validate(self):
-        """Raise unless eta0 > 0 and power_t >= 0."""
-        check_number(self, "eta0", above=0)
-        check_number(self, "power_t", least=0)
 
     def rate(self, t, run):
         """eta0 over a power of the step."""
@@ -286,6 +282,12 @@ class Adaptive(Schedule):
     [0.1 0.1]
     """
 
+    constraints = {
+        "eta0": Range(0, closed="neither"),
+        "factor": Range(0, 1, closed="neither"),
+        "min_rate": Range(0, closed="neither"),
+    }
+
     def __init__(self, eta0=0.01, factor=0.2, min_rate=1e-6):
         self.eta0 = eta0
         self.factor = factor
@@ -295,12 +297,6 @@ class Adaptive(Schedule):
     def plateau_factor(self):
         """The factor."""
         return self.factor
-
-    def validate(self):
-        """Raise unless eta0 > 0, 0 < factor < 1 and min_rate > 0."""
-        check_number(self, "eta0", above=0)
-        check_number(self, "factor", above=0, below=1)
-        check_number(self, "min_rate", above=0)
 
     def rate(self, t, run):
         """eta0; the lowering is the training loop's."""
@@ -328,18 +324,18 @@ class ExponentialDecay(Schedule):
     [1.   0.5  0.25]
     """
 
+    constraints = {
+        "eta0": Range(0, closed="neither"),
+        "decay": Range(0, 1, closed="right"),
+        "decay_steps": Range(1, integer=True, none=True),
+        "staircase": Flag(),
+    }
+
     def __init__(self, eta0=0.01, decay=0.96, decay_steps=None, staircase=False):
         self.eta0 = eta0
         self.decay = decay
         self.decay_steps = decay_steps
         self.staircase = staircase
-
-    def validate(self):
-        """Raise unless eta0 > 0, 0 < decay <= 1, decay_steps >= 1 or None, and staircase is a bool."""
-        check_number(self, "eta0", above=0)
-        check_number(self, "decay", above=0, most=1)
-        check_number(self, "decay_steps", least=1, integer=True, none=True)
-        check_flag(self, "staircase")
 
     def rate(self, t, run):
         """eta0 times a power of the decay."""
@@ -366,16 +362,16 @@ class StepDecay(Schedule):
     [1.   1.   0.5  0.5  0.25]
     """
 
+    constraints = {
+        "eta0": Range(0, closed="neither"),
+        "decay": Range(0, 1, closed="right"),
+        "decay_steps": Range(1, integer=True, none=True),
+    }
+
     def __init__(self, eta0=0.01, decay=0.1, decay_steps=None):
         self.eta0 = eta0
         self.decay = decay
         self.decay_steps = decay_steps
-
-    def validate(self):
-        """Raise unless eta0 > 0, 0 < decay <= 1 and decay_steps >= 1 or None."""
-        check_number(self, "eta0", above=0)
-        check_number(self, "decay", above=0, most=1)
-        check_number(self, "decay_steps", least=1, integer=True, none=True)
 
     def rate(self, t, run):
         """eta0 times a whole power of the decay."""
@@ -404,18 +400,18 @@ class PolynomialDecay(Schedule):
     [1.  0.5 0.  0. ]
     """
 
+    constraints = {
+        "eta0": Range(0, closed="neither"),
+        "end_rate": Range(0),
+        "power": Range(0, closed="neither"),
+        "decay_steps": Range(1, integer=True, none=True),
+    }
+
     def __init__(self, eta0=0.01, end_rate=0.0001, power=1.0, decay_steps=None):
         self.eta0 = eta0
         self.end_rate = end_rate
         self.power = power
         self.decay_steps = decay_steps
-
-    def validate(self):
-        """Raise unless eta0 > 0, end_rate >= 0, power > 0 and decay_steps >= 1 or None."""
-        check_number(self, "eta0", above=0)
-        check_number(self, "end_rate", least=0)
-        check_number(self, "power", above=0)
-        check_number(self, "decay_steps", least=1, integer=True, none=True)
 
     def rate(self, t, run):
         """The power's curve, then flat."""
@@ -447,16 +443,12 @@ class CosineDecay(Schedule):
     [1.  0.5 0.  0. ]
     """
 
+    constraints = {"eta0": Range(0, closed="neither"), "decay_steps": Range(1, integer=True, none=True), "floor": Range(0, 1)}
+
     def __init__(self, eta0=0.01, decay_steps=None, floor=0.0):
         self.eta0 = eta0
         self.decay_steps = decay_steps
         self.floor = floor
-
-    def validate(self):
-        """Raise unless eta0 > 0, decay_steps >= 1 or None, and 0 <= floor <= 1."""
-        check_number(self, "eta0", above=0)
-        check_number(self, "decay_steps", least=1, integer=True, none=True)
-        check_number(self, "floor", least=0, most=1)
 
     def rate(self, t, run):
         """Half a cosine, then flat."""
@@ -491,20 +483,20 @@ class CosineRestarts(Schedule):
     [1.    0.5   1.    0.854]
     """
 
+    constraints = {
+        "eta0": Range(0, closed="neither"),
+        "first_decay_steps": Range(1, integer=True, none=True),
+        "t_mul": Range(1),
+        "m_mul": Range(0, 1, closed="right"),
+        "floor": Range(0, 1),
+    }
+
     def __init__(self, eta0=0.01, first_decay_steps=None, t_mul=2.0, m_mul=1.0, floor=0.0):
         self.eta0 = eta0
         self.first_decay_steps = first_decay_steps
         self.t_mul = t_mul
         self.m_mul = m_mul
         self.floor = floor
-
-    def validate(self):
-        """Raise unless eta0 > 0, first_decay_steps >= 1 or None, t_mul >= 1, 0 < m_mul <= 1 and 0 <= floor <= 1."""
-        check_number(self, "eta0", above=0)
-        check_number(self, "first_decay_steps", least=1, integer=True, none=True)
-        check_number(self, "t_mul", least=1)
-        check_number(self, "m_mul", above=0, most=1)
-        check_number(self, "floor", least=0, most=1)
 
     def rate(self, t, run):
         """The half cosine that each step falls in."""
@@ -549,20 +541,20 @@ class OneCycle(Schedule):
     [0.04    1.      0.96194]
     """
 
+    constraints = {
+        "max_rate": Range(0, closed="neither"),
+        "total_steps": Range(2, integer=True, none=True),
+        "pct_start": Range(0, 1, closed="neither"),
+        "div_factor": Range(1),
+        "final_div_factor": Range(1),
+    }
+
     def __init__(self, max_rate=0.1, total_steps=None, pct_start=0.3, div_factor=25.0, final_div_factor=1e4):
         self.max_rate = max_rate
         self.total_steps = total_steps
         self.pct_start = pct_start
         self.div_factor = div_factor
         self.final_div_factor = final_div_factor
-
-    def validate(self):
-        """Raise unless max_rate > 0, total_steps >= 2 or None, 0 < pct_start < 1 and both factors >= 1."""
-        check_number(self, "max_rate", above=0)
-        check_number(self, "total_steps", least=2, integer=True, none=True)
-        check_number(self, "pct_start", above=0, below=1)
-        check_number(self, "div_factor", least=1)
-        check_number(self, "final_div_factor", least=1)
 
     def rate(self, t, run):
         """The two half cosines; beyond the cycle the last rate."""
@@ -598,13 +590,15 @@ class WarmUp(Schedule):
     [0.5   1.    1.    0.707]
     """
 
+    constraints = {"warmup_steps": Range(1, integer=True)}
+
     def __init__(self, schedule=0.01, warmup_steps=100):
         self.schedule = schedule
         self.warmup_steps = warmup_steps
 
     def validate(self):
         """Raise unless schedule is a Schedule or a float > 0 and warmup_steps >= 1."""
-        check_number(self, "warmup_steps", least=1, integer=True)
+        super().validate()
         self._following().validate()
 
     def _following(self):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._components import Component, check_number
+from ._components import Component, Range
 from .optimizers import GradientDescent
 from .schedules import Run
 from .descent._monitor import Status
@@ -70,9 +70,10 @@ class Solver(Component):
         raise NotImplementedError(f"{type(self).__name__} has no method batch_rows(n_samples)")
 
     def validate(self):
-        """Raise where `batch_rows` is missing."""
+        """Raise where `batch_rows` is missing, or a parameter is out of its range."""
         if type(self).batch_rows is Solver.batch_rows:
             raise TypeError(f"{type(self).__name__} has no method batch_rows(n_samples): a solver must give one")
+        super().validate()
 
     def check(self, optimizer, averages, streaming):
         """Raise a ValueError where the solver does not go with the other parts.
@@ -309,12 +310,10 @@ class MiniBatch(Solver):
     GDClassifier(optimizer='adam', solver=MiniBatch(batch_size=64))
     """
 
+    constraints = {"batch_size": Range(1, integer=True)}
+
     def __init__(self, batch_size=32):
         self.batch_size = batch_size
-
-    def validate(self):
-        """Raise unless batch_size is an integer >= 1."""
-        check_number(self, "batch_size", least=1, integer=True)
 
     def batch_rows(self, n_samples):
         return int(self.batch_size)
@@ -323,12 +322,10 @@ class MiniBatch(Solver):
 class _VarianceReduced(Solver):
     """What SVRG and SAGA share: plain descent only, and the rows all at hand."""
 
+    constraints = {"batch_size": Range(1, integer=True)}
+
     def __init__(self, batch_size=1):
         self.batch_size = batch_size
-
-    def validate(self):
-        """Raise unless batch_size is an integer >= 1."""
-        check_number(self, "batch_size", least=1, integer=True)
 
     def batch_rows(self, n_samples):
         return int(self.batch_size)
@@ -400,14 +397,11 @@ class SVRG(_VarianceReduced):
     True
     """
 
+    constraints = {"passes": Range(1, integer=True)}
+
     def __init__(self, batch_size=1, passes=1):
         super().__init__(batch_size)
         self.passes = passes
-
-    def validate(self):
-        """Raise unless batch_size and passes are integers >= 1."""
-        super().validate()
-        check_number(self, "passes", least=1, integer=True)
 
     def _passes_per_table(self):
         return int(self.passes)
