@@ -366,12 +366,11 @@ def test_every_constrained_parameter_refuses_bad_values(kind, name, constraint):
 )
 def test_docstrings_have_the_words_of_the_constraints(kind, name, constraint):
     documented = dict(re.findall(r"^(\w+) : (.*), default=", inspect.getdoc(kind), re.MULTILINE))
-    assert documented[name] == constraint.words()
+    assert documented[name].partition(", <=")[0] == constraint.words()  # Tweedie's power has a gap besides
 
 
 def test_every_parameter_that_is_a_number_or_a_flag_is_constrained():
-    kinds = [kind for kind in KINDS if not issubclass(kind, Loss)]
-    free = {(kind.__name__, name) for kind in kinds for name in set(kind.parameter_names()) - set(kind.merged_constraints())}
+    free = {(kind.__name__, name) for kind in KINDS for name in set(kind.parameter_names()) - set(kind.merged_constraints())}
     assert free == {("WarmUp", "schedule"), ("CallableSchedule", "function")}
 
 
