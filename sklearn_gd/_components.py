@@ -4,8 +4,10 @@ import functools
 import inspect
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -16,7 +18,7 @@ SITE = "https://sklearn-gd.readthedocs.io/en/latest/"
 class Configurable:
     """What estimators and parts share as objects with parameters: `set_params`, and the page that a notebook links to."""
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters; ``part__parameter`` sets a part's.
 
         Parameters
@@ -42,7 +44,7 @@ class Configurable:
                     f"{type(self).__name__} cannot set {name}={value!r}: {part}={held!r} has no parameters of its own; give an "
                     f"object in its place"
                 )
-        return super().set_params(**params)
+        return super().set_params(**params)  # type: ignore[misc]
 
     _doc_link_module = "sklearn_gd"
     _doc_link_template = SITE + "generated/{page}.html"
@@ -76,7 +78,7 @@ class Range:
     integer: bool = False
     none: bool = False
 
-    def check(self, owner, name):
+    def check(self, owner: object, name: str) -> None:
         """Raise a TypeError or ValueError that names owner, parameter, value and range where ``owner.name`` is outside."""
         value = getattr(owner, name)
         if self.none and value is None:
@@ -86,7 +88,7 @@ class Range:
             message = f"{type(owner).__name__}: {name}={value!r} must be {self._wanted()}"
             raise ValueError(message) if right_type else TypeError(message)
 
-    def words(self):
+    def words(self) -> str:
         """The range as a docstring has it."""
         kind, (left, right) = "int" if self.integer else "float", self._closed()
         if self.low is not None and self.high is not None:
@@ -97,7 +99,7 @@ class Range:
             kind += f" <{'=' * right} {self.high}"
         return kind + " or None" * self.none
 
-    def bad_values(self):
+    def bad_values(self) -> list:
         """Values that must be refused: of other types, not finite, and just outside."""
         left, right = self._closed()
         bad = ["1", True, 1j, [], math.nan, math.inf, -math.inf]
@@ -135,17 +137,17 @@ class Range:
 class Flag:
     """A parameter that is True or False; the integers 1 and 0 will do."""
 
-    def check(self, owner, name):
+    def check(self, owner: object, name: str) -> None:
         """Raise a TypeError that names owner, parameter and value where ``owner.name`` is something else."""
         value = getattr(owner, name)
         if not isinstance(value, (bool, Integral, np.bool_)) or value not in (True, False):
             raise TypeError(f"{type(owner).__name__}: {name}={value!r} must be True or False")
 
-    def words(self):
+    def words(self) -> str:
         """The type as a docstring has it."""
         return "bool"
 
-    def bad_values(self):
+    def bad_values(self) -> list:
         """Values that must be refused."""
         return ["True", None, 2, 1.0, 0.0, [], [True]]
 
@@ -162,25 +164,25 @@ class Component(Configurable, BaseEstimator):
         What the constructor's parameters may be; the constraints of base classes hold, too.
     """
 
-    constraints = {}
+    constraints: dict[str, Range | Flag] = {}
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise a ValueError or TypeError that names the first parameter that its constraint forbids."""
         check_constraints(self, type(self).merged_constraints())
 
     @classmethod
-    def merged_constraints(cls):
+    def merged_constraints(cls) -> "dict[str, Range | Flag]":
         """The constraints of the class and its bases on parameters that the constructor has."""
-        return _merged_constraints(cls, cls.__init__)
+        return _merged_constraints(cls, cls.__init__)  # type: ignore[arg-type]
 
     @classmethod
-    def written_functions(cls, name):
+    def written_functions(cls, name: str) -> Callable | None:
         """The plain function called `name` in the class body, with or without ``@staticmethod``; None where absent."""
         function = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
         return function.__func__ if isinstance(function, staticmethod) else function
 
     @classmethod
-    def function_parameters(cls, name, n_leading):
+    def function_parameters(cls, name: str, n_leading: int) -> list[str]:
         """Names of the constructor parameters that the function `name` asks for after its `n_leading` own arguments.
 
         Raises
@@ -205,7 +207,7 @@ class Component(Configurable, BaseEstimator):
                 )
         return arguments[n_leading:]
 
-    def bound_function(self, name, n_leading):
+    def bound_function(self, name: str, n_leading: int) -> Callable | None:
         """The written function `name` of its `n_leading` own arguments alone, the parameters filled in; None if absent."""
         function = type(self).written_functions(name)
         if function is None:
@@ -216,9 +218,9 @@ class Component(Configurable, BaseEstimator):
         return lambda *leading: function(*leading, *parameters)
 
     @classmethod
-    def parameter_names(cls):
+    def parameter_names(cls) -> list[str]:
         """Names of the constructor's parameters."""
-        return _names(cls, cls.__init__)
+        return _names(cls, cls.__init__)  # type: ignore[arg-type]
 
 
 @functools.cache

@@ -74,17 +74,17 @@ class Optimizer(Component):
     [2.]
     """
 
-    slots = ()
-    totals = ()
-    evaluated_slot = None
-    default_rate = 0.01
+    slots: tuple[str, ...] = ()
+    totals: tuple[str, ...] = ()
+    evaluated_slot: str | None = None
+    default_rate: float | None = 0.01
 
     @property
-    def decay(self):
+    def decay(self) -> float:
         """No decay beside the penalty, unless the rule has one."""
         return 0.0
 
-    def gain(self):
+    def gain(self) -> float:
         """How many times its learning rate a long series of equal gradients moves a coefficient, each step.
 
         Returns
@@ -94,7 +94,7 @@ class Optimizer(Component):
         """
         return 1.0
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise where `update` is missing or asks for an unknown parameter, or a parameter is out of its range."""
         name = type(self).__name__
         if self.written_functions("update") is None:
@@ -163,10 +163,10 @@ class Momentum(Optimizer):
     default_rate = None
     constraints = {"momentum": Range(0, 1, closed="left")}
 
-    def __init__(self, momentum=0.9):
+    def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
 
-    def gain(self):
+    def gain(self) -> float:
         """The sum of the powers of momentum."""
         return 1.0 / (1.0 - self.momentum)
 
@@ -202,10 +202,10 @@ class Nesterov(Optimizer):
     default_rate = None
     constraints = {"momentum": Range(0, 1, closed="left")}
 
-    def __init__(self, momentum=0.9):
+    def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
 
-    def gain(self):
+    def gain(self) -> float:
         """The sum of the powers of momentum."""
         return 1.0 / (1.0 - self.momentum)
 
@@ -243,7 +243,7 @@ class AdaGrad(Optimizer):
     default_rate = 0.1
     constraints = {"epsilon": Range(0, closed="neither")}
 
-    def __init__(self, epsilon=1e-10):
+    def __init__(self, epsilon: float = 1e-10) -> None:
         self.epsilon = epsilon
 
     @staticmethod
@@ -281,7 +281,7 @@ class RMSprop(Optimizer):
     default_rate = 0.01
     constraints = {"rho": Range(0, 1, closed="left"), "epsilon": Range(0, closed="neither")}
 
-    def __init__(self, rho=0.99, epsilon=1e-8):
+    def __init__(self, rho: float = 0.99, epsilon: float = 1e-8) -> None:
         self.rho = rho
         self.epsilon = epsilon
 
@@ -321,7 +321,7 @@ class AdaDelta(Optimizer):
     default_rate = 1.0
     constraints = {"rho": Range(0, 1, closed="left"), "epsilon": Range(0, closed="neither")}
 
-    def __init__(self, rho=0.9, epsilon=1e-6):
+    def __init__(self, rho: float = 0.9, epsilon: float = 1e-6) -> None:
         self.rho = rho
         self.epsilon = epsilon
 
@@ -344,7 +344,7 @@ class _TwoMoments(Optimizer):
         "epsilon": Range(0, closed="neither"),
     }
 
-    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -417,12 +417,12 @@ class AdamW(_TwoMoments):
     update = staticmethod(Adam.update)
     constraints = {"weight_decay": Range(0)}
 
-    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, weight_decay=0.01):
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.01) -> None:
         super().__init__(beta_1, beta_2, epsilon)
         self.weight_decay = weight_decay
 
     @property
-    def decay(self):
+    def decay(self) -> float:
         """The weight decay."""
         return float(self.weight_decay)
 
@@ -501,7 +501,7 @@ class Nadam(Optimizer):
         "momentum_decay": Range(0),
     }
 
-    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, momentum_decay=0.004):
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, momentum_decay: float = 0.004) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -551,13 +551,13 @@ class Lion(Optimizer):
     default_rate = 0.001
     constraints = {"beta_1": Range(0, 1, closed="left"), "beta_2": Range(0, 1, closed="left"), "weight_decay": Range(0)}
 
-    def __init__(self, beta_1=0.9, beta_2=0.99, weight_decay=0.0):
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.99, weight_decay: float = 0.0) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.weight_decay = weight_decay
 
     @property
-    def decay(self):
+    def decay(self) -> float:
         """The weight decay."""
         return float(self.weight_decay)
 
@@ -598,7 +598,7 @@ class FTRL(Optimizer):
     default_rate = 0.1
     constraints = {"beta": Range(0, closed="neither")}
 
-    def __init__(self, beta=1.0):
+    def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta
 
     @staticmethod
@@ -619,12 +619,12 @@ class _DistanceOverGradients(Optimizer):
     default_rate = 1.0
     constraints = {"initial": Range(0, closed="neither"), "averaged": Flag()}
 
-    def __init__(self, initial=0.01, averaged=True):
+    def __init__(self, initial: float = 0.01, averaged: bool = True) -> None:
         self.initial = initial
         self.averaged = averaged
 
     @property
-    def evaluated_slot(self):
+    def evaluated_slot(self) -> str | None:
         """The mean of the iterates, or the last one."""
         return "mean" if self.averaged else None
 
@@ -808,7 +808,7 @@ class COCOB(Optimizer):
     default_rate = 1.0
     constraints = {"alpha": Range(0, closed="neither")}
 
-    def __init__(self, alpha=10.0):
+    def __init__(self, alpha: float = 10.0) -> None:
         self.alpha = alpha
 
     @staticmethod
@@ -860,7 +860,7 @@ class ScheduleFree(Optimizer):
     default_rate = None
     constraints = {"beta": Range(0, 1, closed="left")}
 
-    def __init__(self, beta=0.9):
+    def __init__(self, beta: float = 0.9) -> None:
         self.beta = beta
 
     @staticmethod

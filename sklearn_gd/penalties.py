@@ -54,7 +54,7 @@ class Penalty(Component):
     # A subclass that takes `standardize` as a parameter has it honoured; the coefficients are then in standard deviations.
     standardize = False
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise where `value` is missing, a function asks for an unknown parameter, or a parameter is out of its range."""
         if self.written_functions("value") is None:
             raise TypeError(f"{type(self).__name__} has no function value(w): a penalty must give one")
@@ -63,7 +63,7 @@ class Penalty(Component):
                 self.function_parameters(name, n_leading)
         super().validate()
 
-    def has_gradient(self):
+    def has_gradient(self) -> bool:
         """Whether the smooth part is there for these parameters.
 
         Returns
@@ -73,7 +73,7 @@ class Penalty(Component):
         """
         return self.written_functions("gradient") is not None
 
-    def has_prox(self):
+    def has_prox(self) -> bool:
         """Whether the kinked part is there for these parameters.
 
         Returns
@@ -83,7 +83,7 @@ class Penalty(Component):
         """
         return self.written_functions("prox") is not None
 
-    def elastic_net(self):
+    def elastic_net(self) -> ElasticNetForm | None:
         r"""The weights of l1 and l2, for penalties that are made of them.
 
         Returns
@@ -117,14 +117,14 @@ class NoPenalty(Penalty):
 
     constraints = {"nonnegative": Flag()}
 
-    def __init__(self, nonnegative=False):
+    def __init__(self, nonnegative: bool = False) -> None:
         self.nonnegative = nonnegative
 
-    def has_prox(self):
+    def has_prox(self) -> bool:
         """Only to keep coefficients from falling below zero."""
         return bool(self.nonnegative)
 
-    def elastic_net(self):
+    def elastic_net(self) -> ElasticNetForm:
         """Neither l1 nor l2."""
         return ElasticNetForm(0.0, 0.0, bool(self.nonnegative))
 
@@ -167,15 +167,15 @@ class L2(Penalty):
 
     constraints = {"nonnegative": Flag(), "standardize": Flag()}
 
-    def __init__(self, nonnegative=False, standardize=False):
+    def __init__(self, nonnegative: bool = False, standardize: bool = False) -> None:
         self.nonnegative = nonnegative
         self.standardize = standardize
 
-    def has_prox(self):
+    def has_prox(self) -> bool:
         """Only to keep coefficients from falling below zero."""
         return bool(self.nonnegative)
 
-    def elastic_net(self):
+    def elastic_net(self) -> ElasticNetForm:
         """l2 alone."""
         return ElasticNetForm(0.0, 1.0, bool(self.nonnegative))
 
@@ -219,11 +219,11 @@ class L1(Penalty):
 
     constraints = {"nonnegative": Flag(), "standardize": Flag()}
 
-    def __init__(self, nonnegative=False, standardize=False):
+    def __init__(self, nonnegative: bool = False, standardize: bool = False) -> None:
         self.nonnegative = nonnegative
         self.standardize = standardize
 
-    def elastic_net(self):
+    def elastic_net(self) -> ElasticNetForm:
         """l1 alone."""
         return ElasticNetForm(1.0, 0.0, bool(self.nonnegative))
 
@@ -263,12 +263,12 @@ class ElasticNet(Penalty):
 
     constraints = {"l1_ratio": Range(0, 1), "nonnegative": Flag(), "standardize": Flag()}
 
-    def __init__(self, l1_ratio=0.15, nonnegative=False, standardize=False):
+    def __init__(self, l1_ratio: float = 0.15, nonnegative: bool = False, standardize: bool = False) -> None:
         self.l1_ratio = l1_ratio
         self.nonnegative = nonnegative
         self.standardize = standardize
 
-    def elastic_net(self):
+    def elastic_net(self) -> ElasticNetForm:
         """The two shares."""
         return ElasticNetForm(float(self.l1_ratio), 1.0 - float(self.l1_ratio), bool(self.nonnegative))
 

@@ -5,10 +5,13 @@ known of the run. It is called once an epoch, with all of the epoch's steps, and
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._components import Component, Flag, Range, resolve
 
@@ -46,7 +49,7 @@ class Run:
     """
 
     alpha: float
-    loss: object
+    loss: Any
     steps_per_epoch: int | None = None
     total_steps: int | None = None
 
@@ -76,10 +79,10 @@ class Schedule(Component):
     50
     """
 
-    plateau_factor = None
-    min_rate = 0.0
+    plateau_factor: float | None = None
+    min_rate: float = 0.0
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """The learning rates of some steps.
 
         Parameters
@@ -96,13 +99,13 @@ class Schedule(Component):
         """
         raise NotImplementedError(f"{type(self).__name__} has no method rate(t, run)")
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise where `rate` is missing, or a parameter is out of its range."""
         if type(self).rate is Schedule.rate:
             raise TypeError(f"{type(self).__name__} has no method rate(t, run): a schedule must give one")
         super().validate()
 
-    def checked_rates(self, t, run):
+    def checked_rates(self, t: NDArray, run: Run) -> NDArray:
         """The learning rates of some steps, checked.
 
         Parameters
@@ -136,7 +139,7 @@ class Schedule(Component):
             raise ValueError(f"{type(self).__name__}.rate gave {rates[at]!r} at step {int(t[at])}; a rate is finite, >= 0")
         return np.ascontiguousarray(rates)
 
-    def lowered(self, rate):
+    def lowered(self, rate: float) -> float | None:
         """What to multiply the rate by where the objective has stopped falling.
 
         Parameters
@@ -181,10 +184,10 @@ class Constant(Schedule):
 
     constraints = {"eta0": Range(0, closed="neither")}
 
-    def __init__(self, eta0=0.01):
+    def __init__(self, eta0: float = 0.01) -> None:
         self.eta0 = eta0
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """eta0."""
         return np.full(len(t), float(self.eta0))
 
@@ -212,11 +215,11 @@ class InvScaling(Schedule):
 
     constraints = {"eta0": Range(0, closed="neither"), "power_t": Range(0)}
 
-    def __init__(self, eta0=0.01, power_t=0.25):
+    def __init__(self, eta0: float = 0.01, power_t: float = 0.25) -> None:
         self.eta0 = eta0
         self.power_t = power_t
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """eta0 over a power of the step."""
         return self.eta0 / t**self.power_t
 
@@ -239,7 +242,7 @@ class Optimal(Schedule):
     [10.     0.909]
     """
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """One over a line in the step."""
         if not run.alpha > 0:
             raise ValueError(f"learning_rate='optimal' needs alpha > 0; alpha={run.alpha!r}")
@@ -288,17 +291,17 @@ class Adaptive(Schedule):
         "min_rate": Range(0, closed="neither"),
     }
 
-    def __init__(self, eta0=0.01, factor=0.2, min_rate=1e-6):
+    def __init__(self, eta0: float = 0.01, factor: float = 0.2, min_rate: float = 1e-6) -> None:
         self.eta0 = eta0
         self.factor = factor
         self.min_rate = min_rate
 
     @property
-    def plateau_factor(self):
+    def plateau_factor(self) -> float | None:
         """The factor."""
         return self.factor
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """eta0; the lowering is the training loop's."""
         return np.full(len(t), float(self.eta0))
 
@@ -331,13 +334,13 @@ class ExponentialDecay(Schedule):
         "staircase": Flag(),
     }
 
-    def __init__(self, eta0=0.01, decay=0.96, decay_steps=None, staircase=False):
+    def __init__(self, eta0: float = 0.01, decay: float = 0.96, decay_steps: int | None = None, staircase: bool = False) -> None:
         self.eta0 = eta0
         self.decay = decay
         self.decay_steps = decay_steps
         self.staircase = staircase
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """eta0 times a power of the decay."""
         passed = (t - 1.0) / self._steps("decay_steps", run and run.steps_per_epoch, "one epoch")
         return self.eta0 * self.decay ** (np.floor(passed) if self.staircase else passed)
@@ -368,12 +371,12 @@ class StepDecay(Schedule):
         "decay_steps": Range(1, integer=True, none=True),
     }
 
-    def __init__(self, eta0=0.01, decay=0.1, decay_steps=None):
+    def __init__(self, eta0: float = 0.01, decay: float = 0.1, decay_steps: int | None = None) -> None:
         self.eta0 = eta0
         self.decay = decay
         self.decay_steps = decay_steps
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """eta0 times a whole power of the decay."""
         third = run.total_steps and max(run.total_steps // 3, 1) if run else None
         return self.eta0 * self.decay ** np.floor((t - 1.0) / self._steps("decay_steps", third, "a third of the fit"))
@@ -407,13 +410,13 @@ class PolynomialDecay(Schedule):
         "decay_steps": Range(1, integer=True, none=True),
     }
 
-    def __init__(self, eta0=0.01, end_rate=0.0001, power=1.0, decay_steps=None):
+    def __init__(self, eta0: float = 0.01, end_rate: float = 0.0001, power: float = 1.0, decay_steps: int | None = None) -> None:
         self.eta0 = eta0
         self.end_rate = end_rate
         self.power = power
         self.decay_steps = decay_steps
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """The power's curve, then flat."""
         steps = self._steps("decay_steps", run and run.total_steps, "all the steps of fit")
         left = 1.0 - np.minimum(t - 1.0, steps) / steps
@@ -445,12 +448,12 @@ class CosineDecay(Schedule):
 
     constraints = {"eta0": Range(0, closed="neither"), "decay_steps": Range(1, integer=True, none=True), "floor": Range(0, 1)}
 
-    def __init__(self, eta0=0.01, decay_steps=None, floor=0.0):
+    def __init__(self, eta0: float = 0.01, decay_steps: int | None = None, floor: float = 0.0) -> None:
         self.eta0 = eta0
         self.decay_steps = decay_steps
         self.floor = floor
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """Half a cosine, then flat."""
         steps = self._steps("decay_steps", run and run.total_steps, "all the steps of fit")
         return self.eta0 * _half_cosine(np.minimum(t - 1.0, steps) / steps, self.floor)
@@ -491,14 +494,16 @@ class CosineRestarts(Schedule):
         "floor": Range(0, 1),
     }
 
-    def __init__(self, eta0=0.01, first_decay_steps=None, t_mul=2.0, m_mul=1.0, floor=0.0):
+    def __init__(
+        self, eta0: float = 0.01, first_decay_steps: int | None = None, t_mul: float = 2.0, m_mul: float = 1.0, floor: float = 0.0
+    ) -> None:
         self.eta0 = eta0
         self.first_decay_steps = first_decay_steps
         self.t_mul = t_mul
         self.m_mul = m_mul
         self.floor = floor
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """The half cosine that each step falls in."""
         ten = run.steps_per_epoch and 10 * run.steps_per_epoch if run else None
         passed = (t - 1.0) / self._steps("first_decay_steps", ten, "ten epochs")
@@ -549,14 +554,21 @@ class OneCycle(Schedule):
         "final_div_factor": Range(1),
     }
 
-    def __init__(self, max_rate=0.1, total_steps=None, pct_start=0.3, div_factor=25.0, final_div_factor=1e4):
+    def __init__(
+        self,
+        max_rate: float = 0.1,
+        total_steps: int | None = None,
+        pct_start: float = 0.3,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+    ) -> None:
         self.max_rate = max_rate
         self.total_steps = total_steps
         self.pct_start = pct_start
         self.div_factor = div_factor
         self.final_div_factor = final_div_factor
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """The two half cosines; beyond the cycle the last rate."""
         steps = self._steps("total_steps", run and run.total_steps, "all the steps of fit")
         top = max(self.pct_start * steps - 1.0, 1e-9)
@@ -592,11 +604,11 @@ class WarmUp(Schedule):
 
     constraints = {"warmup_steps": Range(1, integer=True)}
 
-    def __init__(self, schedule=0.01, warmup_steps=100):
+    def __init__(self, schedule: Schedule | float = 0.01, warmup_steps: int = 100) -> None:
         self.schedule = schedule
         self.warmup_steps = warmup_steps
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless schedule is a Schedule or a float > 0 and warmup_steps >= 1."""
         super().validate()
         self._following().validate()
@@ -610,16 +622,16 @@ class WarmUp(Schedule):
         raise TypeError(f"WarmUp: schedule={self.schedule!r} must be a Schedule object or a number > 0")
 
     @property
-    def plateau_factor(self):
+    def plateau_factor(self) -> float | None:
         """That of the schedule which follows."""
         return self._following().plateau_factor
 
     @property
-    def min_rate(self):
+    def min_rate(self) -> float:
         """That of the schedule which follows."""
         return self._following().min_rate
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """A line, then the schedule."""
         following = self._following()
         later = np.maximum(t - self.warmup_steps, 1.0)
@@ -641,17 +653,18 @@ class CallableSchedule(Schedule):
     [1.  0.5]
     """
 
-    def __init__(self, function=None):
+    def __init__(self, function: Callable[[int], float] | None = None) -> None:
         self.function = function
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless function can be called."""
         if not callable(self.function):
             raise TypeError(f"CallableSchedule: function={self.function!r} must be callable")
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """The function of each step in turn."""
-        return np.fromiter((self.function(step) for step in t.tolist()), dtype=np.float64, count=len(t))
+        rates = map(self.function, t.tolist())  # type: ignore[arg-type]
+        return np.fromiter(rates, dtype=np.float64, count=len(t))
 
 
 def _half_cosine(share, floor):
@@ -673,6 +686,10 @@ SCHEDULES = {
     "one_cycle": OneCycle,
     "warmup": WarmUp,
 }
+
+
+# What `learning_rate` may be.
+RateLike = float | str | Schedule | Callable[[int], float]
 
 
 def resolve_schedule(value):
