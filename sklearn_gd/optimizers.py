@@ -337,7 +337,7 @@ class AdaDelta(Optimizer):
 class _TwoMoments(Optimizer):
     """Abstract base of the rules that keep a running mean of gradients and one of their squares."""
 
-    slots = ("mean", "square_mean")
+    slots: tuple[str, ...] = ("mean", "square_mean")
     constraints = {
         "beta_1": Range(0, 1, closed="left"),
         "beta_2": Range(0, 1, closed="left"),
