@@ -72,7 +72,8 @@ class ArrayStep:
 
     def _is_in_array_style(self, n_slots, n_totals):
         """Whether the written functions take arrays: tried on two steps, from empty slots on."""
-        theta, gradient, rate = *_PROBES[:2], 0.1
+        theta, gradient, _ = _PROBES
+        rate = 0.1
         slots = np.zeros((n_slots, len(theta)))
         for t in (1.0, 2.0):
 

@@ -4,7 +4,10 @@ import functools
 import inspect
 import math
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -15,7 +18,7 @@ SITE = "https://sklearn-gd.readthedocs.io/en/latest/"
 class Configurable:
     """What estimators and parts share as objects with parameters: `set_params`, and the page that a notebook links to."""
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters; ``part__parameter`` sets a part's.
 
         Parameters
@@ -41,7 +44,7 @@ class Configurable:
                     f"{type(self).__name__} cannot set {name}={value!r}: {part}={held!r} has no parameters of its own; give an "
                     f"object in its place"
                 )
-        return super().set_params(**params)
+        return super().set_params(**params)  # type: ignore[misc]
 
     _doc_link_module = "sklearn_gd"
     _doc_link_template = SITE + "generated/{page}.html"
@@ -53,24 +56,133 @@ class Configurable:
         return {"page": f"{offers.__name__}.{name}"}
 
 
+@dataclass(frozen=True)
+class Range:
+    """What a parameter that is a finite number may be.
+
+    Parameters
+    ----------
+    low, high : float or None, default=None
+        The ends; None for none.
+    closed : {"both", "left", "right", "neither"}, default="both"
+        Which of the ends belong to the range.
+    integer : bool, default=False
+        Whether the number must be an integer.
+    none : bool, default=False
+        Whether None will do, too.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    closed: str = "both"
+    integer: bool = False
+    none: bool = False
+
+    def check(self, owner: object, name: str) -> None:
+        """Raise a TypeError or ValueError that names owner, parameter, value and range where ``owner.name`` is outside."""
+        value = getattr(owner, name)
+        if self.none and value is None:
+            return
+        right_type = isinstance(value, Integral if self.integer else Real) and not isinstance(value, bool)
+        if not (right_type and self._holds(value)):
+            message = f"{type(owner).__name__}: {name}={value!r} must be {self._wanted()}"
+            raise ValueError(message) if right_type else TypeError(message)
+
+    def words(self) -> str:
+        """The range as a docstring has it."""
+        kind, (left, right) = "int" if self.integer else "float", self._closed()
+        if self.low is not None and self.high is not None:
+            kind += f" in {'[' if left else '('}{self.low}, {self.high}{']' if right else ')'}"
+        elif self.low is not None:
+            kind += f" >{'=' * left} {self.low}"
+        elif self.high is not None:
+            kind += f" <{'=' * right} {self.high}"
+        return kind + " or None" * self.none
+
+    def bad_values(self) -> list:
+        """Values that must be refused: of other types, not finite, and just outside."""
+        left, right = self._closed()
+        bad = ["1", True, 1j, [], math.nan, math.inf, -math.inf]
+        bad += [] if self.none else [None]
+        bad += [0.5] if self.integer else []
+        for end, belongs, away in ((self.low, left, -1), (self.high, right, 1)):
+            if end is not None:
+                bad += [end + away] if belongs else [end, end + away]
+        return bad
+
+    def _closed(self):
+        """Whether the low end belongs to the range, and whether the high one does."""
+        return self.closed in ("both", "left"), self.closed in ("both", "right")
+
+    def _holds(self, value):
+        """Whether a number is finite and between the ends."""
+        left, right = self._closed()
+        above = self.low is None or value > self.low or (left and value == self.low)
+        below = self.high is None or value < self.high or (right and value == self.high)
+        return math.isfinite(value) and above and below
+
+    def _wanted(self):
+        """The range as an error message has it."""
+        left, right = self._closed()
+        ends = [
+            f"{sign}{'=' * belongs} {end}"
+            for sign, belongs, end in ((">", left, self.low), ("<", right, self.high))
+            if end is not None
+        ]
+        kind = " ".join(["an integer" if self.integer else "a number", " and ".join(ends)]).rstrip()
+        return kind + " or None" * self.none
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A parameter that is True or False; the integers 1 and 0 will do."""
+
+    def check(self, owner: object, name: str) -> None:
+        """Raise a TypeError that names owner, parameter and value where ``owner.name`` is something else."""
+        value = getattr(owner, name)
+        if not isinstance(value, (bool, Integral, np.bool_)) or value not in (True, False):
+            raise TypeError(f"{type(owner).__name__}: {name}={value!r} must be True or False")
+
+    def words(self) -> str:
+        """The type as a docstring has it."""
+        return "bool"
+
+    def bad_values(self) -> list:
+        """Values that must be refused."""
+        return ["True", None, 2, 1.0, 0.0, [], [True]]
+
+
 class Component(Configurable, BaseEstimator):
     """Base class of losses, penalties, solvers, optimizers and schedules.
 
     The constructor only assigns, as scikit-learn asks of every estimator: `clone`, `set_params`, `repr` and the double
     underscore names of a grid search then work on a part exactly as they do on an estimator.
+
+    Attributes
+    ----------
+    constraints : dict of str to Range or Flag
+        What the constructor's parameters may be; the constraints of base classes hold, too.
     """
 
-    def validate(self):
-        """Raise a ValueError or TypeError that names the first parameter out of its range; the base has none."""
+    constraints: dict[str, Range | Flag] = {}
+
+    def validate(self) -> None:
+        """Raise a ValueError or TypeError that names the first parameter that its constraint forbids."""
+        check_constraints(self, type(self).merged_constraints())
 
     @classmethod
-    def written_functions(cls, name):
+    def merged_constraints(cls) -> "dict[str, Range | Flag]":
+        """The constraints of the class and its bases on parameters that the constructor has."""
+        return _merged_constraints(cls, cls.__init__)  # type: ignore[arg-type]
+
+    @classmethod
+    def written_functions(cls, name: str) -> Callable | None:
         """The plain function called `name` in the class body, with or without ``@staticmethod``; None where absent."""
         function = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
         return function.__func__ if isinstance(function, staticmethod) else function
 
     @classmethod
-    def function_parameters(cls, name, n_leading):
+    def function_parameters(cls, name: str, n_leading: int) -> list[str]:
         """Names of the constructor parameters that the function `name` asks for after its `n_leading` own arguments.
 
         Raises
@@ -95,8 +207,8 @@ class Component(Configurable, BaseEstimator):
                 )
         return arguments[n_leading:]
 
-    def bound_function(self, name, n_leading):
-        """The written function `name` as a function of its `n_leading` own arguments, the parameters filled in; None if absent."""
+    def bound_function(self, name: str, n_leading: int) -> Callable | None:
+        """The written function `name` of its `n_leading` own arguments alone, the parameters filled in; None if absent."""
         function = type(self).written_functions(name)
         if function is None:
             return None
@@ -106,9 +218,18 @@ class Component(Configurable, BaseEstimator):
         return lambda *leading: function(*leading, *parameters)
 
     @classmethod
-    def parameter_names(cls):
+    def parameter_names(cls) -> list[str]:
         """Names of the constructor's parameters."""
-        return _names(cls, cls.__init__)
+        return _names(cls, cls.__init__)  # type: ignore[arg-type]
+
+
+@functools.cache
+def _merged_constraints(cls, _):
+    """As `merged_constraints`, looked up once for each constructor."""
+    known = {}
+    for base in reversed(cls.__mro__):
+        known |= vars(base).get("constraints", {})
+    return {name: known[name] for name in cls.parameter_names() if name in known}
 
 
 @functools.cache
@@ -123,34 +244,22 @@ def _names(cls, _):
     return cls._get_param_names()
 
 
+def check_constraints(owner, constraints):
+    """Check the parameters of `owner` in turn, each by the constraint under its name."""
+    for name, constraint in constraints.items():
+        constraint.check(owner, name)
+
+
 def check_number(owner, name, *, above=None, least=None, below=None, most=None, integer=False, none=False):
     """Check that ``owner.name`` is a finite number in its range; the error names owner, parameter, value and range."""
-    value = getattr(owner, name)
-    if none and value is None:
-        return
-    kind = "an integer" if integer else "a number"
-    bounds = [f"{sign} {bound}" for sign, bound in ((">", above), (">=", least), ("<", below), ("<=", most)) if bound is not None]
-    wanted = kind + (" " + " and ".join(bounds) if bounds else "") + (" or None" if none else "")
-    right_type = isinstance(value, Integral if integer else Real) and not isinstance(value, bool)
-    message = f"{type(owner).__name__}: {name}={value!r} must be {wanted}"
-    if not right_type:
-        raise TypeError(message)
-    inside = (
-        math.isfinite(value)
-        and (above is None or value > above)
-        and (least is None or value >= least)
-        and (below is None or value < below)
-        and (most is None or value <= most)
-    )
-    if not inside:
-        raise ValueError(message)
+    closed = {(True, True): "both", (True, False): "left", (False, True): "right", (False, False): "neither"}
+    low, high = least if above is None else above, most if below is None else below
+    Range(low, high, closed[above is None, below is None], integer, none).check(owner, name)
 
 
 def check_flag(owner, name):
     """Check that ``owner.name`` is True or False."""
-    value = getattr(owner, name)
-    if not isinstance(value, (bool, Integral, np.bool_)) or value not in (True, False):
-        raise TypeError(f"{type(owner).__name__}: {name}={value!r} must be True or False")
+    Flag().check(owner, name)
 
 
 def resolve(parameter, value, kind, registry, options=(), others=""):

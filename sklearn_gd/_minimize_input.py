@@ -6,7 +6,7 @@ from numbers import Real
 
 import numpy as np
 
-from ._components import check_flag, check_number
+from ._components import Flag, Range, check_constraints
 
 DIFFERENCES = ("2-point", "3-point", "cs")
 
@@ -22,13 +22,17 @@ class Options:
     disp: bool
     return_all: bool
 
+    constraints = {
+        "maxiter": Range(1, integer=True),
+        "gtol": Range(0),
+        "ftol": Range(0, none=True),
+        "n_iter_no_change": Range(1, integer=True),
+        "disp": Flag(),
+        "return_all": Flag(),
+    }
+
     def __post_init__(self):
-        check_number(self, "maxiter", least=1, integer=True)
-        check_number(self, "gtol", least=0)
-        check_number(self, "ftol", least=0, none=True)
-        check_number(self, "n_iter_no_change", least=1, integer=True)
-        check_flag(self, "disp")
-        check_flag(self, "return_all")
+        check_constraints(self, self.constraints)
 
 
 class Function:

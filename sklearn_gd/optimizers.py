@@ -18,7 +18,7 @@ the first gradient, there is no dampening.
 
 import numpy as np
 
-from ._components import Component, check_flag, check_number, resolve
+from ._components import Component, Flag, Range, resolve
 
 __all__ = [
     "COCOB",
@@ -74,17 +74,17 @@ class Optimizer(Component):
     [2.]
     """
 
-    slots = ()
-    totals = ()
-    evaluated_slot = None
-    default_rate = 0.01
+    slots: tuple[str, ...] = ()
+    totals: tuple[str, ...] = ()
+    evaluated_slot: str | None = None
+    default_rate: float | None = 0.01
 
     @property
-    def decay(self):
+    def decay(self) -> float:
         """No decay beside the penalty, unless the rule has one."""
         return 0.0
 
-    def gain(self):
+    def gain(self) -> float:
         """How many times its learning rate a long series of equal gradients moves a coefficient, each step.
 
         Returns
@@ -94,8 +94,8 @@ class Optimizer(Component):
         """
         return 1.0
 
-    def validate(self):
-        """Raise where `update` is missing or asks for an unknown parameter."""
+    def validate(self) -> None:
+        """Raise where `update` is missing or asks for an unknown parameter, or a parameter is out of its range."""
         name = type(self).__name__
         if self.written_functions("update") is None:
             raise TypeError(f"{name} has no function update(w, g, rate, t): an optimizer must give one")
@@ -106,6 +106,7 @@ class Optimizer(Component):
             self.function_parameters("contributions", 4 + len(self.slots))
         if self.evaluated_slot is not None and self.evaluated_slot not in self.slots:
             raise TypeError(f"{name}: evaluated_slot={self.evaluated_slot!r} must be one of its slots {self.slots}, or None")
+        super().validate()
 
 
 def _quotient(above, below):
@@ -160,16 +161,12 @@ class Momentum(Optimizer):
 
     slots = ("velocity",)
     default_rate = None
+    constraints = {"momentum": Range(0, 1, closed="left")}
 
-    def __init__(self, momentum=0.9):
+    def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
 
-    def validate(self):
-        """Raise unless 0 <= momentum < 1."""
-        super().validate()
-        check_number(self, "momentum", least=0, below=1)
-
-    def gain(self):
+    def gain(self) -> float:
         """The sum of the powers of momentum."""
         return 1.0 / (1.0 - self.momentum)
 
@@ -203,16 +200,12 @@ class Nesterov(Optimizer):
 
     slots = ("velocity",)
     default_rate = None
+    constraints = {"momentum": Range(0, 1, closed="left")}
 
-    def __init__(self, momentum=0.9):
+    def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
 
-    def validate(self):
-        """Raise unless 0 <= momentum < 1."""
-        super().validate()
-        check_number(self, "momentum", least=0, below=1)
-
-    def gain(self):
+    def gain(self) -> float:
         """The sum of the powers of momentum."""
         return 1.0 / (1.0 - self.momentum)
 
@@ -248,14 +241,10 @@ class AdaGrad(Optimizer):
 
     slots = ("square_sum",)
     default_rate = 0.1
+    constraints = {"epsilon": Range(0, closed="neither")}
 
-    def __init__(self, epsilon=1e-10):
+    def __init__(self, epsilon: float = 1e-10) -> None:
         self.epsilon = epsilon
-
-    def validate(self):
-        """Raise unless epsilon > 0."""
-        super().validate()
-        check_number(self, "epsilon", above=0)
 
     @staticmethod
     def update(w, g, rate, t, square_sum, epsilon):
@@ -290,16 +279,11 @@ class RMSprop(Optimizer):
 
     slots = ("square_mean",)
     default_rate = 0.01
+    constraints = {"rho": Range(0, 1, closed="left"), "epsilon": Range(0, closed="neither")}
 
-    def __init__(self, rho=0.99, epsilon=1e-8):
+    def __init__(self, rho: float = 0.99, epsilon: float = 1e-8) -> None:
         self.rho = rho
         self.epsilon = epsilon
-
-    def validate(self):
-        """Raise unless 0 <= rho < 1 and epsilon > 0."""
-        super().validate()
-        check_number(self, "rho", least=0, below=1)
-        check_number(self, "epsilon", above=0)
 
     @staticmethod
     def update(w, g, rate, t, square_mean, rho, epsilon):
@@ -335,16 +319,11 @@ class AdaDelta(Optimizer):
 
     slots = ("square_mean", "move_mean")
     default_rate = 1.0
+    constraints = {"rho": Range(0, 1, closed="left"), "epsilon": Range(0, closed="neither")}
 
-    def __init__(self, rho=0.9, epsilon=1e-6):
+    def __init__(self, rho: float = 0.9, epsilon: float = 1e-6) -> None:
         self.rho = rho
         self.epsilon = epsilon
-
-    def validate(self):
-        """Raise unless 0 <= rho < 1 and epsilon > 0."""
-        super().validate()
-        check_number(self, "rho", least=0, below=1)
-        check_number(self, "epsilon", above=0)
 
     @staticmethod
     def update(w, g, rate, t, square_mean, move_mean, rho, epsilon):
@@ -358,19 +337,17 @@ class AdaDelta(Optimizer):
 class _TwoMoments(Optimizer):
     """Abstract base of the rules that keep a running mean of gradients and one of their squares."""
 
-    slots = ("mean", "square_mean")
+    slots: tuple[str, ...] = ("mean", "square_mean")
+    constraints = {
+        "beta_1": Range(0, 1, closed="left"),
+        "beta_2": Range(0, 1, closed="left"),
+        "epsilon": Range(0, closed="neither"),
+    }
 
-    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
-
-    def validate(self):
-        """Raise unless both betas are in [0, 1) and epsilon > 0."""
-        super().validate()
-        check_number(self, "beta_1", least=0, below=1)
-        check_number(self, "beta_2", least=0, below=1)
-        check_number(self, "epsilon", above=0)
 
 
 class Adam(_TwoMoments):
@@ -438,18 +415,14 @@ class AdamW(_TwoMoments):
     """
 
     update = staticmethod(Adam.update)
+    constraints = {"weight_decay": Range(0)}
 
-    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, weight_decay=0.01):
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.01) -> None:
         super().__init__(beta_1, beta_2, epsilon)
         self.weight_decay = weight_decay
 
-    def validate(self):
-        """Raise unless the betas are in [0, 1), epsilon > 0 and weight_decay >= 0."""
-        super().validate()
-        check_number(self, "weight_decay", least=0)
-
     @property
-    def decay(self):
+    def decay(self) -> float:
         """The weight decay."""
         return float(self.weight_decay)
 
@@ -521,20 +494,18 @@ class Nadam(Optimizer):
     """
 
     slots = ("mean", "square_mean", "product")
+    constraints = {
+        "beta_1": Range(0, 1, closed="left"),
+        "beta_2": Range(0, 1, closed="left"),
+        "epsilon": Range(0, closed="neither"),
+        "momentum_decay": Range(0),
+    }
 
-    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, momentum_decay=0.004):
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, momentum_decay: float = 0.004) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.momentum_decay = momentum_decay
-
-    def validate(self):
-        """Raise unless the betas are in [0, 1), epsilon > 0 and momentum_decay >= 0."""
-        super().validate()
-        check_number(self, "beta_1", least=0, below=1)
-        check_number(self, "beta_2", least=0, below=1)
-        check_number(self, "epsilon", above=0)
-        check_number(self, "momentum_decay", least=0)
 
     @staticmethod
     def update(w, g, rate, t, mean, square_mean, product, beta_1, beta_2, epsilon, momentum_decay):
@@ -578,21 +549,15 @@ class Lion(Optimizer):
 
     slots = ("mean",)
     default_rate = 0.001
+    constraints = {"beta_1": Range(0, 1, closed="left"), "beta_2": Range(0, 1, closed="left"), "weight_decay": Range(0)}
 
-    def __init__(self, beta_1=0.9, beta_2=0.99, weight_decay=0.0):
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.99, weight_decay: float = 0.0) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.weight_decay = weight_decay
 
-    def validate(self):
-        """Raise unless the betas are in [0, 1) and weight_decay >= 0."""
-        super().validate()
-        check_number(self, "beta_1", least=0, below=1)
-        check_number(self, "beta_2", least=0, below=1)
-        check_number(self, "weight_decay", least=0)
-
     @property
-    def decay(self):
+    def decay(self) -> float:
         """The weight decay."""
         return float(self.weight_decay)
 
@@ -631,14 +596,10 @@ class FTRL(Optimizer):
 
     slots = ("leader", "square_sum", "inverse_step")
     default_rate = 0.1
+    constraints = {"beta": Range(0, closed="neither")}
 
-    def __init__(self, beta=1.0):
+    def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta
-
-    def validate(self):
-        """Raise unless beta > 0."""
-        super().validate()
-        check_number(self, "beta", above=0)
 
     @staticmethod
     def update(w, g, rate, t, leader, square_sum, inverse_step, beta):
@@ -656,21 +617,16 @@ class _DistanceOverGradients(Optimizer):
 
     totals = ("distance_square", "gradient_square")
     default_rate = 1.0
+    constraints = {"initial": Range(0, closed="neither"), "averaged": Flag()}
 
-    def __init__(self, initial=0.01, averaged=True):
+    def __init__(self, initial: float = 0.01, averaged: bool = True) -> None:
         self.initial = initial
         self.averaged = averaged
 
     @property
-    def evaluated_slot(self):
+    def evaluated_slot(self) -> str | None:
         """The mean of the iterates, or the last one."""
         return "mean" if self.averaged else None
-
-    def validate(self):
-        """Raise unless initial > 0 and averaged is a flag."""
-        super().validate()
-        check_number(self, "initial", above=0)
-        check_flag(self, "averaged")
 
 
 class DoG(_DistanceOverGradients):
@@ -850,14 +806,10 @@ class COCOB(Optimizer):
 
     slots = ("start", "largest", "magnitude_sum", "reward", "leader", "steps")
     default_rate = 1.0
+    constraints = {"alpha": Range(0, closed="neither")}
 
-    def __init__(self, alpha=10.0):
+    def __init__(self, alpha: float = 10.0) -> None:
         self.alpha = alpha
-
-    def validate(self):
-        """Raise unless alpha > 0."""
-        super().validate()
-        check_number(self, "alpha", above=0)
 
     @staticmethod
     def update(w, g, rate, t, start, largest, magnitude_sum, reward, leader, steps, alpha):
@@ -906,14 +858,10 @@ class ScheduleFree(Optimizer):
     slots = ("mean", "base", "share", "square_sum")
     evaluated_slot = "mean"
     default_rate = None
+    constraints = {"beta": Range(0, 1, closed="left")}
 
-    def __init__(self, beta=0.9):
+    def __init__(self, beta: float = 0.9) -> None:
         self.beta = beta
-
-    def validate(self):
-        """Raise unless 0 <= beta < 1."""
-        super().validate()
-        check_number(self, "beta", least=0, below=1)
 
     @staticmethod
     def update(w, g, rate, t, mean, base, share, square_sum, beta):

@@ -18,7 +18,7 @@ units of the data. By default it is one of the coefficients as they are, which i
 
 import numpy as np
 
-from ._components import Component, check_flag, check_number
+from ._components import Component, Flag, Range
 from ._layout import ElasticNetForm
 
 __all__ = [
@@ -54,15 +54,16 @@ class Penalty(Component):
     # A subclass that takes `standardize` as a parameter has it honoured; the coefficients are then in standard deviations.
     standardize = False
 
-    def validate(self):
-        """Raise where `value` is missing or a function asks for an unknown parameter."""
+    def validate(self) -> None:
+        """Raise where `value` is missing, a function asks for an unknown parameter, or a parameter is out of its range."""
         if self.written_functions("value") is None:
             raise TypeError(f"{type(self).__name__} has no function value(w): a penalty must give one")
         for name, n_leading in {"value": 1, "gradient": 1, "prox": 2}.items():
             if self.written_functions(name) is not None:
                 self.function_parameters(name, n_leading)
+        super().validate()
 
-    def has_gradient(self):
+    def has_gradient(self) -> bool:
         """Whether the smooth part is there for these parameters.
 
         Returns
@@ -72,7 +73,7 @@ class Penalty(Component):
         """
         return self.written_functions("gradient") is not None
 
-    def has_prox(self):
+    def has_prox(self) -> bool:
         """Whether the kinked part is there for these parameters.
 
         Returns
@@ -82,7 +83,7 @@ class Penalty(Component):
         """
         return self.written_functions("prox") is not None
 
-    def elastic_net(self):
+    def elastic_net(self) -> ElasticNetForm | None:
         r"""The weights of l1 and l2, for penalties that are made of them.
 
         Returns
@@ -114,18 +115,16 @@ class NoPenalty(Penalty):
     0.0 0.0
     """
 
-    def __init__(self, nonnegative=False):
+    constraints = {"nonnegative": Flag()}
+
+    def __init__(self, nonnegative: bool = False) -> None:
         self.nonnegative = nonnegative
 
-    def validate(self):
-        """Raise unless nonnegative is a bool."""
-        check_flag(self, "nonnegative")
-
-    def has_prox(self):
+    def has_prox(self) -> bool:
         """Only to keep coefficients from falling below zero."""
         return bool(self.nonnegative)
 
-    def elastic_net(self):
+    def elastic_net(self) -> ElasticNetForm:
         """Neither l1 nor l2."""
         return ElasticNetForm(0.0, 0.0, bool(self.nonnegative))
 
@@ -166,20 +165,17 @@ class L2(Penalty):
     (4.5, 3.0)
     """
 
-    def __init__(self, nonnegative=False, standardize=False):
+    constraints = {"nonnegative": Flag(), "standardize": Flag()}
+
+    def __init__(self, nonnegative: bool = False, standardize: bool = False) -> None:
         self.nonnegative = nonnegative
         self.standardize = standardize
 
-    def validate(self):
-        """Raise unless nonnegative and standardize are bools."""
-        check_flag(self, "nonnegative")
-        check_flag(self, "standardize")
-
-    def has_prox(self):
+    def has_prox(self) -> bool:
         """Only to keep coefficients from falling below zero."""
         return bool(self.nonnegative)
 
-    def elastic_net(self):
+    def elastic_net(self) -> ElasticNetForm:
         """l2 alone."""
         return ElasticNetForm(0.0, 1.0, bool(self.nonnegative))
 
@@ -221,16 +217,13 @@ class L1(Penalty):
     3.0 -2.0 0.0
     """
 
-    def __init__(self, nonnegative=False, standardize=False):
+    constraints = {"nonnegative": Flag(), "standardize": Flag()}
+
+    def __init__(self, nonnegative: bool = False, standardize: bool = False) -> None:
         self.nonnegative = nonnegative
         self.standardize = standardize
 
-    def validate(self):
-        """Raise unless nonnegative and standardize are bools."""
-        check_flag(self, "nonnegative")
-        check_flag(self, "standardize")
-
-    def elastic_net(self):
+    def elastic_net(self) -> ElasticNetForm:
         """l1 alone."""
         return ElasticNetForm(1.0, 0.0, bool(self.nonnegative))
 
@@ -268,18 +261,14 @@ class ElasticNet(Penalty):
     2.0 1.0
     """
 
-    def __init__(self, l1_ratio=0.15, nonnegative=False, standardize=False):
+    constraints = {"l1_ratio": Range(0, 1), "nonnegative": Flag(), "standardize": Flag()}
+
+    def __init__(self, l1_ratio: float = 0.15, nonnegative: bool = False, standardize: bool = False) -> None:
         self.l1_ratio = l1_ratio
         self.nonnegative = nonnegative
         self.standardize = standardize
 
-    def validate(self):
-        """Raise unless 0 <= l1_ratio <= 1, and nonnegative and standardize are bools."""
-        check_number(self, "l1_ratio", least=0, most=1)
-        check_flag(self, "nonnegative")
-        check_flag(self, "standardize")
-
-    def elastic_net(self):
+    def elastic_net(self) -> ElasticNetForm:
         """The two shares."""
         return ElasticNetForm(float(self.l1_ratio), 1.0 - float(self.l1_ratio), bool(self.nonnegative))
 

@@ -1,6 +1,9 @@
 """Solvers: how many samples a step sees, what it remembers of the others, and by which method F is minimised."""
 
-from ._components import Component, check_number
+from typing import Any
+
+from ._components import Component, Range
+from .descent._loop import Method
 from .descent.gram_descent import GramDescent, has_gram
 from .descent.memory_gradient import MemoryGradient
 from .descent.proximal_descent import ProximalDescent
@@ -8,7 +11,9 @@ from .descent.proximal_rows import ProximalRows
 from .descent.steps import Steps
 from .descent.support_descent import SupportDescent
 from .descent.variance_reduced import ReducedSteps
+from .losses import Loss
 from .optimizers import GradientDescent
+from .penalties import Penalty
 
 __all__ = [
     "SAGA",
@@ -59,7 +64,7 @@ class Solver(Component):
     full_batch = False
     requires = ()
 
-    def batch_rows(self, n_samples):
+    def batch_rows(self, n_samples: int) -> int:
         """Samples in a step.
 
         Parameters
@@ -74,7 +79,7 @@ class Solver(Component):
         """
         raise NotImplementedError(f"{type(self).__name__} has no method batch_rows(n_samples)")
 
-    def method(self, objective, settings, state=None):
+    def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
         """The way down: an object that yields an iterate after each epoch.
 
         Parameters
@@ -94,14 +99,14 @@ class Solver(Component):
         """
         return Steps(objective, self, settings, state)
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise where a parameter is out of its range, or both `batch_rows` and `method` are missing."""
         super().validate()
         name = type(self).__name__
         if type(self).batch_rows is Solver.batch_rows and type(self).method is Solver.method:
             raise TypeError(f"{name} has no method batch_rows(n_samples): a solver must give one, or a method(...) of its own")
 
-    def check(self, settings, loss, penalty):
+    def check(self, settings: Any, loss: Loss, penalty: Penalty) -> None:
         """Raise a ValueError where the solver does not go with the other parts.
 
         Parameters
@@ -122,7 +127,7 @@ class Solver(Component):
 class _ByRows(Solver):
     """What SGD and MiniBatch share: proximal steps on single samples where optimizer and learning rate are "auto"."""
 
-    def method(self, objective, settings, state=None):
+    def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
         way = ProximalRows if settings.automatic else Steps
         return way(objective, self, settings, state)
 
@@ -140,7 +145,7 @@ class Automatic(Solver):
             return MiniBatch()
         return SGD() if settings.streaming or settings.averages else Batch()
 
-    def method(self, objective, settings, state=None):
+    def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
         return self.chosen(settings).method(objective, settings, state)
 
 
@@ -161,10 +166,10 @@ class Batch(Solver):
     shuffles = False
     full_batch = True
 
-    def batch_rows(self, n_samples):
+    def batch_rows(self, n_samples: int) -> int:
         return n_samples
 
-    def method(self, objective, settings, state=None):
+    def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
         if not settings.automatic or settings.averages:
             return Steps(objective, self, settings, state)
         if settings.streaming:
@@ -197,7 +202,7 @@ class SGD(_ByRows):
     GDRegressor(learning_rate=0.01, solver=SGD())
     """
 
-    def batch_rows(self, n_samples):
+    def batch_rows(self, n_samples: int) -> int:
         return 1
 
 
@@ -216,31 +221,27 @@ class MiniBatch(_ByRows):
     GDClassifier(optimizer='adam', solver=MiniBatch(batch_size=64))
     """
 
-    def __init__(self, batch_size=32):
+    constraints = {"batch_size": Range(1, integer=True)}
+
+    def __init__(self, batch_size: int = 32) -> None:
         self.batch_size = batch_size
 
-    def validate(self):
-        """Raise unless batch_size is an integer >= 1."""
-        check_number(self, "batch_size", least=1, integer=True)
-
-    def batch_rows(self, n_samples):
+    def batch_rows(self, n_samples: int) -> int:
         return int(self.batch_size)
 
 
 class _VarianceReduced(Solver):
     """What SVRG and SAGA share: plain descent only, and the rows all at hand."""
 
-    def __init__(self, batch_size=1):
+    constraints = {"batch_size": Range(1, integer=True)}
+
+    def __init__(self, batch_size: int = 1) -> None:
         self.batch_size = batch_size
 
-    def validate(self):
-        """Raise unless batch_size is an integer >= 1."""
-        check_number(self, "batch_size", least=1, integer=True)
-
-    def batch_rows(self, n_samples):
+    def batch_rows(self, n_samples: int) -> int:
         return int(self.batch_size)
 
-    def check(self, settings, loss, penalty):
+    def check(self, settings: Any, loss: Loss, penalty: Penalty) -> None:
         super().check(settings, loss, penalty)
         optimizer, name = settings.optimizer, type(self).__name__
         if settings.streaming:
@@ -259,7 +260,7 @@ class _VarianceReduced(Solver):
     def passes_per_table(self):
         """Passes over the samples between two full gradients; None where the table is renewed sample by sample."""
 
-    def method(self, objective, settings, state=None):
+    def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
         return ReducedSteps(objective, self, settings, state)
 
 
@@ -305,11 +306,13 @@ class SVRG(_VarianceReduced):
     True
     """
 
-    def __init__(self, batch_size=1, passes=1):
+    constraints = {"passes": Range(1, integer=True)}
+
+    def __init__(self, batch_size: int = 1, passes: int = 1) -> None:
         super().__init__(batch_size)
         self.passes = passes
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless batch_size and passes are integers >= 1."""
         super().validate()
         check_number(self, "passes", least=1, integer=True)

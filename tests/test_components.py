@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, clone
 
 import sklearn_gd
 from sklearn_gd import GDClassifier, GDRegressor, Loss, Optimizer, Penalty, RegressionLoss, Schedule, Solver
-from sklearn_gd._components import SITE, Component, check_flag, check_number, resolve
+from sklearn_gd._components import SITE, Component, Flag, Range, check_flag, check_number, resolve
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Hinge, Huber
 from sklearn_gd.optimizers import OPTIMIZERS, Adam
 from sklearn_gd.penalties import L1, PENALTIES, NoPenalty
@@ -300,6 +300,91 @@ def test_a_flag_of_a_wrong_type_is_named(value):
 def test_a_flag_that_is_an_array_is_named():
     with pytest.raises(TypeError, match="must be True or False"):
         check_flag(Owner(np.array([True, False])), "value")
+
+
+# --- constraints ---------------------------------------------------------------------------------------------------------
+
+CONSTRAINED = [(kind, name, constraint) for kind in KINDS for name, constraint in kind.merged_constraints().items()]
+RANGES = [
+    (Range(), "float", "a number"),
+    (Range(0), "float >= 0", "a number >= 0"),
+    (Range(0, closed="neither"), "float > 0", "a number > 0"),
+    (Range(high=1), "float <= 1", "a number <= 1"),
+    (Range(high=1, closed="left"), "float < 1", "a number < 1"),
+    (Range(0, 1), "float in [0, 1]", "a number >= 0 and <= 1"),
+    (Range(0, 1, closed="left"), "float in [0, 1)", "a number >= 0 and < 1"),
+    (Range(0, 1, closed="right"), "float in (0, 1]", "a number > 0 and <= 1"),
+    (Range(-1, 1, closed="neither", none=True), "float in (-1, 1) or None", "a number > -1 and < 1 or None"),
+    (Range(1, integer=True), "int >= 1", "an integer >= 1"),
+    (Range(2, integer=True, none=True), "int >= 2 or None", "an integer >= 2 or None"),
+]
+
+
+@pytest.mark.parametrize(("allowed", "words", "wanted"), RANGES, ids=[words for _, words, _ in RANGES])
+def test_a_range_in_words_and_in_errors(allowed, words, wanted):
+    assert allowed.words() == words
+    for value in allowed.bad_values():
+        with pytest.raises((ValueError, TypeError), match=f"^{re.escape(f'Owner: value={value!r} must be {wanted}')}$"):
+            allowed.check(Owner(value), "value")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "values"),
+    [
+        (Range(0, 1), [0, 0.5, 1]),
+        (Range(0, 1, closed="left"), [0.0, math.nextafter(1.0, 0.0)]),
+        (Range(0, 1, closed="right"), [math.ulp(0.0), 1]),
+        (Range(0, 1, closed="neither"), [math.ulp(0.0), math.nextafter(1.0, 0.0)]),
+        (Range(1, integer=True, none=True), [1, np.int32(7), None]),
+        (Range(), [-1e308, 0, 1e308]),
+    ],
+    ids=repr,
+)
+def test_the_ends_of_a_range(allowed, values):
+    for value in values:
+        allowed.check(Owner(value), "value")
+
+
+@pytest.mark.parametrize("bad", Flag().bad_values(), ids=repr)
+def test_what_is_no_flag(bad):
+    with pytest.raises(TypeError, match=f"^{re.escape(f'Owner: value={bad!r} must be True or False')}$"):
+        Flag().check(Owner(bad), "value")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "constraint"), CONSTRAINED, ids=[f"{each[0].__name__}-{each[1]}" for each in CONSTRAINED]
+)
+def test_every_constrained_parameter_refuses_bad_values(kind, name, constraint):
+    assert constraint.bad_values()
+    for value in constraint.bad_values():
+        with pytest.raises((ValueError, TypeError), match=f"^{kind.__name__}: {name}={re.escape(repr(value))} must be "):
+            kind(**{name: value}).validate()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "constraint"), CONSTRAINED, ids=[f"{each[0].__name__}-{each[1]}" for each in CONSTRAINED]
+)
+def test_docstrings_have_the_words_of_the_constraints(kind, name, constraint):
+    documented = dict(re.findall(r"^(\w+) : (.*), default=", inspect.getdoc(kind), re.MULTILINE))
+    assert documented[name].partition(", <=")[0] == constraint.words()  # Tweedie's power has a gap besides
+
+
+def test_every_parameter_that_is_a_number_or_a_flag_is_constrained():
+    free = {(kind.__name__, name) for kind in KINDS for name in set(kind.parameter_names()) - set(kind.merged_constraints())}
+    assert free == {("WarmUp", "schedule"), ("CallableSchedule", "function")}
+
+
+def test_constraints_are_those_of_the_base_classes_too():
+    class Below(Adam):
+        constraints = {"weight": Range(0), "beta_1": Range(0, 0.5)}
+
+        def __init__(self, weight=1.0, beta_1=0.2, epsilon=1e-8):
+            self.weight, self.beta_1, self.epsilon = weight, beta_1, epsilon
+
+    assert set(Below.merged_constraints()) == {"weight", "beta_1", "epsilon"}
+    assert Below.merged_constraints()["beta_1"] == Range(0, 0.5)
+    assert Below.merged_constraints()["epsilon"] == Adam.merged_constraints()["epsilon"]
+    assert Adam.merged_constraints()["beta_1"] == Range(0, 1, closed="left")
 
 
 # --- functions of a part -------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ class Loss(Component):
         for name, n_leading in functions.items():
             if self.written_functions(name) is not None:
                 self.function_parameters(name, n_leading)
+        super().validate()
 
     def in_domain(self, y):
         """Which targets the loss admits.

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .._components import check_number
+from .._components import Range
 from ._base import RegressionLoss, weighted_quantiles
 from ._smoothing import plus_curvature, plus_slope, plus_value, sign
 
@@ -111,14 +111,10 @@ class Huber(RegressionLoss):
     """
 
     curvature_bound = 1.0
+    constraints = {"delta": Range(0, closed="neither")}
 
     def __init__(self, delta=1.0):
         self.delta = delta
-
-    def validate(self):
-        """Raise unless delta > 0."""
-        super().validate()
-        check_number(self, "delta", above=0)
 
     @staticmethod
     def value(y, raw, delta):
@@ -159,14 +155,10 @@ class Quantile(RegressionLoss):
     """
 
     smooth = False
+    constraints = {"quantile": Range(0, 1, closed="neither")}
 
     def __init__(self, quantile=0.5):
         self.quantile = quantile
-
-    def validate(self):
-        """Raise unless 0 < quantile < 1."""
-        super().validate()
-        check_number(self, "quantile", above=0, below=1)
 
     def best_constant(self, y, weight, n_outputs):
         """The quantile."""
@@ -252,14 +244,10 @@ class EpsilonInsensitive(RegressionLoss):
     """
 
     smooth = False
+    constraints = {"epsilon": Range(0)}
 
     def __init__(self, epsilon=0.1):
         self.epsilon = epsilon
-
-    def validate(self):
-        """Raise unless epsilon >= 0."""
-        super().validate()
-        check_number(self, "epsilon", least=0)
 
     @staticmethod
     def value(y, raw, epsilon):
@@ -302,14 +290,10 @@ class SquaredEpsilonInsensitive(RegressionLoss):
     """
 
     curvature_bound = 2.0
+    constraints = {"epsilon": Range(0)}
 
     def __init__(self, epsilon=0.1):
         self.epsilon = epsilon
-
-    def validate(self):
-        """Raise unless epsilon >= 0."""
-        super().validate()
-        check_number(self, "epsilon", least=0)
 
     @staticmethod
     def value(y, raw, epsilon):
@@ -444,13 +428,14 @@ class Tweedie(LogLinkLoss):
     (0.0, -2.0)
     """
 
+    constraints = {"power": Range()}
+
     def __init__(self, power=1.5):
         self.power = power
 
     def validate(self):
         """Raise where 0 < power < 1: no such distribution exists."""
         super().validate()
-        check_number(self, "power")
         if 0 < self.power < 1:
             raise ValueError(f"Tweedie: power={self.power!r} must be <= 0 or >= 1; no distribution has a power between 0 and 1")
 
