@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._compile import leaf, prefetch, run
+from .._compile import leaf, run
+from .intrinsics import prefetch
 
 
 class Data(NamedTuple):

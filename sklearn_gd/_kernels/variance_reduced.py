@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from .._compile import FLOAT, compiled, derived_leaf, leaf, prefetch, run
+from .._compile import FLOAT, compiled, derived_leaf, leaf, run
 from .blocks import MATRIX, VECTOR
 from .epochs import AHEAD, shrunk, tile_rows
+from .intrinsics import prefetch
 
 CHANGE = FLOAT(FLOAT, FLOAT, FLOAT, FLOAT, FLOAT, VECTOR)
 CHANGES = types.void(MATRIX, MATRIX, MATRIX, VECTOR, VECTOR, VECTOR)

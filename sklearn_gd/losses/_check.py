@@ -64,13 +64,6 @@ def check_loss(loss, y=None, raw=None, *, n_classes=4, rtol=1e-5):
             place = f"y={y_value!r}, raw={raw_value!r}: written {written!r}, numeric {(below + above) / 2!r}"
             worst = (relative, f"{type(loss).__name__}.{name} at {place}")
 
-    def function_of(name, n_leading):
-        written = loss.written_functions(name)
-        if written is None:
-            return None
-        values = [getattr(loss, parameter) for parameter in loss.function_parameters(name, n_leading)]
-        return lambda *leading: written(*leading, *values)
-
     def one_sided(function, y_value, z):
         # The differences on the two sides, each of second order: they part at a kink only.
         h = 1e-5 * max(1.0, abs(z))
@@ -79,8 +72,8 @@ def check_loss(loss, y=None, raw=None, *, n_classes=4, rtol=1e-5):
         above = (-3 * middle + 4 * function(y_value, z + h) - function(y_value, z + 2 * h)) / (2 * h)
         return below, above
 
-    value, gradient = function_of("value", 2), function_of("gradient", 2)
-    second, together = function_of("second_derivative", 2), function_of("second_order", 3)
+    value, gradient = loss.bound_function("value", 2), loss.bound_function("gradient", 2)
+    second, together = loss.bound_function("second_derivative", 2), loss.bound_function("second_order", 3)
     width = 0.3
 
     def smooth_value(y_value, z):
@@ -100,7 +93,7 @@ def check_loss(loss, y=None, raw=None, *, n_classes=4, rtol=1e-5):
                 compare("second_order (its slope)", slope, *one_sided(smooth_value, y_value, z), y_value, z)
                 if loss.smooth:
                     compare("second_order (its value)", smoothed, value(y_value, z), value(y_value, z), y_value, z)
-    row_value, row_gradient = function_of("multiclass_value", 2), function_of("multiclass_gradient", 3)
+    row_value, row_gradient = loss.bound_function("multiclass_value", 2), loss.bound_function("multiclass_gradient", 3)
     if row_value is not None and row_gradient is not None:
         for seed in range(20):
             z = np.random.default_rng(seed).normal(size=n_classes) * 2
@@ -114,4 +107,4 @@ def check_loss(loss, y=None, raw=None, *, n_classes=4, rtol=1e-5):
                 compare("multiclass_gradient", out[k], *one_sided(along, label, z[k]), label, z.tolist())
     if worst[0] > rtol:
         raise AssertionError(f"{worst[1]} (relative difference {worst[0]:.2g})")
-    return worst[0]
+    return float(worst[0])
