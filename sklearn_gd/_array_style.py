@@ -23,15 +23,15 @@ def runs_on_arrays(function, *arrays):
     Returns
     -------
     bool
-        False where the function raises on arrays, or where any of its results differs.
+        False where the function raises on arrays or on numbers, or where any of its results differs.
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
             together = function(*[each.copy() for each in arrays])
-        except Exception:  # a function of numbers may raise anything on an array
+            one_by_one = [function(*[each[i].item() for each in arrays]) for i in range(len(arrays[0]))]
+        except Exception:  # a function of numbers may raise anything on an array, and the reverse
             return False
-        one_by_one = [function(*[each[i].item() for each in arrays]) for i in range(len(arrays[0]))]
     if not isinstance(together, tuple):
         together, one_by_one = (together,), [(each,) for each in one_by_one]
     expected = np.array(one_by_one, dtype=np.float64).T

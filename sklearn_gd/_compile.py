@@ -22,6 +22,8 @@ from numba import types
 from numba.experimental.function_type import _get_wrapper_address
 from numba.extending import typeof_impl
 
+from ._namespaces import globals_of, with_globals
+
 FLOAT = types.float64
 REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
 
@@ -74,7 +76,7 @@ def _stamp(function):
     # Code loaded from disk imports the module that it came from: a script that is also imported is kept under both names.
     source = (code.co_filename, function.__module__, function.__qualname__, code.co_firstlineno)
     own = (*source, status.st_mtime_ns, status.st_size)
-    named = _globals_of(function)
+    named = globals_of(function)
     constants = sorted((name, repr(value)) for name, value in named.items() if isinstance(value, (int, float, str, tuple)))
     modules = sorted((name, stamp) for name, (_, stamp) in _modules_replaced(named).items())
     # A helper may have been compiled by the user: its Python function is what can be edited.
@@ -83,14 +85,9 @@ def _stamp(function):
     return None if None in helpers else (own, *constants, *modules, *helpers)
 
 
-def _globals_of(function):
-    """What `function` reads by a global name."""
-    return {name: function.__globals__[name] for name in function.__code__.co_names if name in function.__globals__}
-
-
 def _helpers(function):
     """The plain Python functions that `function` calls by a global name."""
-    named = _globals_of(function).items()
+    named = globals_of(function).items()
     return {name: value for name, value in named if isinstance(value, python_types.FunctionType) and value is not function}
 
 
@@ -109,13 +106,8 @@ def _named(function, stamp):
 def _with_compiled_helpers(function, jit):
     """A copy of `function`, under a name of its own, whose plain Python helpers among its globals are compiled too."""
     replaced = {name: jit(_with_compiled_helpers(helper, jit)) for name, helper in _helpers(function).items()}
-    replaced |= {name: other for name, (other, _) in _modules_replaced(_globals_of(function)).items()}
-    copy = python_types.FunctionType(
-        function.__code__, {**function.__globals__, **replaced}, function.__name__, function.__defaults__, function.__closure__
-    )
-    copy.__qualname__ = function.__qualname__
-    copy.__module__ = function.__module__
-    return _named(copy, _stamp(function))
+    replaced |= {name: other for name, (other, _) in _modules_replaced(globals_of(function)).items()}
+    return _named(with_globals(function, replaced), _stamp(function))
 
 
 @functools.cache

@@ -15,8 +15,7 @@ import numba
 import numpy as np
 import pytest
 
-from sklearn_gd import ClassificationLoss, GDClassifier, GDRegressor, Optimizer, Penalty, RegressionLoss
-from sklearn_gd import _compile
+from sklearn_gd import ClassificationLoss, GDClassifier, GDRegressor, Optimizer, Penalty, RegressionLoss, _compile
 from sklearn_gd._compile import compiled, derived_leaf, leaf, leaf_with_parameters
 from sklearn_gd._kernels.blocks import GRADIENT, VECTOR, loss_functions, make_gradient, make_numeric_gradient
 from sklearn_gd.losses import SquaredError
@@ -58,7 +57,10 @@ class BadGradient(RegressionLoss):
         return (raw - y) * table["b"]  # BadGradient
 
 
-class BadSecond(SquaredError):
+class BadSecond(RegressionLoss):
+    value = staticmethod(SquaredError.value)
+    gradient = staticmethod(SquaredError.gradient)
+
     @staticmethod
     def second_derivative(y, raw):
         if raw > y:

@@ -26,6 +26,7 @@ from sklearn_gd.losses import (
     Poisson,
     Tweedie,
 )
+from sklearn_gd.losses._base import N_ARGUMENTS
 
 LOSSES = {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES}
 E = math.e
@@ -266,11 +267,14 @@ TARGETS = np.array([-2.0, -1.0, -0.3, 0.0, 0.4, 1.0, 2.5, 6.0])
 
 def of(loss, name):
     """A function of the loss with the object's parameters bound, as plain Python."""
-    function = getattr(type(loss), name)
-    n_leading = {"value": 2, "gradient": 2, "second_derivative": 2, "second_order": 3}
-    n_leading |= {"multiclass_value": 2, "multiclass_gradient": 3, "multiclass_second_order": 5, "multiclass_quadratic": 4}
-    values = [getattr(loss, each) for each in loss.function_parameters(name, n_leading[name])]
-    return lambda *leading: function(*leading, *values)
+    return loss.bound_function(name, N_ARGUMENTS[name])
+
+
+def product(loss, y, curvature, a):
+    """The Hessian of a row's loss times a direction, as plain Python."""
+    out = np.empty(len(a))
+    of(loss, "multiclass_hessian_product")(y, curvature, a, out)
+    return out
 
 
 def targets(loss):
@@ -525,7 +529,7 @@ def test_second_order_of_a_row_agrees_with_its_value_and_gradient(loss):
         np.testing.assert_allclose(gradient, out, rtol=1e-15, atol=1e-16)
 
 
-def test_quadratic_form_of_the_softmax_is_its_hessian():
+def test_hessian_product_of_the_softmax_is_its_hessian():
     loss = LogLoss()
     for seed in range(5):
         y, raw = rows(4, seed)
@@ -539,10 +543,9 @@ def test_quadratic_form_of_the_softmax_is_its_hessian():
 
         h = 1e-5
         hessian = np.array([(gradient_at(raw + h * unit) - gradient_at(raw - h * unit)) / (2.0 * h) for unit in np.eye(4)])
-        form = [[of(loss, "multiclass_quadratic")(y, curvature, a, b) for b in np.eye(4)] for a in np.eye(4)]
-        np.testing.assert_allclose(form, hessian, atol=1e-10)
+        np.testing.assert_allclose([product(loss, y, curvature, a) for a in np.eye(4)], hessian, atol=1e-10)
         # A shift of all scores changes nothing: no curvature may be left along it.
-        assert of(loss, "multiclass_quadratic")(y, curvature, np.full(4, 1e3), np.full(4, 1e3)) == pytest.approx(0.0, abs=1e-20)
+        np.testing.assert_allclose(product(loss, y, curvature, np.full(4, 1e3)), 0.0, atol=1e-12)
 
 
 @pytest.mark.parametrize("width", [0.0, 1e-3, 0.5])
@@ -561,7 +564,7 @@ def test_smoothed_multiclass_hinge_has_a_gradient_and_a_quadratic_upper_bound(wi
         assert -1e-15 <= value - exact <= 3 * 0.25 * width + 1e-15
         for _ in range(30):
             move = rng.normal(size=4) * rng.choice([1e-3, 1.0, 5.0])
-            bound = value + gradient @ move + 0.5 * of(loss, "multiclass_quadratic")(y, curvature, move, move)
+            bound = value + gradient @ move + 0.5 * move @ product(loss, y, curvature, move)
             assert smoothed(y, raw + move)[0] <= bound + 1e-12 * max(1.0, bound)
         if width and min(abs(abs(raw - raw[y] + 1.0) - width)) > 1e-4:
             for k, unit in enumerate(np.eye(4)):
@@ -1017,9 +1020,8 @@ def test_compiled_functions_of_a_row_are_the_written_ones(loss):
         total += weight[i] * of(loss, "multiclass_second_order")(label, moved[i], 0.1, g, h)
         np.testing.assert_allclose(slope[i], weight[i] * g, rtol=1e-14, atol=1e-15)
         expected_along += weight[i] * g @ move[i]
-        quadratic = of(loss, "multiclass_quadratic")
         for k, (a, b) in enumerate(((move, move), (move, raw), (raw, raw))):
-            expected_forms[k] += weight[i] * quadratic(label, h, a[i], b[i])
+            expected_forms[k] += weight[i] * a[i] @ product(loss, label, h, b[i])
     assert value == pytest.approx(total, rel=1e-14)
     assert along == pytest.approx(expected_along, rel=1e-13)
     assert forms == pytest.approx(tuple(expected_forms), rel=1e-13)

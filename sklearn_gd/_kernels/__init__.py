@@ -10,4 +10,4 @@ scalars           what NumPy's functions of numbers are in compiled code
 intrinsics        instructions that Python has no words for
 """
 
-from . import scalars  # before the first leaf is compiled
+from . import scalars as scalars  # before the first leaf is compiled

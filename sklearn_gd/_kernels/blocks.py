@@ -312,6 +312,19 @@ def make_row_second_order(value, gradient):
     return second_order
 
 
+def make_row_quadratic(product):
+    """a' H b from H b."""
+
+    def quadratic(y, curvature, a, b, p):
+        out, total = np.empty(len(a)), 0.0
+        product(y, curvature, b, out, p)
+        for k in range(len(a)):
+            total += a[k] * out[k]
+        return total
+
+    return quadratic
+
+
 def make_row_numeric_quadratic(gradient):
     """a' H b from the change of the gradient along b."""
 
@@ -354,15 +367,23 @@ def _number(component, name):
         return None
 
 
-def _bound(component, name, leading, all_names):
-    """The leaf of the part's function `name`, reading its parameters from the vector of `all_names`; None where absent."""
+def bound_leaf(component, name, leading):
+    """The leaf of the part's function `name`, which reads its parameters from `parameter_vector`; None where absent.
+
+    `leading` has the types of its own arguments.
+    """
     cls = type(component)
     function = cls.written_functions(name)
     if function is None:
         return None
-    names = cls.function_parameters(name, len(leading))
+    names, all_names = cls.function_parameters(name, len(leading)), cls.parameter_names()
     _check_numbers(component, name, names)
     return leaf_with_parameters(function, leading, tuple(all_names.index(each) for each in names))
+
+
+def parameter_vector(component):
+    """The values of all the constructor's parameters, as the leaves take them."""
+    return _parameters(component, component.parameter_names())
 
 
 def _check_numbers(component, function, names):
@@ -371,11 +392,6 @@ def _check_numbers(component, function, names):
         if _number(component, name) is None:
             cls = type(component).__name__
             raise TypeError(f"{cls}: {name}={getattr(component, name)!r} must be a number: {cls}.{function} asks for it")
-
-
-def _all_names(component):
-    """The constructor's parameters, in the order of the vector that the leaves read."""
-    return component.parameter_names()
 
 
 class LossFunctions(NamedTuple):
@@ -392,25 +408,25 @@ class LossFunctions(NamedTuple):
 
 def loss_functions(loss, n_outputs, one_vs_rest):
     """The leaves of `loss`, derivatives taken numerically where they are not written."""
-    names = _all_names(loss)
-    parameters = _parameters(loss, names)
+    parameters = parameter_vector(loss)
     if one_vs_rest and loss.has_row_functions():
-        value = _bound(loss, "multiclass_value", (INDEX, VECTOR), names)
-        gradient = _bound(loss, "multiclass_gradient", (INDEX, VECTOR, VECTOR), names)
+        value = bound_leaf(loss, "multiclass_value", (INDEX, VECTOR))
+        gradient = bound_leaf(loss, "multiclass_gradient", (INDEX, VECTOR, VECTOR))
         gradient = gradient or derived_leaf(make_row_numeric_gradient, value)
-        second_order = _bound(loss, "multiclass_second_order", (INDEX, VECTOR, FLOAT, VECTOR, VECTOR), names)
-        quadratic = _bound(loss, "multiclass_quadratic", (INDEX, VECTOR, VECTOR, VECTOR), names)
-        if second_order is None or quadratic is None:
+        second_order = bound_leaf(loss, "multiclass_second_order", (INDEX, VECTOR, FLOAT, VECTOR, VECTOR))
+        product = bound_leaf(loss, "multiclass_hessian_product", (INDEX, VECTOR, VECTOR, VECTOR))
+        quadratic = product and derived_leaf(make_row_quadratic, product)
+        if second_order is None or product is None:
             second_order = derived_leaf(make_row_second_order, value, gradient)
             quadratic = derived_leaf(make_row_numeric_quadratic, gradient)
         return LossFunctions(True, None, value, gradient, second_order, quadratic, parameters)
     target = leaf(target_one_vs_rest if one_vs_rest else target_of_output)
-    value = _bound(loss, "value", (FLOAT, FLOAT), names)
-    written = _bound(loss, "gradient", (FLOAT, FLOAT), names)
+    value = bound_leaf(loss, "value", (FLOAT, FLOAT))
+    written = bound_leaf(loss, "gradient", (FLOAT, FLOAT))
     gradient = written or derived_leaf(make_numeric_gradient, value)
-    second_order = _bound(loss, "second_order", (FLOAT, FLOAT, FLOAT), names)
+    second_order = bound_leaf(loss, "second_order", (FLOAT, FLOAT, FLOAT))
     if second_order is None:
-        second = _bound(loss, "second_derivative", (FLOAT, FLOAT), names)
+        second = bound_leaf(loss, "second_derivative", (FLOAT, FLOAT))
         if second is None:
             second = derived_leaf(make_numeric_second, gradient) if written else derived_leaf(make_numeric_second_of_value, value)
         second_order = derived_leaf(make_second_order, value, gradient, second)
@@ -440,10 +456,8 @@ def descent_blocks(functions):
         makes = make_row_trial, make_row_slopes, make_row_forms
     else:
         makes = make_trial, make_slopes, make_forms
-    # The losses of this package make no arrays; of a user's nobody knows.
-    ours = all(function.__module__.startswith(__package__.split(".")[0]) for each in leaves for function, _ in each.written)
-    allocates = not (functions.whole_row and ours)
     trial, slopes, forms = makes
+    allocates = True
     return DescentBlocks(
         compiled(trial, TRIAL, *leaves, fastmath=True, allocates=allocates),
         compiled(slopes, SLOPES, *(leaves[:1] if functions.whole_row else leaves), allocates=allocates),
@@ -532,10 +546,9 @@ def penalty_blocks(penalty, scale=None):
 
     `scale` has the unit of each coefficient, 1 for all where it is None; a coefficient of scale zero costs nothing.
     """
-    names = _all_names(penalty)
-    value = _bound(penalty, "value", (FLOAT,), names)
-    prox = _bound(penalty, "prox", (FLOAT, FLOAT), names) if penalty.has_prox() else None
-    gradient = _bound(penalty, "gradient", (FLOAT,), names) if penalty.has_gradient() else None
+    value = bound_leaf(penalty, "value", (FLOAT,))
+    prox = bound_leaf(penalty, "prox", (FLOAT, FLOAT)) if penalty.has_prox() else None
+    gradient = bound_leaf(penalty, "gradient", (FLOAT,)) if penalty.has_gradient() else None
     if gradient is None and prox is None and type(penalty).written_functions("gradient") is None:
         gradient = derived_leaf(make_numeric_penalty_gradient, value)
     empty = leaf(nothing_to_add)
@@ -546,7 +559,7 @@ def penalty_blocks(penalty, scale=None):
         else compiled(make_nothing, PENALTY_GRADIENT, empty),
         compiled(make_penalty_prox, PENALTY_PROX, prox) if prox is not None else compiled(make_nothing, PENALTY_PROX, empty),
         np.empty(0) if scale is None else scale,
-        _parameters(penalty, names),
+        parameter_vector(penalty),
     )
 
 

@@ -240,7 +240,7 @@ class MemoryGradient:
         y, weight = objective.data.target, objective.data.weight
         known = objective.loss.best_constant(y, weight, n_outputs)
         centre = self._centre() if known is None else known
-        if not objective.loss.in_units_of_y:
+        if not objective.loss.scales_with_target:
             kinds, of_row = np.unique(y[:, 0], return_inverse=True)
             y, weight = kinds[:, None].copy(), np.bincount(of_row, weights=weight)
         one, nothing = np.zeros((len(y), n_outputs)), np.zeros((len(y), n_outputs))
@@ -291,7 +291,7 @@ class MemoryGradient:
     def _centre(self):
         """Where each score's targets lie: their median in regression, zero in classification."""
         objective = self.objective
-        return weighted_quantiles(objective.data.target, objective.data.weight, 0.5) if objective.loss.in_units_of_y else 0.0
+        return weighted_quantiles(objective.data.target, objective.data.weight, 0.5) if objective.loss.scales_with_target else 0.0
 
     def _widths(self):
         """The widths over which kinks are smoothed, one for each stage."""
@@ -299,7 +299,7 @@ class MemoryGradient:
         if objective.loss.smooth:
             return [0.0]
         unit = 1.0
-        if objective.loss.in_units_of_y:
+        if objective.loss.scales_with_target:
             away = np.abs(objective.data.target - self._centre())
             spread = np.average(away, axis=0, weights=objective.data.weight).mean()
             unit = spread if spread > 0.0 else 1.0
@@ -402,7 +402,7 @@ class MemoryGradient:
     def _has_short_form(self, shrinkage):
         """Whether F is quadratic, and its second moments are cheap beside some passes over the rows."""
         objective = self.objective
-        if not objective.loss.quadratic or shrinkage is None:
+        if not objective.loss.is_least_squares or shrinkage is None:
             return False
         n, d = objective.rows.shape
         return not (shrinkage[0] * objective.alpha > 0.0 or shrinkage[2]) and d <= WIDEST and n >= 2 * d

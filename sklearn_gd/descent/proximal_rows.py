@@ -37,7 +37,7 @@ def bend_of(objective):
         return float(loss.curvature_bound)
     if loss.smooth:
         return 0.0
-    return -1.0 if loss.in_units_of_y else 1.0
+    return -1.0 if loss.scales_with_target else 1.0
 
 
 def ridge_of(objective):

@@ -28,6 +28,8 @@ class LogLoss(ClassificationLoss):
     """
 
     curvature_bound = 0.25
+    # The largest eigenvalue of diag(p) - p p', reached where two classes share all probability.
+    multiclass_curvature_bound = 0.5
 
     def best_constant(self, y, weight, n_outputs):
         """The log odds of the classes; their logarithms less the mean of these, beyond two."""
@@ -111,16 +113,38 @@ class LogLoss(ClassificationLoss):
         return math.log(total) + top - raw[y]
 
     @staticmethod
-    def multiclass_quadratic(y, curvature, a, b):
-        """a' (diag(p) - p p') b, centred first so that no digits cancel."""
-        mean_a, mean_b = 0.0, 0.0
+    def multiclass_hessian_product(y, curvature, a, out):
+        """(diag(p) - p p') a, centred first so that no digits cancel."""
+        mean = 0.0
         for k in range(len(a)):
-            mean_a += curvature[k] * a[k]
-            mean_b += curvature[k] * b[k]
-        total = 0.0
+            mean += curvature[k] * a[k]
         for k in range(len(a)):
-            total += curvature[k] * (a[k] - mean_a) * (b[k] - mean_b)
-        return total
+            out[k] = curvature[k] * (a[k] - mean)
+
+    @staticmethod
+    def classwise_value(y, raw):
+        """Log of the sum of exponentials, less the class's score."""
+        shifted = raw - np.max(raw, axis=0)
+        own = shifted[y, np.arange(raw.shape[1])]
+        return np.log(np.sum(np.exp(shifted, out=shifted), axis=0)) - own
+
+    @staticmethod
+    def classwise_second_order(y, raw, width):
+        """The curvature is the probabilities."""
+        shifted = raw - np.max(raw, axis=0)
+        own = shifted[y, np.arange(raw.shape[1])]
+        p = np.exp(shifted, out=shifted)
+        total = np.sum(p, axis=0)
+        p *= 1.0 / total
+        return np.log(total) - own, np.subtract(p, is_own(y, raw)), p
+
+    @staticmethod
+    def classwise_hessian_product(y, curvature, a):
+        """(diag(p) - p p') a, centred first so that no digits cancel."""
+        product = curvature * a
+        product = np.subtract(a, np.sum(product, axis=0), out=product)
+        product *= curvature
+        return product
 
     def probability(self, raw):
         """Sigmoid of one score, softmax of several."""
@@ -381,12 +405,42 @@ class MulticlassHinge(ClassificationLoss):
         return total
 
     @staticmethod
-    def multiclass_quadratic(y, curvature, a, b):
-        """The sum over classes of the curvature times the two moves' differences from the row's own class."""
+    def multiclass_hessian_product(y, curvature, a, out):
+        """Each rival's curvature times the difference from the own class; the own class balances them."""
         total = 0.0
         for k in range(len(a)):
-            total += curvature[k] * (a[k] - a[y]) * (b[k] - b[y])
-        return total
+            out[k] = curvature[k] * (a[k] - a[y])
+            total += out[k]
+        out[y] = -total
+
+    @staticmethod
+    def classwise_value(y, raw):
+        """The sum of what the margins lack."""
+        return np.sum(np.maximum(lacking(y, raw), 0.0), axis=0)
+
+    @staticmethod
+    def classwise_second_order(y, raw, width):
+        """Each margin smoothed as the hinge is; the curvature is theirs."""
+        u = lacking(y, raw)
+        slope = plus_slope(u, width)
+        slope = np.where(is_own(y, raw), -np.sum(slope, axis=0), slope)
+        return np.sum(plus_value(u, width), axis=0), slope, plus_curvature(u, width)
+
+    @staticmethod
+    def classwise_hessian_product(y, curvature, a):
+        """Each rival's curvature times the difference from the own class; the own class balances them."""
+        product = curvature * (a - a[y, np.arange(a.shape[1])])
+        return np.where(is_own(y, a), -np.sum(product, axis=0), product)
+
+
+def is_own(y, raw):
+    """Mask of each sample's own class, in the shape of raw."""
+    return np.arange(raw.shape[0])[:, None] == y
+
+
+def lacking(y, raw):
+    """What each rival's margin lacks; minus infinity for the own class, which has no margin to keep."""
+    return np.where(is_own(y, raw), -np.inf, raw - raw[y, np.arange(raw.shape[1])] + 1.0)
 
 
 def _normalised(scores):

@@ -29,7 +29,7 @@ class SquaredError(RegressionLoss):
     """
 
     curvature_bound = 1.0
-    quadratic = True
+    is_least_squares = True
 
     def best_constant(self, y, weight, n_outputs):
         """The mean."""
@@ -49,6 +49,12 @@ class SquaredError(RegressionLoss):
     def second_derivative(y, raw):
         """One."""
         return 1.0
+
+    @staticmethod
+    def second_order(y, raw, width):
+        """From one residual; the loss is smooth, so width plays no part."""
+        r = raw - y
+        return 0.5 * r * r, r, 1.0
 
 
 class AbsoluteError(RegressionLoss):
@@ -139,6 +145,13 @@ class Huber(RegressionLoss):
     def second_derivative(y, raw, delta):
         """One inside, zero outside."""
         return 1.0 - np.where(np.abs(raw - y) > delta, 1.0, 0.0)
+
+    @staticmethod
+    def second_order(y, raw, width, delta):
+        """From one residual; the loss is smooth, so width plays no part."""
+        r = raw - y
+        slope = np.minimum(np.maximum(r, -delta), delta)
+        return slope * (r - 0.5 * slope), slope, 1.0 - np.where(np.abs(r) > delta, 1.0, 0.0)
 
 
 class Quantile(RegressionLoss):
