@@ -13,10 +13,10 @@ arguments they may ask for any of the constructor's parameters by name:
 ===========================================  ==================================================================================
 
 `width` is a number. These functions are best written in *array style*: no ``if`` on y or raw, but ``np.where``, ``np.maximum``,
-``np.exp`` and the like. The same code then serves a number in a compiled row loop and a whole array in batch descent, where nothing
-is compiled. `np.where` evaluates both of its sides: the one that is not chosen may overflow, but it must not raise. A function in
-*scalar style* (``if``, ``math``) works too: batch descent has it compiled, which takes seconds at first use, and calls it for one
-element after the other.
+``np.exp`` and the like. The same code then serves a number in a compiled row loop and a whole array in batch descent, where
+nothing is compiled. `np.where` evaluates both of its sides: the one that is not chosen may overflow, but it must not raise. A
+function in *scalar style* (``if``, ``math``) works too: batch descent has it compiled, which takes seconds at first use, and
+calls it for one element after the other.
 
 In classification y is -1 or +1; beyond two classes each class is set against the rest, unless the loss couples the classes.
 Then these functions of one row are compiled; y is the class's index, raw and the other arrays have an entry for each class:

@@ -77,7 +77,7 @@ class LogLoss(ClassificationLoss):
         total = 0.0
         for k in range(len(raw)):
             total += np.exp(raw[k] - top)
-        return math.log(total) + top - raw[y]
+        return math.log(total) + (top - raw[y])
 
     @staticmethod
     def multiclass_gradient(y, raw, out):
@@ -110,7 +110,7 @@ class LogLoss(ClassificationLoss):
             curvature[k] *= share
             gradient[k] = curvature[k]
         gradient[y] -= 1.0
-        return math.log(total) + top - raw[y]
+        return math.log(total) + (top - raw[y])
 
     @staticmethod
     def multiclass_hessian_product(y, curvature, a, out):
