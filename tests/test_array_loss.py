@@ -448,7 +448,7 @@ class WrongClasswise(LogLoss):
 class WrongClasswiseGradient(LogLoss):
     @staticmethod
     def classwise_second_order(y, raw, width):
-        value, gradient, p = LogLoss.classwise_second_order(y, raw, width)
+        value, _, p = LogLoss.classwise_second_order(y, raw, width)
         return value, p, p
 
 

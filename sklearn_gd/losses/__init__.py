@@ -51,18 +51,15 @@ from ._classification import (
     Perceptron,
     SquaredHinge,
 )
+from ._deviance import Gamma, LogLinkLoss, Poisson, Tweedie
 from ._regression import (
     AbsoluteError,
     EpsilonInsensitive,
-    Gamma,
     Huber,
     LogCosh,
-    LogLinkLoss,
-    Poisson,
     Quantile,
     SquaredEpsilonInsensitive,
     SquaredError,
-    Tweedie,
 )
 
 #: The losses of `GDRegressor`: what each string stands for.
