@@ -6,8 +6,6 @@ A loss whose gradient does not belong to its value descends to somewhere else, i
 finds a mistake that was planted.
 """
 
-import math
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -19,7 +17,7 @@ class Cauchy(RegressionLoss):
 
     @staticmethod
     def value(y, raw):
-        return math.log1p((raw - y) ** 2)
+        return np.log1p((raw - y) ** 2)
 
     @staticmethod
     def gradient(y, raw):
@@ -72,7 +70,7 @@ class ValueAlone(RegressionLoss):
 
     @staticmethod
     def value(y, raw):
-        return math.log1p((raw - y) ** 2)
+        return np.log1p((raw - y) ** 2)
 
 
 rng = np.random.default_rng(0)

@@ -2,11 +2,9 @@
 A loss of your own
 ==================
 
-The Welsch loss forgets a row that is far from the line. It is ten lines of plain Python, compiled at first use, checked against
+The Welsch loss forgets a row that is far from the line. It is ten lines of NumPy, checked against
 numeric derivatives, and tuned by a grid search like any other part.
 """
-
-import math
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,11 +21,11 @@ class Welsch(RegressionLoss):
 
     @staticmethod
     def value(y, raw, scale):
-        return scale**2 / 2 * (1 - math.exp(-(((raw - y) / scale) ** 2)))
+        return scale**2 / 2 * (1 - np.exp(-(((raw - y) / scale) ** 2)))
 
     @staticmethod
     def gradient(y, raw, scale):
-        return (raw - y) * math.exp(-(((raw - y) / scale) ** 2))
+        return (raw - y) * np.exp(-(((raw - y) / scale) ** 2))
 
 
 print(f"largest difference from the numeric derivative: {check_loss(Welsch(scale=2.0)):.1e}")

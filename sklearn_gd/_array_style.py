@@ -23,7 +23,7 @@ def runs_on_arrays(function, *arrays):
     Returns
     -------
     bool
-        False where the function raises, where it writes into an array, or where any of its results differs.
+        False where the function raises on arrays or on numbers, where it writes into an array, or where any of its results differs.
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")

@@ -18,12 +18,11 @@ import types as python_types
 import uuid
 
 import numba
-import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.experimental.function_type import _get_wrapper_address
-from numba.extending import intrinsic, typeof_impl
+from numba.extending import typeof_impl
+
+from ._namespaces import globals_of, with_globals
 
 FLOAT = types.float64
 REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
@@ -49,6 +48,22 @@ def _leaf_type(leaf, context):
     return numba.typeof(leaf.dispatcher)
 
 
+# For a module that leaves may name, the one that takes its place in compiled code, and the stamp of its source.
+_stand_ins = {}
+
+
+def stand_in(module, other, *files):
+    """Have leaves read `other`, which is written in `files`, wherever they name `module`."""
+    status = [os.stat(file) for file in files]
+    _stand_ins[module] = other, tuple((each.st_mtime_ns, each.st_size) for each in status)
+
+
+def _modules_replaced(named):
+    """Which of the `named` objects are modules in whose place another one stands: their names, with it and its stamp."""
+    modules = {name: value for name, value in named.items() if isinstance(value, python_types.ModuleType)}
+    return {name: _stand_ins[value] for name, value in modules.items() if value in _stand_ins}
+
+
 def _stamp(function):
     """What changes when the function's source does; None where there is no source file to watch."""
     code = function.__code__
@@ -61,25 +76,19 @@ def _stamp(function):
     # Code loaded from disk imports the module that it came from: a script that is also imported is kept under both names.
     source = (code.co_filename, function.__module__, function.__qualname__, code.co_firstlineno)
     own = (*source, status.st_mtime_ns, status.st_size)
-    named = _globals_of(function)
+    named = globals_of(function)
     constants = sorted((name, repr(value)) for name, value in named.items() if isinstance(value, (int, float, str, tuple)))
+    modules = sorted((name, stamp) for name, (_, stamp) in _modules_replaced(named).items())
     # A helper may have been compiled by the user: its Python function is what can be edited.
     called = [getattr(value, "py_func", value) for value in (named | _helpers(function)).values()]
     helpers = [_stamp(each) for each in called if isinstance(each, python_types.FunctionType) and each is not function]
-    return None if None in helpers else (own, *constants, *helpers)
-
-
-def _globals_of(function):
-    """What `function` reads by a global name."""
-    return {name: function.__globals__[name] for name in function.__code__.co_names if name in function.__globals__}
+    return None if None in helpers else (own, *constants, *modules, *helpers)
 
 
 def _helpers(function):
     """The plain Python functions that `function` calls by a global name."""
-    named = _globals_of(function).items()
-    plain = {name: value for name, value in named if isinstance(value, python_types.FunctionType) and value is not function}
-    # A helper may name a function of this module that does the same, better, in machine code.
-    return {name: globals().get(getattr(value, "compiled_as", None), value) for name, value in plain.items()}
+    named = globals_of(function).items()
+    return {name: value for name, value in named if isinstance(value, python_types.FunctionType) and value is not function}
 
 
 def _named(function, stamp):
@@ -96,17 +105,9 @@ def _named(function, stamp):
 
 def _with_compiled_helpers(function, jit):
     """A copy of `function`, under a name of its own, whose plain Python helpers among its globals are compiled too."""
-    fused = functools.partial(numba.njit, fastmath={"contract"}, nogil=True, forceinline=True)
-    helpers = {
-        name: (fused if helper in (quick_exponential, quick_log_of_one_plus) else jit)(_with_compiled_helpers(helper, jit))
-        for name, helper in _helpers(function).items()
-    }
-    copy = python_types.FunctionType(
-        function.__code__, {**function.__globals__, **helpers}, function.__name__, function.__defaults__, function.__closure__
-    )
-    copy.__qualname__ = function.__qualname__
-    copy.__module__ = function.__module__
-    return _named(copy, _stamp(function))
+    replaced = {name: jit(_with_compiled_helpers(helper, jit)) for name, helper in _helpers(function).items()}
+    replaced |= {name: other for name, (other, _) in _modules_replaced(globals_of(function)).items()}
+    return _named(with_globals(function, replaced), _stamp(function))
 
 
 @functools.cache
@@ -181,79 +182,6 @@ def _generated(source, function, kind, arguments):
     exec(source, namespace)
     stamp = None if inner.stamp is None else (*kind, inner.stamp)
     return Leaf(numba.njit(nogil=True, forceinline=True)(_named(namespace["bound"], stamp)), stamp, ((function, arguments),))
-
-
-@intrinsic
-def as_integer(context, value):
-    """The 64 bits of a float as an integer."""
-
-    def generate(target, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.IntType(64))
-
-    return types.int64(types.float64), generate
-
-
-@intrinsic
-def as_float(context, value):
-    """64 bits as a float."""
-
-    def generate(target, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.DoubleType())
-
-    return types.float64(types.int64), generate
-
-
-def quick_exponential(x):
-    """e^x without a branch or a call, so that loops of it become vector code; 0 under -708, infinity over 709.7.
-
-    e^x = 2^n e^r with n the nearest integer to x / ln 2, read from the low bits of x / ln 2 + 1.5 * 2^52; e^r, |r| <= ln 2 / 2,
-    by its Taylor polynomial of degree 13.
-    """
-    shifted = x * 1.4426950408889634 + 6755399441055744.0
-    n = shifted - 6755399441055744.0
-    r = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10
-    square = r * r
-    fourth = square * square
-    low = (1.0 + r) + (0.5 + r * (1.0 / 6.0)) * square
-    middle = (1.0 / 24.0 + r * (1.0 / 120.0)) + (1.0 / 720.0 + r * (1.0 / 5040.0)) * square
-    high = (1.0 / 40320.0 + r * (1.0 / 362880.0)) + (1.0 / 3628800.0 + r * (1.0 / 39916800.0)) * square
-    high = high + (1.0 / 479001600.0 + r * (1.0 / 6227020800.0)) * fourth
-    p = low + (middle + high * fourth) * fourth
-    power = as_float((as_integer(shifted) + 1023) << 52)
-    out = p * power
-    out = 0.0 if x < -708.0 else out
-    return np.inf if x > 709.0 else out
-
-
-def quick_log_of_one_plus(x):
-    """log(1 + x) for 0 <= x <= 1, in the same manner: twice the series of artanh at x / (2 + x) <= 1/3."""
-    s = x / (2.0 + x)
-    q = s * s
-    q2 = q * q
-    q4 = q2 * q2
-    low = (1.0 + q * (1.0 / 3.0)) + (1.0 / 5.0 + q * (1.0 / 7.0)) * q2
-    middle = (1.0 / 9.0 + q * (1.0 / 11.0)) + (1.0 / 13.0 + q * (1.0 / 15.0)) * q2
-    high = (1.0 / 17.0 + q * (1.0 / 19.0)) + (1.0 / 21.0 + q * (1.0 / 23.0)) * q2
-    top = (1.0 / 25.0 + q * (1.0 / 27.0)) + (1.0 / 29.0 + q * (1.0 / 31.0)) * q2
-    return 2.0 * s * (low + (middle + (high + top * q4) * q4) * q4)
-
-
-@intrinsic
-def prefetch(context, values, at):
-    """Ask the processor to fetch the cache line of ``values[at]``, a 1-D array's, which a later step will read."""
-
-    def generate(target, builder, signature, arguments):
-        array_type = signature.args[0]
-        held = target.make_array(array_type)(target, builder, arguments[0])
-        place = cgutils.get_item_pointer(target, builder, array_type, held, [arguments[1]], wraparound=False)
-        address, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        function_type = ir.FunctionType(ir.VoidType(), [address, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
-        read, keep, data = ir.Constant(number, 0), ir.Constant(number, 3), ir.Constant(number, 1)
-        builder.call(function, [builder.bitcast(place, address), read, keep, data])
-        return target.get_dummy_value()
-
-    return types.void(values, types.intp), generate
 
 
 def array(ndim, dtype=FLOAT):

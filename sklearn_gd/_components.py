@@ -12,6 +12,8 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from ._array_style import runs_on_arrays
+
 SITE = "https://sklearn-gd.readthedocs.io/en/latest/"
 
 
@@ -216,6 +218,11 @@ class Component(Configurable, BaseEstimator):
         if not parameters:
             return function
         return lambda *leading: function(*leading, *parameters)
+
+    def in_array_style(self, name, *arrays, numbers=()):
+        """Whether the written function `name` of `arrays`, then `numbers`, gives what it gives for the arrays' entries in turn."""
+        function = self.bound_function(name, len(arrays) + len(numbers))
+        return runs_on_arrays(lambda *each: function(*each, *numbers), *arrays)
 
     @classmethod
     def parameter_names(cls) -> list[str]:

@@ -312,11 +312,6 @@ class SVRG(_VarianceReduced):
         super().__init__(batch_size)
         self.passes = passes
 
-    def validate(self) -> None:
-        """Raise unless batch_size and passes are integers >= 1."""
-        super().validate()
-        check_number(self, "passes", least=1, integer=True)
-
     def passes_per_table(self):
         return int(self.passes)
 

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 import pytest
 
-from sklearn_gd import ClassificationLoss, GDClassifier, GDRegressor, Optimizer, Penalty, RegressionLoss
+from sklearn_gd import ClassificationLoss, GDClassifier, GDRegressor, Optimizer, Penalty, RegressionLoss, _compile
 from sklearn_gd._compile import compiled, derived_leaf, leaf, leaf_with_parameters
 from sklearn_gd._kernels.blocks import GRADIENT, VECTOR, loss_functions, make_gradient, make_numeric_gradient
 from sklearn_gd.losses import SquaredError
@@ -57,7 +57,10 @@ class BadGradient(RegressionLoss):
         return (raw - y) * table["b"]  # BadGradient
 
 
-class BadSecond(SquaredError):
+class BadSecond(RegressionLoss):
+    value = staticmethod(SquaredError.value)
+    gradient = staticmethod(SquaredError.gradient)
+
     @staticmethod
     def second_derivative(y, raw):
         if raw > y:
@@ -215,6 +218,68 @@ def test_a_redefined_class_of_the_same_name_is_another():
         results.append(one_pass(namespace["Mine"]()))
     np.testing.assert_allclose(results[0], one_pass("squared_error"), rtol=1e-14)
     assert np.abs(results[1] - results[0]).max() > 0.01
+
+
+# --- what NumPy is in compiled code ----------------------------------------------------------------------------------------
+
+SPECIAL = [0.0, 1.0, -1.0, 0.5, -0.75, 1e-9, -1e-9, 3.0, 40.0, -40.0, 700.0, 709.75, 800.0, -800.0, 1e300, 1.7e308]
+SPECIAL += [math.inf, -math.inf, math.nan, -2.0]
+ONE = {"exp": lambda x: np.exp(x), "log1p": lambda x: np.log1p(x), "abs": lambda x: np.abs(x), "sign": lambda x: np.sign(x)}
+ONE |= {
+    "absolute": lambda x: np.absolute(x),
+    "log": lambda x: np.log(x),
+    "sqrt": lambda x: np.sqrt(x),
+    "tanh": lambda x: np.tanh(x),
+}
+ONE |= {"clip": lambda x: np.clip(x, -0.5, 2), "where": lambda x: np.where(x > 0, 1, x)}
+TWO = {"maximum": lambda x, y: np.maximum(x, y), "minimum": lambda x, y: np.minimum(x, y)}
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_a_function_of_a_number_is_that_of_numpy(name):
+    function, kernel = ONE[name], leaf(ONE[name]).dispatcher
+    spread = np.concatenate([rng.uniform(-1, 1, 500), rng.normal(size=500) * 100.0, 10.0 ** rng.uniform(-300, 300, 500)])
+    with np.errstate(all="ignore"):
+        for x in [*SPECIAL, *spread.tolist()]:
+            np.testing.assert_allclose(kernel(x), function(x), rtol=5e-16, atol=1e-307)
+    assert kernel(1) == pytest.approx(function(1.0), rel=5e-16)
+
+
+@pytest.mark.parametrize("name", TWO)
+def test_the_larger_and_the_smaller_of_two_are_those_of_numpy(name):
+    kernel = leaf(TWO[name]).dispatcher
+    for x in SPECIAL:
+        for y in (*SPECIAL, 2):
+            np.testing.assert_array_equal(kernel(x, y), TWO[name](x, y))
+
+
+def of_arrays(x):
+    chosen = np.where(np.maximum(np.exp(x), 1.0) > 2.0, np.sign(x), 0.0)
+    return chosen.sum() + np.pi + np.empty(3).size + np.clip(x, 0.0, 1.0).sum() + np.minimum(np.abs(np.log1p(x * x)), x).sum()
+
+
+def test_arrays_and_the_rest_of_numpy_are_there_too():
+    x = rng.normal(size=20)
+    assert leaf(of_arrays).dispatcher(x) == pytest.approx(of_arrays(x), rel=1e-14)
+
+
+def test_a_helper_and_another_name_of_numpy_are_served_alike(directory):
+    text = loss_source("numpy.where(raw > y, positive_part(raw - y), 0.0)", "import numpy\nfrom near import positive_part")
+    written(directory / "near.py", "import numpy as np\ndef positive_part(x):\n    return np.maximum(x, 0.0)\n")
+    path = written(directory / "mine.py", text)
+    assert slope(loaded(path).Mine()) == (1.0, False)
+    assert slope(loaded(path).Mine()) == (1.0, True)
+
+
+def test_an_edit_of_the_functions_of_numbers_is_seen(directory, monkeypatch):
+    path = written(directory / "mine.py", loss_source("np.abs(raw - y)", "import numpy as np"))
+    plain = written(directory / "plain.py", loss_source("raw - y"))
+    for hit in (False, True):
+        assert slope(loaded(path).Mine()) == (1.0, hit)
+        assert slope(loaded(plain).Mine()) == (1.0, hit)
+    monkeypatch.setitem(_compile._stand_ins, np, (_compile._stand_ins[np][0], "edited"))
+    assert slope(loaded(path).Mine()) == (1.0, False)
+    assert slope(loaded(plain).Mine()) == (1.0, True)
 
 
 # --- kept on disk --------------------------------------------------------------------------------------------------------

@@ -14,10 +14,7 @@ from .._compile import FLOAT, array, compiled, derived_leaf, leaf, leaf_with_par
 VECTOR, MATRIX, INDEX = array(1), array(2), types.int64
 GRADIENT = types.void(MATRIX, MATRIX, MATRIX, VECTOR)
 VALUE = FLOAT(MATRIX, MATRIX, VECTOR, VECTOR)
-TRIAL = types.UniTuple(FLOAT, 3)(MATRIX, MATRIX, MATRIX, FLOAT, VECTOR, FLOAT, MATRIX, VECTOR)
-SLOPES = types.void(MATRIX, MATRIX, VECTOR, FLOAT, MATRIX, MATRIX, VECTOR)
 SLOPE = FLOAT(FLOAT, FLOAT, VECTOR)
-FORMS = types.UniTuple(FLOAT, 3)(MATRIX, MATRIX, VECTOR, MATRIX, MATRIX, FLOAT, MATRIX, VECTOR)
 PENALTY_VALUE = FLOAT(VECTOR, VECTOR, VECTOR)
 PENALTY_GRADIENT = types.void(VECTOR, VECTOR, FLOAT, VECTOR, VECTOR)
 PENALTY_PROX = types.void(VECTOR, VECTOR, FLOAT, VECTOR, VECTOR)
@@ -29,20 +26,6 @@ class LossBlocks(NamedTuple):
 
     gradient: object
     value: object
-    parameters: np.ndarray
-
-
-class DescentBlocks(NamedTuple):
-    """What batch descent asks of a loss, kinks smoothed over a width.
-
-    `trial`: value, slope and curvature along a move of the scores; `slopes`: those of all scores; `forms`: the curvature along
-    two moves. Nothing is kept between them: an exponential more is cheaper than an array more. `scratch` has room for three rows
-    of scores: code that allocates nothing counts no references, which took half the time of a short row.
-    """
-
-    trial: object
-    slopes: object
-    forms: object
     parameters: np.ndarray
 
 
@@ -114,69 +97,6 @@ def make_value(target, value):
     return value_block
 
 
-def make_trial(target, second_order):
-    """Weighted value, and slope and curvature along the move, of scores moved by t."""
-
-    def trial_block(y, raw, move, t, weight, width, scratch, p):
-        total, along, bend = 0.0, 0.0, 0.0
-        if raw.shape[1] == 1:
-            for i in range(raw.shape[0]):
-                m = move[i, 0]
-                value, g, h = second_order(target(y, i, 0), raw[i, 0] + t * m, width, p)
-                total += weight[i] * value
-                along += weight[i] * g * m
-                bend += weight[i] * h * m * m
-            return total, along, bend
-        for i in range(raw.shape[0]):
-            for k in range(raw.shape[1]):
-                m = move[i, k]
-                value, g, h = second_order(target(y, i, k), raw[i, k] + t * m, width, p)
-                total += weight[i] * value
-                along += weight[i] * g * m
-                bend += weight[i] * h * m * m
-        return total, along, bend
-
-    return trial_block
-
-
-def make_slopes(target, second_order):
-    """The weighted slopes of all scores."""
-
-    def slopes_block(y, raw, weight, width, out, scratch, p):
-        for i in range(raw.shape[0]):
-            for k in range(raw.shape[1]):
-                _, g, _ = second_order(target(y, i, k), raw[i, k], width, p)
-                out[i, k] = weight[i] * g
-
-    return slopes_block
-
-
-def make_forms(target, second_order):
-    """The quadratic forms a'Ha, a'Hb, b'Hb of two moves of the scores, H being diagonal."""
-
-    def forms_block(y, raw, weight, a, b, width, scratch, p):
-        aa, ab, bb = 0.0, 0.0, 0.0
-        for i in range(a.shape[0]):
-            for k in range(a.shape[1]):
-                _, _, h = second_order(target(y, i, k), raw[i, k], width, p)
-                h *= weight[i]
-                aa += h * a[i, k] * a[i, k]
-                ab += h * a[i, k] * b[i, k]
-                bb += h * b[i, k] * b[i, k]
-        return aa, ab, bb
-
-    return forms_block
-
-
-def make_second_order(value, gradient, second_derivative):
-    """Value, slope and curvature at once, for a smooth loss that does not write them together."""
-
-    def second_order(y, raw, width, p):
-        return value(y, raw, p), gradient(y, raw, p), second_derivative(y, raw, p)
-
-    return second_order
-
-
 def make_numeric_gradient(value):
     """The central difference of a value; its step balances rounding and truncation."""
 
@@ -185,26 +105,6 @@ def make_numeric_gradient(value):
         return (value(y, raw + h, p) - value(y, raw - h, p)) / (2.0 * h)
 
     return numeric_gradient
-
-
-def make_numeric_second(gradient):
-    """The central difference of a slope."""
-
-    def numeric_second(y, raw, p):
-        h = 6e-6 * max(1.0, abs(raw))
-        return max((gradient(y, raw + h, p) - gradient(y, raw - h, p)) / (2.0 * h), 0.0)
-
-    return numeric_second
-
-
-def make_numeric_second_of_value(value):
-    """The second difference of a value, where no slope is given."""
-
-    def numeric_second(y, raw, p):
-        h = 1e-4 * max(1.0, abs(raw))
-        return max((value(y, raw + h, p) - 2.0 * value(y, raw, p) + value(y, raw - h, p)) / (h * h), 0.0)
-
-    return numeric_second
 
 
 # --- losses of all scores of a row ---------------------------------------------------------------------------------------
@@ -232,58 +132,6 @@ def make_row_value(value):
     return value_block
 
 
-def make_row_trial(second_order, quadratic):
-    """As `make_trial`, for a loss of the whole row of scores."""
-
-    def trial_block(y, raw, move, t, weight, width, scratch, p):
-        total, along, bend = 0.0, 0.0, 0.0
-        n_outputs = raw.shape[1]
-        moved, slope, curvature = scratch[0], scratch[1], scratch[2]
-        for i in range(raw.shape[0]):
-            row = int(y[i, 0])
-            for k in range(n_outputs):
-                moved[k] = raw[i, k] + t * move[i, k]
-            total += weight[i] * second_order(row, moved, width, slope, curvature, p)
-            inner = 0.0
-            for k in range(n_outputs):
-                inner += slope[k] * move[i, k]
-            along += weight[i] * inner
-            bend += weight[i] * quadratic(row, curvature, move[i], move[i], p)
-        return total, along, bend
-
-    return trial_block
-
-
-def make_row_slopes(second_order):
-    """As `make_slopes`, for a loss of the whole row of scores."""
-
-    def slopes_block(y, raw, weight, width, out, scratch, p):
-        curvature = scratch[2]
-        for i in range(raw.shape[0]):
-            second_order(int(y[i, 0]), raw[i], width, out[i], curvature, p)
-            for k in range(raw.shape[1]):
-                out[i, k] *= weight[i]
-
-    return slopes_block
-
-
-def make_row_forms(second_order, quadratic):
-    """As `make_forms`, the curvature being the loss's own."""
-
-    def forms_block(y, raw, weight, a, b, width, scratch, p):
-        aa, ab, bb = 0.0, 0.0, 0.0
-        slope, curvature = scratch[1], scratch[2]
-        for i in range(a.shape[0]):
-            row = int(y[i, 0])
-            second_order(row, raw[i], width, slope, curvature, p)
-            aa += weight[i] * quadratic(row, curvature, a[i], a[i], p)
-            ab += weight[i] * quadratic(row, curvature, a[i], b[i], p)
-            bb += weight[i] * quadratic(row, curvature, b[i], b[i], p)
-        return aa, ab, bb
-
-    return forms_block
-
-
 def make_row_numeric_gradient(value):
     """The central differences of a value of a row of scores."""
 
@@ -298,43 +146,6 @@ def make_row_numeric_gradient(value):
             raw[k] = z
 
     return numeric_gradient
-
-
-def make_row_second_order(value, gradient):
-    """Value and gradient at once, where the loss gives no curvature; what is kept for it is the scores themselves."""
-
-    def second_order(y, raw, width, slope, curvature, p):
-        gradient(y, raw, slope, p)
-        for k in range(len(raw)):
-            curvature[k] = raw[k]
-        return value(y, raw, p)
-
-    return second_order
-
-
-def make_row_numeric_quadratic(gradient):
-    """a' H b from the change of the gradient along b."""
-
-    def quadratic(y, raw, a, b, p):
-        length = 0.0
-        for k in range(len(b)):
-            length = max(length, abs(b[k]))
-        if length == 0.0:
-            return 0.0
-        h = 6e-6 / length
-        moved, above, below = np.empty(len(raw)), np.empty(len(raw)), np.empty(len(raw))
-        for k in range(len(raw)):
-            moved[k] = raw[k] + h * b[k]
-        gradient(y, moved, above, p)
-        for k in range(len(raw)):
-            moved[k] = raw[k] - h * b[k]
-        gradient(y, moved, below, p)
-        total = 0.0
-        for k in range(len(raw)):
-            total += a[k] * (above[k] - below[k])
-        return total / (2.0 * h)
-
-    return quadratic
 
 
 # --- from a part to its blocks -------------------------------------------------------------------------------------------
@@ -354,15 +165,23 @@ def _number(component, name):
         return None
 
 
-def _bound(component, name, leading, all_names):
-    """The leaf of the part's function `name`, reading its parameters from the vector of `all_names`; None where absent."""
+def bound_leaf(component, name, leading):
+    """The leaf of the part's function `name`, which reads its parameters from `parameter_vector`; None where absent.
+
+    `leading` has the types of its own arguments.
+    """
     cls = type(component)
     function = cls.written_functions(name)
     if function is None:
         return None
-    names = cls.function_parameters(name, len(leading))
+    names, all_names = cls.function_parameters(name, len(leading)), cls.parameter_names()
     _check_numbers(component, name, names)
     return leaf_with_parameters(function, leading, tuple(all_names.index(each) for each in names))
+
+
+def parameter_vector(component):
+    """The values of all the constructor's parameters, as the leaves take them."""
+    return _parameters(component, component.parameter_names())
 
 
 def _check_numbers(component, function, names):
@@ -373,48 +192,27 @@ def _check_numbers(component, function, names):
             raise TypeError(f"{cls}: {name}={getattr(component, name)!r} must be a number: {cls}.{function} asks for it")
 
 
-def _all_names(component):
-    """The constructor's parameters, in the order of the vector that the leaves read."""
-    return component.parameter_names()
-
-
 class LossFunctions(NamedTuple):
-    """The leaves of a loss for one coding of the targets; `target` serves losses of one score, `quadratic` the others."""
+    """The leaves of a loss for one coding of the targets; `target` serves losses of one score."""
 
     whole_row: bool
     target: object
     value: object
     gradient: object
-    second_order: object
-    quadratic: object
     parameters: np.ndarray
 
 
 def loss_functions(loss, n_outputs, one_vs_rest):
-    """The leaves of `loss`, derivatives taken numerically where they are not written."""
-    names = _all_names(loss)
-    parameters = _parameters(loss, names)
+    """The leaves of `loss`, its gradient taken numerically where it is not written."""
+    parameters = parameter_vector(loss)
     if one_vs_rest and loss.has_row_functions():
-        value = _bound(loss, "multiclass_value", (INDEX, VECTOR), names)
-        gradient = _bound(loss, "multiclass_gradient", (INDEX, VECTOR, VECTOR), names)
-        gradient = gradient or derived_leaf(make_row_numeric_gradient, value)
-        second_order = _bound(loss, "multiclass_second_order", (INDEX, VECTOR, FLOAT, VECTOR, VECTOR), names)
-        quadratic = _bound(loss, "multiclass_quadratic", (INDEX, VECTOR, VECTOR, VECTOR), names)
-        if second_order is None or quadratic is None:
-            second_order = derived_leaf(make_row_second_order, value, gradient)
-            quadratic = derived_leaf(make_row_numeric_quadratic, gradient)
-        return LossFunctions(True, None, value, gradient, second_order, quadratic, parameters)
+        value = bound_leaf(loss, "multiclass_value", (INDEX, VECTOR))
+        gradient = bound_leaf(loss, "multiclass_gradient", (INDEX, VECTOR, VECTOR))
+        return LossFunctions(True, None, value, gradient or derived_leaf(make_row_numeric_gradient, value), parameters)
     target = leaf(target_one_vs_rest if one_vs_rest else target_of_output)
-    value = _bound(loss, "value", (FLOAT, FLOAT), names)
-    written = _bound(loss, "gradient", (FLOAT, FLOAT), names)
-    gradient = written or derived_leaf(make_numeric_gradient, value)
-    second_order = _bound(loss, "second_order", (FLOAT, FLOAT, FLOAT), names)
-    if second_order is None:
-        second = _bound(loss, "second_derivative", (FLOAT, FLOAT), names)
-        if second is None:
-            second = derived_leaf(make_numeric_second, gradient) if written else derived_leaf(make_numeric_second_of_value, value)
-        second_order = derived_leaf(make_second_order, value, gradient, second)
-    return LossFunctions(False, target, value, gradient, second_order, None, parameters)
+    value = bound_leaf(loss, "value", (FLOAT, FLOAT))
+    gradient = bound_leaf(loss, "gradient", (FLOAT, FLOAT))
+    return LossFunctions(False, target, value, gradient or derived_leaf(make_numeric_gradient, value), parameters)
 
 
 def loss_blocks(functions):
@@ -431,25 +229,6 @@ def loss_blocks(functions):
 def slope_of_one(functions):
     """The compiled slope of a single score, for loops that see one row at a time."""
     return compiled(make_slope, SLOPE, functions.gradient)
-
-
-def descent_blocks(functions):
-    """The compiled functions of a loss that batch descent calls."""
-    leaves = (functions.second_order, functions.quadratic) if functions.whole_row else (functions.target, functions.second_order)
-    if functions.whole_row:
-        makes = make_row_trial, make_row_slopes, make_row_forms
-    else:
-        makes = make_trial, make_slopes, make_forms
-    # The losses of this package make no arrays; of a user's nobody knows.
-    ours = all(function.__module__.startswith(__package__.split(".")[0]) for each in leaves for function, _ in each.written)
-    allocates = not (functions.whole_row and ours)
-    trial, slopes, forms = makes
-    return DescentBlocks(
-        compiled(trial, TRIAL, *leaves, fastmath=True, allocates=allocates),
-        compiled(slopes, SLOPES, *(leaves[:1] if functions.whole_row else leaves), allocates=allocates),
-        compiled(forms, FORMS, *leaves, fastmath=True, allocates=allocates),
-        functions.parameters,
-    )
 
 
 # --- penalties -----------------------------------------------------------------------------------------------------------
@@ -532,10 +311,9 @@ def penalty_blocks(penalty, scale=None):
 
     `scale` has the unit of each coefficient, 1 for all where it is None; a coefficient of scale zero costs nothing.
     """
-    names = _all_names(penalty)
-    value = _bound(penalty, "value", (FLOAT,), names)
-    prox = _bound(penalty, "prox", (FLOAT, FLOAT), names) if penalty.has_prox() else None
-    gradient = _bound(penalty, "gradient", (FLOAT,), names) if penalty.has_gradient() else None
+    value = bound_leaf(penalty, "value", (FLOAT,))
+    prox = bound_leaf(penalty, "prox", (FLOAT, FLOAT)) if penalty.has_prox() else None
+    gradient = bound_leaf(penalty, "gradient", (FLOAT,)) if penalty.has_gradient() else None
     if gradient is None and prox is None and type(penalty).written_functions("gradient") is None:
         gradient = derived_leaf(make_numeric_penalty_gradient, value)
     empty = leaf(nothing_to_add)
@@ -546,7 +324,7 @@ def penalty_blocks(penalty, scale=None):
         else compiled(make_nothing, PENALTY_GRADIENT, empty),
         compiled(make_penalty_prox, PENALTY_PROX, prox) if prox is not None else compiled(make_nothing, PENALTY_PROX, empty),
         np.empty(0) if scale is None else scale,
-        _parameters(penalty, names),
+        parameter_vector(penalty),
     )
 
 

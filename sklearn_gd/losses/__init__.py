@@ -1,7 +1,7 @@
 r"""Losses: what one row costs, as a function of its target y and its raw score (or scores).
 
-A loss sees (y, raw) only, never X. Its functions are plain Python functions of numbers, written in the class body and compiled
-at first use; after their own arguments they may ask for any of the constructor's parameters by name:
+A loss sees (y, raw) only, never X. Its functions are plain Python functions, written in the class body; after their own
+arguments they may ask for any of the constructor's parameters by name:
 
 ===========================================  ==================================================================================
 ``value(y, raw, ...)``                       the loss of one score; the only one that must be there
@@ -12,15 +12,32 @@ at first use; after their own arguments they may ask for any of the constructor'
                                              quadratic upper bound
 ===========================================  ==================================================================================
 
-In classification y is -1 or +1; beyond two classes each class is set against the rest, unless the loss couples the classes:
+`width` is a number. These functions are best written in *array style*: no ``if`` on y or raw, but ``np.where``, ``np.maximum``,
+``np.exp`` and the like. The same code then serves a number in a compiled row loop and a whole array in batch descent, where
+nothing is compiled. `np.where` evaluates both of its sides: the one that is not chosen may overflow, but it must not raise. A
+function in *scalar style* (``if``, ``math``) works too: batch descent has it compiled, which takes seconds at first use, and
+calls it for one element after the other.
+
+In classification y is -1 or +1; beyond two classes each class is set against the rest, unless the loss couples the classes.
+Then these functions of one row are compiled; y is the class's index, raw and the other arrays have an entry for each class:
 
 ====================================================================  =========================================================
-``multiclass_value(y, raw, ...)``                                     the loss of a row of scores, y being the class's index
+``multiclass_value(y, raw, ...)``                                     the loss of a row of scores
 ``multiclass_gradient(y, raw, out, ...)``                             fills out with its gradient
 ``multiclass_second_order(y, raw, width, gradient, curvature, ...)``  returns the value; fills the gradient and whatever
-                                                                      `multiclass_quadratic` needs
-``multiclass_quadratic(y, curvature, a, b, ...)``                     a' H b for two directions of the row's scores
+                                                                      `multiclass_hessian_product` needs
+``multiclass_hessian_product(y, curvature, a, out, ...)``             fills out with H a for a direction a of the row's scores
 ====================================================================  =========================================================
+
+Only the first must be there. A coupled loss may also be written over all samples at once, in NumPy with reductions along the
+first axis; batch descent then compiles nothing. y are class indices of shape (n_samples,), raw and a are (n_classes, n_samples):
+
+==================================================  ===========================================================================
+``classwise_value(y, raw, ...)``                    the loss of each sample
+``classwise_second_order(y, raw, width, ...)``      (value, gradient, curvature): (n_samples,), a new array of raw's shape, and
+                                                    whatever `classwise_hessian_product` needs
+``classwise_hessian_product(y, curvature, a, ...)`` H a of each sample, a new array of a's shape
+==================================================  ===========================================================================
 """
 
 from ._base import ClassificationLoss, Loss, RegressionLoss
@@ -34,18 +51,15 @@ from ._classification import (
     Perceptron,
     SquaredHinge,
 )
+from ._deviance import Gamma, LogLinkLoss, Poisson, Tweedie
 from ._regression import (
     AbsoluteError,
     EpsilonInsensitive,
-    Gamma,
     Huber,
     LogCosh,
-    LogLinkLoss,
-    Poisson,
     Quantile,
     SquaredEpsilonInsensitive,
     SquaredError,
-    Tweedie,
 )
 
 #: The losses of `GDRegressor`: what each string stands for.

@@ -4,6 +4,24 @@ import numpy as np
 
 from .._components import Component
 
+# How many arguments of its own each function has, before the parameters that it asks for.
+N_ARGUMENTS = {
+    "value": 2,
+    "gradient": 2,
+    "second_derivative": 2,
+    "second_order": 3,
+    "multiclass_value": 2,
+    "multiclass_gradient": 3,
+    "multiclass_second_order": 5,
+    "multiclass_hessian_product": 4,
+    "classwise_value": 2,
+    "classwise_second_order": 3,
+    "classwise_hessian_product": 3,
+}
+# What a loss's functions are tried on.
+TARGETS = np.array([-2.0, -1.0, -0.3, 0.0, 0.4, 1.0, 2.5, 6.0])
+SCORES = np.array([-3.1, -1.03, -0.52, -0.011, 0.0, 0.017, 0.49, 0.99, 1.7, 3.3])
+
 
 class Loss(Component):
     """Abstract base of all losses; subclass `RegressionLoss` or `ClassificationLoss`.
@@ -14,29 +32,46 @@ class Loss(Component):
         False where the loss has kinks: "auto" then descends on a smoothing of it that shrinks stage by stage.
     curvature_bound : float or None
         The largest second derivative with respect to a score, where there is one: it bounds the stable learning rate.
-    quadratic : bool
+    multiclass_curvature_bound : float or None
+        The largest eigenvalue of the Hessian with respect to a row of scores, for a loss that couples the classes.
+    is_least_squares : bool
         Whether it is half the squared distance of score and target.
+    scales_with_target : bool
+        Whether residuals, and so the places of kinks, are in units of y; False where a score has units of its own.
     domain : str
         The targets that the loss admits, in words.
     """
 
     smooth = True
     curvature_bound = None
-    quadratic = False
+    multiclass_curvature_bound = None
+    is_least_squares = False
+    scales_with_target = True
     domain = "any real number"
-    # Whether kinks lie at a distance in units of y, and not of the score.
-    in_units_of_y = True
 
     def validate(self):
         """Raise where `value` is missing, a function asks for an unknown parameter, or a parameter is out of its range."""
         if self.written_functions("value") is None:
             raise TypeError(f"{type(self).__name__} has no function value(y, raw): a loss must give one")
-        functions = {"value": 2, "gradient": 2, "second_derivative": 2, "second_order": 3}
-        functions |= {"multiclass_value": 2, "multiclass_gradient": 3, "multiclass_second_order": 5, "multiclass_quadratic": 4}
-        for name, n_leading in functions.items():
+        for name, n_leading in N_ARGUMENTS.items():
             if self.written_functions(name) is not None:
                 self.function_parameters(name, n_leading)
         super().validate()
+
+    def largest_curvature(self, coupled):
+        """The bound on the curvature with respect to the scores.
+
+        Parameters
+        ----------
+        coupled : bool
+            Whether the scores of a sample are coupled by `multiclass_value`, or each has a loss of its own.
+
+        Returns
+        -------
+        float or None
+            The largest eigenvalue of the Hessian of a sample's loss; None where none is known.
+        """
+        return self.multiclass_curvature_bound if coupled else self.curvature_bound
 
     def in_domain(self, y):
         """Which targets the loss admits.
@@ -101,7 +136,7 @@ class RegressionLoss(Loss):
 
     Examples
     --------
-    >>> import math
+    >>> import numpy as np
     >>> from sklearn_gd import GDRegressor, RegressionLoss
     >>> class Welsch(RegressionLoss):
     ...     def __init__(self, scale=2.0):
@@ -109,11 +144,11 @@ class RegressionLoss(Loss):
     ...
     ...     @staticmethod
     ...     def value(y, raw, scale):
-    ...         return scale**2 / 2 * (1 - math.exp(-(((raw - y) / scale) ** 2)))
+    ...         return scale**2 / 2 * (1 - np.exp(-(((raw - y) / scale) ** 2)))
     ...
     ...     @staticmethod
     ...     def gradient(y, raw, scale):
-    ...         return (raw - y) * math.exp(-(((raw - y) / scale) ** 2))
+    ...         return (raw - y) * np.exp(-(((raw - y) / scale) ** 2))
     >>> model = GDRegressor(loss=Welsch(scale=3.0)).fit([[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 2.0, 3.0])
     >>> print(model.predict([[4.0]]).round(1))
     [4.]
@@ -143,19 +178,19 @@ class ClassificationLoss(Loss):
 
     Examples
     --------
-    >>> import math
+    >>> import numpy as np
     >>> from sklearn_gd import ClassificationLoss, GDClassifier
     >>> class Savage(ClassificationLoss):
     ...     @staticmethod
     ...     def value(y, raw):
-    ...         return 1 / (1 + math.exp(min(y * raw, 300.0))) ** 2
+    ...         return 1 / (1 + np.exp(np.minimum(y * raw, 300.0))) ** 2
     >>> model = GDClassifier(loss=Savage()).fit([[-2.0], [-1.0], [1.0], [2.0]], ["a", "a", "b", "b"])
     >>> print(model.predict([[1.5]]))
     ['b']
     """
 
     domain = "-1 or +1"
-    in_units_of_y = False
+    scales_with_target = False
 
     def in_domain(self, y):
         """Which targets are -1 or +1.
@@ -171,6 +206,17 @@ class ClassificationLoss(Loss):
             True where the target is in the loss's domain.
         """
         return np.isin(y, (-1.0, 1.0))
+
+
+def tried_targets(loss):
+    """Targets within the loss's domain, on which its functions are tried."""
+    return TARGETS[loss.in_domain(TARGETS)]
+
+
+def pairs(targets):
+    """Targets and scores, every pair of them."""
+    y, raw = np.meshgrid(targets, SCORES, indexing="ij")
+    return y.ravel(), raw.ravel()
 
 
 def weighted_quantiles(y, weight, quantile):

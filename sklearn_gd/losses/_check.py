@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 
-from ._base import Loss
+from ._base import N_ARGUMENTS, SCORES, Loss, pairs, tried_targets
+
+WIDTH = 0.3  # of the smoothing on which `second_order` is tried
 
 
-def check_loss(loss, y=None, raw=None, *, n_classes=4, rtol=1e-5):
+def check_loss(loss, y=None, raw=None, *, n_classes=4, rtol=1e-5, verbose=True):
     """Compare a loss's written derivatives with numeric ones, and say where they part.
 
     Parameters
@@ -20,6 +22,8 @@ def check_loss(loss, y=None, raw=None, *, n_classes=4, rtol=1e-5):
         Length of the rows tried where the loss couples the classes.
     rtol : float, default=1e-5
         Largest difference allowed, relative to the larger of 1 and the numeric derivative.
+    verbose : bool, default=True
+        Print which functions are in scalar style, if any are: these are compiled, where array style would run at once.
 
     Returns
     -------
@@ -35,7 +39,8 @@ def check_loss(loss, y=None, raw=None, *, n_classes=4, rtol=1e-5):
 
     Notes
     -----
-    At a kink any value between the two one-sided slopes is right.
+    At a kink any value between the two one-sided slopes is right. The functions over all samples of a loss that couples the
+    classes, `classwise_value` and its relatives, are compared with those of a row.
 
     Examples
     --------
@@ -47,71 +52,148 @@ def check_loss(loss, y=None, raw=None, *, n_classes=4, rtol=1e-5):
     if not isinstance(loss, Loss):
         raise TypeError(f"check_loss takes a Loss object, not {loss!r}")
     loss.validate()
-    if y is None:
-        y = np.array([-2.0, -1.0, -0.3, 0.0, 0.4, 1.0, 2.5, 6.0])
-        y = y[loss.in_domain(y)]
-    raw = np.array([-3.1, -1.03, -0.52, -0.011, 0.0, 0.017, 0.49, 0.99, 1.7, 3.3]) if raw is None else raw
-    worst = (0.0, "")
+    y = tried_targets(loss) if y is None else np.asarray(y, dtype=float)
+    raw = SCORES if raw is None else np.asarray(raw, dtype=float)
+    worst = Worst(loss)
+    with np.errstate(all="ignore"):
+        check_single_scores(loss, y.tolist(), raw.tolist(), worst)
+        if loss.has_row_functions():
+            check_rows(loss, n_classes, worst)
+    if worst.difference > rtol:
+        raise AssertionError(f"{worst.place} (relative difference {worst.difference:.2g})")
+    scalar = in_scalar_style(loss)
+    if verbose and scalar:
+        print(
+            f"{type(loss).__name__}: {', '.join(scalar)} in scalar style: compiled, seconds at first use; written with np.where "
+            f"and the like it would run at once"
+        )
+    return float(worst.difference)
 
-    def compare(name, written, below, above, y_value, raw_value):
-        nonlocal worst
-        low, high = sorted((below, above))
+
+def in_scalar_style(loss):
+    """The loss's functions that batch descent has to have compiled."""
+    arrays, found = pairs(tried_targets(loss)), []
+    for name in ("value", "gradient", "second_derivative", "second_order"):
+        width = (WIDTH,) * (N_ARGUMENTS[name] - 2)
+        if loss.written_functions(name) is not None and not loss.in_array_style(name, *arrays, numbers=width):
+            found.append(name)
+    return found
+
+
+class Worst:
+    """The largest difference so far, and where it is."""
+
+    def __init__(self, loss):
+        self.loss, self.difference, self.place = loss, 0.0, ""
+
+    def compare(self, name, written, below, above, y, raw):
+        """Note how far `written` lies from the interval of two numbers, relative to their size."""
+        written, (low, high) = float(written), sorted((float(below), float(above)))
         distance = max(low - written, written - high, 0.0)
-        if not (math.isfinite(written) and math.isfinite(below) and math.isfinite(above)):
+        if not (math.isfinite(written) and math.isfinite(low) and math.isfinite(high)):
             distance = math.inf
-        relative = distance / max(1.0, abs(below), abs(above)) if distance < math.inf else math.inf
-        if relative > worst[0]:
-            place = f"y={y_value!r}, raw={raw_value!r}: written {written!r}, numeric {(below + above) / 2!r}"
-            worst = (relative, f"{type(loss).__name__}.{name} at {place}")
+        relative = distance / max(1.0, abs(low), abs(high)) if distance < math.inf else math.inf
+        if relative > self.difference:
+            place = f"y={y!r}, raw={raw!r}: written {written!r}, numeric {(low + high) / 2!r}"
+            self.difference, self.place = relative, f"{type(self.loss).__name__}.{name} at {place}"
 
-    def function_of(name, n_leading):
-        written = loss.written_functions(name)
-        if written is None:
-            return None
-        values = [getattr(loss, parameter) for parameter in loss.function_parameters(name, n_leading)]
-        return lambda *leading: written(*leading, *values)
 
-    def one_sided(function, y_value, z):
-        # The differences on the two sides, each of second order: they part at a kink only.
-        h = 1e-5 * max(1.0, abs(z))
-        middle = function(y_value, z)
-        below = (3 * middle - 4 * function(y_value, z - h) + function(y_value, z - 2 * h)) / (2 * h)
-        above = (-3 * middle + 4 * function(y_value, z + h) - function(y_value, z + 2 * h)) / (2 * h)
-        return below, above
+def one_sided(function, y, z):
+    """The differences on the two sides, each of second order: they part at a kink only."""
+    h = 1e-5 * max(1.0, abs(z))
+    middle = function(y, z)
+    below = (3 * middle - 4 * function(y, z - h) + function(y, z - 2 * h)) / (2 * h)
+    above = (-3 * middle + 4 * function(y, z + h) - function(y, z + 2 * h)) / (2 * h)
+    return below, above
 
-    value, gradient = function_of("value", 2), function_of("gradient", 2)
-    second, together = function_of("second_derivative", 2), function_of("second_order", 3)
-    width = 0.3
 
-    def smooth_value(y_value, z):
-        return together(y_value, z, width)[0]
+def check_single_scores(loss, targets, scores, worst):
+    """The functions of one score, at every pair."""
+    value, gradient, second, together = (
+        loss.bound_function(name, N_ARGUMENTS[name]) for name in ("value", "gradient", "second_derivative", "second_order")
+    )
 
-    for y_value in np.asarray(y, dtype=float).tolist():
-        for z in np.asarray(raw, dtype=float).tolist():
+    def smooth_value(y, z):
+        return together(y, z, WIDTH)[0]
+
+    for y in targets:
+        for z in scores:
             if gradient is not None:
-                compare("gradient", gradient(y_value, z), *one_sided(value, y_value, z), y_value, z)
+                worst.compare("gradient", gradient(y, z), *one_sided(value, y, z), y, z)
             if second is not None and gradient is not None:
-                below, above = one_sided(gradient, y_value, z)
-                if second(y_value, z) >= 0.0:  # a negative one may be written as zero: descent asks for a curvature
+                below, above = one_sided(gradient, y, z)
+                if second(y, z) >= 0.0:  # a negative one may be written as zero: descent asks for a curvature
                     below, above = max(below, 0.0), max(above, 0.0)
-                compare("second_derivative", second(y_value, z), below, above, y_value, z)
+                worst.compare("second_derivative", second(y, z), below, above, y, z)
             if together is not None:
-                smoothed, slope, _ = together(y_value, z, width)
-                compare("second_order (its slope)", slope, *one_sided(smooth_value, y_value, z), y_value, z)
+                smoothed, slope, _ = together(y, z, WIDTH)
+                worst.compare("second_order (its slope)", slope, *one_sided(smooth_value, y, z), y, z)
                 if loss.smooth:
-                    compare("second_order (its value)", smoothed, value(y_value, z), value(y_value, z), y_value, z)
-    row_value, row_gradient = function_of("multiclass_value", 2), function_of("multiclass_gradient", 3)
-    if row_value is not None and row_gradient is not None:
-        for seed in range(20):
-            z = np.random.default_rng(seed).normal(size=n_classes) * 2
-            label, out = seed % n_classes, np.empty(n_classes)
-            row_gradient(label, z, out)
+                    worst.compare("second_order (its value)", smoothed, value(y, z), value(y, z), y, z)
+
+
+def check_rows(loss, n_classes, worst):
+    """The functions of a row of scores, at random rows, and those over all samples against them."""
+    bound = {name: loss.bound_function(name, n) for name, n in N_ARGUMENTS.items()}
+    rows = np.array([np.random.default_rng(seed).normal(size=n_classes) * 2 for seed in range(20)])
+    moves = np.random.default_rng(20).normal(size=rows.shape)
+    labels = np.arange(len(rows)) % n_classes
+    found = [_check_row(bound, *each, loss.smooth, worst) for each in zip(labels.tolist(), rows, moves)]
+
+    def compare(name, together, key):
+        for i, one in enumerate(found):
+            if key in one:
+                for own, other in zip(np.ravel(together[..., i]), np.ravel(one[key])):
+                    worst.compare(name, own, other, other, int(labels[i]), rows[i].tolist())
+
+    if bound["classwise_value"] is not None:
+        compare("classwise_value", bound["classwise_value"](labels, rows.T.copy()), "value")
+    if bound["classwise_second_order"] is not None:
+        value, gradient, curvature = bound["classwise_second_order"](labels, rows.T.copy(), WIDTH)
+        compare("classwise_second_order (its value)", value, "smoothed")
+        compare("classwise_second_order (its gradient)", gradient, "slope")
+        if bound["classwise_hessian_product"] is not None:
+            product = bound["classwise_hessian_product"](labels, curvature, moves.T.copy())
+            compare("classwise_hessian_product", product, "product")
+
+
+def _check_row(bound, label, z, move, smooth, worst):
+    """The functions of one row against numeric derivatives; what they give, for `check_rows`."""
+    place, n_classes = (label, z.tolist()), len(z)
+    value, gradient = bound["multiclass_value"], bound["multiclass_gradient"]
+    together, product = bound["multiclass_second_order"], bound["multiclass_hessian_product"]
+    found = {"value": value(label, z)}
+
+    def along(function, k):
+        return one_sided(lambda label, score: function(label, np.where(np.arange(n_classes) == k, score, z)), label, z[k])
+
+    if gradient is not None:
+        out = np.empty(n_classes)
+        gradient(label, z, out)
+        for k in range(n_classes):
+            worst.compare("multiclass_gradient", out[k], *along(value, k), *place)
+    if together is None:
+        return found
+
+    def smooth_value(label, scores):
+        return together(label, scores, WIDTH, np.empty(n_classes), np.empty(n_classes))
+
+    slope, curvature = np.empty(n_classes), np.empty(n_classes)
+    found |= {"smoothed": together(label, z, WIDTH, slope, curvature), "slope": slope}
+    for k in range(n_classes):
+        worst.compare("multiclass_second_order (its gradient)", slope[k], *along(smooth_value, k), *place)
+    if smooth:
+        worst.compare("multiclass_second_order (its value)", found["smoothed"], found["value"], found["value"], *place)
+    if product is not None:
+        found["product"] = np.empty(n_classes)
+        product(label, curvature, move, found["product"])
+        if smooth:  # else the curvature is that of an upper bound
             for k in range(n_classes):
 
-                def along(label, score, z=z, k=k):
-                    return row_value(label, np.where(np.arange(n_classes) == k, score, z))
+                def slope_along(label, t, k=k):
+                    out = np.empty(n_classes)
+                    together(label, z + t * move, WIDTH, out, np.empty(n_classes))
+                    return out[k]
 
-                compare("multiclass_gradient", out[k], *one_sided(along, label, z[k]), label, z.tolist())
-    if worst[0] > rtol:
-        raise AssertionError(f"{worst[1]} (relative difference {worst[0]:.2g})")
-    return worst[0]
+                worst.compare("multiclass_hessian_product", found["product"][k], *one_sided(slope_along, label, 0.0), *place)
+    return found

@@ -6,7 +6,6 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from ._base import ClassificationLoss
-from ._exponential import exponential, log_of_one_plus
 from ._smoothing import plus_curvature, plus_slope, plus_value
 
 
@@ -24,11 +23,13 @@ class LogLoss(ClassificationLoss):
     Examples
     --------
     >>> from sklearn_gd.losses import LogLoss
-    >>> round(LogLoss.value(1.0, 0.0), 6), LogLoss.gradient(1.0, 0.0)
-    (0.693147, -0.5)
+    >>> print(LogLoss.value(1.0, 0.0).round(6), LogLoss.gradient(1.0, 0.0))
+    0.693147 -0.5
     """
 
     curvature_bound = 0.25
+    # The largest eigenvalue of diag(p) - p p', reached where two classes share all probability.
+    multiclass_curvature_bound = 0.5
 
     def best_constant(self, y, weight, n_outputs):
         """The log odds of the classes; their logarithms less the mean of these, beyond two."""
@@ -43,31 +44,29 @@ class LogLoss(ClassificationLoss):
     def value(y, raw):
         """Written so that no exponential overflows."""
         m = y * raw
-        return log_of_one_plus(exponential(-abs(m))) + max(-m, 0.0)
+        return np.log1p(np.exp(-np.abs(m))) + np.maximum(-m, 0.0)
 
     @staticmethod
     def gradient(y, raw):
         """Minus y times the probability of the other class."""
         m = y * raw
-        if m > 0:
-            e = exponential(-m)
-            return -y * e / (1.0 + e)
-        return -y / (1.0 + exponential(m))
+        e = np.exp(-np.abs(m))
+        return -y * np.where(m > 0.0, e, 1.0) / (1.0 + e)
 
     @staticmethod
     def second_derivative(y, raw):
         """p (1 - p)."""
-        e = exponential(-abs(raw))
+        e = np.exp(-np.abs(raw))
         return e / ((1.0 + e) * (1.0 + e))
 
     @staticmethod
     def second_order(y, raw, width):
         """Value, slope and curvature from one exponential; the loss is smooth, so width plays no part."""
         m = y * raw
-        e = exponential(-abs(m))
+        e = np.exp(-np.abs(m))
         share = 1.0 / (1.0 + e)
-        other = (e if m > 0 else 1.0) * share
-        return log_of_one_plus(e) + max(-m, 0.0), -y * other, e * share * share
+        other = np.where(m > 0.0, e, 1.0) * share
+        return np.log1p(e) + np.maximum(-m, 0.0), -y * other, e * share * share
 
     @staticmethod
     def multiclass_value(y, raw):
@@ -77,8 +76,8 @@ class LogLoss(ClassificationLoss):
             top = max(top, raw[k])
         total = 0.0
         for k in range(len(raw)):
-            total += exponential(raw[k] - top)
-        return math.log(total) + top - raw[y]
+            total += np.exp(raw[k] - top)
+        return math.log(total) + (top - raw[y])
 
     @staticmethod
     def multiclass_gradient(y, raw, out):
@@ -88,7 +87,7 @@ class LogLoss(ClassificationLoss):
             top = max(top, raw[k])
         total = 0.0
         for k in range(len(raw)):
-            out[k] = exponential(raw[k] - top)
+            out[k] = np.exp(raw[k] - top)
         for k in range(len(raw)):
             total += out[k]
         for k in range(len(raw)):
@@ -103,7 +102,7 @@ class LogLoss(ClassificationLoss):
             top = max(top, raw[k])
         total = 0.0
         for k in range(len(raw)):
-            curvature[k] = exponential(raw[k] - top)
+            curvature[k] = np.exp(raw[k] - top)
         for k in range(len(raw)):
             total += curvature[k]
         share = 1.0 / total
@@ -111,19 +110,41 @@ class LogLoss(ClassificationLoss):
             curvature[k] *= share
             gradient[k] = curvature[k]
         gradient[y] -= 1.0
-        return math.log(total) + top - raw[y]
+        return math.log(total) + (top - raw[y])
 
     @staticmethod
-    def multiclass_quadratic(y, curvature, a, b):
-        """a' (diag(p) - p p') b, centred first so that no digits cancel."""
-        mean_a, mean_b = 0.0, 0.0
+    def multiclass_hessian_product(y, curvature, a, out):
+        """(diag(p) - p p') a, centred first so that no digits cancel."""
+        mean = 0.0
         for k in range(len(a)):
-            mean_a += curvature[k] * a[k]
-            mean_b += curvature[k] * b[k]
-        total = 0.0
+            mean += curvature[k] * a[k]
         for k in range(len(a)):
-            total += curvature[k] * (a[k] - mean_a) * (b[k] - mean_b)
-        return total
+            out[k] = curvature[k] * (a[k] - mean)
+
+    @staticmethod
+    def classwise_value(y, raw):
+        """Log of the sum of exponentials, less the class's score."""
+        shifted = raw - np.max(raw, axis=0)
+        own = shifted[y, np.arange(raw.shape[1])]
+        return np.log(np.sum(np.exp(shifted, out=shifted), axis=0)) - own
+
+    @staticmethod
+    def classwise_second_order(y, raw, width):
+        """The curvature is the probabilities."""
+        shifted = raw - np.max(raw, axis=0)
+        own = shifted[y, np.arange(raw.shape[1])]
+        p = np.exp(shifted, out=shifted)
+        total = np.sum(p, axis=0)
+        p *= 1.0 / total
+        return np.log(total) - own, np.subtract(p, is_own(y, raw)), p
+
+    @staticmethod
+    def classwise_hessian_product(y, curvature, a):
+        """(diag(p) - p p') a, centred first so that no digits cancel."""
+        product = curvature * a
+        product = np.subtract(a, np.sum(product, axis=0), out=product)
+        product *= curvature
+        return product
 
     def probability(self, raw):
         """Sigmoid of one score, softmax of several."""
@@ -142,8 +163,8 @@ class Hinge(ClassificationLoss):
     Examples
     --------
     >>> from sklearn_gd.losses import Hinge
-    >>> Hinge.value(1.0, 0.25), Hinge.gradient(1.0, 0.25)
-    (0.75, -1.0)
+    >>> print(Hinge.value(1.0, 0.25), Hinge.gradient(1.0, 0.25))
+    0.75 -1.0
     """
 
     smooth = False
@@ -151,12 +172,12 @@ class Hinge(ClassificationLoss):
     @staticmethod
     def value(y, raw):
         """What the margin lacks."""
-        return max(1.0 - y * raw, 0.0)
+        return np.maximum(1.0 - y * raw, 0.0)
 
     @staticmethod
     def gradient(y, raw):
         """Minus the label inside the margin."""
-        return -y if y * raw <= 1.0 else 0.0
+        return -y * np.where(y * raw <= 1.0, 1.0, 0.0)
 
     @staticmethod
     def second_order(y, raw, width):
@@ -178,8 +199,8 @@ class SquaredHinge(ClassificationLoss):
     Examples
     --------
     >>> from sklearn_gd.losses import SquaredHinge
-    >>> SquaredHinge.value(1.0, 0.5), SquaredHinge.gradient(1.0, 0.5)
-    (0.25, -1.0)
+    >>> print(SquaredHinge.value(1.0, 0.5), SquaredHinge.gradient(1.0, 0.5))
+    0.25 -1.0
     """
 
     curvature_bound = 2.0
@@ -187,18 +208,18 @@ class SquaredHinge(ClassificationLoss):
     @staticmethod
     def value(y, raw):
         """The square of what the margin lacks."""
-        u = max(1.0 - y * raw, 0.0)
+        u = np.maximum(1.0 - y * raw, 0.0)
         return u * u
 
     @staticmethod
     def gradient(y, raw):
         """Minus twice the label times what the margin lacks."""
-        return -2.0 * y * max(1.0 - y * raw, 0.0)
+        return -2.0 * y * np.maximum(1.0 - y * raw, 0.0)
 
     @staticmethod
     def second_derivative(y, raw):
         """Two inside the margin."""
-        return 2.0 if y * raw < 1.0 else 0.0
+        return 2.0 * np.where(y * raw < 1.0, 1.0, 0.0)
 
 
 class ModifiedHuber(ClassificationLoss):
@@ -214,8 +235,8 @@ class ModifiedHuber(ClassificationLoss):
     Examples
     --------
     >>> from sklearn_gd.losses import ModifiedHuber
-    >>> ModifiedHuber.value(1.0, -2.0), ModifiedHuber.gradient(1.0, -2.0)
-    (8.0, -4.0)
+    >>> print(ModifiedHuber.value(1.0, -2.0), ModifiedHuber.gradient(1.0, -2.0))
+    8.0 -4.0
     """
 
     curvature_bound = 2.0
@@ -223,22 +244,20 @@ class ModifiedHuber(ClassificationLoss):
     @staticmethod
     def value(y, raw):
         """Squared, then linear."""
-        m = y * raw
-        if m < -1.0:
-            return -4.0 * m
-        u = max(1.0 - m, 0.0)
-        return u * u
+        u = np.maximum(1.0 - y * raw, 0.0)
+        inside = np.minimum(u, 2.0)
+        return inside * (2.0 * u - inside)
 
     @staticmethod
     def gradient(y, raw):
         """The slope of the two parts."""
-        m = y * raw
-        return -4.0 * y if m < -1.0 else -2.0 * y * max(1.0 - m, 0.0)
+        return -2.0 * y * np.minimum(np.maximum(1.0 - y * raw, 0.0), 2.0)
 
     @staticmethod
     def second_derivative(y, raw):
         """Two between -1 and 1."""
-        return 2.0 if -1.0 <= y * raw < 1.0 else 0.0
+        m = y * raw
+        return 2.0 * np.where((m >= -1.0) & (m < 1.0), 1.0, 0.0)
 
     def probability(self, raw):
         """The score clipped to [-1, 1], as a probability; classes normalised, all alike where every one is at zero."""
@@ -261,8 +280,8 @@ class Perceptron(ClassificationLoss):
     Examples
     --------
     >>> from sklearn_gd.losses import Perceptron
-    >>> Perceptron.value(1.0, -2.0), Perceptron.gradient(1.0, 0.0)
-    (2.0, -1.0)
+    >>> print(Perceptron.value(1.0, -2.0), Perceptron.gradient(1.0, 0.0))
+    2.0 -1.0
     """
 
     smooth = False
@@ -270,12 +289,12 @@ class Perceptron(ClassificationLoss):
     @staticmethod
     def value(y, raw):
         """The distance on the wrong side."""
-        return max(-y * raw, 0.0)
+        return np.maximum(-y * raw, 0.0)
 
     @staticmethod
     def gradient(y, raw):
         """Minus the label on the wrong side."""
-        return -y if y * raw <= 0.0 else 0.0
+        return -y * np.where(y * raw <= 0.0, 1.0, 0.0)
 
     @staticmethod
     def second_order(y, raw, width):
@@ -298,24 +317,30 @@ class Exponential(ClassificationLoss):
     Examples
     --------
     >>> from sklearn_gd.losses import Exponential
-    >>> Exponential.value(1.0, 0.0), Exponential.gradient(1.0, 0.0)
-    (1.0, -1.0)
+    >>> print(Exponential.value(1.0, 0.0), Exponential.gradient(1.0, 0.0))
+    1.0 -1.0
     """
 
     @staticmethod
     def value(y, raw):
         """The exponential of minus the margin."""
-        return math.exp(-y * raw)
+        return np.exp(-y * raw)
 
     @staticmethod
     def gradient(y, raw):
         """Minus the label times the value."""
-        return -y * math.exp(-y * raw)
+        return -y * np.exp(-y * raw)
 
     @staticmethod
     def second_derivative(y, raw):
         """The value."""
-        return math.exp(-y * raw)
+        return np.exp(-y * raw)
+
+    @staticmethod
+    def second_order(y, raw, width):
+        """All three from one exponential; the loss is smooth, so width plays no part."""
+        e = np.exp(-y * raw)
+        return e, -y * e, e
 
     def probability(self, raw):
         """Sigmoid of twice the score; classes normalised."""
@@ -337,7 +362,7 @@ class MulticlassHinge(ClassificationLoss):
     --------
     >>> import numpy as np
     >>> from sklearn_gd.losses import MulticlassHinge
-    >>> MulticlassHinge.multiclass_value(0, np.array([1.0, 0.5, -3.0]))
+    >>> print(MulticlassHinge.multiclass_value(0, np.array([1.0, 0.5, -3.0])))
     0.5
     """
 
@@ -353,7 +378,7 @@ class MulticlassHinge(ClassificationLoss):
         for k in range(len(raw)):
             if k != y:
                 total += max(raw[k] - raw[y] + 1.0, 0.0)
-        return float(total)
+        return total
 
     @staticmethod
     def multiclass_gradient(y, raw, out):
@@ -380,12 +405,42 @@ class MulticlassHinge(ClassificationLoss):
         return total
 
     @staticmethod
-    def multiclass_quadratic(y, curvature, a, b):
-        """The sum over classes of the curvature times the two moves' differences from the row's own class."""
+    def multiclass_hessian_product(y, curvature, a, out):
+        """Each rival's curvature times the difference from the own class; the own class balances them."""
         total = 0.0
         for k in range(len(a)):
-            total += curvature[k] * (a[k] - a[y]) * (b[k] - b[y])
-        return total
+            out[k] = curvature[k] * (a[k] - a[y])
+            total += out[k]
+        out[y] = -total
+
+    @staticmethod
+    def classwise_value(y, raw):
+        """The sum of what the margins lack."""
+        return np.sum(np.maximum(lacking(y, raw), 0.0), axis=0)
+
+    @staticmethod
+    def classwise_second_order(y, raw, width):
+        """Each margin smoothed as the hinge is; the curvature is theirs."""
+        u = lacking(y, raw)
+        slope = plus_slope(u, width)
+        slope = np.where(is_own(y, raw), -np.sum(slope, axis=0), slope)
+        return np.sum(plus_value(u, width), axis=0), slope, plus_curvature(u, width)
+
+    @staticmethod
+    def classwise_hessian_product(y, curvature, a):
+        """Each rival's curvature times the difference from the own class; the own class balances them."""
+        product = curvature * (a - a[y, np.arange(a.shape[1])])
+        return np.where(is_own(y, a), -np.sum(product, axis=0), product)
+
+
+def is_own(y, raw):
+    """Mask of each sample's own class, in the shape of raw."""
+    return np.arange(raw.shape[0])[:, None] == y
+
+
+def lacking(y, raw):
+    """What each rival's margin lacks; minus infinity for the own class, which has no margin to keep."""
+    return np.where(is_own(y, raw), -np.inf, raw - raw[y, np.arange(raw.shape[1])] + 1.0)
 
 
 def _normalised(scores):

@@ -1,0 +1,191 @@
+"""Losses of a mean that is never negative: half the deviance of a distribution, the score being the logarithm of the mean."""
+
+import numpy as np
+
+from .._components import check_number
+from ._base import RegressionLoss
+
+
+class LogLinkLoss(RegressionLoss):
+    """Abstract base of losses whose raw score is the logarithm of the predicted mean."""
+
+    def inverse_link(self, raw):
+        """The mean, exp(raw)."""
+        return np.exp(raw)
+
+    def best_constant(self, y, weight, n_outputs):
+        """The logarithm of the mean."""
+        mean = np.average(y, axis=0, weights=weight)
+        return np.log(np.where(mean > 0.0, mean, 1e-10))
+
+
+def best_poisson(y):
+    """What makes the Poisson loss of a target 0 at its best score; 0 for a target of 0."""
+    return y * np.log(np.maximum(y, 1e-300)) - y
+
+
+class Poisson(LogLinkLoss):
+    r"""Half the Poisson deviance of a count, with a logarithmic link: the mean is :math:`e^{raw}`.
+
+    :math:`e^{raw} - y\,raw + y \log y - y`; the last two terms make it 0 where the prediction is exact.
+    Gradient: :math:`e^{raw} - y`. Second derivative: :math:`e^{raw}`. `predict` returns the mean.
+
+    References
+    ----------
+    P. McCullagh and J. A. Nelder, "Generalized linear models", 1989, table 2.3.
+
+    Examples
+    --------
+    >>> from sklearn_gd.losses import Poisson
+    >>> print(Poisson.value(2.0, 0.0).round(6), Poisson.gradient(2.0, 0.0))
+    0.386294 -1.0
+    """
+
+    domain = "numbers >= 0"
+
+    def in_domain(self, y):
+        """Mask of the targets >= 0."""
+        return np.asarray(y) >= 0
+
+    @staticmethod
+    def value(y, raw):
+        """Half the deviance."""
+        return np.exp(raw) - y * raw + best_poisson(y)
+
+    @staticmethod
+    def gradient(y, raw):
+        """Mean minus count."""
+        return np.exp(raw) - y
+
+    @staticmethod
+    def second_derivative(y, raw):
+        """The mean."""
+        return np.exp(raw)
+
+    @staticmethod
+    def second_order(y, raw, width):
+        """All three from one exponential; the loss is smooth, so width plays no part."""
+        mean = np.exp(raw)
+        return mean - y * raw + best_poisson(y), mean - y, mean
+
+
+class Gamma(LogLinkLoss):
+    r"""Half the gamma deviance of a positive amount, with a logarithmic link: the mean is :math:`e^{raw}`.
+
+    :math:`y e^{-raw} + raw - \log y - 1`. Gradient: :math:`1 - y e^{-raw}`. Second derivative: :math:`y e^{-raw}`.
+    `predict` returns the mean; errors count relative to it.
+
+    References
+    ----------
+    P. McCullagh and J. A. Nelder, "Generalized linear models", 1989, table 2.3.
+
+    Examples
+    --------
+    >>> from sklearn_gd.losses import Gamma
+    >>> print(Gamma.value(1.0, 0.0), Gamma.gradient(3.0, 0.0))
+    0.0 -2.0
+    """
+
+    domain = "numbers > 0"
+
+    def in_domain(self, y):
+        """Mask of the targets > 0."""
+        return np.asarray(y) > 0
+
+    @staticmethod
+    def value(y, raw):
+        """Half the deviance."""
+        return y * np.exp(-raw) + raw - np.log(y) - 1.0
+
+    @staticmethod
+    def gradient(y, raw):
+        """One minus the ratio of target to mean."""
+        return 1.0 - y * np.exp(-raw)
+
+    @staticmethod
+    def second_derivative(y, raw):
+        """The ratio of target to mean."""
+        return y * np.exp(-raw)
+
+    @staticmethod
+    def second_order(y, raw, width):
+        """All three from one exponential; the loss is smooth, so width plays no part."""
+        ratio = y * np.exp(-raw)
+        return ratio + raw - np.log(y) - 1.0, 1.0 - ratio, ratio
+
+
+class Tweedie(LogLinkLoss):
+    r"""Half the Tweedie deviance of an amount, with a logarithmic link: the mean is :math:`\mu = e^{raw}`.
+
+    :math:`\frac{\max(y, 0)^{2-p}}{(1-p)(2-p)} - \frac{y \mu^{1-p}}{1-p} + \frac{\mu^{2-p}}{2-p}`, its limits at p = 1 (Poisson)
+    and p = 2 (gamma). Gradient: :math:`\mu^{2-p} - y \mu^{1-p}`.
+    Second derivative: :math:`(2-p) \mu^{2-p} - (1-p) y \mu^{1-p}`. `predict` returns the mean.
+
+    Parameters
+    ----------
+    power : float, <= 0 or >= 1, default=1.5
+        The variance grows as the mean to this power: 0 normal, 1 Poisson, between 1 and 2 a sum of a Poisson number of gamma
+        amounts (zeros allowed), 2 gamma, 3 inverse Gaussian.
+
+    References
+    ----------
+    B. Jørgensen, "Exponential dispersion models", 1987, section 4.
+
+    Examples
+    --------
+    >>> from sklearn_gd.losses import Tweedie
+    >>> print(Tweedie.value(1.0, 0.0, power=1.5), Tweedie.gradient(3.0, 0.0, power=1.5))
+    0.0 -2.0
+    """
+
+    def __init__(self, power=1.5):
+        self.power = power
+
+    def validate(self):
+        """Raise where 0 < power < 1: no such distribution exists."""
+        super().validate()
+        check_number(self, "power")
+        if 0 < self.power < 1:
+            raise ValueError(f"Tweedie: power={self.power!r} must be <= 0 or >= 1; no distribution has a power between 0 and 1")
+
+    @property
+    def domain(self):
+        """Any real where power <= 0, >= 0 where power < 2, > 0 beyond."""
+        return "any real number" if self.power <= 0 else ("numbers >= 0" if self.power < 2 else "numbers > 0")
+
+    def in_domain(self, y):
+        """Mask of the targets that the power admits."""
+        y = np.asarray(y)
+        return np.ones(y.shape, dtype=bool) if self.power <= 0 else (y >= 0 if self.power < 2 else y > 0)
+
+    @staticmethod
+    def value(y, raw, power):
+        """Half the deviance."""
+        if power == 1.0:
+            return np.exp(raw) - y * raw + best_poisson(y)
+        if power == 2.0:
+            return y * np.exp(-raw) + raw - np.log(y) - 1.0
+        one, two = 1.0 - power, 2.0 - power
+        constant = 0.5 * y * y if power == 0.0 else np.maximum(y, 0.0) ** two / (one * two)
+        first, second = np.exp(one * raw), np.exp(two * raw)
+        # Far out the two terms may overflow together: the larger one stands outside.
+        near, shrunk = np.abs(raw) < 100.0, np.exp(-np.abs(raw))
+        above, below = second * (1.0 / two - y * shrunk / one), first * (shrunk / two - y / one)
+        far = np.where(y == 0.0, second / two, np.where(raw > 0.0, above, below))
+        return np.where(near, constant - y * first / one, constant) + np.where(near, second / two, far)
+
+    @staticmethod
+    def gradient(y, raw, power):
+        """Mean minus target, over the variance function, times the mean; the larger power of the mean stands outside."""
+        one, two = 1.0 - power, 2.0 - power
+        shrunk = np.exp(-np.abs(raw))
+        difference = np.where(y == 0.0, 1.0, np.where(raw > 0.0, 1.0 - y * shrunk, shrunk - y))
+        return np.exp(np.where((raw > 0.0) | (y == 0.0), two, one) * raw) * difference
+
+    @staticmethod
+    def second_derivative(y, raw, power):
+        """Not negative where 1 <= power <= 2; elsewhere negative far from the target, and then floored at 0."""
+        one, two = 1.0 - power, 2.0 - power
+        shrunk = np.exp(-np.abs(raw))
+        difference = np.where(y == 0.0, two, np.where(raw > 0.0, two - one * y * shrunk, two * shrunk - one * y))
+        return np.maximum(np.exp(np.where((raw > 0.0) | (y == 0.0), two, one) * raw) * difference, 0.0)

@@ -1,0 +1,322 @@
+"""A loss used on whole arrays of scores: what batch descent calls.
+
+A function written in array style runs as it stands; one in scalar style is compiled and called element by element; a derivative
+that is not written is taken by central differences. Scores are (n_outputs, n_samples): an output's scores lie side by side.
+"""
+
+import functools
+import operator
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from .._array_style import runs_on_arrays
+from ..losses._base import N_ARGUMENTS, pairs, tried_targets
+
+WIDTH = 0.25  # of the smoothing, where the style of `second_order` is tried
+
+
+class ArrayLoss(ABC):
+    """A loss with its parameters bound, on arrays.
+
+    Callers ignore floating point warnings: of the two sides of an ``np.where`` one may overflow.
+
+    Attributes
+    ----------
+    coupled : bool
+        Whether the scores of a sample share one loss, or each has its own.
+    """
+
+    coupled = False
+
+    @abstractmethod
+    def encode(self, target):
+        """The targets as the other functions take them.
+
+        Parameters
+        ----------
+        target : ndarray, (n_samples, n_outputs), or (n_samples, 1) of class indices
+            Targets as an estimator stores them.
+
+        Returns
+        -------
+        ndarray
+            float64 of shape (n_outputs, n_samples), -1 or +1 where each class is set against the rest; class indices of shape
+            (n_samples,) for a coupled loss.
+        """
+
+    @abstractmethod
+    def value(self, y, raw):
+        """The loss of each sample, summed over its scores, (n_samples,)."""
+
+    @abstractmethod
+    def gradient(self, y, raw):
+        """The derivative of the loss itself, never smoothed: a new array (n_outputs, n_samples)."""
+
+    @abstractmethod
+    def second_order(self, y, raw, width):
+        """Value, gradient and curvature of the loss, its kinks smoothed over `width` on each side.
+
+        Returns
+        -------
+        value : ndarray, (n_samples,)
+            As `value`; to be read only.
+        gradient : ndarray, (n_outputs, n_samples)
+            A new array.
+        curvature : object
+            What `hessian_product` takes; it stays valid when raw changes.
+        """
+
+    @abstractmethod
+    def hessian_product(self, y, curvature, a):
+        """The curvature applied to directions `a` of the scores: a new array (n_outputs, n_samples)."""
+
+
+def array_loss(loss, n_outputs, one_vs_rest):
+    """The loss on arrays.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss; its parameters are read once, here.
+    n_outputs : int
+        Scores of a sample.
+    one_vs_rest : bool
+        Whether targets are class indices; a loss that does not couple the classes then sets each against the rest.
+
+    Returns
+    -------
+    ArrayLoss
+        The loss bound to its parameters.
+    """
+    if one_vs_rest and loss.has_row_functions():
+        return CoupledLoss(loss)
+    return ElementwiseLoss(loss, n_outputs, one_vs_rest)
+
+
+class ElementwiseLoss(ArrayLoss):
+    """A loss of single scores."""
+
+    def __init__(self, loss, n_outputs, one_vs_rest):
+        self._classes = np.arange(n_outputs, dtype=np.float64)[:, None] if one_vs_rest else None
+        self._of_sample = operator.itemgetter(0) if n_outputs == 1 else functools.partial(np.sum, axis=0)
+        # What the methods call, bound once.
+        self._value = _on_arrays(loss, "value")
+        written = _on_arrays(loss, "gradient")
+        self._gradient = written or numeric_gradient(self._value)
+        self._second_order = _on_arrays(loss, "second_order")
+        if self._second_order is None:
+            second = _on_arrays(loss, "second_derivative")
+            if second is None:
+                second = numeric_second(written) if written else numeric_second_of_value(self._value)
+            self._second_order = _together(self._value, self._gradient, second)
+
+    def encode(self, target):
+        """As a row for each output; the sign of each class where it is set against the rest."""
+        if self._classes is None:
+            return np.array(target.T, dtype=np.float64, order="C")
+        return np.where(target[:, 0] == self._classes, 1.0, -1.0)
+
+    def value(self, y, raw):
+        """See `ArrayLoss.value`."""
+        return self._of_sample(self._value(y, raw))
+
+    def gradient(self, y, raw):
+        """See `ArrayLoss.gradient`."""
+        return self._gradient(y, raw)
+
+    def second_order(self, y, raw, width):
+        """See `ArrayLoss.second_order`; the curvature is that of each score, or a number for all."""
+        value, gradient, curvature = self._second_order(y, raw, width)
+        return self._of_sample(value), gradient, curvature
+
+    def hessian_product(self, y, curvature, a):
+        """See `ArrayLoss.hessian_product`."""
+        return curvature * a
+
+
+class CoupledLoss(ArrayLoss):
+    """A loss of all scores of a sample."""
+
+    coupled = True
+
+    def __init__(self, loss):
+        bound = {name: loss.bound_function(name, N_ARGUMENTS[name]) for name in N_ARGUMENTS if not name.startswith("second")}
+        self._value = bound["classwise_value"] or _compiled("values_of_rows", loss)
+        second_order, product = bound["classwise_second_order"], bound["classwise_hessian_product"]
+        if second_order and product:
+            self._gradient = lambda y, raw: second_order(y, raw, 0.0)[1]
+        elif bound["multiclass_gradient"]:
+            self._gradient = _compiled("gradients_of_rows", loss)
+        else:
+            self._gradient = numeric_gradient_of_classes(self._value)
+        if not (second_order and product):
+            if bound["multiclass_second_order"] and bound["multiclass_hessian_product"]:
+                second_order, product = _compiled("second_orders_of_rows", loss), _compiled("products_of_rows", loss)
+            else:
+                second_order, product = _together(self._value, self._gradient, _scores), numeric_product(self._gradient)
+        self._second_order, self._product = second_order, product
+
+    def encode(self, target):
+        """As class indices."""
+        return target[:, 0].astype(np.int64)
+
+    def value(self, y, raw):
+        """See `ArrayLoss.value`."""
+        return self._value(y, raw)
+
+    def gradient(self, y, raw):
+        """See `ArrayLoss.gradient`."""
+        return self._gradient(y, raw)
+
+    def second_order(self, y, raw, width):
+        """See `ArrayLoss.second_order`; the curvature is what the loss's own function keeps."""
+        return self._second_order(y, raw, width)
+
+    def hessian_product(self, y, curvature, a):
+        """See `ArrayLoss.hessian_product`."""
+        return self._product(y, curvature, a)
+
+
+# --- from what is written to functions of arrays -------------------------------------------------------------------------
+
+
+def _compiled(name, *arguments):
+    """A function of arrays around compiled code; the compiler is imported here."""
+    from .._kernels import elementwise
+
+    return getattr(elementwise, name)(*arguments)
+
+
+def _on_arrays(loss, name):
+    """The loss's function `name` of single scores as a function of arrays; None where it is not written."""
+    function = loss.bound_function(name, N_ARGUMENTS[name])
+    if function is None:
+        return None
+    written, asked = type(loss).written_functions(name), loss.function_parameters(name, N_ARGUMENTS[name])
+    parameters, targets = tuple([getattr(loss, each) for each in asked]), tuple(tried_targets(loss).tolist())
+    return _style(written, parameters, name == "second_order", targets)(loss, name, function)
+
+
+@functools.lru_cache(maxsize=512)
+def _style(written, parameters, takes_width, targets):
+    """How a written function comes to arrays: `_as_written`, `_made_whole` or `_element_by_element`."""
+
+    def function(y, raw):
+        return written(y, raw, WIDTH, *parameters) if takes_width else written(y, raw, *parameters)
+
+    y, raw = pairs(np.array(targets or (1.0,)))
+    if not runs_on_arrays(function, y, raw):
+        return _element_by_element
+    with np.errstate(all="ignore"):
+        results = function(y, raw)
+    results = results if takes_width else (results,)
+    # The curvature may be a number for all scores, and the value itself; gradients are overwritten.
+    whole = [_is_whole(each, y, raw) for each in results[:2]]
+    kept = np.ndim(results[-1]) == 0 or _is_whole(results[-1], y, raw)
+    apart = len(results) == 1 or not any(np.shares_memory(results[1], each) for each in (results[0], results[2]))
+    return _as_written if all(whole) and kept and apart else _made_whole
+
+
+def _is_whole(result, y, raw):
+    """Whether a result is an array of float64 in the shape of the scores, and not y or raw themselves."""
+    right = isinstance(result, np.ndarray) and result.shape == raw.shape and result.dtype == np.float64
+    return right and not np.shares_memory(result, raw) and not np.shares_memory(result, y)
+
+
+def _as_written(loss, name, function):
+    """The function itself."""
+    return function
+
+
+def _made_whole(loss, name, function):
+    """The function with its results copied to the shape of the scores, for one that gives a number or one of its arguments."""
+    if name == "second_order":
+        return lambda y, raw, width: tuple([_whole(each, raw) for each in function(y, raw, width)])
+    return lambda y, raw: _whole(function(y, raw), raw)
+
+
+def _whole(result, raw):
+    """A copy of a result in the shape of the scores."""
+    return np.array(np.broadcast_to(result, raw.shape), dtype=np.float64)
+
+
+def _element_by_element(loss, name, function):
+    """The function compiled and called for one number after the other."""
+    return _compiled("second_order_of_pairs", loss) if name == "second_order" else _compiled("of_pairs", loss, name)
+
+
+def _together(value, gradient, curvature):
+    """Value, gradient and curvature at once, for a smooth loss that does not write them together."""
+
+    def second_order(y, raw, width):
+        return value(y, raw), gradient(y, raw), curvature(y, raw)
+
+    return second_order
+
+
+# --- derivatives that are not written ------------------------------------------------------------------------------------
+# The steps balance rounding and truncation: 6e-6 for a first difference, 1e-4 for a second one.
+
+
+def numeric_gradient(value):
+    """The central difference of a value."""
+
+    def gradient(y, raw):
+        h = 6e-6 * np.maximum(1.0, np.abs(raw))
+        return (value(y, raw + h) - value(y, raw - h)) / (2.0 * h)
+
+    return gradient
+
+
+def numeric_second(gradient):
+    """The central difference of a gradient, no less than 0."""
+
+    def second(y, raw):
+        h = 6e-6 * np.maximum(1.0, np.abs(raw))
+        return np.maximum((gradient(y, raw + h) - gradient(y, raw - h)) / (2.0 * h), 0.0)
+
+    return second
+
+
+def numeric_second_of_value(value):
+    """The second difference of a value, where no gradient is written; no less than 0."""
+
+    def second(y, raw):
+        h = 1e-4 * np.maximum(1.0, np.abs(raw))
+        return np.maximum((value(y, raw + h) - 2.0 * value(y, raw) + value(y, raw - h)) / (h * h), 0.0)
+
+    return second
+
+
+def numeric_gradient_of_classes(value):
+    """The central differences of a value of all scores of a sample, one class after the other."""
+
+    def gradient(y, raw):
+        moved, out = raw.copy(), np.empty(raw.shape)
+        for k in range(len(raw)):
+            h = 6e-6 * np.maximum(1.0, np.abs(raw[k]))
+            moved[k] = raw[k] + h
+            above = value(y, moved)
+            moved[k] = raw[k] - h
+            out[k] = (above - value(y, moved)) / (2.0 * h)
+            moved[k] = raw[k]
+        return out
+
+    return gradient
+
+
+def _scores(y, raw):
+    """What `numeric_product` takes as the curvature: the scores themselves."""
+    return raw.copy()
+
+
+def numeric_product(gradient):
+    """The Hessian times a direction, from the change of the gradient along it."""
+
+    def product(y, raw, a):
+        length = np.max(np.abs(a), axis=0)
+        h = 6e-6 / np.where(length > 0.0, length, 1.0)
+        return (gradient(y, raw + h * a) - gradient(y, raw - h * a)) / (2.0 * h)
+
+    return product
