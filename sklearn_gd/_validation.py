@@ -217,3 +217,26 @@ def check_initial(coef_init, intercept_init, shape, fit_intercept):
         if fit_intercept:
             intercept = given
     return coef, intercept
+
+
+def callback_arguments(X, y, weight, train):
+    """What callbacks are given of the training samples: X and y in the user's containers, and the weights if given.
+
+    Parameters
+    ----------
+    X, y : array-like
+        As given to `fit`.
+    weight : ndarray or None
+        The sample weights; None where none were given.
+    train : ndarray of int or None
+        The training samples; None for all.
+
+    Returns
+    -------
+    dict
+        X, y and metadata.
+    """
+    if train is not None:
+        X, y = rows_of_container(X, train), rows_of_container(y, train)
+        weight = None if weight is None else weight[train]
+    return {"X": X, "y": y, "metadata": {} if weight is None else {"sample_weight": weight}}

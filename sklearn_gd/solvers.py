@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ._components import Component, Range
+from ._components import Component, Range, resolve
 from .descent._loop import Method
 from .descent.gram_descent import GramDescent, has_gram
 from .descent.memory_gradient import MemoryGradient
@@ -358,4 +358,11 @@ class SAGA(_VarianceReduced):
 
 
 #: What each string of `solver` stands for.
-SOLVERS = {"auto": Automatic, "batch": Batch, "sgd": SGD, "minibatch": MiniBatch, "svrg": SVRG, "saga": SAGA}
+SOLVERS = {"batch": Batch, "sgd": SGD, "minibatch": MiniBatch, "svrg": SVRG, "saga": SAGA}
+
+
+def resolve_solver(value: Any) -> Solver:
+    """The solver that the estimators' parameter stands for; "auto" is one too."""
+    if isinstance(value, str) and value == "auto":
+        return Automatic()
+    return resolve("solver", value, Solver, SOLVERS, ["auto"])

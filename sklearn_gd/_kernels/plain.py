@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._compile import leaf, prefetch, run
+from .._compile import leaf, run
 from .._layout import ROWS, SCALE, SCALE_SUM, STEPS, THRESHOLD, WEIGHT_SUM
+from .intrinsics import prefetch
 
 PREFETCH_ROWS = 8  # samples between the one in hand and the one being fetched
 SMALLEST_SCALE = 1e-4  # of lazy coefficients; below it they are written out

@@ -181,7 +181,7 @@ class Method(ABC):
 def descend(method, monitor, max_iter):
     """Descend until the monitor, the method or `max_iter` ends it; returns the last `Status`."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the monitor sees numbers that are not finite
-        monitor.start(*method.start())
+        monitor.start(*method.start(), method.objective)
         iterates = method.iterates()
         status = Status.RUNNING
         for _ in range(max_iter):

@@ -65,12 +65,12 @@ class Monitor:
         self.best_epoch, self.first = 0, 0.0
         self._expected_at, self._expected = None, 0.0
 
-    def start(self, theta, value):
+    def start(self, theta, value, objective=None):
         """The model before the first epoch: what is restored when even that epoch diverges."""
         self.best = self.first_model = theta.copy()
         self.first = value
         for observer in self.observers:
-            observer.start(theta, value)
+            observer.start(objective, theta, value)
 
     def begin(self):
         """An epoch begins."""

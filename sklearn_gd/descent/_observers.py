@@ -8,8 +8,8 @@ import numpy as np
 class Observer:
     """Told of every epoch by the `Monitor`; the base does nothing."""
 
-    def start(self, theta, value):
-        """The descent starts at `theta`, where F is `value`."""
+    def start(self, objective, theta, value):
+        """The descent on an `Objective` starts at `theta`, where F is `value`."""
 
     def begin(self):
         """An epoch begins."""

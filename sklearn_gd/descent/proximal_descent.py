@@ -63,7 +63,7 @@ class ProximalDescent(PreconditionedMethod):
             def look(t, line=line, u=u, direction=direction, target=target):
                 return line(t)[0] + self._penalty(target if t == 1.0 else u + t * direction)
 
-            t, new = backtrack(look, value, -size / step)
+            t, new = backtrack(look, value, size / step)
             if t == 0.0:
                 yield self.iterate(value, plain, promised=0.5 * size / step, end=Status.PLATEAU)
                 return

@@ -84,7 +84,7 @@ class SupportDescent(PreconditionedMethod):
                     yield self.iterate(value, plain, end=Status.PLATEAU)
                     return
                 line = Line(self, ("line", *self.model(direction)), (advance,))
-                t, new = backtrack(self._along(line, u, direction, target), value, slope)
+                t, new = backtrack(self._along(line, u, direction, target), value, -slope)
                 if t == 0.0:
                     yield self.iterate(value, plain, promised=-0.5 * slope, end=Status.PLATEAU)
                     return

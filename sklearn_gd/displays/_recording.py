@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..base import BaseGD
 from ..descent._monitor import Status
+from ..descent._observers import Observer
 from ._axes import final_step
 
 
@@ -37,36 +38,14 @@ class Recording:
         last_epoch = int(final.max_iter if last_epoch is None else last_epoch)
         # Schedules that follow from max_iter stay as they are unless they end too early.
         final.set_params(tol=None, max_iter=max(last_epoch, final.max_iter))
-        self.thetas, self.values = [], []
-        make_monitor = final._monitor
-
-        def recording_monitor(objective, *rest):
-            self.objective = objective
-            monitor = make_monitor(objective, *rest)
-            start, update = monitor.start, monitor.update
-
-            def recorded_start(theta, value, *more, **named):
-                self.start = theta.copy()
-                return start(theta, value, *more, **named)
-
-            def recorded_update(theta, value, *more, **named):
-                status = update(theta, value, *more, **named)
-                if status is not Status.DIVERGED and len(self.thetas) < last_epoch:
-                    self.thetas.append(theta.copy())
-                    self.values.append(float(value))
-                return Status.PLATEAU if status is Status.RUNNING and len(self.thetas) >= last_epoch else status
-
-            monitor.start, monitor.update = recorded_start, recorded_update
-            return monitor
-
-        self.start = None
-        final._monitor = recording_monitor
+        self.thetas, self.values, self.start = [], [], None
+        final._observers = (_Recorder(self, last_epoch),)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 self.fitted.fit(X, y, **(fit_params or {}))
         finally:
-            del final._monitor
+            del final._observers
         if not self.thetas:
             raise ValueError("there is no epoch to draw: the fit diverged before its first one ended; lower learning_rate")
 
@@ -102,3 +81,19 @@ class Recording:
         pipeline = copy.copy(self.fitted)
         pipeline.steps = [*self.fitted.steps[:-1], (self.fitted.steps[-1][0], final)]
         return pipeline
+
+
+class _Recorder(Observer):
+    """Keeps the model of every epoch in a `Recording`, and ends the descent after the last one."""
+
+    def __init__(self, recording, last_epoch):
+        self.recording, self.last_epoch = recording, last_epoch
+
+    def start(self, objective, theta, value):
+        self.recording.objective, self.recording.start = objective, theta.copy()
+
+    def end(self, iterate, status, scores):
+        if status is not Status.DIVERGED and len(self.recording.thetas) < self.last_epoch:
+            self.recording.thetas.append(iterate.theta.copy())
+            self.recording.values.append(float(iterate.value))
+        return len(self.recording.thetas) >= self.last_epoch

@@ -71,6 +71,13 @@ class ArrayLoss(ABC):
     def hessian_product(self, y, curvature, a):
         """The curvature applied to directions `a` of the scores: a new array (n_outputs, n_samples)."""
 
+    @abstractmethod
+    def diagonal(self, y, curvature, shape):
+        """The second derivative with respect to each score alone, an array (n_outputs, n_samples) to be read only."""
+
+    def __reduce__(self):
+        return array_loss, self.made_of
+
 
 def array_loss(loss, n_outputs, one_vs_rest):
     """The loss on arrays.
@@ -89,9 +96,10 @@ def array_loss(loss, n_outputs, one_vs_rest):
     ArrayLoss
         The loss bound to its parameters.
     """
-    if one_vs_rest and loss.has_row_functions():
-        return CoupledLoss(loss)
-    return ElementwiseLoss(loss, n_outputs, one_vs_rest)
+    coupled = one_vs_rest and loss.has_row_functions()
+    made = CoupledLoss(loss) if coupled else ElementwiseLoss(loss, n_outputs, one_vs_rest)
+    made.made_of = (loss, n_outputs, one_vs_rest)
+    return made
 
 
 class ElementwiseLoss(ArrayLoss):
@@ -133,6 +141,10 @@ class ElementwiseLoss(ArrayLoss):
     def hessian_product(self, y, curvature, a):
         """See `ArrayLoss.hessian_product`."""
         return curvature * a
+
+    def diagonal(self, y, curvature, shape):
+        """See `ArrayLoss.diagonal`."""
+        return np.broadcast_to(curvature, shape)
 
 
 class CoupledLoss(ArrayLoss):
@@ -176,6 +188,15 @@ class CoupledLoss(ArrayLoss):
     def hessian_product(self, y, curvature, a):
         """See `ArrayLoss.hessian_product`."""
         return self._product(y, curvature, a)
+
+    def diagonal(self, y, curvature, shape):
+        """See `ArrayLoss.diagonal`."""
+        out, one = np.empty(shape), np.zeros(shape)
+        for k in range(len(out)):
+            one[k] = 1.0
+            out[k] = self._product(y, curvature, one)[k]
+            one[k] = 0.0
+        return out
 
 
 # --- from what is written to functions of arrays -------------------------------------------------------------------------
