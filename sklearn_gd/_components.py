@@ -4,7 +4,9 @@ import functools
 import inspect
 import math
 import sys
+from collections.abc import Callable
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -15,7 +17,7 @@ SITE = "https://sklearn-gd.readthedocs.io/en/latest/"
 class Configurable:
     """What estimators and parts share as objects with parameters: `set_params`, and the page that a notebook links to."""
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters; ``part__parameter`` sets a part's.
 
         Parameters
@@ -41,7 +43,7 @@ class Configurable:
                     f"{type(self).__name__} cannot set {name}={value!r}: {part}={held!r} has no parameters of its own; give an "
                     f"object in its place"
                 )
-        return super().set_params(**params)
+        return super().set_params(**params)  # type: ignore[misc]
 
     _doc_link_module = "sklearn_gd"
     _doc_link_template = SITE + "generated/{page}.html"
@@ -60,17 +62,17 @@ class Component(Configurable, BaseEstimator):
     underscore names of a grid search then work on a part exactly as they do on an estimator.
     """
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise a ValueError or TypeError that names the first parameter out of its range; the base has none."""
 
     @classmethod
-    def written_functions(cls, name):
+    def written_functions(cls, name: str) -> Callable | None:
         """The plain function called `name` in the class body, with or without ``@staticmethod``; None where absent."""
         function = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
         return function.__func__ if isinstance(function, staticmethod) else function
 
     @classmethod
-    def function_parameters(cls, name, n_leading):
+    def function_parameters(cls, name: str, n_leading: int) -> list[str]:
         """Names of the constructor parameters that the function `name` asks for after its `n_leading` own arguments.
 
         Raises
@@ -95,7 +97,7 @@ class Component(Configurable, BaseEstimator):
                 )
         return arguments[n_leading:]
 
-    def bound_function(self, name, n_leading):
+    def bound_function(self, name: str, n_leading: int) -> Callable | None:
         """The written function `name` as a function of its `n_leading` own arguments, the parameters filled in; None if absent."""
         function = type(self).written_functions(name)
         if function is None:
@@ -106,9 +108,9 @@ class Component(Configurable, BaseEstimator):
         return lambda *leading: function(*leading, *parameters)
 
     @classmethod
-    def parameter_names(cls):
+    def parameter_names(cls) -> list[str]:
         """Names of the constructor's parameters."""
-        return _names(cls, cls.__init__)
+        return _names(cls, cls.__init__)  # type: ignore[arg-type]
 
 
 @functools.cache

@@ -4,15 +4,18 @@ import inspect
 import math
 import warnings
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
-from scipy.optimize import OptimizeResult, OptimizeWarning
+from numpy.typing import ArrayLike
+from scipy.optimize import Bounds, OptimizeResult, OptimizeWarning
 
 from ._components import check_flag, check_number
-from .optimizers import GradientDescent, resolve_optimizer
-from .schedules import Optimal, Run, resolve_schedule
+from .optimizers import GradientDescent, Optimizer, resolve_optimizer
+from .schedules import Optimal, RateLike, Run, resolve_schedule
 from .solvers import checked_rates
 
 DIFFERENCES = ("2-point", "3-point", "cs")
@@ -44,28 +47,28 @@ class Options:
 
 
 def gradient_descent(
-    fun,
-    x0,
-    args=(),
+    fun: Callable,
+    x0: ArrayLike,
+    args: tuple = (),
     *,
-    jac=None,
-    bounds=None,
-    callback=None,
-    tol=None,
-    constraints=(),
-    hess=None,
-    hessp=None,
-    optimizer="gd",
-    learning_rate="auto",
-    maxiter=1000,
-    gtol=None,
-    ftol=None,
-    n_iter_no_change=10,
-    finite_diff="2-point",
-    disp=False,
-    return_all=False,
-    **unknown_options,
-):
+    jac: Callable | bool | str | None = None,
+    bounds: Bounds | Sequence | None = None,
+    callback: Callable | None = None,
+    tol: float | None = None,
+    constraints: Sequence = (),
+    hess: Any = None,
+    hessp: Any = None,
+    optimizer: str | Optimizer = "gd",
+    learning_rate: RateLike = "auto",
+    maxiter: int = 1000,
+    gtol: float | None = None,
+    ftol: float | None = None,
+    n_iter_no_change: int = 10,
+    finite_diff: str = "2-point",
+    disp: bool = False,
+    return_all: bool = False,
+    **unknown_options: Any,
+) -> OptimizeResult:
     r"""Minimise any function by gradient descent, directly or as a ``method`` of `scipy.optimize.minimize`.
 
     :math:`x_{t+1} = P(u(x_t, \nabla f(x_t), \eta_t))`, with the optimizer's update u, the learning rate :math:`\eta_t` and the

@@ -71,17 +71,17 @@ class Optimizer(Component):
     [2.]
     """
 
-    slots = ()
-    totals = ()
-    served = None
-    default_rate = 0.01
+    slots: tuple[str, ...] = ()
+    totals: tuple[str, ...] = ()
+    served: str | None = None
+    default_rate: float | None = 0.01
 
     @property
-    def decay(self):
+    def decay(self) -> float:
         """No decay beside the penalty, unless the rule has one."""
         return 0.0
 
-    def gain(self):
+    def gain(self) -> float:
         """How many times its learning rate a long series of equal gradients moves a coefficient, each step.
 
         Returns
@@ -91,7 +91,7 @@ class Optimizer(Component):
         """
         return 1.0
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise where `update` is missing or asks for an unknown parameter."""
         name = type(self).__name__
         if self.written_functions("update") is None:
@@ -152,15 +152,15 @@ class Momentum(Optimizer):
     slots = ("velocity",)
     default_rate = None
 
-    def __init__(self, momentum=0.9):
+    def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless 0 <= momentum < 1."""
         super().validate()
         check_number(self, "momentum", least=0, below=1)
 
-    def gain(self):
+    def gain(self) -> float:
         """The sum of the powers of momentum."""
         return 1.0 / (1.0 - self.momentum)
 
@@ -195,15 +195,15 @@ class Nesterov(Optimizer):
     slots = ("velocity",)
     default_rate = None
 
-    def __init__(self, momentum=0.9):
+    def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless 0 <= momentum < 1."""
         super().validate()
         check_number(self, "momentum", least=0, below=1)
 
-    def gain(self):
+    def gain(self) -> float:
         """The sum of the powers of momentum."""
         return 1.0 / (1.0 - self.momentum)
 
@@ -240,10 +240,10 @@ class AdaGrad(Optimizer):
     slots = ("square_sum",)
     default_rate = 0.1
 
-    def __init__(self, epsilon=1e-10):
+    def __init__(self, epsilon: float = 1e-10) -> None:
         self.epsilon = epsilon
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless epsilon > 0."""
         super().validate()
         check_number(self, "epsilon", above=0)
@@ -282,11 +282,11 @@ class RMSprop(Optimizer):
     slots = ("square_mean",)
     default_rate = 0.01
 
-    def __init__(self, rho=0.99, epsilon=1e-8):
+    def __init__(self, rho: float = 0.99, epsilon: float = 1e-8) -> None:
         self.rho = rho
         self.epsilon = epsilon
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless 0 <= rho < 1 and epsilon > 0."""
         super().validate()
         check_number(self, "rho", least=0, below=1)
@@ -327,11 +327,11 @@ class AdaDelta(Optimizer):
     slots = ("square_mean", "move_mean")
     default_rate = 1.0
 
-    def __init__(self, rho=0.9, epsilon=1e-6):
+    def __init__(self, rho: float = 0.9, epsilon: float = 1e-6) -> None:
         self.rho = rho
         self.epsilon = epsilon
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless 0 <= rho < 1 and epsilon > 0."""
         super().validate()
         check_number(self, "rho", least=0, below=1)
@@ -349,14 +349,14 @@ class AdaDelta(Optimizer):
 class _TwoMoments(Optimizer):
     """Abstract base of the rules that keep a running mean of gradients and one of their squares."""
 
-    slots = ("mean", "square_mean")
+    slots: tuple[str, ...] = ("mean", "square_mean")
 
-    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless both betas are in [0, 1) and epsilon > 0."""
         super().validate()
         check_number(self, "beta_1", least=0, below=1)
@@ -430,17 +430,17 @@ class AdamW(_TwoMoments):
 
     update = staticmethod(Adam.update)
 
-    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, weight_decay=0.01):
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.01) -> None:
         super().__init__(beta_1, beta_2, epsilon)
         self.weight_decay = weight_decay
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless the betas are in [0, 1), epsilon > 0 and weight_decay >= 0."""
         super().validate()
         check_number(self, "weight_decay", least=0)
 
     @property
-    def decay(self):
+    def decay(self) -> float:
         """The weight decay."""
         return float(self.weight_decay)
 
@@ -513,13 +513,13 @@ class Nadam(Optimizer):
 
     slots = ("mean", "square_mean", "product")
 
-    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, momentum_decay=0.004):
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, momentum_decay: float = 0.004) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.momentum_decay = momentum_decay
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless the betas are in [0, 1), epsilon > 0 and momentum_decay >= 0."""
         super().validate()
         check_number(self, "beta_1", least=0, below=1)
@@ -570,12 +570,12 @@ class Lion(Optimizer):
     slots = ("mean",)
     default_rate = 0.001
 
-    def __init__(self, beta_1=0.9, beta_2=0.99, weight_decay=0.0):
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.99, weight_decay: float = 0.0) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.weight_decay = weight_decay
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless the betas are in [0, 1) and weight_decay >= 0."""
         super().validate()
         check_number(self, "beta_1", least=0, below=1)
@@ -583,7 +583,7 @@ class Lion(Optimizer):
         check_number(self, "weight_decay", least=0)
 
     @property
-    def decay(self):
+    def decay(self) -> float:
         """The weight decay."""
         return float(self.weight_decay)
 
@@ -623,10 +623,10 @@ class FTRL(Optimizer):
     slots = ("leader", "square_sum", "inverse_step")
     default_rate = 0.1
 
-    def __init__(self, beta=1.0):
+    def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless beta > 0."""
         super().validate()
         check_number(self, "beta", above=0)
@@ -645,19 +645,19 @@ class FTRL(Optimizer):
 class _DistanceOverGradients(Optimizer):
     """Abstract base of the rules whose rate is the distance come so far over the gradients so far."""
 
-    totals = ("distance_square", "gradient_square")
+    totals: tuple[str, ...] = ("distance_square", "gradient_square")
     default_rate = 1.0
 
-    def __init__(self, initial=0.01, averaged=True):
+    def __init__(self, initial: float = 0.01, averaged: bool = True) -> None:
         self.initial = initial
         self.averaged = averaged
 
     @property
-    def served(self):
+    def served(self) -> str | None:
         """The mean of the iterates, or the last one."""
         return "mean" if self.averaged else None
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless initial > 0 and averaged is a flag."""
         super().validate()
         check_number(self, "initial", above=0)
@@ -841,10 +841,10 @@ class COCOB(Optimizer):
     slots = ("start", "largest", "magnitude_sum", "reward", "leader", "steps")
     default_rate = 1.0
 
-    def __init__(self, alpha=10.0):
+    def __init__(self, alpha: float = 10.0) -> None:
         self.alpha = alpha
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless alpha > 0."""
         super().validate()
         check_number(self, "alpha", above=0)
@@ -900,10 +900,10 @@ class ScheduleFree(Optimizer):
     served = "mean"
     default_rate = None
 
-    def __init__(self, beta=0.9):
+    def __init__(self, beta: float = 0.9) -> None:
         self.beta = beta
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless 0 <= beta < 1."""
         super().validate()
         check_number(self, "beta", least=0, below=1)

@@ -49,7 +49,7 @@ class Penalty(Component):
     # A subclass that takes `standardize` as a parameter has it honoured; the coefficients are then in standard deviations.
     standardize = False
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise where `value` is missing or a function asks for an unknown parameter."""
         if self.written_functions("value") is None:
             raise TypeError(f"{type(self).__name__} has no function value(w): a penalty must give one")
@@ -57,7 +57,7 @@ class Penalty(Component):
             if self.written_functions(name) is not None:
                 self.function_parameters(name, n_leading)
 
-    def has_gradient(self):
+    def has_gradient(self) -> bool:
         """Whether the smooth part is there for these parameters.
 
         Returns
@@ -67,7 +67,7 @@ class Penalty(Component):
         """
         return self.written_functions("gradient") is not None
 
-    def has_prox(self):
+    def has_prox(self) -> bool:
         """Whether the kinked part is there for these parameters.
 
         Returns
@@ -77,7 +77,7 @@ class Penalty(Component):
         """
         return self.written_functions("prox") is not None
 
-    def shrinkage(self):
+    def shrinkage(self) -> tuple[float, float, bool] | None:
         r"""The shares of l1 and l2, for penalties that are made of them.
 
         Returns
@@ -113,18 +113,18 @@ class NoPenalty(Penalty):
     (0.0, 0.0)
     """
 
-    def __init__(self, nonnegative=False):
+    def __init__(self, nonnegative: bool = False) -> None:
         self.nonnegative = nonnegative
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless nonnegative is a bool."""
         check_flag(self, "nonnegative")
 
-    def has_prox(self):
+    def has_prox(self) -> bool:
         """Only to keep coefficients from falling below zero."""
         return bool(self.nonnegative)
 
-    def shrinkage(self):
+    def shrinkage(self) -> tuple[float, float, bool] | None:
         """Nothing shrinks."""
         return 0.0, 0.0, bool(self.nonnegative)
 
@@ -160,20 +160,20 @@ class L2(Penalty):
     (4.5, 3.0)
     """
 
-    def __init__(self, nonnegative=False, standardize=False):
+    def __init__(self, nonnegative: bool = False, standardize: bool = False) -> None:
         self.nonnegative = nonnegative
         self.standardize = standardize
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless nonnegative and standardize are bools."""
         check_flag(self, "nonnegative")
         check_flag(self, "standardize")
 
-    def has_prox(self):
+    def has_prox(self) -> bool:
         """Only to keep coefficients from falling below zero."""
         return bool(self.nonnegative)
 
-    def shrinkage(self):
+    def shrinkage(self) -> tuple[float, float, bool] | None:
         """All of it is quadratic."""
         return 0.0, 1.0, bool(self.nonnegative)
 
@@ -215,16 +215,16 @@ class L1(Penalty):
     (3.0, -2.0, 0.0)
     """
 
-    def __init__(self, nonnegative=False, standardize=False):
+    def __init__(self, nonnegative: bool = False, standardize: bool = False) -> None:
         self.nonnegative = nonnegative
         self.standardize = standardize
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless nonnegative and standardize are bools."""
         check_flag(self, "nonnegative")
         check_flag(self, "standardize")
 
-    def shrinkage(self):
+    def shrinkage(self) -> tuple[float, float, bool] | None:
         """All of it is linear."""
         return 1.0, 0.0, bool(self.nonnegative)
 
@@ -262,18 +262,18 @@ class ElasticNet(Penalty):
     (2.0, 1.0)
     """
 
-    def __init__(self, l1_ratio=0.15, nonnegative=False, standardize=False):
+    def __init__(self, l1_ratio: float = 0.15, nonnegative: bool = False, standardize: bool = False) -> None:
         self.l1_ratio = l1_ratio
         self.nonnegative = nonnegative
         self.standardize = standardize
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless 0 <= l1_ratio <= 1, and nonnegative and standardize are bools."""
         check_number(self, "l1_ratio", least=0, most=1)
         check_flag(self, "nonnegative")
         check_flag(self, "standardize")
 
-    def shrinkage(self):
+    def shrinkage(self) -> tuple[float, float, bool] | None:
         """The two shares."""
         return float(self.l1_ratio), 1.0 - float(self.l1_ratio), bool(self.nonnegative)
 

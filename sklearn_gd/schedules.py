@@ -5,10 +5,13 @@ known of the run. It is called once an epoch, with all of the epoch's steps, and
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._components import Component, check_flag, check_number, resolve
 
@@ -46,7 +49,7 @@ class Run:
     """
 
     alpha: float
-    loss: object
+    loss: Any
     steps_per_epoch: int | None = None
     total_steps: int | None = None
 
@@ -74,9 +77,9 @@ class Schedule(Component):
     50
     """
 
-    plateau_factor = None
+    plateau_factor: float | None = None
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """The learning rates of some steps.
 
         Parameters
@@ -93,7 +96,7 @@ class Schedule(Component):
         """
         raise NotImplementedError(f"{type(self).__name__} has no method rate(t, run)")
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise where `rate` is missing."""
         if type(self).rate is Schedule.rate:
             raise TypeError(f"{type(self).__name__} has no method rate(t, run): a schedule must give one")
@@ -125,14 +128,14 @@ class Constant(Schedule):
     [0.5 0.5 0.5]
     """
 
-    def __init__(self, eta0=0.01):
+    def __init__(self, eta0: float = 0.01) -> None:
         self.eta0 = eta0
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless eta0 > 0."""
         check_number(self, "eta0", above=0)
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """eta0."""
         return np.full(len(t), float(self.eta0))
 
@@ -158,16 +161,16 @@ class InvScaling(Schedule):
     [1.  0.5]
     """
 
-    def __init__(self, eta0=0.01, power_t=0.25):
+    def __init__(self, eta0: float = 0.01, power_t: float = 0.25) -> None:
         self.eta0 = eta0
         self.power_t = power_t
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless eta0 > 0 and power_t >= 0."""
         check_number(self, "eta0", above=0)
         check_number(self, "power_t", least=0)
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """eta0 over a power of the step."""
         return self.eta0 / t**self.power_t
 
@@ -190,7 +193,7 @@ class Optimal(Schedule):
     [10.     0.909]
     """
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """One over a line in the step."""
         if not run.alpha > 0:
             raise ValueError(f"learning_rate='optimal' needs alpha > 0; alpha={run.alpha!r}")
@@ -233,23 +236,23 @@ class Adaptive(Schedule):
     [0.1 0.1]
     """
 
-    def __init__(self, eta0=0.01, factor=0.2, min_rate=1e-6):
+    def __init__(self, eta0: float = 0.01, factor: float = 0.2, min_rate: float = 1e-6) -> None:
         self.eta0 = eta0
         self.factor = factor
         self.min_rate = min_rate
 
     @property
-    def plateau_factor(self):
+    def plateau_factor(self) -> float | None:
         """The factor."""
         return self.factor
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless eta0 > 0, 0 < factor < 1 and min_rate > 0."""
         check_number(self, "eta0", above=0)
         check_number(self, "factor", above=0, below=1)
         check_number(self, "min_rate", above=0)
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """eta0; the lowering is the training loop's."""
         return np.full(len(t), float(self.eta0))
 
@@ -275,20 +278,20 @@ class ExponentialDecay(Schedule):
     [1.   0.5  0.25]
     """
 
-    def __init__(self, eta0=0.01, decay=0.96, decay_steps=None, staircase=False):
+    def __init__(self, eta0: float = 0.01, decay: float = 0.96, decay_steps: int | None = None, staircase: bool = False) -> None:
         self.eta0 = eta0
         self.decay = decay
         self.decay_steps = decay_steps
         self.staircase = staircase
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless eta0 > 0, 0 < decay <= 1, decay_steps >= 1 or None, and staircase is a bool."""
         check_number(self, "eta0", above=0)
         check_number(self, "decay", above=0, most=1)
         check_number(self, "decay_steps", least=1, integer=True, none=True)
         check_flag(self, "staircase")
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """eta0 times a power of the decay."""
         passed = (t - 1.0) / self._steps("decay_steps", run and run.steps_per_epoch, "one epoch")
         return self.eta0 * self.decay ** (np.floor(passed) if self.staircase else passed)
@@ -313,18 +316,18 @@ class StepDecay(Schedule):
     [1.   1.   0.5  0.5  0.25]
     """
 
-    def __init__(self, eta0=0.01, decay=0.1, decay_steps=None):
+    def __init__(self, eta0: float = 0.01, decay: float = 0.1, decay_steps: int | None = None) -> None:
         self.eta0 = eta0
         self.decay = decay
         self.decay_steps = decay_steps
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless eta0 > 0, 0 < decay <= 1 and decay_steps >= 1 or None."""
         check_number(self, "eta0", above=0)
         check_number(self, "decay", above=0, most=1)
         check_number(self, "decay_steps", least=1, integer=True, none=True)
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """eta0 times a whole power of the decay."""
         third = run.total_steps and max(run.total_steps // 3, 1) if run else None
         return self.eta0 * self.decay ** np.floor((t - 1.0) / self._steps("decay_steps", third, "a third of the fit"))
@@ -351,20 +354,20 @@ class PolynomialDecay(Schedule):
     [1.  0.5 0.  0. ]
     """
 
-    def __init__(self, eta0=0.01, end_rate=0.0001, power=1.0, decay_steps=None):
+    def __init__(self, eta0: float = 0.01, end_rate: float = 0.0001, power: float = 1.0, decay_steps: int | None = None) -> None:
         self.eta0 = eta0
         self.end_rate = end_rate
         self.power = power
         self.decay_steps = decay_steps
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless eta0 > 0, end_rate >= 0, power > 0 and decay_steps >= 1 or None."""
         check_number(self, "eta0", above=0)
         check_number(self, "end_rate", least=0)
         check_number(self, "power", above=0)
         check_number(self, "decay_steps", least=1, integer=True, none=True)
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """The power's curve, then flat."""
         steps = self._steps("decay_steps", run and run.total_steps, "all the steps of fit")
         left = 1.0 - np.minimum(t - 1.0, steps) / steps
@@ -394,18 +397,18 @@ class CosineDecay(Schedule):
     [1.  0.5 0.  0. ]
     """
 
-    def __init__(self, eta0=0.01, decay_steps=None, floor=0.0):
+    def __init__(self, eta0: float = 0.01, decay_steps: int | None = None, floor: float = 0.0) -> None:
         self.eta0 = eta0
         self.decay_steps = decay_steps
         self.floor = floor
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless eta0 > 0, decay_steps >= 1 or None, and 0 <= floor <= 1."""
         check_number(self, "eta0", above=0)
         check_number(self, "decay_steps", least=1, integer=True, none=True)
         check_number(self, "floor", least=0, most=1)
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """Half a cosine, then flat."""
         steps = self._steps("decay_steps", run and run.total_steps, "all the steps of fit")
         return self.eta0 * _half_cosine(np.minimum(t - 1.0, steps) / steps, self.floor)
@@ -438,14 +441,16 @@ class CosineRestarts(Schedule):
     [1.    0.5   1.    0.854]
     """
 
-    def __init__(self, eta0=0.01, first_decay_steps=None, t_mul=2.0, m_mul=1.0, floor=0.0):
+    def __init__(
+        self, eta0: float = 0.01, first_decay_steps: int | None = None, t_mul: float = 2.0, m_mul: float = 1.0, floor: float = 0.0
+    ) -> None:
         self.eta0 = eta0
         self.first_decay_steps = first_decay_steps
         self.t_mul = t_mul
         self.m_mul = m_mul
         self.floor = floor
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless eta0 > 0, first_decay_steps >= 1 or None, t_mul >= 1, 0 < m_mul <= 1 and 0 <= floor <= 1."""
         check_number(self, "eta0", above=0)
         check_number(self, "first_decay_steps", least=1, integer=True, none=True)
@@ -453,7 +458,7 @@ class CosineRestarts(Schedule):
         check_number(self, "m_mul", above=0, most=1)
         check_number(self, "floor", least=0, most=1)
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """The half cosine that each step falls in."""
         ten = run.steps_per_epoch and 10 * run.steps_per_epoch if run else None
         passed = (t - 1.0) / self._steps("first_decay_steps", ten, "ten epochs")
@@ -496,14 +501,21 @@ class OneCycle(Schedule):
     [0.04    1.      0.96194]
     """
 
-    def __init__(self, max_rate=0.1, total_steps=None, pct_start=0.3, div_factor=25.0, final_div_factor=1e4):
+    def __init__(
+        self,
+        max_rate: float = 0.1,
+        total_steps: int | None = None,
+        pct_start: float = 0.3,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+    ) -> None:
         self.max_rate = max_rate
         self.total_steps = total_steps
         self.pct_start = pct_start
         self.div_factor = div_factor
         self.final_div_factor = final_div_factor
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless max_rate > 0, total_steps >= 2 or None, 0 < pct_start < 1 and both factors >= 1."""
         check_number(self, "max_rate", above=0)
         check_number(self, "total_steps", least=2, integer=True, none=True)
@@ -511,7 +523,7 @@ class OneCycle(Schedule):
         check_number(self, "div_factor", least=1)
         check_number(self, "final_div_factor", least=1)
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """The two half cosines; beyond the cycle the last rate."""
         steps = self._steps("total_steps", run and run.total_steps, "all the steps of fit")
         top = max(self.pct_start * steps - 1.0, 1e-9)
@@ -545,11 +557,11 @@ class WarmUp(Schedule):
     [0.5   1.    1.    0.707]
     """
 
-    def __init__(self, schedule=0.01, warmup_steps=100):
+    def __init__(self, schedule: Schedule | float = 0.01, warmup_steps: int = 100) -> None:
         self.schedule = schedule
         self.warmup_steps = warmup_steps
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless schedule is a Schedule or a float > 0 and warmup_steps >= 1."""
         check_number(self, "warmup_steps", least=1, integer=True)
         self._following().validate()
@@ -563,16 +575,16 @@ class WarmUp(Schedule):
         raise TypeError(f"WarmUp: schedule={self.schedule!r} must be a Schedule object or a number > 0")
 
     @property
-    def plateau_factor(self):
+    def plateau_factor(self) -> float | None:
         """That of the schedule which follows."""
         return self._following().plateau_factor
 
     @property
-    def min_rate(self):
+    def min_rate(self) -> float:
         """That of the schedule which follows."""
         return self._following().min_rate
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """A line, then the schedule."""
         following = self._following()
         later = np.maximum(t - self.warmup_steps, 1.0)
@@ -594,17 +606,18 @@ class CallableSchedule(Schedule):
     [1.  0.5]
     """
 
-    def __init__(self, function=None):
+    def __init__(self, function: Callable[[int], float] | None = None) -> None:
         self.function = function
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless function can be called."""
         if not callable(self.function):
             raise TypeError(f"CallableSchedule: function={self.function!r} must be callable")
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray, run: Run) -> NDArray:
         """The function of each step in turn."""
-        return np.fromiter((self.function(step) for step in t.tolist()), dtype=np.float64, count=len(t))
+        rates = map(self.function, t.tolist())  # type: ignore[arg-type]
+        return np.fromiter(rates, dtype=np.float64, count=len(t))
 
 
 def _half_cosine(share, floor):
@@ -626,6 +639,10 @@ SCHEDULES = {
     "one_cycle": OneCycle,
     "warmup": WarmUp,
 }
+
+
+# What `learning_rate` may be.
+RateLike = float | str | Schedule | Callable[[int], float]
 
 
 def resolve_schedule(value):

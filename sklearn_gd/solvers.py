@@ -1,14 +1,16 @@
 """Solvers: how many rows a step sees and what it remembers of the others, and the loop of descent that all of them share."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ._components import Component, check_number
-from .optimizers import GradientDescent
-from .schedules import Run
 from .descent._monitor import Status
+from .optimizers import GradientDescent, Optimizer
+from .schedules import Run
 
 __all__ = [
     "SAGA",
@@ -54,7 +56,7 @@ class Solver(Component):
 
     shuffles = True
 
-    def batch_rows(self, n_samples):
+    def batch_rows(self, n_samples: int) -> int:
         """Rows in a step.
 
         Parameters
@@ -69,12 +71,12 @@ class Solver(Component):
         """
         raise NotImplementedError(f"{type(self).__name__} has no method batch_rows(n_samples)")
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise where `batch_rows` is missing."""
         if type(self).batch_rows is Solver.batch_rows:
             raise TypeError(f"{type(self).__name__} has no method batch_rows(n_samples): a solver must give one")
 
-    def check(self, optimizer, averages, streaming):
+    def check(self, optimizer: Optimizer | None, averages: bool, streaming: bool) -> None:
         """Raise a ValueError where the solver does not go with the other parts.
 
         Parameters
@@ -87,7 +89,7 @@ class Solver(Component):
             Whether this is `partial_fit`.
         """
 
-    def prepared(self, objective, state, settings, batch):
+    def prepared(self, objective: Any, state: Any, settings: Any, batch: int) -> tuple[Callable, Callable]:
         """Make the two functions that `run` calls in every epoch.
 
         Parameters
@@ -114,7 +116,7 @@ class Solver(Component):
             rates = rates if stable is None else lambda order: np.full(1, stable)
         return _pass_over(objective, state, settings, batch), rates
 
-    def run(self, objective, state, settings, monitor):
+    def run(self, objective: Any, state: Any, settings: Any, monitor: Any) -> tuple[Any, float | None]:
         """Descend until the monitor or `max_iter` ends it.
 
         Parameters
@@ -291,7 +293,7 @@ class Batch(Solver):
 
     shuffles = False
 
-    def batch_rows(self, n_samples):
+    def batch_rows(self, n_samples: int) -> int:
         return n_samples
 
 
@@ -309,7 +311,7 @@ class SGD(Solver):
     GDRegressor(learning_rate=0.01, solver=SGD())
     """
 
-    def batch_rows(self, n_samples):
+    def batch_rows(self, n_samples: int) -> int:
         return 1
 
 
@@ -328,31 +330,31 @@ class MiniBatch(Solver):
     GDClassifier(optimizer='adam', solver=MiniBatch(batch_size=64))
     """
 
-    def __init__(self, batch_size=32):
+    def __init__(self, batch_size: int = 32) -> None:
         self.batch_size = batch_size
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless batch_size is an integer >= 1."""
         check_number(self, "batch_size", least=1, integer=True)
 
-    def batch_rows(self, n_samples):
+    def batch_rows(self, n_samples: int) -> int:
         return int(self.batch_size)
 
 
 class _VarianceReduced(Solver):
     """What SVRG and SAGA share: plain descent only, and the rows all at hand."""
 
-    def __init__(self, batch_size=1):
+    def __init__(self, batch_size: int = 1) -> None:
         self.batch_size = batch_size
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless batch_size is an integer >= 1."""
         check_number(self, "batch_size", least=1, integer=True)
 
-    def batch_rows(self, n_samples):
+    def batch_rows(self, n_samples: int) -> int:
         return int(self.batch_size)
 
-    def check(self, optimizer, averages, streaming):
+    def check(self, optimizer: Optimizer | None, averages: bool, streaming: bool) -> None:
         name = type(self).__name__
         if streaming:
             raise ValueError(
@@ -370,7 +372,7 @@ class _VarianceReduced(Solver):
     def _passes_per_table(self):
         """Passes over the rows between two full gradients; None where the table is renewed row by row."""
 
-    def prepared(self, objective, state, settings, batch):
+    def prepared(self, objective: Any, state: Any, settings: Any, batch: int) -> tuple[Callable, Callable]:
         from .descent.variance_reduced import VarianceReduction
 
         reduction = VarianceReduction(objective, state, batch, self._passes_per_table(), settings.schedule is None)
@@ -419,11 +421,11 @@ class SVRG(_VarianceReduced):
     True
     """
 
-    def __init__(self, batch_size=1, passes=1):
+    def __init__(self, batch_size: int = 1, passes: int = 1) -> None:
         super().__init__(batch_size)
         self.passes = passes
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless batch_size and passes are integers >= 1."""
         super().validate()
         check_number(self, "passes", least=1, integer=True)

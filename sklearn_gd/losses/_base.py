@@ -1,6 +1,7 @@
 """What every loss shares."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._components import Component
 
@@ -21,13 +22,13 @@ class Loss(Component):
     """
 
     smooth = True
-    curvature_bound = None
+    curvature_bound: float | None = None
     quadratic = False
     domain = "any real number"
     # Whether kinks lie at a distance in units of y, and not of the score.
     in_units_of_y = True
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise where `value` is missing, a function asks for an unknown parameter, or a parameter is out of its range."""
         if self.written_functions("value") is None:
             raise TypeError(f"{type(self).__name__} has no function value(y, raw): a loss must give one")
@@ -37,7 +38,7 @@ class Loss(Component):
             if self.written_functions(name) is not None:
                 self.function_parameters(name, n_leading)
 
-    def in_domain(self, y):
+    def in_domain(self, y: NDArray) -> NDArray[np.bool_]:
         """Which targets the loss admits.
 
         Parameters
@@ -52,7 +53,7 @@ class Loss(Component):
         """
         return np.ones(np.shape(y), dtype=bool)
 
-    def best_constant(self, y, weight, n_outputs):
+    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
         """The best raw score of each output without any feature.
 
         Parameters
@@ -70,7 +71,7 @@ class Loss(Component):
             The scores; None to have them searched for.
         """
 
-    def check_targets(self, y):
+    def check_targets(self, y: NDArray) -> None:
         """Raise a ValueError that names the loss and the first target outside its domain.
 
         Parameters
@@ -84,7 +85,7 @@ class Loss(Component):
             value = np.asarray(y)[row].item()
             raise ValueError(f"{type(self).__name__} needs {self.domain} as y; y[{', '.join(map(str, row))}] is {value!r}")
 
-    def has_row_functions(self):
+    def has_row_functions(self) -> bool:
         """Whether the loss couples the classes of a row, instead of setting each against the rest.
 
         Returns
@@ -118,7 +119,7 @@ class RegressionLoss(Loss):
     [4.]
     """
 
-    def inverse_link(self, raw):
+    def inverse_link(self, raw: NDArray) -> NDArray:
         """The prediction of a raw score: the score itself, unless the loss has a link.
 
         Parameters
@@ -156,7 +157,7 @@ class ClassificationLoss(Loss):
     domain = "-1 or +1"
     in_units_of_y = False
 
-    def in_domain(self, y):
+    def in_domain(self, y: NDArray) -> NDArray[np.bool_]:
         """Which targets are -1 or +1.
 
         Parameters

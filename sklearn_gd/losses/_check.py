@@ -3,11 +3,14 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._base import Loss
 
 
-def check_loss(loss, y=None, raw=None, *, n_classes=4, rtol=1e-5):
+def check_loss(
+    loss: Loss, y: ArrayLike | None = None, raw: ArrayLike | None = None, *, n_classes: int = 4, rtol: float = 1e-5
+) -> float:
     """Compare a loss's written derivatives with numeric ones, and say where they part.
 
     Parameters

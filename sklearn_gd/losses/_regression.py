@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._components import check_number
 from ._base import RegressionLoss, weighted_quantiles
@@ -28,7 +29,7 @@ class SquaredError(RegressionLoss):
     curvature_bound = 1.0
     quadratic = True
 
-    def best_constant(self, y, weight, n_outputs):
+    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
         """The mean."""
         return np.average(y, axis=0, weights=weight)
 
@@ -66,7 +67,7 @@ class AbsoluteError(RegressionLoss):
 
     smooth = False
 
-    def best_constant(self, y, weight, n_outputs):
+    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
         """The median."""
         return weighted_quantiles(y, weight, 0.5)
 
@@ -112,10 +113,10 @@ class Huber(RegressionLoss):
 
     curvature_bound = 1.0
 
-    def __init__(self, delta=1.0):
+    def __init__(self, delta: float = 1.0) -> None:
         self.delta = delta
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless delta > 0."""
         super().validate()
         check_number(self, "delta", above=0)
@@ -160,15 +161,15 @@ class Quantile(RegressionLoss):
 
     smooth = False
 
-    def __init__(self, quantile=0.5):
+    def __init__(self, quantile: float = 0.5) -> None:
         self.quantile = quantile
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless 0 < quantile < 1."""
         super().validate()
         check_number(self, "quantile", above=0, below=1)
 
-    def best_constant(self, y, weight, n_outputs):
+    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
         """The quantile."""
         return weighted_quantiles(y, weight, self.quantile)
 
@@ -253,10 +254,10 @@ class EpsilonInsensitive(RegressionLoss):
 
     smooth = False
 
-    def __init__(self, epsilon=0.1):
+    def __init__(self, epsilon: float = 0.1) -> None:
         self.epsilon = epsilon
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless epsilon >= 0."""
         super().validate()
         check_number(self, "epsilon", least=0)
@@ -303,10 +304,10 @@ class SquaredEpsilonInsensitive(RegressionLoss):
 
     curvature_bound = 2.0
 
-    def __init__(self, epsilon=0.1):
+    def __init__(self, epsilon: float = 0.1) -> None:
         self.epsilon = epsilon
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise unless epsilon >= 0."""
         super().validate()
         check_number(self, "epsilon", least=0)
@@ -331,11 +332,11 @@ class SquaredEpsilonInsensitive(RegressionLoss):
 class LogLinkLoss(RegressionLoss):
     """Abstract base of losses whose raw score is the logarithm of the predicted mean."""
 
-    def inverse_link(self, raw):
+    def inverse_link(self, raw: NDArray) -> NDArray:
         """The mean, exp(raw)."""
         return np.exp(raw)
 
-    def best_constant(self, y, weight, n_outputs):
+    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
         """The logarithm of the mean."""
         mean = np.average(y, axis=0, weights=weight)
         return np.log(np.where(mean > 0.0, mean, 1e-10))
@@ -360,7 +361,7 @@ class Poisson(LogLinkLoss):
 
     domain = "numbers >= 0"
 
-    def in_domain(self, y):
+    def in_domain(self, y: NDArray) -> NDArray[np.bool_]:
         """Mask of the targets >= 0."""
         return np.asarray(y) >= 0
 
@@ -400,7 +401,7 @@ class Gamma(LogLinkLoss):
 
     domain = "numbers > 0"
 
-    def in_domain(self, y):
+    def in_domain(self, y: NDArray) -> NDArray[np.bool_]:
         """Mask of the targets > 0."""
         return np.asarray(y) > 0
 
@@ -444,10 +445,10 @@ class Tweedie(LogLinkLoss):
     (0.0, -2.0)
     """
 
-    def __init__(self, power=1.5):
+    def __init__(self, power: float = 1.5) -> None:
         self.power = power
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise where 0 < power < 1: no such distribution exists."""
         super().validate()
         check_number(self, "power")
@@ -455,11 +456,11 @@ class Tweedie(LogLinkLoss):
             raise ValueError(f"Tweedie: power={self.power!r} must be <= 0 or >= 1; no distribution has a power between 0 and 1")
 
     @property
-    def domain(self):
+    def domain(self) -> str:
         """Any real where power <= 0, >= 0 where power < 2, > 0 beyond."""
         return "any real number" if self.power <= 0 else ("numbers >= 0" if self.power < 2 else "numbers > 0")
 
-    def in_domain(self, y):
+    def in_domain(self, y: NDArray) -> NDArray[np.bool_]:
         """Mask of the targets that the power admits."""
         y = np.asarray(y)
         return np.ones(y.shape, dtype=bool) if self.power <= 0 else (y >= 0 if self.power < 2 else y > 0)
