@@ -4,10 +4,14 @@ import math
 from numbers import Real
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import sparray, spmatrix
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 FLOATS = [np.float64, np.float32]
+# What X may be.
+Samples = ArrayLike | sparray | spmatrix
 
 
 def check_samples(estimator, X, y, *, reset, numeric_y):

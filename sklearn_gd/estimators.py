@@ -1,6 +1,9 @@
 """The two estimators: their public face, how y is encoded, and how a score becomes a prediction."""
 
+from typing import Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin, clone
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_array, column_or_1d
@@ -10,8 +13,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from ._classes import ClassCoder, Targets
 from ._components import resolve
 from ._docstrings import CLASSIFIER, REGRESSOR
+from ._validation import Samples
 from .base import BaseGD
 from .losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, ClassificationLoss, RegressionLoss
+from .optimizers import Optimizer
+from .penalties import Penalty
+from .schedules import RateLike
+from .solvers import Solver
 
 
 class GDRegressor(RegressorMixin, BaseGD):
@@ -22,26 +30,26 @@ class GDRegressor(RegressorMixin, BaseGD):
 
     def __init__(
         self,
-        loss="squared_error",
+        loss: str | RegressionLoss = "squared_error",
         *,
-        penalty="l2",
-        alpha=1e-4,
-        l1_ratio=0.15,
-        fit_intercept=True,
-        solver="auto",
-        optimizer="auto",
-        learning_rate="auto",
-        max_iter=1000,
-        tol=1e-4,
-        shuffle=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        average=False,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        penalty: str | Penalty | None = "l2",
+        alpha: float = 1e-4,
+        l1_ratio: float = 0.15,
+        fit_intercept: bool = True,
+        solver: str | Solver = "auto",
+        optimizer: str | Optimizer = "auto",
+        learning_rate: RateLike = "auto",
+        max_iter: int = 1000,
+        tol: float | None = 1e-4,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        average: bool | int = False,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.loss = loss
         self.penalty = penalty
         self.alpha = alpha
@@ -73,16 +81,16 @@ class GDRegressor(RegressorMixin, BaseGD):
 
     def fit(
         self,
-        X,
-        y,
-        sample_weight=None,
+        X: Samples,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         *,
-        coef_init=None,
-        intercept_init=None,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-    ):
+        coef_init: ArrayLike | None = None,
+        intercept_init: ArrayLike | None = None,
+        X_val: Samples | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -117,7 +125,7 @@ class GDRegressor(RegressorMixin, BaseGD):
         with self._unchanged_when_refused():
             return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Update the model by one pass over more samples, in the order given.
 
         If `optimizer` and `learning_rate` are "auto", each sample takes a proximal step on features that are standardized by the
@@ -143,7 +151,7 @@ class GDRegressor(RegressorMixin, BaseGD):
         with self._unchanged_when_refused():
             return self._partial_fit(X, y, sample_weight)
 
-    def predict(self, X):
+    def predict(self, X: Samples) -> NDArray:
         """Predict the targets: the raw scores, or the means under a loss with a link.
 
         Parameters
@@ -193,27 +201,27 @@ class GDClassifier(ClassifierMixin, BaseGD):
 
     def __init__(
         self,
-        loss="log_loss",
+        loss: str | ClassificationLoss = "log_loss",
         *,
-        penalty="l2",
-        alpha=1e-4,
-        l1_ratio=0.15,
-        fit_intercept=True,
-        solver="auto",
-        optimizer="auto",
-        learning_rate="auto",
-        max_iter=1000,
-        tol=1e-4,
-        shuffle=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        class_weight=None,
-        average=False,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        penalty: str | Penalty | None = "l2",
+        alpha: float = 1e-4,
+        l1_ratio: float = 0.15,
+        fit_intercept: bool = True,
+        solver: str | Solver = "auto",
+        optimizer: str | Optimizer = "auto",
+        learning_rate: RateLike = "auto",
+        max_iter: int = 1000,
+        tol: float | None = 1e-4,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        class_weight: dict | str | None = None,
+        average: bool | int = False,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.loss = loss
         self.penalty = penalty
         self.alpha = alpha
@@ -236,16 +244,16 @@ class GDClassifier(ClassifierMixin, BaseGD):
 
     def fit(
         self,
-        X,
-        y,
-        sample_weight=None,
+        X: Samples,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         *,
-        coef_init=None,
-        intercept_init=None,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-    ):
+        coef_init: ArrayLike | None = None,
+        intercept_init: ArrayLike | None = None,
+        X_val: Samples | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -280,7 +288,9 @@ class GDClassifier(ClassifierMixin, BaseGD):
         with self._unchanged_when_refused():
             return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self, X: Samples, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Update the model by one pass over more samples, in the order given.
 
         If `optimizer` and `learning_rate` are "auto", each sample takes a proximal step on features that are standardized by the
@@ -310,7 +320,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
             coder = getattr(self, "_class_coder", ClassCoder())
             return self._partial_fit(X, y, sample_weight, coder if classes is None else coder.naming(classes))
 
-    def decision_function(self, X):
+    def decision_function(self, X: Samples) -> NDArray:
         """Compute the raw scores.
 
         Parameters
@@ -326,7 +336,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         raw = self._raw_scores(X)
         return raw[:, 0] if raw.shape[1] == 1 else raw
 
-    def predict(self, X):
+    def predict(self, X: Samples) -> NDArray:
         """Predict the class with the highest score.
 
         Parameters
@@ -343,7 +353,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         return self.classes_[np.minimum(_winner(raw), len(self.classes_) - 1)]
 
     @available_if(_loss_gives_probability)
-    def predict_proba(self, X):
+    def predict_proba(self, X: Samples) -> NDArray:
         """Predict the probabilities of the classes, if the loss defines them.
 
         Parameters
@@ -366,7 +376,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         return np.column_stack([1.0 - positive, positive])
 
     @available_if(_loss_gives_probability)
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Samples) -> NDArray:
         """Predict the logarithms of the probabilities of the classes, if the loss defines them.
 
         Parameters

@@ -615,7 +615,7 @@ class FTRL(Optimizer):
 class _DistanceOverGradients(Optimizer):
     """Abstract base of the rules whose rate is the distance come so far over the gradients so far."""
 
-    totals = ("distance_square", "gradient_square")
+    totals: tuple[str, ...] = ("distance_square", "gradient_square")
     default_rate = 1.0
     constraints = {"initial": Range(0, closed="neither"), "averaged": Flag()}
 

@@ -1,6 +1,7 @@
 """Pictures of descent in scikit-learn's Display convention; matplotlib is imported when one is drawn."""
 
-from ._curves import CoefficientPathDisplay, LossCurveDisplay, ScheduleDisplay
+from ._coefficients import CoefficientPathDisplay
+from ._curves import LossCurveDisplay, ScheduleDisplay
 from ._evolution import FitEvolutionDisplay
 from ._paths import DescentPathDisplay
 

@@ -1,10 +1,17 @@
 """The curve that a model draws, after each of several epochs."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
-from sklearn.base import is_classifier
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, is_classifier
 
 from ._axes import SIZE, colour, pyplot, style, three_digits
 from ._recording import Recording
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class FitEvolutionDisplay:
@@ -49,7 +56,17 @@ class FitEvolutionDisplay:
     (2, 200) True
     """
 
-    def __init__(self, *, x, y, grid, curves, epochs, objectives, names=("x", "y")):
+    def __init__(
+        self,
+        *,
+        x: NDArray,
+        y: NDArray,
+        grid: NDArray,
+        curves: NDArray,
+        epochs: NDArray,
+        objectives: NDArray,
+        names: Sequence[str] = ("x", "y"),
+    ) -> None:
         self.x = x
         self.y = y
         self.grid = grid
@@ -59,7 +76,18 @@ class FitEvolutionDisplay:
         self.names = names
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, epochs=(1, 3, 10, 100), grid_points=200, fit_params=None, axes=None, **kwargs):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        epochs: Sequence[int] = (1, 3, 10, 100),
+        grid_points: int = 200,
+        fit_params: dict | None = None,
+        axes: "Sequence[Axes] | None" = None,
+        **kwargs: Any,
+    ) -> Self:
         """Fit a clone of an estimator once, and draw it after each of `epochs`.
 
         Parameters
@@ -119,7 +147,7 @@ class FitEvolutionDisplay:
             ),
         ).plot(axes, **kwargs)
 
-    def plot(self, axes=None, *, columns=2, line_kw=None):
+    def plot(self, axes: "Sequence[Axes] | None" = None, *, columns: int = 2, line_kw: dict | None = None) -> Self:
         """Draw.
 
         Parameters

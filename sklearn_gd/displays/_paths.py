@@ -1,12 +1,20 @@
 """The way down: on a curve, or on the contours of a function of two numbers."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import OptimizeResult
+from sklearn.base import BaseEstimator
 
 from ..minimize import gradient_descent
 from ._axes import add_legend, axes_of, colour, named, style, three_digits
 from ._recording import Recording
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class DescentPathDisplay:
@@ -48,7 +56,16 @@ class DescentPathDisplay:
     [[1.0, 0.778], [1.0, 0.778]]
     """
 
-    def __init__(self, *, paths, fun, limits=None, names=("x", "y"), value_name="f", grid_points=80):
+    def __init__(
+        self,
+        *,
+        paths: dict[str, NDArray],
+        fun: Callable,
+        limits: Sequence[tuple[float, float]] | None = None,
+        names: Sequence[str] = ("x", "y"),
+        value_name: str = "f",
+        grid_points: int = 80,
+    ) -> None:
         self.paths = {name: _checked_path(path) for name, path in paths.items()}
         self.fun = fun
         self.names = names
@@ -66,7 +83,19 @@ class DescentPathDisplay:
     # --- ways to make one ------------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_function(cls, fun, x0, *, jac=None, limits=None, names=("x", "y"), value_name="f", ax=None, plot_kw=None, **options):
+    def from_function(
+        cls,
+        fun: Callable,
+        x0: ArrayLike,
+        *,
+        jac: Callable | bool | None = None,
+        limits: Sequence[tuple[float, float]] | None = None,
+        names: Sequence[str] = ("x", "y"),
+        value_name: str = "f",
+        ax: "Axes | None" = None,
+        plot_kw: dict | None = None,
+        **options: Any,
+    ) -> Self:
         """Descend on a function from one or several starts, and draw the paths.
 
         Parameters
@@ -101,7 +130,7 @@ class DescentPathDisplay:
         return cls.from_results(found, value, limits=limits, names=names, value_name=value_name, ax=ax, plot_kw=plot_kw)
 
     @classmethod
-    def from_result(cls, result, fun, *, name="path", **kwargs):
+    def from_result(cls, result: OptimizeResult, fun: Callable, *, name: str = "path", **kwargs: Any) -> Self:
         """Draw the path of one result.
 
         Parameters
@@ -123,7 +152,17 @@ class DescentPathDisplay:
         return cls.from_results({name: result}, fun, **kwargs)
 
     @classmethod
-    def from_results(cls, results, fun, *, limits=None, names=("x", "y"), value_name="f", ax=None, plot_kw=None):
+    def from_results(
+        cls,
+        results: dict[str, OptimizeResult] | Sequence[OptimizeResult],
+        fun: Callable,
+        *,
+        limits: Sequence[tuple[float, float]] | None = None,
+        names: Sequence[str] = ("x", "y"),
+        value_name: str = "f",
+        ax: "Axes | None" = None,
+        plot_kw: dict | None = None,
+    ) -> Self:
         """Draw the paths of several results.
 
         Parameters
@@ -154,19 +193,19 @@ class DescentPathDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
         *,
-        features=(0, 1),
-        output=0,
-        max_iter=None,
-        fit_params=None,
-        limits=None,
-        grid_points=40,
-        ax=None,
-        plot_kw=None,
-    ):
+        features: Sequence[int | str] = (0, 1),
+        output: int = 0,
+        max_iter: int | None = None,
+        fit_params: dict | None = None,
+        limits: Sequence[tuple[float, float]] | None = None,
+        grid_points: int = 40,
+        ax: "Axes | None" = None,
+        plot_kw: dict | None = None,
+    ) -> Self:
         """Fit a clone of an estimator, and draw its way over its own objective F, a point for each epoch.
 
         F is drawn over the chosen coefficients; all others stay as they are at the end. Where there are others, the path is
@@ -252,7 +291,7 @@ class DescentPathDisplay:
             return grid, np.array([_number(self.fun(np.array([x]))) for x in grid[0]])
         return grid, np.array([[_number(self.fun(np.array([x, y]))) for x in grid[0]] for y in grid[1]])
 
-    def plot(self, ax=None, *, levels=14, legend=True, line_kw=None):
+    def plot(self, ax: "Axes | None" = None, *, levels: int = 14, legend: bool = True, line_kw: dict | None = None) -> Self:
         """Draw.
 
         Parameters
@@ -317,7 +356,16 @@ class DescentPathDisplay:
         with np.errstate(over="ignore"):
             return path[:, 0], np.array([_number(self.fun(point.copy())) for point in path])
 
-    def save_animation(self, filename, *, fps=10, dpi=100, max_frames=100, ax=None, **kwargs):
+    def save_animation(
+        self,
+        filename: str | Path,
+        *,
+        fps: float = 10,
+        dpi: float = 100,
+        max_frames: int = 100,
+        ax: "Axes | None" = None,
+        **kwargs: Any,
+    ) -> Path:
         """Write the descent as a GIF, point after point.
 
         Parameters

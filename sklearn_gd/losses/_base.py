@@ -1,6 +1,7 @@
 """What every loss shares."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._components import Component
 
@@ -49,7 +50,7 @@ class Loss(Component):
     scales_with_target = True
     domain = "any real number"
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise where `value` is missing, a function asks for an unknown parameter, or a parameter is out of its range."""
         if self.written_functions("value") is None:
             raise TypeError(f"{type(self).__name__} has no function value(y, raw): a loss must give one")
@@ -73,7 +74,7 @@ class Loss(Component):
         """
         return self.multiclass_curvature_bound if coupled else self.curvature_bound
 
-    def in_domain(self, y):
+    def in_domain(self, y: NDArray) -> NDArray[np.bool_]:
         """Which targets the loss admits.
 
         Parameters
@@ -88,7 +89,7 @@ class Loss(Component):
         """
         return np.ones(np.shape(y), dtype=bool)
 
-    def best_constant(self, y, weight, n_outputs):
+    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
         """The best raw score of each output without any feature.
 
         Parameters
@@ -106,7 +107,7 @@ class Loss(Component):
             The scores; None to have them searched for.
         """
 
-    def check_targets(self, y):
+    def check_targets(self, y: NDArray) -> None:
         """Raise a ValueError that names the loss and the first target outside its domain.
 
         Parameters
@@ -120,7 +121,7 @@ class Loss(Component):
             value = np.asarray(y)[row].item()
             raise ValueError(f"{type(self).__name__} needs {self.domain} as y; y[{', '.join(map(str, row))}] is {value!r}")
 
-    def has_row_functions(self):
+    def has_row_functions(self) -> bool:
         """Whether the loss couples the classes of a row, instead of setting each against the rest.
 
         Returns
@@ -154,7 +155,7 @@ class RegressionLoss(Loss):
     [4.]
     """
 
-    def inverse_link(self, raw):
+    def inverse_link(self, raw: NDArray) -> NDArray:
         """The prediction of a raw score: the score itself, unless the loss has a link.
 
         Parameters
@@ -192,7 +193,7 @@ class ClassificationLoss(Loss):
     domain = "-1 or +1"
     scales_with_target = False
 
-    def in_domain(self, y):
+    def in_domain(self, y: NDArray) -> NDArray[np.bool_]:
         """Which targets are -1 or +1.
 
         Parameters

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._base import N_ARGUMENTS, SCORES, Loss, pairs, tried_targets
 

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from ._base import ClassificationLoss
@@ -31,11 +32,11 @@ class LogLoss(ClassificationLoss):
     # The largest eigenvalue of diag(p) - p p', reached where two classes share all probability.
     multiclass_curvature_bound = 0.5
 
-    def best_constant(self, y, weight, n_outputs):
+    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
         """The log odds of the classes; their logarithms less the mean of these, beyond two."""
         if n_outputs == 1:
             share = np.average(y[:, 0] > 0, weights=weight)
-            return [math.log(share / (1.0 - share))] if 0.0 < share < 1.0 else None
+            return np.array([math.log(share / (1.0 - share))]) if 0.0 < share < 1.0 else None
         share = np.bincount(y[:, 0].astype(int), weights=weight, minlength=n_outputs) / weight.sum()
         logarithm = np.log(np.maximum(share, 1e-10))
         return logarithm - logarithm.mean()
@@ -146,7 +147,7 @@ class LogLoss(ClassificationLoss):
         product *= curvature
         return product
 
-    def probability(self, raw):
+    def probability(self, raw: NDArray) -> NDArray:
         """Sigmoid of one score, softmax of several."""
         return expit(raw) if raw.ndim == 1 else softmax(raw, axis=1)
 
@@ -259,7 +260,7 @@ class ModifiedHuber(ClassificationLoss):
         m = y * raw
         return 2.0 * np.where((m >= -1.0) & (m < 1.0), 1.0, 0.0)
 
-    def probability(self, raw):
+    def probability(self, raw: NDArray) -> NDArray:
         """The score clipped to [-1, 1], as a probability; classes normalised, all alike where every one is at zero."""
         one = (np.clip(raw, -1.0, 1.0) + 1.0) / 2.0
         if raw.ndim == 1:
@@ -342,7 +343,7 @@ class Exponential(ClassificationLoss):
         e = np.exp(-y * raw)
         return e, -y * e, e
 
-    def probability(self, raw):
+    def probability(self, raw: NDArray) -> NDArray:
         """Sigmoid of twice the score; classes normalised."""
         one = expit(2.0 * raw)
         return one if raw.ndim == 1 else _normalised(one)

@@ -1,6 +1,7 @@
 """Losses of a real target."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._components import Range
 from ._base import RegressionLoss, weighted_quantiles
@@ -31,7 +32,7 @@ class SquaredError(RegressionLoss):
     curvature_bound = 1.0
     is_least_squares = True
 
-    def best_constant(self, y, weight, n_outputs):
+    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
         """The mean."""
         return np.average(y, axis=0, weights=weight)
 
@@ -75,7 +76,7 @@ class AbsoluteError(RegressionLoss):
 
     smooth = False
 
-    def best_constant(self, y, weight, n_outputs):
+    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
         """The median."""
         return weighted_quantiles(y, weight, 0.5)
 
@@ -122,7 +123,7 @@ class Huber(RegressionLoss):
     curvature_bound = 1.0
     constraints = {"delta": Range(0, closed="neither")}
 
-    def __init__(self, delta=1.0):
+    def __init__(self, delta: float = 1.0) -> None:
         self.delta = delta
 
     @staticmethod
@@ -174,7 +175,7 @@ class Quantile(RegressionLoss):
     smooth = False
     constraints = {"quantile": Range(0, 1, closed="neither")}
 
-    def __init__(self, quantile=0.5):
+    def __init__(self, quantile: float = 0.5) -> None:
         self.quantile = quantile
 
     def best_constant(self, y, weight, n_outputs):
@@ -262,7 +263,7 @@ class EpsilonInsensitive(RegressionLoss):
     smooth = False
     constraints = {"epsilon": Range(0)}
 
-    def __init__(self, epsilon=0.1):
+    def __init__(self, epsilon: float = 0.1) -> None:
         self.epsilon = epsilon
 
     @staticmethod
@@ -309,7 +310,7 @@ class SquaredEpsilonInsensitive(RegressionLoss):
     curvature_bound = 2.0
     constraints = {"epsilon": Range(0)}
 
-    def __init__(self, epsilon=0.1):
+    def __init__(self, epsilon: float = 0.1) -> None:
         self.epsilon = epsilon
 
     @staticmethod
