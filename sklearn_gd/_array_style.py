@@ -23,7 +23,7 @@ def runs_on_arrays(function, *arrays):
     Returns
     -------
     bool
-        False where the function raises on arrays or on numbers, where it writes into an array, or where any of its results differs.
+        False where the function raises on arrays or on numbers, writes into an array, or gives another result for any entry.
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")

@@ -219,8 +219,8 @@ class Component(Configurable, BaseEstimator):
             return function
         return lambda *leading: function(*leading, *parameters)
 
-    def in_array_style(self, name, *arrays, numbers=()):
-        """Whether the written function `name` of `arrays`, then `numbers`, gives what it gives for the arrays' entries in turn."""
+    def in_array_style(self, name: str, *arrays: np.ndarray, numbers: tuple = ()) -> bool:
+        """Whether the written function `name` of `arrays`, then `numbers`, gives for arrays what it gives for their entries."""
         function = self.bound_function(name, len(arrays) + len(numbers))
         return runs_on_arrays(lambda *each: function(*each, *numbers), *arrays)
 

@@ -139,7 +139,7 @@ class Automatic(Solver):
     are "auto" in `partial_fit` or with `average`.
     """
 
-    def chosen(self, settings):
+    def chosen(self, settings: Any):
         """The solver that it stands for."""
         if not settings.automatic:
             return MiniBatch()

@@ -10,10 +10,10 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_gd import GDClassifier, GDRegressor, RegressionLoss
+from sklearn_gd.descent._monitor import Monitor, Status
 from sklearn_gd.descent.memory_gradient import MemoryGradient
 from sklearn_gd.penalties import L2
 from sklearn_gd.schedules import Adaptive
-from sklearn_gd.descent._monitor import Monitor, Status
 
 RUNNING, PLATEAU, DIVERGED = Status.RUNNING, Status.PLATEAU, Status.DIVERGED
 

@@ -176,6 +176,7 @@ class Method(ABC):
         float or None
             The rate.
         """
+        return None
 
 
 def descend(method, monitor, max_iter):

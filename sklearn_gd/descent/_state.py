@@ -1,7 +1,7 @@
 """What a descent leaves for `partial_fit` to resume from. Pickled with the estimator.
 
-Every state has `steps` and `rows` (counts), `predicting(objective)` (a theta), `copy()`, `grow(growth)` (new classes), `adapt(objective)`
-(other rows, dense or CSR) and `seen` (moments of the features so far, or None).
+Every state has `steps` and `rows` (counts), `predicting(objective)` (a theta), `copy()`, `grow(growth)` (new classes),
+`adapt(objective)` (other rows, dense or CSR) and `seen` (moments of the features so far, or None).
 """
 
 from dataclasses import dataclass, field, fields
@@ -163,7 +163,11 @@ class StepState:
     def continues(self, optimizer, average_from):
         """Whether `optimizer` can resume from this state: the slots are its own, and the averaging is the same."""
         rule = _rule(optimizer)
-        same = self.rule == rule and len(self.slots) == len(optimizer.slots) and self.evaluated_slot == self._evaluated_place(optimizer)
+        same = (
+            self.rule == rule
+            and len(self.slots) == len(optimizer.slots)
+            and self.evaluated_slot == self._evaluated_place(optimizer)
+        )
         return same and self.average_from == average_from
 
     @property

@@ -44,7 +44,7 @@ class Loss(Component):
     """
 
     smooth = True
-    curvature_bound = None
+    curvature_bound: float | None = None
     multiclass_curvature_bound = None
     is_least_squares = False
     scales_with_target = True

@@ -3,14 +3,16 @@
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ._base import N_ARGUMENTS, SCORES, Loss, pairs, tried_targets
 
 WIDTH = 0.3  # of the smoothing on which `second_order` is tried
 
 
-def check_loss(loss, y=None, raw=None, *, n_classes=4, rtol=1e-5, verbose=True):
+def check_loss(
+    loss: Loss, y: ArrayLike | None = None, raw: ArrayLike | None = None, *, n_classes: int = 4, rtol: float = 1e-5, verbose=True
+) -> float:
     """Compare a loss's written derivatives with numeric ones, and say where they part.
 
     Parameters
@@ -84,10 +86,10 @@ def in_scalar_style(loss):
 class Worst:
     """The largest difference so far, and where it is."""
 
-    def __init__(self, loss):
+    def __init__(self, loss) -> None:
         self.loss, self.difference, self.place = loss, 0.0, ""
 
-    def compare(self, name, written, below, above, y, raw):
+    def compare(self, name: str, written, below, above, y: NDArray, raw: NDArray):
         """Note how far `written` lies from the interval of two numbers, relative to their size."""
         written, (low, high) = float(written), sorted((float(below), float(above)))
         distance = max(low - written, written - high, 0.0)

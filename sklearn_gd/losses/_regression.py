@@ -178,7 +178,7 @@ class Quantile(RegressionLoss):
     def __init__(self, quantile: float = 0.5) -> None:
         self.quantile = quantile
 
-    def best_constant(self, y, weight, n_outputs):
+    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
         """The quantile."""
         return weighted_quantiles(y, weight, self.quantile)
 

@@ -10,6 +10,7 @@ import functools
 import operator
 import os
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from operator import methodcaller
 
 import numpy as np
@@ -231,7 +232,7 @@ class Threads:
         if self.pool is None:
             return [call(part) for part in parts]
         bounds = np.linspace(0, len(parts), self.count + 1).astype(int).tolist()
-        shares = [parts[start:stop] for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
+        shares = [parts[start:stop] for start, stop in pairwise(bounds)]
         return [result for results in self.pool.map(functools.partial(_in_turn, call), shares) for result in results]
 
 
@@ -265,7 +266,7 @@ def cut(rows, n_outputs):
     n = rows.shape[0]
     count = max(round(n * n_outputs / BLOCK), LEAST_PARTS if is_threaded(rows) else 1)
     bounds = np.linspace(0, n, min(count, n) + 1).astype(int).tolist()
-    return list(zip(bounds[:-1], bounds[1:], strict=True))
+    return list(pairwise(bounds))
 
 
 def in_memory(rows, target, weight, loss, n_outputs):
