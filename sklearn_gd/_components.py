@@ -214,14 +214,33 @@ class Component(Configurable, BaseEstimator):
         function = type(self).written_functions(name)
         if function is None:
             return None
-        parameters = [getattr(self, each) for each in type(self).function_parameters(name, n_leading)]
+        parameters = self.numbers_for(name, n_leading)
         if not parameters:
             return function
         return lambda *leading: function(*leading, *parameters)
 
+    def numbers_for(self, name: str, n_leading: int) -> tuple:
+        """The values of the parameters that the written function `name` asks for: floats and flags.
+
+        Raises
+        ------
+        TypeError
+            For one that is neither; the message names it and the function.
+        """
+        values = []
+        for each in type(self).function_parameters(name, n_leading):
+            value = getattr(self, each)
+            if not isinstance(value, (Real, np.bool_)):
+                cls = type(self).__name__
+                raise TypeError(f"{cls}: {each}={value!r} must be a number: {cls}.{name} asks for it")
+            values.append(bool(value) if isinstance(value, (bool, np.bool_)) else float(value))
+        return tuple(values)
+
     def in_array_style(self, name: str, *arrays: np.ndarray, numbers: tuple = ()) -> bool:
         """Whether the written function `name` of `arrays`, then `numbers`, gives for arrays what it gives for their entries."""
         function = self.bound_function(name, len(arrays) + len(numbers))
+        if function is None:
+            return True
         return runs_on_arrays(lambda *each: function(*each, *numbers), *arrays)
 
     @classmethod

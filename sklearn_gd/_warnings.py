@@ -13,8 +13,8 @@ def warn_of(estimator, status, method, monitor, stacklevel):
     if status is Status.DIVERGED:
         message = (
             f"{name} diverged in epoch {len(monitor.objectives) + 1}{_at_rate(method)}: its objective was not finite, grew "
-            f"without bound, oscillated without progress, or never fell below that of the null model. The best model before is kept. "
-            f"{_advice(method)}."
+            f"without bound, oscillated without progress, or never fell below that of the null model. The best model before it "
+            f"is kept. {_advice(method)}."
         )
     elif status is Status.MISLED:
         message = (

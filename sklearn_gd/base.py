@@ -204,8 +204,6 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 status, monitor.best = Status.DIVERGED, monitor.first_model
             # 5. the fitted attributes
             vars(self).update(self._fitted(objective, targets, method, monitor))
-            for each in tasks:
-                each.close()
             context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
             warn_of(self, status, method, monitor, stacklevel=5)
         return self

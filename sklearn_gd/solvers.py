@@ -62,7 +62,7 @@ class Solver(Component):
 
     shuffles = True
     full_batch = False
-    requires = ()
+    requires: tuple[str, ...] = ()
 
     def batch_rows(self, n_samples: int) -> int:
         """Samples in a step.
@@ -139,7 +139,7 @@ class Automatic(Solver):
     are "auto" in `partial_fit` or with `average`.
     """
 
-    def chosen(self, settings: Any):
+    def chosen(self, settings: Any) -> Solver:
         """The solver that it stands for."""
         if not settings.automatic:
             return MiniBatch()
@@ -257,7 +257,7 @@ class _VarianceReduced(Solver):
         if settings.averages:
             raise ValueError(f"average does not go with solver={self!r}: its last iterate goes to the optimum; use average=False")
 
-    def passes_per_table(self):
+    def passes_per_table(self) -> int | None:
         """Passes over the samples between two full gradients; None where the table is renewed sample by sample."""
 
     def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
@@ -312,7 +312,7 @@ class SVRG(_VarianceReduced):
         super().__init__(batch_size)
         self.passes = passes
 
-    def passes_per_table(self):
+    def passes_per_table(self) -> int | None:
         return int(self.passes)
 
 

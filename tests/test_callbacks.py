@@ -97,12 +97,12 @@ def test_every_epoch_begins_and_ends(fit):
     assert same_model(recorder.models[-1], model)
 
 
-def test_a_fit_that_proves_its_minimum_closes_the_epoch_that_was_begun():
-    """It ends between two epochs: the second one has no model."""
+def test_a_fit_that_proves_its_minimum_begins_no_further_epoch():
+    """Every epoch that begins has a model."""
     recorder = Recorder()
     model = GDRegressor(alpha=0.1, n_iter_no_change=1000).set_callbacks(recorder).fit(X, SCORE)
     assert model.n_iter_ == len(recorder.models)
-    assert recorder.hooks.count(("begin", "epoch")) == recorder.hooks.count(("end", "epoch")) == model.n_iter_ + 1
+    assert recorder.hooks.count(("begin", "epoch")) == recorder.hooks.count(("end", "epoch")) == model.n_iter_
 
 
 @quietly
@@ -232,7 +232,7 @@ def test_a_model_is_built_for_those_who_ask(set_one):
 
     model, blind = GDRegressor(max_iter=5, tol=None), Blind()
     with (
-        patch.object(BaseGD, "_learned", autospec=True, side_effect=BaseGD._learned) as learned,
+        patch.object(BaseGD, "_fitted", autospec=True, side_effect=BaseGD._fitted) as learned,
         patch.object(sklearn_gd.base, "EpochTasks", side_effect=sklearn_gd.base.EpochTasks) as tasks,
     ):
         (model.set_callbacks(blind) if set_one else model).fit(X, SCORE)

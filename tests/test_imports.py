@@ -54,13 +54,43 @@ def test_every_import_is_read():
     """The helpers above, on what is known."""
     assert {"penalties.py", "losses/_base.py", "_kernels/blocks.py", "_compile.py", "estimators.py"} <= set(FILES)
     assert ("sklearn_gd._components", "Component") in imports_of("losses/_base.py")
-    assert "sklearn_gd._kernels.blocks" in modules_of("objective.py")
+    assert "sklearn_gd._kernels.blocks" in modules_of("objective/_objective.py")
     assert "numba" in tops("_kernels/blocks.py")
     assert not any(module.startswith("sklearn_gd._kernels") for module in modules_of("solvers.py", top_level=True))
 
 
+def test_no_batch_descent_imports_the_compiler():
+    """Not with any loss, penalty or optimizer of ours, dense or CSR; nor does predicting, validating, or `gradient_descent`."""
+    code = """
+import sys, warnings
+import numpy as np, scipy.sparse as sp
+from sklearn_gd import GDClassifier, GDRegressor, gradient_descent
+from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
+from sklearn_gd.optimizers import OPTIMIZERS
+from sklearn_gd.penalties import PENALTIES
+warnings.simplefilter("ignore")
+rng = np.random.default_rng(0)
+X = rng.normal(size=(60, 4))
+score = X @ [1.0, -1.0, 0.5, 0.0]
+for rows in (X, sp.csr_array(X)):
+    for loss in REGRESSION_LOSSES:
+        GDRegressor(loss, max_iter=30).fit(rows, np.exp(0.1 * score)).predict(rows)
+    for loss in CLASSIFICATION_LOSSES:
+        for y in (score > 0, np.digitize(score, [-1.0, 1.0])):
+            GDClassifier(loss, max_iter=30, early_stopping=True).fit(rows, y).predict(rows)
+    for penalty in (*PENALTIES, None):
+        GDClassifier(penalty=penalty, alpha=0.01).fit(rows, score > 0)
+    for optimizer in OPTIMIZERS:
+        GDRegressor(solver="batch", optimizer=optimizer, learning_rate=0.01, max_iter=5, penalty="l1").fit(rows, score)
+gradient_descent(lambda x: float(x @ x), [1.0, 2.0], jac=lambda x: 2 * x, optimizer="adam")
+print(sorted(name for name in sys.modules if name.split(".")[0] in ("numba", "llvmlite")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_importing_the_package_does_not_import_the_compiler():
-    """Nor making estimators and parts, or asking for their parameters: the first fit does."""
+    """Nor making estimators and parts, or asking for their parameters."""
     code = """
 import sys
 import sklearn_gd
@@ -81,11 +111,10 @@ def test_the_compiler_is_imported_by_the_compiling_module_and_the_kernels_only(f
         assert "sklearn_gd._compile" not in modules_of(file)
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file != "objective.py" and not file.startswith("_kernels/")])
-def test_the_kernels_are_imported_when_a_fit_begins_and_not_before(file):
-    """`objective` itself is imported by then."""
+@pytest.mark.parametrize("file", [file for file in FILES if not file.startswith("_kernels/")])
+def test_the_kernels_are_imported_at_need(file):
+    """Within functions: by loops over single samples and batches, and by parts in scalar style."""
     assert not {module for module in modules_of(file, top_level=True) if module.startswith("sklearn_gd._kernels")}
-    assert "sklearn_gd.objective" not in modules_of(file, top_level=True)
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if part_of(file) in PARTS])
@@ -97,14 +126,15 @@ def test_the_parts_never_import_each_other(file):
 @pytest.mark.parametrize("file", FILES)
 def test_only_the_estimators_know_the_registries(file):
     names = {name for _, name in imports_of(file)} & REGISTRIES
-    known = {"base.py": {"PENALTIES", "SOLVERS"}, "estimators.py": REGISTRIES, "_docstrings.py": REGISTRIES}
+    known = {"base.py": {"PENALTIES"}, "estimators.py": REGISTRIES, "_docstrings.py": REGISTRIES}
     assert names <= known.get(file, set())
 
 
 def test_every_registry_is_known_to_an_estimator():
     """Those of optimizers and schedules through the functions that read them, which `gradient_descent` shares."""
     names = {name for file in ("base.py", "estimators.py") for _, name in imports_of(file)}
-    assert names >= REGISTRIES - {"OPTIMIZERS", "SCHEDULES"} | {"resolve_optimizer", "resolve_schedule"}
+    read = {"resolve_optimizer", "resolve_schedule", "resolve_solver"}
+    assert names >= REGISTRIES - {"OPTIMIZERS", "SCHEDULES", "SOLVERS"} | read
     assert {name for _, name in imports_of("minimize.py")} >= {"resolve_optimizer", "resolve_schedule"}
 
 
@@ -132,7 +162,7 @@ def test_imports_point_one_way():
 @pytest.mark.parametrize("file", FILES)
 def test_only_what_is_depended_on_is_imported(file):
     """The dependencies of the package, and the standard library; matplotlib is for plots alone, at need."""
-    depended_on = {"numpy", "scipy", "sklearn", "numba", "llvmlite"}
+    depended_on = {"numpy", "scipy", "sklearn", "threadpoolctl", "numba", "llvmlite"}
     outside = tops(file) - set(sys.stdlib_module_names)
     assert outside <= depended_on | ({"matplotlib"} if part_of(file) == "displays" else set())
     assert "matplotlib" not in tops(file, top_level=True)

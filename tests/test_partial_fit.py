@@ -410,7 +410,7 @@ def test_a_diverging_first_call(layout):
 def test_a_first_call_with_numbers_that_cannot_be_squared(size):
     """A warning that says what to do, under "auto" too, and a model that learns from what comes then."""
     model = GDRegressor()
-    with pytest.warns(ConvergenceWarning, match="Scale the targets and columns"):
+    with pytest.warns(ConvergenceWarning, match="Scale the targets and the features"):
         model.partial_fit([[1.0], [2.0]], [size, -size])
     assert np.isfinite(model.predict([[1.0]])).all()
     for _ in range(20):

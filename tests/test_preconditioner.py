@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sklearn_gd._kernels.passes import column_moments
-from sklearn_gd._kernels.rows import rows_of
+from sklearn_gd.losses import SquaredError
 from sklearn_gd.objective._moments import Moments
+from sklearn_gd.objective._objective import Objective
 from sklearn_gd.objective._preconditioner import Preconditioner, usable_variance
+from sklearn_gd.penalties import NoPenalty
 
 N, D, K = 60, 5, 3
 CONSTANT = 2  # a feature that never changes
@@ -108,6 +109,12 @@ def test_without_a_penalty_nothing_bounds_what_is_left():
     assert (metric.inverse_ridge[:, CONSTANT] == 0.0).all()
 
 
+def objective_of(X, weight, seen=None):
+    """An objective, for its moments."""
+    parts = {"loss": SquaredError(), "penalty": NoPenalty(), "alpha": 1.0, "n_outputs": 1, "fit_intercept": True}
+    return Objective(X, np.zeros((len(weight), 1)), weight, seen=seen, **parts)
+
+
 @pytest.mark.parametrize("layout", [np.array, sp.csr_array])
 @pytest.mark.parametrize("value", [0.1, 3.3e8, 1e-9])
 def test_a_constant_feature_is_found_in_both_layouts(layout, value):
@@ -115,8 +122,8 @@ def test_a_constant_feature_is_found_in_both_layouts(layout, value):
     rows = np.full((1001, 2), value)
     rows[:, 1] *= 1.0 + 1e-4 * np.arange(1001)
     weight = np.random.default_rng(1).uniform(0.5, 2.0, 1001)
-    moments = Moments(weight.sum(), *column_moments(rows_of(layout(rows)), weight))
-    two_calls = moments.merged(Moments(weight[:7].sum(), *column_moments(rows_of(layout(rows[:7])), weight[:7])))
+    moments = objective_of(layout(rows), weight).moments
+    two_calls = objective_of(layout(rows[:7]), weight[:7], moments).moments
     for each in (moments, two_calls):
         variance = usable_variance(each, fit_intercept=True, centred=True)
         assert variance[0] == 0.0

@@ -210,30 +210,29 @@ def test_the_state_needs_no_compiler():
     """It begins, and says what it predicts, in a process that has not imported numba; lasso and a user's penalty included."""
     code = """
 import sys
-from types import SimpleNamespace
 import numpy as np
 from sklearn_gd import Penalty, losses, penalties
 from sklearn_gd.descent import proximal_rows, variance_reduced
 from sklearn_gd.descent._rows_state import RowsState
-from sklearn_gd.objective._moments import Moments
+from sklearn_gd.descent._state import ModelState
+from sklearn_gd.objective._objective import Objective
 
 class Bounded(Penalty):
     @staticmethod
     def value(w):
-        return 0.0
+        return 0.0 * w
 
     @staticmethod
     def prox(w, step):
-        return min(w, 1.0)
+        return np.minimum(w, 1.0)
 
-rows = SimpleNamespace(shape=(5, 2), is_csr=False, first_row=lambda: np.ones(2))
-given = dict(rows=rows, data=SimpleNamespace(target=np.zeros((5, 1))), n_outputs=1, n_samples=5, fit_intercept=True, alpha=0.1)
-given |= dict(loss=losses.Huber(), functions=SimpleNamespace(whole_row=False), moments=Moments(5.0, np.ones(2), np.ones(2)))
-given |= dict(pack=lambda coef, b: np.append(coef, b), unpack=lambda theta: (theta[None, :2], theta[2:]))
+X, y = np.array([[0.0, 2.0], [2.0, 0.0], [1.0, 1.0]]), np.zeros((3, 1))
 for penalty in (penalties.L1(), Bounded(), penalties.L2(standardize=True)):
-    objective = SimpleNamespace(penalty=penalty, **given)
+    parts = dict(loss=losses.Huber(), penalty=penalty, alpha=0.1, n_outputs=1, fit_intercept=True)
+    objective = Objective(X, y, np.ones(3), **parts)
     assert not RowsState.begin(objective).predicting(objective).any()
-    theta = RowsState.begin(objective, np.array([0.5, 2.0, 3.0])).predicting(objective)
+    model = ModelState.of(objective, np.array([0.5, 2.0, 3.0]), 1.0, 3)
+    theta = RowsState.at(model, objective).predicting(objective)
     np.testing.assert_allclose(theta, [0.5, 1.0, 4.0] if isinstance(penalty, Bounded) else [0.5, 2.0, 3.0])
 assert "numba" not in sys.modules
 """

@@ -355,7 +355,7 @@ def test_what_does_not_go_together_is_named_before_any_work(solver):
         GDRegressor(solver=solver, optimizer="adam").fit(bad, [1.0])
     with pytest.raises(ValueError, match=f"average does not go with solver={name}.*average=False"):
         GDRegressor(solver=solver, average=True).fit(bad, [1.0])
-    with pytest.raises(ValueError, match=f"solver={name}.* needs all the rows at hand.*Call fit"):
+    with pytest.raises(ValueError, match=f"solver={name}.* needs all the samples at hand.*Call fit"):
         GDRegressor(solver=solver).partial_fit(bad, [1.0])
     model = GDRegressor(solver=solver, optimizer=GradientDescent(), max_iter=3, tol=None).fit([[0.0], [1.0]], [0.0, 1.0])
     assert model.n_iter_ == 3

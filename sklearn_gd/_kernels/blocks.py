@@ -175,21 +175,13 @@ def bound_leaf(component, name, leading):
     if function is None:
         return None
     names, all_names = cls.function_parameters(name, len(leading)), cls.parameter_names()
-    _check_numbers(component, name, names)
+    component.numbers_for(name, len(leading))
     return leaf_with_parameters(function, leading, tuple(all_names.index(each) for each in names))
 
 
 def parameter_vector(component):
     """The values of all the constructor's parameters, as the leaves take them."""
     return _parameters(component, component.parameter_names())
-
-
-def _check_numbers(component, function, names):
-    """Raise a TypeError that names a parameter which a compiled function asks for and which is no number."""
-    for name in names:
-        if _number(component, name) is None:
-            cls = type(component).__name__
-            raise TypeError(f"{cls}: {name}={getattr(component, name)!r} must be a number: {cls}.{function} asks for it")
 
 
 class LossFunctions(NamedTuple):
@@ -364,11 +356,12 @@ def _step(update, contributions, n_slots, n_totals, places):
 def step_blocks(optimizer):
     """The compiled update of an optimizer."""
     cls, n_slots, n_totals = type(optimizer), len(optimizer.slots), len(optimizer.totals)
-    asked = {"update": cls.function_parameters("update", 4 + n_slots + n_totals)}
+    n_leading = {"update": 4 + n_slots + n_totals}
     if n_totals:
-        asked["contributions"] = cls.function_parameters("contributions", 4 + n_slots)
-    for function, names in asked.items():
-        _check_numbers(optimizer, function, names)
+        n_leading["contributions"] = 4 + n_slots
+    asked = {function: cls.function_parameters(function, n) for function, n in n_leading.items()}
+    for function, n in n_leading.items():
+        optimizer.numbers_for(function, n)
     # The vector of parameters: those of `update`, then those that only `contributions` asks for.
     names = list(dict.fromkeys(name for function in asked.values() for name in function))
     places = tuple(tuple(names.index(each) for each in function) for function in asked.values())

@@ -27,8 +27,8 @@ def strong_wolfe(look, value, slope):
     Notes
     -----
     The first length is 1. The value must fall by the share `ARMIJO` of what the slope promises, up to rounding, and the slope be
-    at most `WOLFE` times as steep as at the start. Where none of `MOST_LOOKS` lengths satisfies both, the last one that falls
-    enough is taken. A point where the function is not finite lies too far.
+    at most `WOLFE` times as steep as at the start. Where none of `MOST_LOOKS` lengths satisfies both, the last one is taken
+    if it falls enough: a search that ends on a point that does not is a sign of a slope that is not the value's. A point where the function is not finite lies too far.
 
     References
     ----------
@@ -39,10 +39,9 @@ def strong_wolfe(look, value, slope):
         new, new_slope, curvature = look(t)
         finite = math.isfinite(new) and math.isfinite(new_slope)
         falls = finite and new <= value + ARMIJO * t * slope + 1e-14 * abs(value)
-        if falls:
-            found = (t, new)
-            if abs(new_slope) <= WOLFE * abs(slope):
-                return found
+        found = (t, new) if falls else (0.0, value)
+        if falls and abs(new_slope) <= WOLFE * abs(slope):
+            return found
         if falls and new_slope <= 0.0:
             low = t
         else:

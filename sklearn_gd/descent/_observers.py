@@ -107,9 +107,3 @@ class EpochTasks(Observer):
         self.begin()
         task, self.running = self.running, None
         return bool(task is not None and task.call_on_fit_task_end(**self.hooks))
-
-    def close(self):
-        """The descent is over. An epoch that began and never ran ends without a model, as each task that began must end."""
-        if self.running is not None:
-            self.running.call_on_fit_task_end(estimator=self.hooks["estimator"])
-            self.running = None

@@ -45,7 +45,7 @@ class Loss(Component):
 
     smooth = True
     curvature_bound: float | None = None
-    multiclass_curvature_bound = None
+    multiclass_curvature_bound: float | None = None
     is_least_squares = False
     scales_with_target = True
     domain = "any real number"
@@ -59,7 +59,7 @@ class Loss(Component):
                 self.function_parameters(name, n_leading)
         super().validate()
 
-    def largest_curvature(self, coupled):
+    def largest_curvature(self, coupled: bool) -> float | None:
         """The bound on the curvature with respect to the scores.
 
         Parameters

@@ -11,7 +11,13 @@ WIDTH = 0.3  # of the smoothing on which `second_order` is tried
 
 
 def check_loss(
-    loss: Loss, y: ArrayLike | None = None, raw: ArrayLike | None = None, *, n_classes: int = 4, rtol: float = 1e-5, verbose=True
+    loss: Loss,
+    y: ArrayLike | None = None,
+    raw: ArrayLike | None = None,
+    *,
+    n_classes: int = 4,
+    rtol: float = 1e-5,
+    verbose: bool = True,
 ) -> float:
     """Compare a loss's written derivatives with numeric ones, and say where they part.
 

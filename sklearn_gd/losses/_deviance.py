@@ -1,19 +1,20 @@
 """Losses of a mean that is never negative: half the deviance of a distribution, the score being the logarithm of the mean."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .._components import check_number
+from .._components import Range
 from ._base import RegressionLoss
 
 
 class LogLinkLoss(RegressionLoss):
     """Abstract base of losses whose raw score is the logarithm of the predicted mean."""
 
-    def inverse_link(self, raw):
+    def inverse_link(self, raw: np.ndarray) -> np.ndarray:
         """The mean, exp(raw)."""
         return np.exp(raw)
 
-    def best_constant(self, y, weight, n_outputs):
+    def best_constant(self, y: np.ndarray, weight: np.ndarray, n_outputs: int) -> np.ndarray:
         """The logarithm of the mean."""
         mean = np.average(y, axis=0, weights=weight)
         return np.log(np.where(mean > 0.0, mean, 1e-10))
@@ -43,7 +44,7 @@ class Poisson(LogLinkLoss):
 
     domain = "numbers >= 0"
 
-    def in_domain(self, y):
+    def in_domain(self, y: ArrayLike) -> np.ndarray:
         """Mask of the targets >= 0."""
         return np.asarray(y) >= 0
 
@@ -88,7 +89,7 @@ class Gamma(LogLinkLoss):
 
     domain = "numbers > 0"
 
-    def in_domain(self, y):
+    def in_domain(self, y: ArrayLike) -> np.ndarray:
         """Mask of the targets > 0."""
         return np.asarray(y) > 0
 
@@ -138,22 +139,23 @@ class Tweedie(LogLinkLoss):
     0.0 -2.0
     """
 
-    def __init__(self, power=1.5):
+    constraints = {"power": Range()}
+
+    def __init__(self, power: float = 1.5) -> None:
         self.power = power
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise where 0 < power < 1: no such distribution exists."""
         super().validate()
-        check_number(self, "power")
         if 0 < self.power < 1:
             raise ValueError(f"Tweedie: power={self.power!r} must be <= 0 or >= 1; no distribution has a power between 0 and 1")
 
     @property
-    def domain(self):
+    def domain(self) -> str:
         """Any real where power <= 0, >= 0 where power < 2, > 0 beyond."""
         return "any real number" if self.power <= 0 else ("numbers >= 0" if self.power < 2 else "numbers > 0")
 
-    def in_domain(self, y):
+    def in_domain(self, y: ArrayLike) -> np.ndarray:
         """Mask of the targets that the power admits."""
         y = np.asarray(y)
         return np.ones(y.shape, dtype=bool) if self.power <= 0 else (y >= 0 if self.power < 2 else y > 0)

@@ -7,6 +7,7 @@ that is not written is taken by central differences. Scores are (n_outputs, n_sa
 import functools
 import operator
 from abc import ABC, abstractmethod
+from numbers import Real
 
 import numpy as np
 
@@ -214,8 +215,8 @@ def _on_arrays(loss, name):
     function = loss.bound_function(name, N_ARGUMENTS[name])
     if function is None:
         return None
-    written, asked = type(loss).written_functions(name), loss.function_parameters(name, N_ARGUMENTS[name])
-    parameters, targets = tuple([getattr(loss, each) for each in asked]), tuple(tried_targets(loss).tolist())
+    written, parameters = type(loss).written_functions(name), loss.numbers_for(name, N_ARGUMENTS[name])
+    targets = tuple(tried_targets(loss).tolist())
     return _style(written, parameters, name == "second_order", targets)(loss, name, function)
 
 
@@ -232,6 +233,11 @@ def _style(written, parameters, takes_width, targets):
     with np.errstate(all="ignore"):
         results = function(y, raw)
     results = results if takes_width else (results,)
+    if not all(isinstance(each, (np.ndarray, Real)) for each in results) or len(results) != (3 if takes_width else 1):
+        raise TypeError(
+            f"{written.__qualname__}: what it returns does not fit where it is used; its documentation says how many numbers it "
+            f"must return"
+        )
     # The curvature may be a number for all scores, and the value itself; gradients are overwritten.
     whole = [_is_whole(each, y, raw) for each in results[:2]]
     kept = np.ndim(results[-1]) == 0 or _is_whole(results[-1], y, raw)
