@@ -28,7 +28,7 @@ import pytest
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 
 import sklearn_gd
-from sklearn_gd.descent._state import State
+from sklearn_gd.descent._state import StepState
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -239,7 +239,7 @@ def first_cells(page):
 
 def test_state_table_has_every_field():
     """The table of how_data_flows.md is that of the fields of State."""
-    assert first_cells("how_data_flows.md") == {each.name for each in dataclasses.fields(State)}
+    assert first_cells("how_data_flows.md") == {each.name for each in dataclasses.fields(StepState)}
 
 
 @pytest.mark.parametrize("estimator", [SGDClassifier, SGDRegressor], ids=lambda cls: cls.__name__)

@@ -1,1 +1,8 @@
-"""How F is brought down: the loop, what it watches, and the methods."""
+"""How F is minimised: the loop, what watches it, and the methods.
+
+`Method` and `Iterate` are what a solver of your own needs.
+"""
+
+from ._loop import Iterate, Method, Settings, descend
+
+__all__ = ["Iterate", "Method", "Settings", "descend"]

@@ -27,8 +27,9 @@ def strong_wolfe(look, value, slope):
     Notes
     -----
     The first length is 1. The value must fall by the share `ARMIJO` of what the slope promises, up to rounding, and the slope be
-    at most `WOLFE` times as steep as at the start. Where none of `MOST_LOOKS` lengths satisfies both, the last one is taken
-    if it falls enough: a search that ends on a point that does not is a sign of a slope that is not the value's. A point where the function is not finite lies too far.
+    at most `WOLFE` times as steep as at the start. A point where the function is not finite lies too far. Where none of
+    `MOST_LOOKS` lengths satisfies both, the last one is taken if it falls enough: a search that ends on a point that does not
+    is a sign of a slope that is not the value's.
 
     References
     ----------

@@ -180,7 +180,7 @@ def stable_rate(objective, optimizer, batch):
     if optimizer.default_rate is not None:
         return None
     if batch >= objective.n_samples:
-        h = objective.batch_bound()
+        h = objective.curvature_bound()
     else:
         relative = objective.weight * (objective.n_samples / objective.weight_sum)
         h = (objective.curvature_bounds(np.arange(objective.n_samples)) * relative).max()

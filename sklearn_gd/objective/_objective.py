@@ -227,7 +227,7 @@ class Objective:
         """A bound of the loss's curvature along each sample: of its second derivative, times the squared norm of the sample."""
         return self.square_norms[order] * self._score_bounds(self.target[order])
 
-    def batch_bound(self):
+    def curvature_bound(self):
         """A bound of the loss's curvature over all samples."""
         return self.largest_eigenvalue() * self._score_bounds(self.target).max()
 

@@ -1,0 +1,91 @@
+"""A solver from outside the package: it fits, streams on, is tuned, and is refused by name where it cannot work."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from lbfgs import LBFGS
+from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_gd import GDClassifier, GDRegressor, Solver
+from sklearn_gd.descent import Iterate, Method
+from sklearn_gd.penalties import L2
+
+X, Y = load_breast_cancer(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("penalty", ["l2", L2(standardize=True)], ids=str)
+def test_it_finds_the_minimum_of_F(layout, penalty):
+    own, ours = (
+        GDClassifier(solver=solver, penalty=penalty, alpha=1e-2, tol=1e-10, max_iter=5000).fit(layout(X), Y)
+        for solver in (LBFGS(), "auto")
+    )
+    assert min(own.loss_curve_) == pytest.approx(min(ours.loss_curve_), rel=1e-6)
+
+
+def test_several_classes_weights_and_validation():
+    features, labels = load_wine(return_X_y=True)
+    features = StandardScaler().fit_transform(features)
+    weight = np.random.default_rng(0).uniform(0.5, 2.0, len(labels))
+    own, ours = (
+        GDClassifier(solver=solver, alpha=1e-2, tol=1e-10, max_iter=5000).fit(features, labels, weight)
+        for solver in (LBFGS(), "auto")
+    )
+    assert min(own.loss_curve_) == pytest.approx(min(ours.loss_curve_), rel=1e-6)
+    stopped = GDClassifier(solver=LBFGS(), early_stopping=True, random_state=0).fit(features, labels)
+    assert stopped.best_iter_ <= stopped.n_iter_
+
+
+def test_it_is_tuned_warm_started_pickled_and_streamed_from():
+    search = GridSearchCV(GDClassifier(solver=LBFGS()), {"solver__memory": [2, 10]}, cv=3).fit(X, Y)
+    model = pickle.loads(pickle.dumps(search.best_estimator_))
+    again = model.set_params(warm_start=True).fit(X, Y)
+    assert again.n_iter_ <= search.best_estimator_.n_iter_
+    model.set_params(solver="auto").partial_fit(X, Y)
+    assert model.score(X, Y) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("parameters", "missing"),
+    [
+        ({"loss": "hinge"}, r"solver=LBFGS\(\) needs a differentiable loss, and loss=Hinge\(\) has smooth=False"),
+        ({"penalty": "l1"}, r"solver=LBFGS\(\) needs a differentiable penalty, and penalty=L1\(\) has a proximal step"),
+    ],
+)
+def test_what_it_requires_is_named(parameters, missing):
+    with pytest.raises(ValueError, match=missing):
+        GDClassifier(solver=LBFGS(), **parameters).fit(X, Y)
+
+
+def test_another_way_on_after_a_plateau():
+    """`on_plateau` may go on; the loop asks it each time, and ends when it knows no further way."""
+    asked = []
+
+    class Stairs(Method):
+        def start(self):
+            return np.zeros(self.objective.n_theta), 10.0
+
+        def iterates(self):
+            while True:
+                yield Iterate(np.zeros(self.objective.n_theta), 5.0 - len(asked))
+
+        def on_plateau(self, tolerance):
+            asked.append(tolerance)
+            return len(asked) < 3
+
+    class Climber(Solver):
+        def method(self, objective, settings, state=None):
+            return Stairs(objective)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = GDRegressor(solver=Climber(), n_iter_no_change=2).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 4.0])
+    assert len(asked) == 3
+    assert model.loss_curve_[::3] == [5.0, 4.0, 3.0]
+    assert model.t_ == model.n_iter_
