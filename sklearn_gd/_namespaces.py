@@ -30,8 +30,9 @@ class Namespace:
         self.inf, self.nan, self.pi = float("inf"), float("nan"), 3.141592653589793
         for name in ("exp", "expm1", "log", "log1p", "sqrt", "abs", "sign", "tanh", "sin", "cos", "floor"):
             setattr(self, name, self._taking_numbers(getattr(library, name)))
-        for name in ("maximum", "minimum", "subtract"):
+        for name in ("add", "maximum", "minimum", "subtract"):
             setattr(self, name, self._taking_numbers(getattr(library, name)))
+        self.add.reduce, self.maximum.reduce = library.sum, self.max
         self.absolute = self.abs
 
     def _taking_numbers(self, function):

@@ -125,17 +125,17 @@ class LogLoss(ClassificationLoss):
     @staticmethod
     def classwise_value(y, raw):
         """Log of the sum of exponentials, less the class's score."""
-        shifted = raw - np.max(raw, axis=0)
+        shifted = raw - np.maximum.reduce(raw, axis=0)
         own = shifted[y, np.arange(raw.shape[1])]
-        return np.log(np.sum(np.exp(shifted, out=shifted), axis=0)) - own
+        return np.log(np.add.reduce(np.exp(shifted, out=shifted), axis=0)) - own
 
     @staticmethod
     def classwise_second_order(y, raw, width):
         """The curvature is the probabilities."""
-        shifted = raw - np.max(raw, axis=0)
+        shifted = raw - np.maximum.reduce(raw, axis=0)
         own = shifted[y, np.arange(raw.shape[1])]
         p = np.exp(shifted, out=shifted)
-        total = np.sum(p, axis=0)
+        total = np.add.reduce(p, axis=0)
         p *= 1.0 / total
         return np.log(total) - own, np.subtract(p, is_own(y, raw)), p
 
@@ -143,7 +143,7 @@ class LogLoss(ClassificationLoss):
     def classwise_hessian_product(y, curvature, a):
         """(diag(p) - p p') a, centred first so that no digits cancel."""
         product = curvature * a
-        product = np.subtract(a, np.sum(product, axis=0), out=product)
+        product = np.subtract(a, np.add.reduce(product, axis=0), out=product)
         product *= curvature
         return product
 

@@ -17,7 +17,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 BLOCK = 65536  # scores in a part: fewer and Python's own time counts, more and they leave the cache
-THREADED = 1_500_000  # values of a dense X from which a second thread pays
+THREADED = 1_500_000  # values of a dense X, or scores of a sparse one, from which a second thread pays
 LEAST_PARTS = 8  # of such an X: what the threads share
 
 
@@ -106,12 +106,12 @@ class Part:
         if advance:
             self.raw, self.curvature = self.ahead, self.curvature_ahead
         a = self.move = self.rows.scores(coef, intercept)
-        bent = self._bent(self.curvature, a)
         forms = np.zeros(3)
-        forms[0] = np.vdot(bent, a)
+        forms[0] = np.vdot(self._bent(self.curvature, a), a)
         if with_last:
-            forms[1] = np.vdot(bent, self.last)
-            forms[2] = np.vdot(self._bent(self.curvature, self.last), self.last)
+            # The last look has bent the last direction already, at the point that is now in hand.
+            bent = self.bent if advance else self._bent(self.curvature, self.last)
+            forms[1], forms[2] = np.vdot(bent, a), np.vdot(bent, self.last)
         return (forms,)
 
     def step(self, c_0, c_1, t):
@@ -145,10 +145,11 @@ class Part:
         sums[0] = sums[3] = self._summed(value)
         if move is not None:
             sums[1] = np.vdot(slope, move)
-            sums[2] = np.vdot(self._bent(self.curvature_ahead, move), move)
+            self.bent = self._bent(self.curvature_ahead, move)
+            sums[2] = np.vdot(self.bent, move)
         if self.width:
             sums[3] = self._summed(self.loss.value(self.y, raw))
-        return sums, self.rows.pull_back(slope), slope.sum(axis=1)
+        return sums, self.rows.pull_back(slope), np.add.reduce(slope, axis=1)
 
     def _bent(self, curvature, a):
         """The weighted Hessian of the losses times a direction of the scores."""
@@ -162,7 +163,7 @@ class Part:
 
     def _summed(self, value):
         """The weighted sum of a number for each sample."""
-        return float(value.sum() if self.weight is None else self.weight @ value)
+        return float(np.add.reduce(value) if self.weight is None else self.weight @ value)
 
 
 class Parts:
@@ -181,9 +182,12 @@ class Parts:
 
     def __init__(self, parts, weight_sum, map=map):
         self.parts, self.weight_sum, self.map = list(parts), weight_sum, map
+        self.is_single = len(self.parts) == 1 and getattr(map, "in_process", False)
 
     def each(self, verb, *arguments):
         """What each part returns for a verb."""
+        if self.is_single:
+            return [getattr(self.parts[0], verb)(*arguments)]
         return list(self.map(methodcaller(verb, *arguments), self.parts))
 
     def total(self, verb, *arguments):
@@ -208,6 +212,8 @@ class Threads:
     How the samples are cut does not depend on the number of threads, and sums are taken in the order of the parts: results are
     the same to the last bit whatever the number.
     """
+
+    in_process = True
 
     def __init__(self, n_parts):
         self.count = min(n_parts, available_threads())
@@ -245,6 +251,10 @@ def _in_turn(call, parts):
 @functools.cache
 def _blas():
     """The libraries whose threads can be limited; finding them takes a millisecond."""
+    # The C library returns large arrays to the system when they are freed, and the next one of that size is paged in again,
+    # which takes longer than the arithmetic of a part. Freeing one of this size once makes it keep them (mallopt(3),
+    # M_MMAP_THRESHOLD).
+    np.empty((1 << 25) - (1 << 16), dtype=np.uint8)
     return ThreadpoolController()
 
 
@@ -256,15 +266,17 @@ def available_threads():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def is_threaded(rows):
-    """Whether a second thread pays: SciPy's products of CSR hold the interpreter's lock."""
-    return rows.layout == "dense" and rows.n_values >= THREADED
+def is_threaded(rows, n_outputs):
+    """Whether a second thread pays: SciPy's products of CSR hold the interpreter's lock, so that only the loss counts there."""
+    if rows.layout == "dense":
+        return rows.n_values >= THREADED
+    return rows.shape[0] * n_outputs >= THREADED
 
 
 def cut(rows, n_outputs):
     """Where to cut samples for the cache and, where it pays, for threads: pairs (start, stop)."""
     n = rows.shape[0]
-    count = max(round(n * n_outputs / BLOCK), LEAST_PARTS if is_threaded(rows) else 1)
+    count = max(round(n * n_outputs / BLOCK), LEAST_PARTS if is_threaded(rows, n_outputs) else 1)
     bounds = np.linspace(0, n, min(count, n) + 1).astype(int).tolist()
     return list(pairwise(bounds))
 
@@ -276,4 +288,4 @@ def in_memory(rows, target, weight, loss, n_outputs):
         parts = [Part(rows, target, weight, loss)]
     else:
         parts = [Part(rows.part(start, stop), target[start:stop], weight[start:stop], loss) for start, stop in bounds]
-    return Parts(parts, float(weight.sum()), Threads(len(parts) if is_threaded(rows) else 1))
+    return Parts(parts, float(weight.sum()), Threads(len(parts) if is_threaded(rows, n_outputs) else 1))

@@ -1,7 +1,7 @@
 """The design matrix X, dense or CSR: its products, its moments, and the layout of coefficients that the compiled loops want.
 
 Beside `_kernels`, this is the only file that knows dense from CSR. Products are NumPy's and SciPy's, in float64 whatever the
-type of X.
+type of X; ``np.dot`` lets other threads run, which ``@`` does not.
 """
 
 import functools
@@ -46,15 +46,15 @@ class DenseRows:
                 np.dot(coef, self.X.T, out=out)
         else:
             for tile in self.tiles():
-                out[:, tile] = coef @ self.X[tile].astype(np.float64).T
+                out[:, tile] = np.dot(coef, self.X[tile].astype(np.float64).T)
         out += intercept[:, None]
         return out
 
     def pull_back(self, slopes):
         """slopes X, (n_outputs, n_features), of slopes (n_outputs, n_samples)."""
         if self.X.dtype == np.float64:
-            return slopes @ self.X
-        return sum(slopes[:, tile] @ self.X[tile].astype(np.float64) for tile in self.tiles())
+            return np.dot(slopes, self.X)
+        return sum(np.dot(slopes[:, tile], self.X[tile].astype(np.float64)) for tile in self.tiles())
 
     def first_row(self):
         """The sample that shifts the moments, so that a constant feature has a variance of exactly zero."""
@@ -65,9 +65,9 @@ class DenseRows:
         total, square = np.zeros(self.shape[1]), np.zeros(self.shape[1])
         for tile in self.tiles():
             away = self.X[tile] - shift
-            total += weight[tile] @ away
+            total += np.dot(weight[tile], away)
             away *= away
-            square += weight[tile] @ away
+            square += np.dot(weight[tile], away)
         return total, square
 
     def gram(self, weight, mean, target):
@@ -77,8 +77,8 @@ class DenseRows:
         for tile in self.tiles():
             centred = self.X[tile] - mean
             weighted = centred * weight[tile, None]
-            gram += centred.T @ weighted
-            cross += target[:, tile] @ weighted
+            gram += np.dot(centred.T, weighted)
+            cross += np.dot(target[:, tile], weighted)
         return gram, cross
 
     def square_norms(self):
