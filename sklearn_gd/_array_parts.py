@@ -4,6 +4,8 @@ Batch descent and `gradient_descent` take few, large steps: NumPy serves them as
 user's function in scalar style (`if`, `math`) is compiled, as everywhere else.
 """
 
+import functools
+
 import numpy as np
 
 from ._array_style import runs_on_arrays
@@ -120,10 +122,8 @@ class ArrayPenalty:
         gradient = penalty.bound_function("gradient", 1) if penalty.has_gradient() else None
         prox = penalty.bound_function("prox", 2) if penalty.has_prox() else None
         numeric = gradient is None and prox is None and penalty.written_functions("gradient") is None
-        coef, _, step = _PROBES
-        written = [(function, coef) for function in (value, gradient) if function is not None]
-        written += [] if prox is None else [(prox, coef, step)]
-        if all(runs_on_arrays(*each) for each in written):
+        tried = [("value", 1)] + [("gradient", 1)] * (gradient is not None) + [("prox", 2)] * (prox is not None)
+        if all(_takes_arrays(type(penalty).written_functions(name), n, penalty.numbers_for(name, n)) for name, n in tried):
             self._total, self._gradient, self._prox = _total(value), _numeric_gradient(value) if numeric else gradient, prox
         else:
             compiled = _CompiledPenalty(penalty)
@@ -185,6 +185,13 @@ class ArrayPenalty:
             else:
                 moved = self._prox(self.scale * coef, self._strengths * step)
                 np.divide(moved, self.scale, out=coef, where=self.scale > 0.0)
+
+
+@functools.lru_cache(maxsize=256)
+def _takes_arrays(written, n_leading, parameters):
+    """Whether a penalty's written function, of coefficients or of coefficients and steps, takes arrays."""
+    coef, _, step = _PROBES
+    return runs_on_arrays(lambda *leading: written(*leading, *parameters), *(coef, step)[:n_leading])
 
 
 def _total(value):

@@ -150,10 +150,11 @@ class Automatic(Solver):
 
 
 class Batch(Solver):
-    """Batch descent: every step sees all rows.
+    """Batch descent: every step sees all samples.
 
-    With ``optimizer="auto"`` and ``learning_rate="auto"`` it descends by the memory gradient method, which needs neither.
-    In `partial_fit` a call is one step on the rows that it is given.
+    With ``optimizer="auto"`` and ``learning_rate="auto"`` it descends by the memory gradient method, which needs neither: on the
+    Gram matrix for squared loss with few features, on the support under l1 or `nonnegative`, and by proximal steps of spectral
+    length under a penalty of your own. In `partial_fit` a call is one step on the samples that it is given.
 
     Examples
     --------
@@ -189,7 +190,7 @@ class Batch(Solver):
 
 
 class SGD(_ByRows):
-    """Stochastic descent: every step sees one row; the rows come in a new order each epoch.
+    """Stochastic descent: every step sees one sample; the samples come in a new order each epoch.
 
     References
     ----------
@@ -207,12 +208,12 @@ class SGD(_ByRows):
 
 
 class MiniBatch(_ByRows):
-    """Mini-batch descent: every step sees a few rows; they come in a new order each epoch.
+    """Mini-batch descent: every step sees a few samples; they come in a new order each epoch.
 
     Parameters
     ----------
     batch_size : int >= 1, default=32
-        Rows in a step; the last batch of an epoch may have fewer. More than there are rows means all of them.
+        Samples in a step; the last batch of an epoch may have fewer. More than there are samples means all of them.
 
     Examples
     --------
@@ -280,7 +281,7 @@ class SVRG(_VarianceReduced):
     Parameters
     ----------
     batch_size : int >= 1, default=1
-        Rows in a step.
+        Samples in a step.
     passes : int >= 1, default=1
         Passes over the rows between two full gradients, the m of the paper over n; the paper takes 2 for a convex F. An epoch is
         one of these passes.
@@ -289,8 +290,8 @@ class SVRG(_VarianceReduced):
     ----------
     R. Johnson and T. Zhang, "Accelerating stochastic gradient descent using predictive variance reduction", 2013, figure 1 with
     option I; with a proximal step: L. Xiao and T. Zhang, "A proximal stochastic gradient method with progressive variance
-    reduction", 2014. Departures: the rows come in a new order each epoch instead of being drawn with replacement, and the l2 part
-    of the penalty is taken at W in every step. The implicit step of "auto": C. Traore, V. Apidopoulos, S. Salzo and S. Villa,
+    reduction", 2014. Departures: the samples come in a new order each epoch instead of being drawn with replacement, and the
+    l2 part of the penalty is taken at W in every step. The implicit step of "auto": C. Traore, V. Apidopoulos, S. Salzo and S. Villa,
     "Variance reduction techniques for stochastic proximal point algorithms", 2024.
 
     Examples
@@ -333,12 +334,12 @@ class SAGA(_VarianceReduced):
     Parameters
     ----------
     batch_size : int >= 1, default=1
-        Rows in a step.
+        Samples in a step.
 
     References
     ----------
     A. Defazio, F. Bach and S. Lacoste-Julien, "SAGA: a fast incremental gradient method with support for non-strongly convex
-    composite objectives", 2014, eq. 1 and 2. Departures: the rows come in a new order each epoch instead of being drawn with
+    composite objectives", 2014, eq. 1 and 2. Departures: the samples come in a new order each epoch instead of being drawn with
     replacement, and the l2 part of the penalty is taken at W in every step. The step of "auto": A. Defazio, "A simple practical
     accelerated method for finite sums", 2016; in the order of K. Mishchenko and P. Richtarik, "A stochastic decoupling method
     for minimizing the sum of smooth and non-smooth functions", 2019.

@@ -189,7 +189,7 @@ def block_after(page, heading):
 def test_house_names_every_file():
     """The tree of how_data_flows.md has every module of the package, and no other."""
     house, folder, named = Path(sklearn_gd.__file__).parent, Path(), set()
-    for line in block_after("how_data_flows.md", "The house")[1:]:
+    for line in block_after("how_data_flows.md", "Package layout")[1:]:
         name = line.split()[0]
         if not line.startswith("    "):
             folder = Path()
@@ -238,7 +238,7 @@ def first_cells(page):
 
 
 def test_state_table_has_every_field():
-    """The table of how_data_flows.md is that of the fields of State."""
+    """The table of how_data_flows.md is that of the fields of `StepState`."""
     assert first_cells("how_data_flows.md") == {each.name for each in dataclasses.fields(StepState)}
 
 

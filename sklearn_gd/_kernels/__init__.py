@@ -1,4 +1,4 @@
-"""The compiled loops, and the only place that knows dense matrices from sparse ones.
+"""The compiled loops over single samples and batches, dense and CSR.
 
 rows              the design matrix, dense or CSR: scores of some samples, and their part in a gradient
 blocks            the functions of a loss, penalty or optimizer, each made a function of a block of samples or coefficients

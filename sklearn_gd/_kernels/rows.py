@@ -1,4 +1,4 @@
-"""The rows of X, dense or CSR, behind leaves: the scores of some rows, their part in a gradient, moments, norms."""
+"""The samples, dense or CSR, behind two leaves: the scores of some samples, and their part in a gradient."""
 
 from .._compile import leaf
 

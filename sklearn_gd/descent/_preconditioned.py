@@ -1,6 +1,7 @@
 """What the four batch methods share: preconditioned coordinates, the stages of smoothing, and F from a look at the samples."""
 
 import math
+from abc import abstractmethod
 
 import numpy as np
 
@@ -43,18 +44,14 @@ class PreconditionedMethod(Method):
         self._begin_stage()
         return self.theta, self.stage_value
 
-    def iterates(self):
-        while True:
-            yield from self.stage_iterates()
-            self.stage += 1
-            self._begin_stage()
-
-    def stage_iterates(self):
-        """The iterates of one stage, from u on; ends when `stage_is_over`, or after an iterate whose `end` is set."""
-        raise NotImplementedError
+    def next_stage(self):
+        """Go on to the next, narrower stage of smoothing; returns its first look."""
+        self.stage += 1
+        self._begin_stage()
+        return self.first_look
 
     def _begin_stage(self):
-        """Sets width, frame, u, ridge, and `stage_value`, F at its start."""
+        """Sets width, frame, u, ridge, the first look, and `stage_value`, F at its start."""
         objective = self.objective
         self.width, self.stage_is_over = objective.widths[self.stage], False
         form = objective.penalty.elastic_net()
@@ -66,14 +63,15 @@ class PreconditionedMethod(Method):
             standardize=objective.penalty.standardize,
         )
         self.ridge = np.concatenate([self.frame.ridge.ravel(), np.zeros(objective.n_outputs)])
+        self.inverse_ridge = np.concatenate([self.frame.inverse_ridge.ravel(), np.ones(objective.n_outputs)])
         coef, intercept = objective.unpack(self.theta)
         U, b = self.frame.to_u(coef, intercept)
         self.u = np.concatenate([U.ravel(), b])
         self.begin_stage()
 
+    @abstractmethod
     def begin_stage(self):
-        """Take the first look at u; sets `stage_value`."""
-        raise NotImplementedError
+        """Take a look at u: sets `first_look` (what is descended on, mean loss without smoothing, gradient) and `stage_value`."""
 
     def on_plateau(self, tolerance):
         """The next, narrower stage of smoothing, unless F has gained nothing from this one."""
@@ -112,8 +110,7 @@ class PreconditionedMethod(Method):
 
         The intercept's curvature is about one here. Infinite without a ridge.
         """
-        coef, intercept = gradient[: self.n_coef], gradient[self.n_coef :]
-        gap = 0.5 * float((coef * coef) @ self.frame.inverse_ridge.ravel() + intercept @ intercept)
+        gap = 0.5 * float((gradient * gradient) @ self.inverse_ridge)
         return gap if math.isfinite(gap) else math.inf
 
 

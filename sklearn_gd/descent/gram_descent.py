@@ -43,7 +43,7 @@ class GramDescent(MemoryGradient):
         """F at u."""
         return float(self.constant + 0.5 * u @ curved_u - self.right @ u)
 
-    def stage_iterates(self):
+    def iterates(self):
         curved_u, last = self.curved(self.u), None
         while True:
             gradient = curved_u - self.right
@@ -51,7 +51,7 @@ class GramDescent(MemoryGradient):
             if value < CANCELLED * self.constant:
                 # Catastrophic cancellation: F is a small difference of large terms. Continue with passes over the samples.
                 super().begin_stage()
-                yield from super().stage_iterates()
+                yield from super().iterates()
                 return
             steep = float(gradient @ gradient)
             curved_gradient = self.curved(gradient)

@@ -17,7 +17,7 @@ from ._monitor import Status
 from ._preconditioned import REFRESH, Line, PreconditionedMethod, parabola
 
 
-class Plane:
+def plane_step(method, gradient, last, forms):
     """The minimiser of the second-order model over span{-gradient, last move}, at the point in hand of a method.
 
     Parameters
@@ -28,77 +28,76 @@ class Plane:
         The gradient there, or its part on the support.
     last : tuple of (ndarray, float), or None
         The last move of u, and its length in units of the last direction of the scores.
-    advance : bool
-        Whether the last look becomes the point in hand first.
+    forms : ndarray, (3,)
+        The loss's quadratic forms of the two directions of the scores: those of `Part.plane`.
 
-    Attributes
-    ----------
+    Returns
+    -------
     direction : ndarray
         The move in u.
     slope : float
         The derivative of F along it.
-    remembers : bool
-        Whether the last move plays a part.
+    step : tuple
+        The verb of the first look along it, with its leading arguments.
     """
-
-    def __init__(self, method, gradient, last, advance):
-        ridge, parts, coef = method.ridge, method.parts, method.model(-gradient)
-        steep = float(gradient @ gradient)
-        (forms,) = parts.mean("plane", *coef, last is not None, advance)
-        a, b, c = forms.tolist()
-        a += float((ridge * gradient) @ gradient)
-        along = length = 0.0
-        if last is not None:
-            move, length = last
-            b = length * b - float((ridge * gradient) @ move)
-            c = length * length * c + float((ridge * move) @ move)
-            along = float(gradient @ move)
-        c_0, c_1, self.slope = plane_minimiser(steep, a, b, c, along)
-        self.remembers = c_1 != 0.0
-        self.direction = c_1 * last[0] - c_0 * gradient if self.remembers else -c_0 * gradient
-        self.step = ("step", c_0, c_1 * length)
+    bent = method.ridge * gradient
+    a, b, c = forms.tolist()
+    a += float(bent @ gradient)
+    along = length = 0.0
+    if last is not None:
+        move, length = last
+        b = length * b - float(bent @ move)
+        c = length * length * c + float((method.ridge * move) @ move)
+        along = float(gradient @ move)
+    c_0, c_1, slope = plane_minimiser(float(gradient @ gradient), a, b, c, along)
+    direction = c_1 * last[0] - c_0 * gradient if c_1 else -c_0 * gradient
+    return direction, slope, ("step", c_0, c_1 * length)
 
 
 class MemoryGradient(PreconditionedMethod):
     """The method for a smooth loss and an l2 penalty."""
 
     def begin_stage(self):
+        self.first_look = self._look()
+        self.stage_value = self.first_look[1] + self._penalty()
+
+    def _look(self):
+        """What is descended on, the mean loss without smoothing, and the gradient, at u."""
         loss, plain, gradient = self.look_at(self.u)
-        self.first_look = loss + self._penalty(), gradient + self.ridge * self.u
-        self.stage_value = plain + self._penalty()
+        return loss + self._penalty(), plain, gradient + self.ridge * self.u
 
     def _penalty(self):
         """The l2 penalty at u."""
         return 0.5 * float((self.ridge * self.u) @ self.u)
 
-    def stage_iterates(self):
-        ridge = self.ridge
-        (value, gradient), last, advance = self.first_look, None, False
-        plain = self.stage_value - self._penalty()
+    def iterates(self):
+        (value, plain, gradient), last, advance = self.first_look, None, False
         while True:
             if not gradient @ gradient > 0.0:
                 yield self.iterate(value, plain, end=Status.PLATEAU)
-                return
+                (value, plain, gradient), last, advance = self.next_stage(), None, False
+                continue
             # 1. the plane of -gradient and the last move, and the minimiser of the model on it
-            plane = Plane(self, gradient, last, advance)
+            (forms,) = self.parts.mean("plane", *self.model(-gradient), last is not None, advance)
+            direction, slope, step = plane_step(self, gradient, last, forms)
             # 2. the length of the step
-            line = Line(self, plane.step, penalty=parabola(ridge, self.u, plane.direction))
-            t, new = strong_wolfe(line, value, plane.slope)
-            if t == 0.0:
-                if not plane.remembers:
-                    yield self.iterate(value, plain, promised=-0.5 * plane.slope, end=Status.PLATEAU)
-                    return
+            line = Line(self, step, penalty=parabola(self.ridge, self.u, direction))
+            t, new = strong_wolfe(line, value, slope)
+            if t == 0.0 and step[2]:
                 last, advance = None, False
+                continue
+            if t == 0.0:
+                yield self.iterate(value, plain, promised=-0.5 * slope, end=Status.PLATEAU)
+                (value, plain, gradient), last, advance = self.next_stage(), None, False
                 continue
             line.settle(t)
             # 3. the move, and the gradient that the last look brought
-            move = t * plane.direction
+            move = t * direction
             self.u = self.u + move
             last, advance, value, plain = (move, t), True, new, line.plain
-            gradient = line.gradient + ridge * self.u
+            gradient = line.gradient + self.ridge * self.u
             if (self.n_iter + 1) % REFRESH == 0:
-                loss, plain, gradient = self.look_at(self.u)
-                value, gradient, advance = loss + self._penalty(), gradient + ridge * self.u, False
+                (value, plain, gradient), advance = self._look(), False
             yield self.iterate(value, plain, gap=self.quadratic_gap(gradient))
             if self.stage_is_over:
-                return
+                (value, plain, gradient), last, advance = self.next_stage(), None, False

@@ -48,16 +48,18 @@ class ProximalDescent(PreconditionedMethod):
         loss, plain, gradient = self.look_at(self.u)
         return loss + self._penalty(self.u), plain, self._with_penalty(gradient)
 
-    def stage_iterates(self):
+    def iterates(self):
         (value, plain, gradient), step, advance = self.first_look, 1.0, False
         while True:
+            if self.stage_is_over:
+                (value, plain, gradient), step, advance = self.next_stage(), 1.0, False
             u = self.u
             target = self._prox(u - step * gradient, step)
             direction = target - u
             size = float(direction @ direction)
             if not size > 1e-30 * max(float(u @ u), 1e-300):
                 yield self.iterate(value, plain, end=Status.PLATEAU)
-                return
+                continue
             line = Line(self, ("line", *self.model(direction)), (advance,))
 
             def look(t, line=line, u=u, direction=direction, target=target):
@@ -66,7 +68,7 @@ class ProximalDescent(PreconditionedMethod):
             t, new = backtrack(look, value, size / step)
             if t == 0.0:
                 yield self.iterate(value, plain, promised=0.5 * size / step, end=Status.PLATEAU)
-                return
+                continue
             self.u = target if t == 1.0 else u + t * direction
             before, gradient = gradient, self._with_penalty(line.gradient)
             value, plain, advance = new, line.plain, True
@@ -74,5 +76,3 @@ class ProximalDescent(PreconditionedMethod):
             if (self.n_iter + 1) % REFRESH == 0:
                 (value, plain, gradient), advance = self._look(), False
             yield self.iterate(value, plain)
-            if self.stage_is_over:
-                return

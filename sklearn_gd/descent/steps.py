@@ -26,8 +26,8 @@ class Steps(Method):
     settings : Settings
         The optimizer (plain gradient descent where it is None), the schedule (rates of `stable_rates` where it is None), the
         limits.
-    state : ModelState or None
-        Where to start; zeros where None.
+    state : object, optional
+        The state to resume from, of any method; zeros where None.
     """
 
     def __init__(self, objective, solver, settings, state=None):

@@ -17,7 +17,7 @@ import numpy as np
 from ._line_search import backtrack, spectral_length, strong_wolfe
 from ._monitor import Status
 from ._preconditioned import REFRESH, Line, PreconditionedMethod, parabola
-from .memory_gradient import Plane
+from .memory_gradient import plane_step
 
 SUPPORT_STEPS = 30  # on one support, before it is chosen anew
 SUPPORT_SHARE = 0.1  # of the violation off the support that the gradient on it must exceed for descent there to go on
@@ -54,10 +54,12 @@ class SupportDescent(PreconditionedMethod):
         moved = np.sign(v) * np.maximum(np.abs(v) - step * self.threshold, 0.0)
         return np.where(self.bounded & (moved < 0.0), 0.0, moved)
 
-    def stage_iterates(self):
-        (value, plain, gradient), threshold = self.first_look, self.threshold
-        last, on_support, step, advance = None, SUPPORT_STEPS, 1.0, False
+    def iterates(self):
+        (value, plain, gradient), last, on_support, step, advance = self.first_look, None, SUPPORT_STEPS, 1.0, False
         while True:
+            if self.stage_is_over:
+                (value, plain, gradient), last, on_support, step, advance = self.next_stage(), None, SUPPORT_STEPS, 1.0, False
+            threshold = self.threshold
             # 1. the gradient on the support, and the violation of the optimality conditions off it
             u = self.u
             free = u != 0.0
@@ -68,7 +70,7 @@ class SupportDescent(PreconditionedMethod):
             on_norm, off_norm = math.sqrt(inside @ inside), math.sqrt(off @ off)
             if on_norm == off_norm == 0.0:
                 yield self.iterate(value, plain, end=Status.PLATEAU)
-                return
+                continue
             accepted = False
             if on_support < SUPPORT_STEPS and on_norm >= SUPPORT_SHARE * off_norm:
                 # 2. a plane step on the support
@@ -82,12 +84,12 @@ class SupportDescent(PreconditionedMethod):
                 slope = float(gradient @ direction) + float(threshold @ (np.abs(target) - np.abs(u)))
                 if not slope < -1e-16 * abs(value):
                     yield self.iterate(value, plain, end=Status.PLATEAU)
-                    return
+                    continue
                 line = Line(self, ("line", *self.model(direction)), (advance,))
                 t, new = backtrack(self._along(line, u, direction, target), value, -slope)
                 if t == 0.0:
                     yield self.iterate(value, plain, promised=-0.5 * slope, end=Status.PLATEAU)
-                    return
+                    continue
                 self.u = target if t == 1.0 else u + t * direction
                 last, on_support, advance = None, 0, True
             before, gradient = gradient, line.gradient + self.ridge * self.u
@@ -97,8 +99,6 @@ class SupportDescent(PreconditionedMethod):
             if (self.n_iter + 1) % REFRESH == 0:
                 (value, plain, gradient), advance = self._look(), False
             yield self.iterate(value, plain, gap=self._gap(gradient, value))
-            if self.stage_is_over:
-                return
 
     def _along(self, line, u, direction, target):
         """F along a line, as the backtracking asks for it."""
@@ -116,10 +116,10 @@ class SupportDescent(PreconditionedMethod):
         support changed).
         """
         u, ridge = self.u, self.ridge
-        plane = Plane(self, inside, last, advance)
-        direction = plane.direction
-        line = Line(self, plane.step, penalty=parabola(ridge, u, direction, self.threshold * np.sign(u)))
-        t, new = strong_wolfe(line, value, plane.slope)
+        (forms,) = self.parts.mean("plane", *self.model(-inside), last is not None, advance)
+        direction, slope, step = plane_step(self, inside, last, forms)
+        line = Line(self, step, penalty=parabola(ridge, u, direction, self.threshold * np.sign(u)))
+        t, new = strong_wolfe(line, value, slope)
         if t == 0.0:
             return False, line, value, None
         moved = u + t * direction

@@ -53,7 +53,7 @@ class VarianceReduction:
     ----------
     objective : Objective
         What to minimise.
-    state : State
+    state : StepState
         Where to begin; updated in place.
     batch : int
         Samples in a step.
@@ -143,7 +143,7 @@ class AutomaticVarianceReduction(VarianceReduction):
     ----------
     objective : Objective
         What to minimise.
-    state : State
+    state : StepState
         Where to begin; updated in place. A model of zeros begins at the best intercept.
     batch : int
         Samples in a step.

@@ -167,7 +167,8 @@ class Objective:
         pieces = [rows.part(*bounds) for bounds in cut(rows, self.n_outputs)]
 
         def scores(theta):
-            found = self.parts.map(methodcaller("scores", *self.unpack(theta)), pieces)
+            own = self.parts.map if getattr(self.parts.map, "in_process", False) else map
+            found = own(methodcaller("scores", *self.unpack(theta)), pieces)
             return np.concatenate(list(found), axis=1).T
 
         return scores

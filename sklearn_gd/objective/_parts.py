@@ -1,9 +1,10 @@
 """Samples in parts, and the ordered map and sum over them.
 
 A `Part` is some samples that live together: in this process, in a chunk of a file, on a worker. Whatever has one entry a sample
-(scores, slopes, curvatures) stays with its part. What travels is as small as the model: coefficients, gradients, a few numbers.
-A descent calls verbs; all that a part holds between two verbs can be made again from the model and the last direction
-(`start`, then `line`), so that a part that was lost can be replaced.
+(scores, slopes, curvatures) stays with its part. What travels in batch descent is as small as the model: coefficients,
+gradients, a few numbers. What a part holds after a look can be made again from the model and the last direction (`start`, then
+`line`), so that a part that was lost can be replaced. `scores` and `slopes`, which return an entry for each sample, serve
+samples in memory: validation, and the table of SVRG and SAGA.
 """
 
 import functools
@@ -200,9 +201,9 @@ class Parts:
         """The same per unit of weight."""
         by = self.weight_sum
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            if self.is_single:
+                return [each / by for each in getattr(self.parts[0], verb)(*arguments)]
             results = self.each(verb, *arguments)
-            if len(results) == 1:
-                return [each / by for each in results[0]]
             return [functools.reduce(operator.add, column) / by for column in zip(*results, strict=True)]
 
 
@@ -276,7 +277,10 @@ def is_threaded(rows, n_outputs):
 def cut(rows, n_outputs):
     """Where to cut samples for the cache and, where it pays, for threads: pairs (start, stop)."""
     n = rows.shape[0]
-    count = max(round(n * n_outputs / BLOCK), LEAST_PARTS if is_threaded(rows, n_outputs) else 1)
+    count = max(round(n * n_outputs / BLOCK), 1)
+    if is_threaded(rows, n_outputs):
+        # A multiple of the usual numbers of threads: none waits for another.
+        count = -(-count // LEAST_PARTS) * LEAST_PARTS
     bounds = np.linspace(0, n, min(count, n) + 1).astype(int).tolist()
     return list(pairwise(bounds))
 

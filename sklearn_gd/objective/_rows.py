@@ -1,7 +1,7 @@
 """The design matrix X, dense or CSR: its products, its moments, and the layout of coefficients that the compiled loops want.
 
-Beside `_kernels`, this is the only file that knows dense from CSR. Products are NumPy's and SciPy's, in float64 whatever the
-type of X; ``np.dot`` lets other threads run, which ``@`` does not.
+This file and the loops of `_kernels` compute on dense and CSR matrices; what differs elsewhere is asked of `layout`. Products
+are NumPy's and SciPy's, in float64 whatever the type of X; ``np.dot`` lets other threads run, which ``@`` does not.
 """
 
 import functools
