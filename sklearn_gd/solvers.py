@@ -291,8 +291,8 @@ class SVRG(_VarianceReduced):
     R. Johnson and T. Zhang, "Accelerating stochastic gradient descent using predictive variance reduction", 2013, figure 1 with
     option I; with a proximal step: L. Xiao and T. Zhang, "A proximal stochastic gradient method with progressive variance
     reduction", 2014. Departures: the samples come in a new order each epoch instead of being drawn with replacement, and the
-    l2 part of the penalty is taken at W in every step. The implicit step of "auto": C. Traore, V. Apidopoulos, S. Salzo and S. Villa,
-    "Variance reduction techniques for stochastic proximal point algorithms", 2024.
+    l2 part of the penalty is taken at W in every step. The implicit step of "auto": C. Traore, V. Apidopoulos, S. Salzo and
+    S. Villa, "Variance reduction techniques for stochastic proximal point algorithms", 2024.
 
     Examples
     --------
