@@ -147,8 +147,8 @@ class Line:
             sums, *gradient = mean("again", t)
         self.at, self.seen = t, gradient
         loss, slope, curvature, self.plain = sums.tolist()
-        value, at, bend = self.penalty
-        return loss + value + t * at + 0.5 * t * t * bend, slope + at + t * bend, curvature + bend
+        value, first, second = self.penalty
+        return loss + value + t * first + 0.5 * t * t * second, slope + first + t * second, curvature + second
 
     def settle(self, t):
         """Leave the scores at t."""

@@ -28,34 +28,34 @@ class GramDescent(MemoryGradient):
         gram, cross, square = self.parts.mean("gram", frame.mean, target)
         scale = frame.scale[0]
         self.gram = gram * np.outer(scale, scale)
-        # F = constant + u'Hu / 2 - right'u, with H u = curved(u).
+        # F = constant + u'Hu / 2 - right'u, with H u = hessian_product(u).
         self.by = frame.intercept_scale
         self.constant = 0.5 * float(square) + 0.5 * float(target @ target)
         self.right = np.concatenate([(cross * scale).ravel(), self.by * target])
-        self.stage_value = self._value(self.u, self.curved(self.u))
+        self.stage_value = self._value(self.u, self.hessian_product(self.u))
 
-    def curved(self, v):
+    def hessian_product(self, v):
         """The Hessian of F times v."""
         loss = v[: self.n_coef].reshape(self.shape) @ self.gram
         return np.concatenate([loss.ravel(), self.by * self.by * v[self.n_coef :]]) + self.ridge * v
 
-    def _value(self, u, curved_u):
+    def _value(self, u, Hu):
         """F at u."""
-        return float(self.constant + 0.5 * u @ curved_u - self.right @ u)
+        return float(self.constant + 0.5 * u @ Hu - self.right @ u)
 
     def iterates(self):
-        curved_u, last = self.curved(self.u), None
+        Hu, last = self.hessian_product(self.u), None
         while True:
-            gradient = curved_u - self.right
-            value = self._value(self.u, curved_u)
+            gradient = Hu - self.right
+            value = self._value(self.u, Hu)
             if value < CANCELLED * self.constant:
                 # Catastrophic cancellation: F is a small difference of large terms. Continue with passes over the samples.
                 super().begin_stage()
                 yield from super().iterates()
                 return
             steep = float(gradient @ gradient)
-            curved_gradient = self.curved(gradient)
-            a = float(gradient @ curved_gradient)
+            Hg = self.hessian_product(gradient)
+            a = float(gradient @ Hg)
             if not (steep > 0.0 and a > 0.0):
                 yield self.iterate(value, value, end=Status.PLATEAU)
                 return
@@ -64,15 +64,15 @@ class GramDescent(MemoryGradient):
             if last is not None:
                 b, c, along = -float(last[1] @ gradient), float(last[0] @ last[1]), float(gradient @ last[0])
             c_0, c_1, _ = plane_minimiser(steep, a, b, c, along)
-            move, curved_move = -c_0 * gradient, -c_0 * curved_gradient
+            move, Hmove = -c_0 * gradient, -c_0 * Hg
             if c_1:
-                move, curved_move = move + c_1 * last[0], curved_move + c_1 * last[1]
-            new = value + float(gradient @ move + 0.5 * move @ curved_move)
+                move, Hmove = move + c_1 * last[0], Hmove + c_1 * last[1]
+            new = value + float(gradient @ move + 0.5 * move @ Hmove)
             if not new < value:
                 yield self.iterate(value, value, end=Status.PLATEAU)
                 return
             # 2. the move
-            self.u, curved_u, last = self.u + move, curved_u + curved_move, (move, curved_move)
+            self.u, Hu, last = self.u + move, Hu + Hmove, (move, Hmove)
             if (self.n_iter + 1) % REFRESH == 0:
-                curved_u = self.curved(self.u)
-            yield self.iterate(new, new, gap=self.quadratic_gap(curved_u - self.right))
+                Hu = self.hessian_product(self.u)
+            yield self.iterate(new, new, gap=self.quadratic_gap(Hu - self.right))

@@ -28,7 +28,7 @@ def null_model(objective, width):
     loss, arrays, n_outputs = objective.loss, objective.array_loss, objective.n_outputs
     target, weight = objective.target, objective.weight
     known = loss.best_constant(target, weight, n_outputs)
-    centre = target_centre(objective) if known is None else known
+    first = target_centre(objective) if known is None else known
     if not loss.scales_with_target:
         kinds, kind = np.unique(target[:, 0], return_inverse=True)
         target, weight = kinds[:, None], np.bincount(kind, weights=weight)
@@ -45,7 +45,7 @@ def null_model(objective, width):
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         intercept = np.zeros(n_outputs)
         if objective.fit_intercept:
-            intercept[:] = centre
+            intercept[:] = first
         value, slope, curvature = look(intercept)
         if not math.isfinite(value):
             intercept[:] = 0.0

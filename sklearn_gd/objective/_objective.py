@@ -205,20 +205,20 @@ class Objective:
         """|x|^2 of each sample, and 1 for the intercept."""
         return self.rows.square_norms() + float(self.fit_intercept)
 
-    def largest_eigenvalue(self, lengths=None, centre=None):
+    def largest_eigenvalue(self, lengths=None, mean=None):
         """That of the samples' weighted second moments, the intercept's column of ones included, by the power method.
 
-        `lengths` has a positive factor for the square of each feature, `centre` what it is centred by; 1 and 0 where None.
+        `lengths` has a positive factor for the square of each feature, `mean` what it is centred by; 1 and 0 where None.
         """
         d = self.n_features
         factor = np.append(np.ones(d) if lengths is None else np.sqrt(lengths), float(self.fit_intercept))
-        centre = np.zeros(d) if centre is None else centre
+        mean = np.zeros(d) if mean is None else mean
         vector = np.random.RandomState(0).normal(size=d + 1) * (factor > 0.0)
         value = 0.0
         for _ in range(POWER_STEPS):
             vector *= factor / np.linalg.norm(vector)
-            coef, intercept = self.parts.mean("curved", vector[None, :d], vector[d:] - centre @ vector[:d])
-            vector = np.append(coef[0] - centre * intercept[0], intercept[0]) * factor
+            coef, intercept = self.parts.mean("normal_product", vector[None, :d], vector[d:] - mean @ vector[:d])
+            vector = np.append(coef[0] - mean * intercept[0], intercept[0]) * factor
             value = float(np.linalg.norm(vector))
             if not 0.0 < value < np.inf:
                 return 0.0

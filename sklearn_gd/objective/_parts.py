@@ -84,8 +84,8 @@ class Part:
         away = self.y - target_mean[:, None]
         return *self.rows.gram(self.given_weight, mean, away), float(self.given_weight @ (away * away).sum(axis=0))
 
-    def curved(self, coef, intercept):
-        """X' X v of a direction v: the product of the power method."""
+    def normal_product(self, coef, intercept):
+        """X' X v of a direction v, weighted: the product of the power method."""
         raw = self._weighted(self.rows.scores(coef, intercept))
         return self.rows.pull_back(raw), raw.sum(axis=1)
 
