@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 
 from ..minimize import gradient_descent
 from ._axes import add_legend, axes_of, colour, named, style, three_digits
-from ._recording import Recording
+from ._recording import Recording, place_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -245,7 +245,7 @@ class DescentPathDisplay:
         features = [features] if isinstance(features, (str, int, np.integer)) else list(features)
         if len(features) not in (1, 2):
             raise ValueError(f"features={features!r} must name one or two coefficients")
-        places = [_place(feature, columns) for feature in features]
+        places = [place_of(feature, columns) for feature in features]
         if len(set(places)) < len(places):
             raise ValueError(f"features={features!r} names one coefficient twice")
 
@@ -416,7 +416,7 @@ class DescentPathDisplay:
 
 
 def _path_of(result):
-    """The path of a result; the mean that an optimizer serves in the place of its last step ends it."""
+    """The path of a result; it ends at the mean that an optimizer evaluates instead of its last step."""
     path = np.array(result.allvecs)
     if result.success and not np.array_equal(result.x, path[-1]):
         path = np.concatenate([path, np.reshape(result.x, path[:1].shape)])
@@ -441,16 +441,3 @@ def _point(start):
     """A start in words."""
     inner = ", ".join(f"{number:.4g}" for number in start)
     return inner if len(start) == 1 else f"({inner})"
-
-
-def _place(feature, columns):
-    """The column of a coefficient; None for the intercept."""
-    if isinstance(feature, str):
-        if feature == "intercept":
-            return None
-        if feature not in columns:
-            raise ValueError(f"features: {feature!r} is no column; there are {columns} and 'intercept'")
-        return columns.index(feature)
-    if not 0 <= feature < len(columns):
-        raise ValueError(f"features: {feature!r} must be a column number from 0 to {len(columns) - 1}, a name, or 'intercept'")
-    return int(feature)

@@ -97,3 +97,16 @@ class _Recorder(Observer):
             self.recording.thetas.append(iterate.theta.copy())
             self.recording.values.append(float(iterate.value))
         return len(self.recording.thetas) >= self.last_epoch
+
+
+def place_of(feature, columns):
+    """The column of a coefficient; None for the intercept."""
+    if isinstance(feature, str):
+        if feature == "intercept":
+            return None
+        if feature not in columns:
+            raise ValueError(f"features: {feature!r} is no column; there are {columns} and 'intercept'")
+        return columns.index(feature)
+    if not 0 <= feature < len(columns):
+        raise ValueError(f"features: {feature!r} must be a column number from 0 to {len(columns) - 1}, a name, or 'intercept'")
+    return int(feature)
