@@ -29,15 +29,17 @@ class GramDescent(MemoryGradient):
         scale = frame.scale[0]
         self.gram = gram * np.outer(scale, scale)
         # F = constant + u'Hu / 2 - right'u, with H u = hessian_product(u).
-        self.by = frame.intercept_scale
+        by = frame.intercept_scale
+        self.diagonal = np.concatenate([frame.ridge.ravel(), by * by])
         self.constant = 0.5 * float(square) + 0.5 * float(target @ target)
-        self.right = np.concatenate([(cross * scale).ravel(), self.by * target])
+        self.right = np.concatenate([(cross * scale).ravel(), by * target])
         self.stage_value = self._value(self.u, self.hessian_product(self.u))
 
     def hessian_product(self, v):
         """The Hessian of F times v."""
-        loss = v[: self.n_coef].reshape(self.shape) @ self.gram
-        return np.concatenate([loss.ravel(), self.by * self.by * v[self.n_coef :]]) + self.ridge * v
+        product = self.diagonal * v
+        product[: self.n_coef] += (v[: self.n_coef].reshape(self.shape) @ self.gram).ravel()
+        return product
 
     def _value(self, u, Hu):
         """F at u."""

@@ -20,6 +20,7 @@ from ._null_model import null_model, smoothing_widths
 from ._parts import cut, in_memory
 from ._rows import rows_of
 
+QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the monitor sees numbers that are not finite
 POWER_STEPS = 20  # products with X and its transpose from which the largest eigenvalue is taken
 
 
@@ -131,10 +132,12 @@ class Objective:
         """alpha R(W)."""
         return self.array_penalty.value(theta[: self.n_coef])
 
+    @QUIET
     def value(self, theta):
         """F at theta."""
         return float(self.parts.mean("value", *self.unpack(theta))[0]) + self.penalty_value(theta)
 
+    @QUIET
     def gradient(self, theta, divisor=None):
         """The gradient of F's smooth part, in the layout of theta; zero for an intercept that is not fitted.
 
@@ -144,6 +147,7 @@ class Objective:
         divisor = divisor or self.weight_sum
         return self._with_penalty(theta, coef / divisor, intercept / divisor)
 
+    @QUIET
     def value_and_gradient(self, theta):
         """F at theta, and the gradient of its smooth part, from one sweep over the samples."""
         value, *gradient = self.parts.mean("value_and_gradient", *self.unpack(theta))
@@ -173,6 +177,7 @@ class Objective:
 
         return scores
 
+    @QUIET
     def slopes(self, theta):
         """The derivative of each sample's loss with respect to its scores, (n_samples, n_outputs)."""
         return np.concatenate(self.parts.each("slopes", *self.unpack(theta)))
@@ -180,6 +185,7 @@ class Objective:
     # --- what is known of the samples -------------------------------------------------------------------------------------
 
     @functools.cached_property
+    @QUIET
     def moments(self):
         """Weighted mean and variance of every feature, over these samples and those seen before."""
         shift = self.rows.first_row()
@@ -205,6 +211,7 @@ class Objective:
         """|x|^2 of each sample, and 1 for the intercept."""
         return self.rows.square_norms() + float(self.fit_intercept)
 
+    @QUIET
     def largest_eigenvalue(self, lengths=None, mean=None):
         """That of the samples' weighted second moments, the intercept's column of ones included, by the power method.
 

@@ -192,19 +192,15 @@ class Parts:
         return list(self.map(methodcaller(verb, *arguments), self.parts))
 
     def total(self, verb, *arguments):
-        """The results of a verb, tuples, summed in the order of the parts."""
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            results = self.each(verb, *arguments)
-            return [functools.reduce(operator.add, column) for column in zip(*results, strict=True)]
+        """The results of a verb, tuples, summed in the order of the parts; the caller silences floating point warnings."""
+        return [functools.reduce(operator.add, column) for column in zip(*self.each(verb, *arguments), strict=True)]
 
     def mean(self, verb, *arguments):
         """The same per unit of weight."""
         by = self.weight_sum
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            if self.is_single:
-                return [each / by for each in getattr(self.parts[0], verb)(*arguments)]
-            results = self.each(verb, *arguments)
-            return [functools.reduce(operator.add, column) / by for column in zip(*results, strict=True)]
+        if self.is_single:
+            return [each / by for each in getattr(self.parts[0], verb)(*arguments)]
+        return [each / by for each in self.total(verb, *arguments)]
 
 
 class Threads:

@@ -38,13 +38,10 @@ class DenseRows:
 
     def scores(self, coef, intercept):
         """X coef' + intercept, as (n_outputs, n_samples)."""
-        out = np.empty((len(coef), self.shape[0]))
         if self.X.dtype == np.float64:
-            if len(coef) == 1:
-                np.dot(self.X, coef[0], out=out[0])
-            else:
-                np.dot(coef, self.X.T, out=out)
+            out = np.dot(coef, self.X.T) if len(coef) > 1 else np.dot(self.X, coef[0])[None]
         else:
+            out = np.empty((len(coef), self.shape[0]))
             for tile in self.tiles():
                 out[:, tile] = np.dot(coef, self.X[tile].astype(np.float64).T)
         out += intercept[:, None]
