@@ -82,7 +82,7 @@ class Part:
     def gram(self, mean, target_mean):
         """Weighted sums of (x - mean)(x - mean)', of away (x - mean)' and of away^2, away being y - target_mean."""
         away = self.y - target_mean[:, None]
-        return *self.rows.gram(self.given_weight, mean, away), float(self.given_weight @ (away * away).sum(axis=0))
+        return *self.rows.gram(self.weight, mean, away), self._summed((away * away).sum(axis=0))
 
     def normal_product(self, coef, intercept):
         """X' X v of a direction v, weighted: the product of the power method."""

@@ -68,12 +68,12 @@ class DenseRows:
         return total, square
 
     def gram(self, weight, mean, target):
-        """Weighted sums of (x - mean)(x - mean)' and of target (x - mean)', target being (n_outputs, n_samples)."""
+        """Weighted sums of (x - mean)(x - mean)' and of target (x - mean)', target (n_outputs, n_samples); None weighs all by 1."""
         d = self.shape[1]
         gram, cross = np.zeros((d, d)), np.zeros((len(target), d))
         for tile in self.tiles():
             centred = self.X[tile] - mean
-            weighted = centred * weight[tile, None]
+            weighted = centred if weight is None else centred * weight[tile, None]
             gram += np.dot(centred.T, weighted)
             cross += np.dot(target[:, tile], weighted)
         return gram, cross
@@ -168,8 +168,8 @@ class CsrRows:
         return self.transposed @ weight, self._squared().T @ weight
 
     def gram(self, weight, mean, target):
-        """Weighted sums of (x - mean)(x - mean)' and of target (x - mean)', target being (n_outputs, n_samples)."""
-        X = self.X
+        """Weighted sums of (x - mean)(x - mean)' and of target (x - mean)', target (n_outputs, n_samples); None weighs all by 1."""
+        X, weight = self.X, np.ones(self.shape[0]) if weight is None else weight
         weighted = sp.csr_array((X.data * np.repeat(weight, np.diff(X.indptr)), X.indices, X.indptr), shape=self.shape)
         total = weighted.T @ np.ones(self.shape[0])
         gram = (X.T @ weighted).toarray() - np.outer(total, mean) - np.outer(mean, total)
