@@ -68,7 +68,7 @@ class DenseRows:
         return total, square
 
     def gram(self, weight, mean, target):
-        """Weighted sums of (x - mean)(x - mean)' and of target (x - mean)', target (n_outputs, n_samples); None weighs all by 1."""
+        """Weighted sums of (x - mean)(x - mean)' and target (x - mean)', target (n_outputs, n_samples); None weighs all by 1."""
         d = self.shape[1]
         gram, cross = np.zeros((d, d)), np.zeros((len(target), d))
         for tile in self.tiles():
