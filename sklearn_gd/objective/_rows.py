@@ -168,7 +168,7 @@ class CsrRows:
         return self.transposed @ weight, self._squared().T @ weight
 
     def gram(self, weight, mean, target):
-        """Weighted sums of (x - mean)(x - mean)' and of target (x - mean)', target (n_outputs, n_samples); None weighs all by 1."""
+        """Weighted sums of (x - mean)(x - mean)' and target (x - mean)', target (n_outputs, n_samples); None weighs all by 1."""
         X, weight = self.X, np.ones(self.shape[0]) if weight is None else weight
         weighted = sp.csr_array((X.data * np.repeat(weight, np.diff(X.indptr)), X.indices, X.indptr), shape=self.shape)
         total = weighted.T @ np.ones(self.shape[0])
