@@ -276,18 +276,6 @@ def check_constraints(owner, constraints):
         constraint.check(owner, name)
 
 
-def check_number(owner, name, *, above=None, least=None, below=None, most=None, integer=False, none=False):
-    """Check that ``owner.name`` is a finite number in its range; the error names owner, parameter, value and range."""
-    closed = {(True, True): "both", (True, False): "left", (False, True): "right", (False, False): "neither"}
-    low, high = least if above is None else above, most if below is None else below
-    Range(low, high, closed[above is None, below is None], integer, none).check(owner, name)
-
-
-def check_flag(owner, name):
-    """Check that ``owner.name`` is True or False."""
-    Flag().check(owner, name)
-
-
 def resolve(parameter, value, kind, registry, options=(), others=""):
     """The object of class `kind` that `value` stands for: a registry string, or an object of the class.
 

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, clone
 
 import sklearn_gd
 from sklearn_gd import GDClassifier, GDRegressor, Loss, Optimizer, Penalty, RegressionLoss, Schedule, Solver
-from sklearn_gd._components import SITE, Component, Flag, Range, check_flag, check_number, resolve
+from sklearn_gd._components import SITE, Component, Flag, Range, resolve
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Hinge, Huber
 from sklearn_gd.optimizers import OPTIMIZERS, Adam
 from sklearn_gd.penalties import L1, PENALTIES, NoPenalty
@@ -239,67 +239,67 @@ class Owner:
 @pytest.mark.parametrize(
     ("value", "limits", "wanted"),
     [
-        (0, {"above": 0}, "a number > 0"),
-        (-0.5, {"least": 0}, "a number >= 0"),
-        (1.0, {"below": 1}, "a number < 1"),
-        (1.5, {"most": 1}, "a number <= 1"),
-        (1.0, {"least": 0, "below": 1}, "a number >= 0 and < 1"),
-        (0, {"least": 1, "integer": True}, "an integer >= 1"),
-        (0, {"least": 1, "integer": True, "none": True}, "an integer >= 1 or None"),
-        (math.nan, {}, "a number"),
-        (math.inf, {"above": 0}, "a number > 0"),
-        (np.float64(-1.0), {"above": 0}, "a number > 0"),
+        (0, Range(0, closed="neither"), "a number > 0"),
+        (-0.5, Range(0), "a number >= 0"),
+        (1.0, Range(None, 1, closed="neither"), "a number < 1"),
+        (1.5, Range(None, 1), "a number <= 1"),
+        (1.0, Range(0, 1, closed="left"), "a number >= 0 and < 1"),
+        (0, Range(1, integer=True), "an integer >= 1"),
+        (0, Range(1, integer=True, none=True), "an integer >= 1 or None"),
+        (math.nan, Range(), "a number"),
+        (math.inf, Range(0, closed="neither"), "a number > 0"),
+        (np.float64(-1.0), Range(0, closed="neither"), "a number > 0"),
     ],
 )
 def test_a_number_out_of_its_range_is_named_with_the_range(value, limits, wanted):
     with pytest.raises(ValueError, match=f"^{re.escape(f'Owner: value={value!r} must be {wanted}')}$"):
-        check_number(Owner(value), "value", **limits)
+        limits.check(Owner(value), "value")
 
 
 @pytest.mark.parametrize(
     ("value", "limits", "wanted"),
     [
-        ("1", {}, "a number"),
-        (True, {}, "a number"),
-        (np.True_, {}, "a number"),
-        (None, {"above": 0}, "a number > 0"),
-        (1j, {}, "a number"),
-        (np.array([1.0]), {}, "a number"),
-        (1.0, {"integer": True}, "an integer"),
-        (True, {"integer": True}, "an integer"),
-        ("all", {"integer": True, "least": 1, "none": True}, "an integer >= 1 or None"),
+        ("1", Range(), "a number"),
+        (True, Range(), "a number"),
+        (np.True_, Range(), "a number"),
+        (None, Range(0, closed="neither"), "a number > 0"),
+        (1j, Range(), "a number"),
+        (np.array([1.0]), Range(), "a number"),
+        (1.0, Range(integer=True), "an integer"),
+        (True, Range(integer=True), "an integer"),
+        ("all", Range(1, integer=True, none=True), "an integer >= 1 or None"),
     ],
 )
 def test_a_number_of_a_wrong_type_is_named(value, limits, wanted):
     with pytest.raises(TypeError, match=f"^{re.escape(f'Owner: value={value!r} must be {wanted}')}$"):
-        check_number(Owner(value), "value", **limits)
+        limits.check(Owner(value), "value")
 
 
 @pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5), np.float64(0.5), np.int8(1), Fraction(1, 2)])
 def test_numbers_of_every_type_pass(value):
-    check_number(Owner(value), "value", above=0, most=1)
+    Range(0, 1, closed="right").check(Owner(value), "value")
 
 
 @pytest.mark.parametrize("value", [1, np.int64(3), np.uint8(3)])
 def test_integers_of_every_type_pass(value):
-    check_number(Owner(value), "value", least=1, integer=True)
-    check_number(Owner(None), "value", least=1, integer=True, none=True)
+    Range(1, integer=True).check(Owner(value), "value")
+    Range(1, integer=True, none=True).check(Owner(None), "value")
 
 
 @pytest.mark.parametrize("value", [True, False, np.True_, np.False_, 0, 1])
 def test_flags_pass(value):
-    check_flag(Owner(value), "value")
+    Flag().check(Owner(value), "value")
 
 
 @pytest.mark.parametrize("value", ["True", None, 2, 1.0, 0.0, [], [True]])
 def test_a_flag_of_a_wrong_type_is_named(value):
     with pytest.raises(TypeError, match=f"^{re.escape(f'Owner: value={value!r} must be True or False')}$"):
-        check_flag(Owner(value), "value")
+        Flag().check(Owner(value), "value")
 
 
 def test_a_flag_that_is_an_array_is_named():
     with pytest.raises(TypeError, match="must be True or False"):
-        check_flag(Owner(np.array([True, False])), "value")
+        Flag().check(Owner(np.array([True, False])), "value")
 
 
 # --- constraints ---------------------------------------------------------------------------------------------------------

@@ -27,10 +27,6 @@ class DenseRows:
         """Samples `start` to `stop`: a view."""
         return DenseRows(self.X[start:stop])
 
-    def take(self, which):
-        """Some samples: a copy."""
-        return DenseRows(self.X[which])
-
     def tiles(self):
         """Slices of samples whose values fit the cache."""
         size = max(TILE // max(self.shape[1], 1), 16)
@@ -115,10 +111,6 @@ class CsrRows:
         begin, end = pointers[start], pointers[stop]
         own = (X.data[begin:end], X.indices[begin:end], pointers[start : stop + 1] - begin)
         return CsrRows(sp.csr_array(own, shape=(stop - start, self.shape[1]), copy=False))
-
-    def take(self, which):
-        """Some samples: a copy."""
-        return CsrRows(self.given[which])
 
     @functools.cached_property
     def arrays(self):
