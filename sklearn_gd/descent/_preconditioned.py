@@ -60,7 +60,7 @@ class PreconditionedMethod(Method):
             objective.null_model(self.width).curvature,
             objective.alpha * (1.0 if form is None else form.l2),
             fit_intercept=objective.fit_intercept,
-            standardize=objective.penalty.standardize,
+            unit=objective.unit,
         )
         self.ridge = np.concatenate([self.frame.ridge.ravel(), np.zeros(objective.n_outputs)])
         self.inverse_ridge = np.concatenate([self.frame.inverse_ridge.ravel(), np.ones(objective.n_outputs)])

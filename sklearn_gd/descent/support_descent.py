@@ -29,7 +29,7 @@ class SupportDescent(PreconditionedMethod):
     def begin_stage(self):
         objective, frame = self.objective, self.frame
         form = objective.penalty.elastic_net()
-        unit = np.sqrt(objective.moments.known_variance) if objective.penalty.standardize else 1.0
+        unit = 1.0 if objective.unit is None else objective.unit
         self.threshold = np.zeros(len(self.u))
         self.threshold[: self.n_coef] = (objective.alpha * form.l1 * frame.scale * unit).ravel()
         self.nonnegative = form.nonnegative

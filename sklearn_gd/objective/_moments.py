@@ -1,4 +1,4 @@
-"""Means and variances of the columns, over all rows seen so far."""
+"""Mean, variance and share of non-zero values of each feature, over all samples seen so far."""
 
 from dataclasses import dataclass
 
@@ -9,27 +9,40 @@ from .._layout import rounding_error
 
 @dataclass(frozen=True)
 class Moments:
-    """Weighted mean and variance of every column, and the weight that they stand for.
+    """Weighted mean, variance and share of non-zero values of each feature, and the weight that they stand for.
 
     Parameters
     ----------
     weight : float
-        Sum of the rows' weights.
+        Sum of the samples' weights.
     mean, variance : ndarray, (n_features,)
-        Of the columns.
+        Of the features.
+    share : ndarray, (n_features,), optional
+        Weight of the samples in which the feature is not zero, over `weight`. By default, and in pickles of versions that did
+        not count zeros, all of them.
     """
 
     weight: float
     mean: np.ndarray
     variance: np.ndarray
+    share: np.ndarray | None = None
 
     @property
     def known_variance(self):
         """The variance, exactly 0 for features that are constant up to rounding."""
         return np.where(self.variance <= rounding_error(self.mean, 0.0), 0.0, self.variance)
 
+    @property
+    def known_share(self):
+        """The share of non-zero values, 1 where zeros have not been counted."""
+        return np.ones(len(self.mean)) if self.share is None else self.share
+
+    def unit(self, penalty):
+        """The unit in which a penalty counts the coefficient of each feature."""
+        return penalty.unit()(np.sqrt(self.known_variance), self.known_share)
+
     def merged(self, other):
-        """Those of the rows of both; `other` may be None.
+        """The moments over the samples of both; `other` may be None.
 
         References
         ----------
@@ -41,4 +54,5 @@ class Moments:
         weight = self.weight + other.weight
         share, away = other.weight / weight, other.mean - self.mean
         variance = (1.0 - share) * self.variance + share * other.variance + share * (1.0 - share) * away * away
-        return Moments(weight, self.mean + share * away, variance)
+        nonzero = (1.0 - share) * self.known_share + share * other.known_share
+        return Moments(weight, self.mean + share * away, variance, nonzero)

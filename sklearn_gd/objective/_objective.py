@@ -77,10 +77,9 @@ class Objective:
         self.n_outputs, self.fit_intercept, self.one_vs_rest = n_outputs, fit_intercept, one_vs_rest
         self.array_loss = array_loss(loss, n_outputs, one_vs_rest)
         self.parts = parts or in_memory(self.rows, target, weight, self.array_loss, n_outputs)
-        # The unit in which the penalty counts each coefficient, where that is not 1.
-        self.scale = None
-        if penalty.standardize:
-            self.scale = self.rows.from_coef(np.tile(np.sqrt(self.moments.known_variance), (n_outputs, 1)))
+        # The unit in which the penalty counts each feature's coefficient, and each entry of theta's coefficients; None for 1.
+        self.unit = self.moments.unit(penalty) if penalty.standardize else None
+        self.scale = None if self.unit is None else self.rows.from_coef(np.tile(self.unit, (n_outputs, 1)))
         self.array_penalty = ArrayPenalty(penalty, self.alpha, self.scale)
 
     def __enter__(self):
@@ -187,12 +186,12 @@ class Objective:
     @functools.cached_property
     @QUIET
     def moments(self):
-        """Weighted mean and variance of every feature, over these samples and those seen before."""
+        """The `Moments` of these samples and those seen before."""
         shift = self.rows.first_row()
-        total, square = self.parts.mean("moments", shift)
+        total, square, share = self.parts.mean("moments", shift)
         mean, variance = shift + total, square - total * total
         variance = np.where(variance <= rounding_error(mean, square), 0.0, variance)
-        return Moments(self.weight_sum, mean, variance).merged(self.seen)
+        return Moments(self.weight_sum, mean, variance, share).merged(self.seen)
 
     @functools.cached_property
     def widths(self):

@@ -76,7 +76,7 @@ class Part:
         return self.loss.gradient(self.y, self.rows.scores(coef, intercept)).T
 
     def moments(self, shift):
-        """Weighted sums of x - shift and of its square, for each feature."""
+        """Weighted sums of x - shift, of its square, and of ones where x is not zero, for each feature."""
         return self.rows.moments(self.given_weight, shift)
 
     def gram(self, mean, target_mean):

@@ -34,9 +34,9 @@ def usable_variance(moments, *, fit_intercept, centred):
     return np.where(variance > 0.0, about_zero, 0.0) if fit_intercept else about_zero
 
 
-def l2_of_features(moments, l2, *, standardize):
-    """The l2 penalty's curvature in each coefficient: `l2`, times the feature's variance where the penalty is standardised."""
-    return l2 * (moments.known_variance if standardize else np.ones(len(moments.mean)))
+def l2_of_features(unit, l2):
+    """The l2 penalty's curvature in each coefficient: `l2` times the square of the unit that it is counted in, 1 where None."""
+    return l2 if unit is None else l2 * unit * unit
 
 
 def feature_scale(variance, l2):
@@ -70,7 +70,7 @@ class Preconditioner:
     inverse_ridge: np.ndarray
 
     @classmethod
-    def from_moments(cls, moments, curvature, l2, *, fit_intercept, standardize):
+    def from_moments(cls, moments, curvature, l2, *, fit_intercept, unit):
         """Build the preconditioner of an objective.
 
         Parameters
@@ -83,15 +83,15 @@ class Preconditioner:
             Strength of the l2 penalty, alpha included.
         fit_intercept : bool
             Whether an intercept absorbs the means; without one the features are scaled about zero.
-        standardize : bool
-            Whether the penalty counts coefficients in the features' standard deviations.
+        unit : ndarray, (n_features,), or None
+            The unit in which the penalty counts each feature's coefficient; None for 1.
 
         Returns
         -------
         Preconditioner
         """
         variance = usable_variance(moments, fit_intercept=fit_intercept, centred=fit_intercept)
-        l2 = l2_of_features(moments, l2, standardize=standardize)
+        l2 = l2_of_features(unit, l2)
         scale = feature_scale(np.outer(curvature, variance), l2)
         ridge = l2 * scale**2
         mean, intercept_scale = np.zeros(len(moments.mean)), np.zeros(len(curvature))

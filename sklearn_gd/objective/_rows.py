@@ -54,14 +54,15 @@ class DenseRows:
         return self.X[0].astype(np.float64)
 
     def moments(self, weight, shift):
-        """Weighted sums of x - shift and of its square, for each feature."""
-        total, square = np.zeros(self.shape[1]), np.zeros(self.shape[1])
+        """Weighted sums of x - shift, of its square, and of ones where x is not zero, for each feature."""
+        total, square, nonzero = np.zeros((3, self.shape[1]))
         for tile in self.tiles():
             away = self.X[tile] - shift
             total += np.dot(weight[tile], away)
             away *= away
             square += np.dot(weight[tile], away)
-        return total, square
+            nonzero += np.dot(weight[tile], self.X[tile] != 0.0)
+        return total, square, nonzero
 
     def gram(self, weight, mean, target):
         """Weighted sums of (x - mean)(x - mean)' and target (x - mean)', target (n_outputs, n_samples); None weighs all by 1."""
@@ -156,8 +157,10 @@ class CsrRows:
         return sp.csr_array((X.data * X.data, X.indices, X.indptr), shape=self.shape, copy=False)
 
     def moments(self, weight, shift):
-        """Weighted sums of x - shift and of its square, for each feature; `shift` is zero."""
-        return self.transposed @ weight, self._squared().T @ weight
+        """Weighted sums of x, of its square, and of ones where x is not zero, for each feature; `shift` is zero."""
+        squared = self._squared()
+        nonzero = sp.csr_array(((squared.data != 0.0).astype(np.float64), squared.indices, squared.indptr), shape=self.shape)
+        return self.transposed @ weight, squared.T @ weight, nonzero.T @ weight
 
     def gram(self, weight, mean, target):
         """Weighted sums of (x - mean)(x - mean)' and target (x - mean)', target (n_outputs, n_samples); None weighs all by 1."""
