@@ -21,7 +21,9 @@ A penalty counts each coefficient in a unit u, so that R is the sum of ``value(u
 
 With the last two no prediction depends on the unit of a feature. The typical size of a feature that is rarely zero is its
 standard deviation. That of an indicator or a word count is about the size of its non-zero values, however rare they are, so
-that a rare word costs what a frequent one does. Sample weights count in both.
+that a rare word costs what a frequent one does. It also has the root of the loss's typical curvature as a factor (1 for squared
+error and for losses of classes; see `RegressionLoss.typical_scores`): then the unit of y does not matter either. Sample weights
+count in all of these.
 """
 
 from collections.abc import Callable
@@ -79,7 +81,7 @@ class Penalty(Component):
         Returns
         -------
         callable
-            From the feature's standard deviation and its share of non-zero values, numbers or arrays, to u.
+            From the feature's standard deviation and share of non-zero values, and the loss's typical curvature, to u.
         """
         return UNITS[self.standardize]
 
@@ -115,19 +117,19 @@ class Penalty(Component):
         return None
 
 
-def one(deviation, share):
+def one(deviation, share, curvature):
     """Coefficients as they are."""
     return np.where(share >= 0.0, 1.0, 1.0)
 
 
-def standard_deviation(deviation, share):
+def standard_deviation(deviation, share, curvature):
     """The standard deviation of the feature."""
     return deviation
 
 
-def typical_size(deviation, share):
-    """The standard deviation over the root of the share of non-zero values; 0 for a feature that is always zero."""
-    return deviation / np.sqrt(np.maximum(share, SMALLEST_SHARE))
+def typical_size(deviation, share, curvature):
+    """The standard deviation over the root of the share of non-zero values, times the root of the loss's curvature."""
+    return deviation * np.sqrt(curvature / np.maximum(share, SMALLEST_SHARE))
 
 
 SMALLEST_SHARE = 1e-300  # of a feature that has not been other than zero: its deviation is 0
@@ -195,7 +197,7 @@ class L2(Penalty):
     standardize : bool or "typical_size", default=False
         The unit in which the penalty counts coefficients: 1, the standard deviation of the feature (True), or its typical size,
         standard deviation / sqrt(share of non-zero values). With True and "typical_size" no prediction depends on the unit of a
-        feature.
+        feature; with "typical_size" nor, under l2, on that of y.
 
     References
     ----------
@@ -248,7 +250,7 @@ class L1(Penalty):
     standardize : bool or "typical_size", default=False
         The unit in which the penalty counts coefficients: 1, the standard deviation of the feature (True), or its typical size,
         standard deviation / sqrt(share of non-zero values). With True and "typical_size" no prediction depends on the unit of a
-        feature.
+        feature; with "typical_size" nor, under l2, on that of y.
 
     References
     ----------
@@ -295,7 +297,7 @@ class ElasticNet(Penalty):
     standardize : bool or "typical_size", default=False
         The unit in which the penalty counts coefficients: 1, the standard deviation of the feature (True), or its typical size,
         standard deviation / sqrt(share of non-zero values). With True and "typical_size" no prediction depends on the unit of a
-        feature.
+        feature; with "typical_size" nor, under l2, on that of y.
 
     References
     ----------

@@ -387,7 +387,7 @@ def test_standardize_in_a_stream_counts_all_rows_so_far(standardize):
     moments = model._state.seen
     mean = np.average(X, axis=0, weights=weight)
     np.testing.assert_allclose(moments.mean, mean, rtol=1e-12)
-    np.testing.assert_allclose(moments.unit(penalty), units[standardize], rtol=1e-12)
+    np.testing.assert_allclose(moments.unit(penalty, 1.0), units[standardize], rtol=1e-12)
 
 
 @pytest.mark.parametrize(("standardize", "shift"), [(True, np.array([0.0, 1e9, 1e-1, 0.0])), ("typical_size", 0.0)])

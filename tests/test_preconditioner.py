@@ -19,7 +19,11 @@ X[:, CONSTANT] = 0.1
 MOMENTS = Moments(float(N), X.mean(axis=0), np.where(np.arange(D) == CONSTANT, 0.0, X.var(axis=0)), np.linspace(0.2, 1.0, D))
 CURVATURE = np.array([0.25, 1.0, 4.0])
 L2 = 0.3
-UNITS = {False: None, True: np.sqrt(MOMENTS.variance), "typical_size": MOMENTS.unit(penalties.L2(standardize="typical_size"))}
+UNITS = {
+    False: None,
+    True: np.sqrt(MOMENTS.variance),
+    "typical_size": MOMENTS.unit(penalties.L2(standardize="typical_size"), 1.0),
+}
 
 
 def preconditioner(*, fit_intercept=True, standardize=False, l2=L2):

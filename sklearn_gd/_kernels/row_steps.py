@@ -12,7 +12,7 @@ from .._layout import CURVATURE_SUM, CURVATURE_WEIGHT, MEAN_SQUARE, ROWS, STEPS,
 from .blocks import MATRIX, VECTOR
 from .implicit import WORK_ROWS, make_coupled_implicit, make_implicit
 
-UNIT = FLOAT(FLOAT, FLOAT)
+UNIT = FLOAT(FLOAT, FLOAT, FLOAT)
 PROX = FLOAT(MATRIX, VECTOR, FLOAT, FLOAT, FLOAT, VECTOR, VECTOR)
 
 CLIP = 10.0  # largest standardised value, up to which a value counts in the moments of its feature
@@ -94,8 +94,8 @@ def make_coupled_prox(implicit):
 def make_unit(unit):
     """The unit of a coefficient as a function that a plan can hold."""
 
-    def unit_of(deviation, share):
-        return unit(deviation, share)
+    def unit_of(deviation, share, curvature):
+        return unit(deviation, share, curvature)
 
     return unit_of
 
@@ -128,7 +128,7 @@ def update_scale(columns, j, weight_sum, plan):
     mean, variance = shift + offset, mean_square - offset * offset
     if variance <= rounding_error(mean, mean_square):
         variance = 0.0
-    columns.unit[j] = plan.unit(np.sqrt(variance), columns.nonzero[j] / weight_sum)
+    columns.unit[j] = plan.unit(np.sqrt(variance), columns.nonzero[j] / weight_sum, 1.0)
     l2 = plan.l2 * columns.unit[j] * columns.unit[j]
     if not plan.fit_intercept:
         variance = mean_square + shift * (shift + 2.0 * offset)

@@ -150,7 +150,7 @@ class RowsState:
         offset = moments.mean - shift
         centred = objective.fit_intercept
         variance = usable_variance(moments, fit_intercept=centred, centred=centred)
-        unit = moments.unit(objective.penalty)
+        unit = objective.unit_at(moments)
         l2 = l2_of_features(unit, relative_l2(objective))
         scale = feature_scale(variance, l2)
         self.columns = Columns(

@@ -155,6 +155,24 @@ class RegressionLoss(Loss):
     [4.]
     """
 
+    def typical_scores(self, mean: NDArray, deviation: NDArray) -> tuple[NDArray, NDArray]:
+        """Two scores between which the slope of the loss, at a target equal to the mean, gives its typical curvature.
+
+        The penalty "auto" is in proportion to that curvature, so that the units of y do not change the fit: it is 1 for squared
+        error, one over the deviation for absolute error, the mean for Poisson.
+
+        Parameters
+        ----------
+        mean, deviation : ndarray, (n_outputs,)
+            Weighted mean and standard deviation of each target.
+
+        Returns
+        -------
+        tuple of ndarray, (n_outputs,)
+            Scores, the lower one first; by default one deviation below and above the mean. A loss with a link overrides this.
+        """
+        return mean - deviation, mean + deviation
+
     def inverse_link(self, raw: NDArray) -> NDArray:
         """The prediction of a raw score: the score itself, unless the loss has a link.
 

@@ -14,6 +14,11 @@ class LogLinkLoss(RegressionLoss):
         """The mean, exp(raw)."""
         return np.exp(raw)
 
+    def typical_scores(self, mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The logarithm of the mean, a thousandth less and more: the second derivative there."""
+        centre = np.log(np.maximum(mean, 1e-300))
+        return centre - 1e-3, centre + 1e-3
+
     def best_constant(self, y: np.ndarray, weight: np.ndarray, n_outputs: int) -> np.ndarray:
         """The logarithm of the mean."""
         mean = np.average(y, axis=0, weights=weight)

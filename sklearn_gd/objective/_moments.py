@@ -20,12 +20,15 @@ class Moments:
     share : ndarray, (n_features,), optional
         Weight of the samples in which the feature is not zero, over `weight`. By default, and in pickles of versions that did
         not count zeros, all of them.
+    target : Moments, optional
+        Those of the targets, where the loss is in units of y.
     """
 
     weight: float
     mean: np.ndarray
     variance: np.ndarray
     share: np.ndarray | None = None
+    target: "Moments | None" = None
 
     @property
     def known_variance(self):
@@ -37,9 +40,14 @@ class Moments:
         """The share of non-zero values, 1 where zeros have not been counted."""
         return np.ones(len(self.mean)) if self.share is None else self.share
 
-    def unit(self, penalty):
-        """The unit in which a penalty counts the coefficient of each feature."""
-        return penalty.unit()(np.sqrt(self.known_variance), self.known_share)
+    @property
+    def deviation(self):
+        """The standard deviation, exactly 0 for features that are constant up to rounding."""
+        return np.sqrt(self.known_variance)
+
+    def unit(self, penalty, curvature):
+        """The unit in which a penalty counts the coefficient of each feature, for a loss of this typical curvature."""
+        return penalty.unit()(self.deviation, self.known_share, curvature)
 
     def merged(self, other):
         """The moments over the samples of both; `other` may be None.
@@ -55,4 +63,5 @@ class Moments:
         share, away = other.weight / weight, other.mean - self.mean
         variance = (1.0 - share) * self.variance + share * other.variance + share * (1.0 - share) * away * away
         nonzero = (1.0 - share) * self.known_share + share * other.known_share
-        return Moments(weight, self.mean + share * away, variance, nonzero)
+        target = self.target if self.target is None or other.target is None else self.target.merged(other.target)
+        return Moments(weight, self.mean + share * away, variance, nonzero, target)
