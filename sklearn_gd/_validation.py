@@ -2,6 +2,7 @@
 
 import math
 from numbers import Real
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +13,14 @@ from sklearn.utils.validation import validate_data
 FLOATS = [np.float64, np.float32]
 # What X may be.
 Samples = ArrayLike | sparray | spmatrix
+
+
+class Held(NamedTuple):
+    """Validation samples: X, y as it was given (numbers or labels), and their `Targets`."""
+
+    X: Any
+    y: np.ndarray
+    targets: Any
 
 
 def check_samples(estimator, X, y, *, reset, numeric_y):
@@ -79,7 +88,7 @@ def check_weight(sample_weight, n_samples, name="sample_weight"):
     return weight
 
 
-def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode, *, numeric_y, at_least):
+def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode, *, numeric_y):
     """Validate the samples that `fit` was given to validate on.
 
     Parameters
@@ -92,12 +101,10 @@ def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode,
         Takes y and the weights to `Targets`.
     numeric_y : bool
         Whether y holds numbers.
-    at_least : int
-        How many samples of positive weight a validation score needs.
 
     Returns
     -------
-    (X, Targets) or None
+    Held or None
         The samples of positive weight; None where none were given.
     """
     if X_val is None and y_val is None:
@@ -114,12 +121,10 @@ def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode,
         # The messages above speak of X and y.
         raise ValueError(f"X_val, y_val: {error}") from error
     counted = np.flatnonzero(targets.weight > 0)
-    if len(counted) < at_least:
-        raise ValueError(f"X_val has {len(counted)} row of positive weight; its score needs {at_least}")
-    return X_val[counted], targets.rows(counted)
+    return Held(X_val[counted], y_val[counted], targets.rows(counted))
 
 
-def split_for_validation(targets, fraction, rng, *, at_least):
+def split_for_validation(targets, fraction, rng):
     """Split the samples of positive weight into those to learn from and those that early stopping sets aside.
 
     Parameters
@@ -130,8 +135,6 @@ def split_for_validation(targets, fraction, rng, *, at_least):
         The share to set aside.
     rng : RandomState
         Draws the samples.
-    at_least : int
-        How many samples a validation score needs.
 
     Returns
     -------
@@ -140,10 +143,10 @@ def split_for_validation(targets, fraction, rng, *, at_least):
     """
     counted = np.flatnonzero(targets.weight > 0)
     held = held_out(targets.strata[counted], fraction, rng)
-    if held.sum() < at_least:
+    if not held.any():
         raise ValueError(
-            f"validation_fraction={fraction!r} of {len(counted)} rows leaves {held.sum()} to validate on, and early_stopping "
-            f"needs {at_least}: raise it, or give X_val and y_val to fit"
+            f"validation_fraction={fraction!r} of n_samples={len(counted)} leaves none to validate on: raise it, or give X_val "
+            f"and y_val to fit"
         )
     return counted[~held], counted[held]
 

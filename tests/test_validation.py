@@ -87,18 +87,19 @@ def test_bad_weights_are_named(weight, message):
 # --- validation samples --------------------------------------------------------------------------------------------------
 
 
-def given_validation(X_val, y_val, weight=None, at_least=2):
+def given_validation(X_val, y_val, weight=None):
     """What `check_validation_samples` makes of them for a regressor of two features."""
     model = GDRegressor()
     check_samples(model, X, Y, reset=True, numeric_y=True)
     encode = lambda y, weight: Targets(y[:, None], weight, 1)  # noqa: E731
-    return check_validation_samples(model, X_val, y_val, weight, encode, numeric_y=True, at_least=at_least)
+    return check_validation_samples(model, X_val, y_val, weight, encode, numeric_y=True)
 
 
 def test_validation_samples_of_weight_zero_are_left_out():
     assert given_validation(None, None) is None
-    rows, targets = given_validation(X, Y, [1, 0, 2, 0, 0, 3])
+    rows, y, targets = given_validation(X, Y, [1, 0, 2, 0, 0, 3])
     np.testing.assert_array_equal(rows, X[[0, 2, 5]])
+    np.testing.assert_array_equal(y, Y[[0, 2, 5]])
     np.testing.assert_array_equal(targets.y, Y[[0, 2, 5], None])
     np.testing.assert_array_equal(targets.weight, [1.0, 2.0, 3.0])
 
@@ -111,7 +112,6 @@ def test_validation_samples_of_weight_zero_are_left_out():
         ((None, Y), "y_val was given without X_val"),
         ((X[:, :1], Y), "X_val, y_val: X has 1 features"),
         ((X, Y, -Y), r"X_val, y_val: sample_weight_val\[1\]"),
-        ((X, Y, [0, 0, 0, 0, 0, 1]), "X_val has 1 row of positive weight; its score needs 2"),
     ],
 )
 def test_bad_validation_samples_are_named(given, message):
@@ -122,16 +122,16 @@ def test_bad_validation_samples_are_named(given, message):
 def test_a_split_leaves_samples_of_weight_zero_out():
     weight = np.array([1.0, 0.0] * 10)
     targets = Targets(np.zeros((20, 1)), weight, 1)
-    training, held = split_for_validation(targets, 0.3, np.random.RandomState(0), at_least=2)
+    training, held = split_for_validation(targets, 0.3, np.random.RandomState(0))
     assert len(held) == 3
     assert sorted([*training, *held]) == list(range(0, 20, 2))
-    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of 10 rows leaves 1 to validate on.*needs 2"):
-        split_for_validation(targets, 0.1, np.random.RandomState(0), at_least=2)
+    with pytest.raises(ValueError, match=r"validation_fraction=0.3 of n_samples=1 leaves none to validate on.*give X_val"):
+        split_for_validation(targets.rows([0]), 0.3, np.random.RandomState(0))
 
 
 def test_a_split_goes_by_the_strata():
     targets = SimpleNamespace(weight=np.ones(40), strata=np.repeat([0.0, 1.0], [10, 30]))
-    _, held = split_for_validation(targets, 0.2, np.random.RandomState(0), at_least=1)
+    _, held = split_for_validation(targets, 0.2, np.random.RandomState(0))
     assert np.bincount(targets.strata[held].astype(int)).tolist() == [2, 6]
 
 
