@@ -201,7 +201,10 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             # 4. the descent
             status = descend(method, monitor, int(self.max_iter))
             if method.rate is not None and monitor.never_fell() and monitor.is_useless(objective.null_model().value):
-                status, monitor.best = Status.DIVERGED, monitor.first_model
+                status = Status.DIVERGED
+                monitor.restart()
+            if status is Status.DIVERGED:
+                self._offer_constant(objective, monitor)
             # 5. the fitted attributes
             vars(self).update(self._fitted(objective, targets, method, monitor))
             context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
@@ -227,6 +230,12 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             observers=[*self._verbose_line(objective), *tasks, *self._observers],
         )
 
+    @staticmethod
+    def _offer_constant(objective, monitor):
+        """After a divergence, keep the constant model where it is better than the best that there was."""
+        theta = objective.null_theta()
+        monitor.offer(theta, objective.value(theta))
+
     def _verbose_line(self, objective, before=0):
         """The observer that prints, if any."""
         return [VerboseLine(objective, int(self.verbose), before)] if self.verbose else []
@@ -239,9 +248,9 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         state = method.state(monitor.best, monitor.best_objective, n_epochs)
         if objective.penalty.standardize:
             state.seen = objective.moments
-        fitted = {"_state": state, "t_": state.steps, "n_iter_": max(n_epochs, 1), "loss_curve_": list(monitor.objectives)}
+        fitted = {"_state": state, "t_": state.steps, "n_iter_": max(n_epochs, 1), "loss_curve_": list(monitor.curve)}
         if monitor.validate is not None:
-            fitted |= {"validation_scores_": list(monitor.scores), "best_iter_": monitor.best_epoch}
+            fitted |= {"validation_scores_": list(monitor.score_curve), "best_iter_": monitor.best_epoch}
         return fitted | self._named(objective, monitor.best, targets)
 
     def _validation(self, X_val, y_val, sample_weight_val, training, loss):
@@ -271,13 +280,14 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 warn_of(self, status, method, monitor, stacklevel=4)
                 if not first:
                     return self
+                self._offer_constant(objective, monitor)
                 state = ModelState(*objective.unpack(monitor.best))
             else:
                 state = method.state(monitor.best, monitor.best_objective, 1)
             if penalty.standardize:
                 state.seen = objective.moments
         self._state, self.t_ = state, state.steps
-        self.loss_curve_ = getattr(self, "loss_curve_", []) + monitor.objectives
+        self.loss_curve_ = getattr(self, "loss_curve_", []) + monitor.curve
         self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         vars(self).update(self._named(objective, monitor.best, targets))
         return self

@@ -74,14 +74,14 @@ class Monitor:
         self.full_batch = full_batch
         self.observers = tuple(observers)
         self.objectives, self.scores, self.best_values, self.watched = [], [], [], []
-        self.best = self.first_model = None
-        self.best_epoch, self.first = 0, 0.0
+        self.best = None
+        self.best_epoch, self.best_objective, self.first = 0, 0.0, 0.0
         self._expected_at, self._expected = None, 0.0
 
     def start(self, theta, value, objective=None):
         """The model before the first epoch: what is restored when even that epoch diverges."""
         self.best = self.first_model = theta.copy()
-        self.first = value
+        self.best_objective = self.first = float(value)
         for observer in self.observers:
             observer.start(objective, theta, value)
 
@@ -109,7 +109,7 @@ class Monitor:
         keeps_last = (self.tol is None and self.validate is None) or self.best_values[-1:] == [value] == [math.inf]
         if keeps_last or not self.best_values or value < self.best_values[-1]:
             self.best = theta.copy()
-            self.best_epoch = len(self.objectives)
+            self.best_epoch, self.best_objective = len(self.objectives), self.objectives[-1]
         self.best_values.append(min(value, self.best_values[-1]) if self.best_values else value)
         status = self._stall(iterate)
         if status is not Status.RUNNING:
@@ -179,10 +179,28 @@ class Monitor:
         """Whether what is watched is in the unit of F."""
         return self.validate is None or self.scores_are_losses
 
+    def restart(self):
+        """Go back to the model before the first epoch: none was of use."""
+        self.best, self.best_epoch, self.best_objective = self.first_model, 0, self.first
+
+    def offer(self, theta, value):
+        """Keep a model from elsewhere where it is better than the best, as after a divergence; `value` is F there."""
+        if self.validate is None:
+            better = not value >= self.best_objective
+        else:
+            better = self.validate(theta) > self.score_curve[self.best_epoch - 1]
+        if better:
+            self.best, self.best_epoch, self.best_objective = theta, 0, value
+
     @property
-    def best_objective(self):
-        """F of the best model so far."""
-        return self.objectives[self.best_epoch - 1] if self.best_epoch else self.first
+    def curve(self):
+        """F after each epoch; where the first one diverged, F of the model that is kept."""
+        return self.objectives or [self.best_objective]
+
+    @property
+    def score_curve(self):
+        """The validation score after each epoch; where the first one diverged, that of the model that is kept."""
+        return self.scores or [float(self.validate(self.best))]
 
     def never_fell(self):
         """Whether no epoch came below F of the start."""
