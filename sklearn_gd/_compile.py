@@ -16,6 +16,7 @@ import hashlib
 import os
 import types as python_types
 import uuid
+import warnings
 
 import numba
 from numba import types
@@ -220,11 +221,31 @@ def _compiled(make, signature, leaves, fastmath, allocates):
 
 
 def _kept(build, stamp):
-    """``build(cache)``, from disk where there is a stamp, unless what is there came from a module that is gone."""
+    """``build(cache)``, from disk and kept there where there is a stamp and a folder that can be written.
+
+    Nor from disk where what is there came from a module that is gone.
+    """
+    if stamp is None:
+        return build(False)
     try:
-        return build(stamp is not None)
+        return build(True)
     except ImportError:
         return build(False)
+    except (OSError, RuntimeError):  # no folder, or one that is full; raised anew below where that is not the reason
+        kernel = build(False)
+        _warn_not_kept()
+        return kernel
+
+
+@functools.cache
+def _warn_not_kept():
+    """Warn, once in a process, that what is compiled is lost when it ends."""
+    warnings.warn(
+        "Compiled code cannot be kept: neither the folder of sklearn_gd nor one of this user can be written to. Every process "
+        "compiles it again, which takes seconds. Set the environment variable NUMBA_CACHE_DIR to a folder that this user alone "
+        "can write to.",
+        stacklevel=2,
+    )
 
 
 def _quickly_passed(kernel, signature):
