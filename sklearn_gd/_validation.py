@@ -5,6 +5,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from scipy.sparse import sparray, spmatrix
 from sklearn.utils import check_array
@@ -49,7 +50,8 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
         raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None")
     if numeric_y and np.asarray(y).dtype.kind in "US":
         raise ValueError(f"y holds text, such as {np.asarray(y).flat[0].item()!r}: {name} needs numbers")
-    return validate_data(
+    check_indices(X)
+    X, y = validate_data(
         estimator,
         X,
         y,
@@ -60,11 +62,47 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
         multi_output=numeric_y,
         y_numeric=numeric_y,
     )
+    return summed(X), y
 
 
 def check_features(estimator, X):
     """Validate the X of a fitted estimator's predictions: an array or CSR matrix of float32 or float64."""
-    return validate_data(estimator, X, accept_sparse="csr", dtype=FLOATS, reset=False)
+    check_indices(X)
+    return summed(validate_data(estimator, X, accept_sparse="csr", dtype=FLOATS, reset=False))
+
+
+def check_indices(X):
+    """Raise a ValueError where the indices of a sparse matrix lie outside its shape: compiled code would follow them."""
+    if not sp.issparse(X) or X.format not in ("csr", "csc", "bsr", "coo"):
+        return
+    if X.format == "coo":
+        sound = len(X.shape) == 2 and all(_within(index, n) for index, n in zip((X.row, X.col), X.shape))
+    else:
+        block = np.array(getattr(X, "blocksize", (1, 1)))
+        n_outer, n_inner = (X.shape // block)[:: -1 if X.format == "csc" else 1]
+        steps, stored = np.diff(X.indptr), min(len(X.indices), len(X.data))
+        sound = len(X.indptr) == n_outer + 1 and X.indptr[0] == 0 and X.indptr[-1] <= stored and bool((steps >= 0).all())
+        sound = sound and _within(X.indices[: X.indptr[-1]], n_inner)
+    if not sound:
+        raise ValueError(f"X is a {X.format} matrix with indices outside of its shape {X.shape}, or of its values")
+
+
+def _within(index, n):
+    """Whether all indices are among 0, ..., n - 1."""
+    return not len(index) or (int(index.min()) >= 0 and int(index.max()) < n)
+
+
+def summed(X):
+    """X, or a copy in which the entries of a CSR matrix that are stored in several pieces are summed."""
+    if not sp.issparse(X) or X.has_canonical_format:
+        return X
+    X = X.copy()
+    X.sum_duplicates()
+    if not np.isfinite(X.data).all():
+        at = int(np.isinf(X.data).argmax())
+        row = int(np.searchsorted(X.indptr, at, side="right")) - 1
+        raise ValueError(f"X[{row}, {X.indices[at]}] is stored in pieces whose sum is infinite")
+    return X
 
 
 def check_weight(sample_weight, n_samples, name="sample_weight"):

@@ -963,6 +963,27 @@ def test_attributes_of_validation_do_not_outlive_it():
     assert not hasattr(model, "best_iter_")
 
 
+@pytest.mark.parametrize("kind", ["regression", "three classes"])
+@pytest.mark.parametrize("standardize", [False, True])
+def test_pieces_of_an_entry_are_summed(standardize, kind):
+    """A document-term matrix as SciPy's documentation builds it: one entry for each time that a word occurs."""
+    model, y = each_kind()[kind]
+    model.set_params(penalty=L1(standardize=standardize), alpha=0.01)
+    whole = sp.csr_array(np.round(4 * np.abs(X)))
+    counts = whole.data.astype(int)
+    pieces = (np.ones(counts.sum()), np.repeat(whole.indices, counts), np.append(0, np.cumsum(counts))[whole.indptr])
+    pieces = sp.csr_array(pieces, shape=X.shape)
+    for solver in ("auto", "sgd", "saga"):
+        one, other = (clone(model).set_params(solver=solver, random_state=0).fit(rows, y) for rows in (whole, pieces))
+        np.testing.assert_array_equal(one.coef_, other.coef_)
+    one, other = (clone(model).partial_fit(rows, y) for rows in (whole, pieces))
+    np.testing.assert_array_equal(one.coef_, other.coef_)
+    np.testing.assert_array_equal(one.predict(whole), one.predict(pieces))
+    one, other = (clone(model).fit(X, y, X_val=rows, y_val=y) for rows in (whole, pieces))
+    assert one.validation_scores_ == other.validation_scores_
+    assert pieces.nnz == counts.sum()
+
+
 # --- errors --------------------------------------------------------------------------------------------------------------
 
 
