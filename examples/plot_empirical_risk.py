@@ -73,8 +73,8 @@ stopped, _, stopped_risk, _ = learn(X_train, y_train, X_test, y_test, stop)
 print(f"stopped after epoch {stop}: test loss {stopped_risk[-1]:.4f}")
 
 # %%
-# `early_stopping` does the first half of this by itself and keeps the model of its best epoch. It goes by the score, the share of
-# right answers; on so few rows that is a coarse measure, and it stops sooner than the loss would.
+# `early_stopping` does the first half of this by itself: it goes by the loss of the rows that it sets aside, and keeps the
+# model of its best epoch.
 automatic = GDClassifier(
     optimizer="adam",
     learning_rate=0.006,

@@ -16,6 +16,7 @@ import hashlib
 import os
 import types as python_types
 import uuid
+import warnings
 
 import numba
 from numba import types
@@ -26,6 +27,9 @@ from ._namespaces import globals_of, with_globals
 
 FLOAT = types.float64
 REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
+# Of all that is compiled here. A division by zero gives an infinity, as on arrays; the monitor sees it.
+OPTIONS = {"nogil": True, "error_model": "numpy"}
+LEAF_OPTIONS = OPTIONS | {"forceinline": True}
 
 
 class Leaf:
@@ -113,24 +117,23 @@ def _with_compiled_helpers(function, jit):
 @functools.cache
 def leaf(function, fastmath=False):
     """The leaf of a plain function."""
-    jit = functools.partial(numba.njit, fastmath=REASSOCIATE if fastmath else False, nogil=True, forceinline=True)
+    jit = functools.partial(numba.njit, fastmath=REASSOCIATE if fastmath else False, **LEAF_OPTIONS)
     return Leaf(jit(_with_compiled_helpers(function, jit)), _stamp(function))
 
 
 def _stamp_of(make, leaves, *more):
-    """The stamp of ``make(*leaves)``."""
+    """The stamp of ``make(*leaves)``, the way of compiling included."""
     stamps = tuple(each.stamp for each in leaves)
     own = _stamp(make)
-    return None if own is None or None in stamps else (own, stamps, *more)
+    return None if own is None or None in stamps else (own, stamps, repr(OPTIONS), *more)
 
 
 @functools.cache
 def derived_leaf(make, *leaves):
     """The leaf of ``make(*leaves)``, a function built around other leaves; it goes stale with any of them."""
     stamp = _stamp_of(make, leaves)
-    return Leaf(
-        numba.njit(nogil=True, forceinline=True)(_named(make(*leaves), stamp)), stamp, sum((each.written for each in leaves), ())
-    )
+    written = sum((each.written for each in leaves), ())
+    return Leaf(numba.njit(**LEAF_OPTIONS)(_named(make(*leaves), stamp)), stamp, written)
 
 
 @functools.cache
@@ -181,7 +184,7 @@ def _generated(source, function, kind, arguments):
     namespace = {"f": inner.dispatcher}
     exec(source, namespace)
     stamp = None if inner.stamp is None else (*kind, inner.stamp)
-    return Leaf(numba.njit(nogil=True, forceinline=True)(_named(namespace["bound"], stamp)), stamp, ((function, arguments),))
+    return Leaf(numba.njit(**LEAF_OPTIONS)(_named(namespace["bound"], stamp)), stamp, ((function, arguments),))
 
 
 def array(ndim, dtype=FLOAT):
@@ -206,8 +209,8 @@ def compiled(make, signature, *leaves, fastmath=False, allocates=True):
 @functools.cache
 def _compiled(make, signature, leaves, fastmath, allocates):
     stamp = _stamp_of(make, leaves, fastmath, allocates, str(signature))
-    options = {} if allocates else {"_nrt": False}
-    options |= {"nogil": True, "fastmath": REASSOCIATE if fastmath else False}
+    options = OPTIONS | {"fastmath": REASSOCIATE if fastmath else False}
+    options |= {} if allocates else {"_nrt": False}
 
     def build(cache):
         return numba.njit(signature, cache=cache, **options)(_named(make(*leaves), stamp))
@@ -220,11 +223,31 @@ def _compiled(make, signature, leaves, fastmath, allocates):
 
 
 def _kept(build, stamp):
-    """``build(cache)``, from disk where there is a stamp, unless what is there came from a module that is gone."""
+    """``build(cache)``, from disk and kept there where there is a stamp and a folder that can be written.
+
+    Nor from disk where what is there came from a module that is gone.
+    """
+    if stamp is None:
+        return build(False)
     try:
-        return build(stamp is not None)
+        return build(True)
     except ImportError:
         return build(False)
+    except (OSError, RuntimeError):  # no folder, or one that is full; raised anew below where that is not the reason
+        kernel = build(False)
+        _warn_not_kept()
+        return kernel
+
+
+@functools.cache
+def _warn_not_kept():
+    """Warn, once in a process, that what is compiled is lost when it ends."""
+    warnings.warn(
+        "Compiled code cannot be kept: neither the folder of sklearn_gd nor one of this user can be written to. Every process "
+        "compiles it again, which takes seconds. Set the environment variable NUMBA_CACHE_DIR to a folder that this user alone "
+        "can write to.",
+        stacklevel=2,
+    )
 
 
 def _quickly_passed(kernel, signature):
@@ -305,7 +328,7 @@ def _entry_point(make, leaves, types_of_arguments):
     stamp = _stamp_of(make, leaves, str(types_of_arguments))
 
     def build(cache):
-        dispatcher = numba.njit(cache=cache, nogil=True)(_named(make(*leaves), stamp))
+        dispatcher = numba.njit(cache=cache, **OPTIONS)(_named(make(*leaves), stamp))
         dispatcher.compile(types_of_arguments)
         return dispatcher.get_overload(types_of_arguments)
 

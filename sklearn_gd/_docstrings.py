@@ -43,15 +43,20 @@ tol : float >= 0 or None, default=1e-4
     `fit` stops when the last `n_iter_no_change` epochs together have lowered F by at most ``tol * min(F_null, 100 * F)``,
     where F_null is the objective of the null model (the best intercept alone), or when a bound on F minus its minimum falls
     below that. `tol` is relative: by default the fit stops when five epochs improve F by less than 0.01% of the null model's
-    F, or by less than 1% of F if that is smaller. With validation samples it stops when their score has risen by at most
-    `tol`. With None, `fit` runs `max_iter` epochs and keeps the last model, or with validation samples the best.
+    F, or by less than 1% of F if that is smaller. With validation samples the same holds of their loss, or it stops when the
+    score of another `scoring` has risen by at most `tol`. With None, `fit` runs `max_iter` epochs and keeps the last model, or
+    with validation samples the best.
 shuffle : bool, default=True
     Whether to shuffle the samples before each epoch of `fit`. `partial_fit` takes the samples in the order given.
 early_stopping : bool, default=False
     Whether to set samples aside for validation, and to stop when their score no longer rises; the model of the best epoch is
-    kept. The score is the accuracy or R^2, weighted by the weights of the samples. The split is stratified by class, and at
-    least one sample of each class is kept for training. Samples given to `fit` as `X_val` and `y_val` are used in the same
-    way, and none are set aside then.
+    kept. The score is that of `scoring`. The split is stratified by class, and at least one sample of each class is kept for
+    training. Samples given to `fit` as `X_val` and `y_val` are used in the same way, and none are set aside then.
+scoring : "loss", str, callable or None, default="loss"
+    How validation samples are scored, the higher the better. "loss" is the negated mean loss, weighted by the weights of the
+    samples (those of their classes included), without the penalty. Else a scorer of scikit-learn by its name (see
+    `sklearn.metrics.get_scorer_names`), a callable ``scorer(estimator, X, y)``, or None for the estimator's own `score`; a
+    scorer is given ``sample_weight=`` where the weights differ.
 validation_fraction : float in (0, 1), default=0.1
     Fraction of the samples that `early_stopping` sets aside.
 n_iter_no_change : int >= 1, default=5
@@ -78,11 +83,12 @@ n_iter_ : int
 t_ : int
     Number of steps.
 loss_curve_ : list of float
-    F after each epoch of `fit`, and after each call of `partial_fit` on the samples of that call.
+    F after each epoch of `fit`, and after each call of `partial_fit` on the samples of that call. Where the first epoch
+    diverged, F of the model that was kept.
 validation_scores_ : list of float
-    Score on the validation samples after each epoch, if there were any.
+    Score of the validation samples after each epoch, by `scoring`, if there were any: under "loss" minus their mean loss.
 best_iter_ : int
-    The epoch whose model was kept, counted from 1, if there were validation samples.
+    The epoch whose model was kept, counted from 1, if there were validation samples; 0 where a divergence left none.
 n_features_in_ : int
     Number of features.
 feature_names_in_ : ndarray of str

@@ -2,8 +2,10 @@
 
 import math
 from numbers import Real
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from scipy.sparse import sparray, spmatrix
 from sklearn.utils import check_array
@@ -12,6 +14,14 @@ from sklearn.utils.validation import validate_data
 FLOATS = [np.float64, np.float32]
 # What X may be.
 Samples = ArrayLike | sparray | spmatrix
+
+
+class Held(NamedTuple):
+    """Validation samples: X, y as it was given (numbers or labels), and their `Targets`."""
+
+    X: Any
+    y: np.ndarray
+    targets: Any
 
 
 def check_samples(estimator, X, y, *, reset, numeric_y):
@@ -40,7 +50,8 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
         raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None")
     if numeric_y and np.asarray(y).dtype.kind in "US":
         raise ValueError(f"y holds text, such as {np.asarray(y).flat[0].item()!r}: {name} needs numbers")
-    return validate_data(
+    check_indices(X)
+    X, y = validate_data(
         estimator,
         X,
         y,
@@ -51,11 +62,47 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
         multi_output=numeric_y,
         y_numeric=numeric_y,
     )
+    return summed(X), y
 
 
 def check_features(estimator, X):
     """Validate the X of a fitted estimator's predictions: an array or CSR matrix of float32 or float64."""
-    return validate_data(estimator, X, accept_sparse="csr", dtype=FLOATS, reset=False)
+    check_indices(X)
+    return summed(validate_data(estimator, X, accept_sparse="csr", dtype=FLOATS, reset=False))
+
+
+def check_indices(X):
+    """Raise a ValueError where the indices of a sparse matrix lie outside its shape: compiled code would follow them."""
+    if not sp.issparse(X) or X.format not in ("csr", "csc", "bsr", "coo"):
+        return
+    if X.format == "coo":
+        sound = len(X.shape) == 2 and all(_within(index, n) for index, n in zip((X.row, X.col), X.shape))
+    else:
+        block = np.array(getattr(X, "blocksize", (1, 1)))
+        n_outer, n_inner = (X.shape // block)[:: -1 if X.format == "csc" else 1]
+        steps, stored = np.diff(X.indptr), min(len(X.indices), len(X.data))
+        sound = len(X.indptr) == n_outer + 1 and X.indptr[0] == 0 and X.indptr[-1] <= stored and bool((steps >= 0).all())
+        sound = sound and _within(X.indices[: X.indptr[-1]], n_inner)
+    if not sound:
+        raise ValueError(f"X is a {X.format} matrix with indices outside of its shape {X.shape}, or of its values")
+
+
+def _within(index, n):
+    """Whether all indices are among 0, ..., n - 1."""
+    return not len(index) or (int(index.min()) >= 0 and int(index.max()) < n)
+
+
+def summed(X):
+    """X, or a copy in which the entries of a CSR matrix that are stored in several pieces are summed."""
+    if not sp.issparse(X) or X.has_canonical_format:
+        return X
+    X = X.copy()
+    X.sum_duplicates()
+    if not np.isfinite(X.data).all():
+        at = int(np.isinf(X.data).argmax())
+        row = int(np.searchsorted(X.indptr, at, side="right")) - 1
+        raise ValueError(f"X[{row}, {X.indices[at]}] is stored in pieces whose sum is infinite")
+    return X
 
 
 def check_weight(sample_weight, n_samples, name="sample_weight"):
@@ -79,7 +126,7 @@ def check_weight(sample_weight, n_samples, name="sample_weight"):
     return weight
 
 
-def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode, *, numeric_y, at_least):
+def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode, *, numeric_y):
     """Validate the samples that `fit` was given to validate on.
 
     Parameters
@@ -92,12 +139,10 @@ def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode,
         Takes y and the weights to `Targets`.
     numeric_y : bool
         Whether y holds numbers.
-    at_least : int
-        How many samples of positive weight a validation score needs.
 
     Returns
     -------
-    (X, Targets) or None
+    Held or None
         The samples of positive weight; None where none were given.
     """
     if X_val is None and y_val is None:
@@ -114,12 +159,10 @@ def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode,
         # The messages above speak of X and y.
         raise ValueError(f"X_val, y_val: {error}") from error
     counted = np.flatnonzero(targets.weight > 0)
-    if len(counted) < at_least:
-        raise ValueError(f"X_val has {len(counted)} row of positive weight; its score needs {at_least}")
-    return X_val[counted], targets.rows(counted)
+    return Held(X_val[counted], y_val[counted], targets.rows(counted))
 
 
-def split_for_validation(targets, fraction, rng, *, at_least):
+def split_for_validation(targets, fraction, rng):
     """Split the samples of positive weight into those to learn from and those that early stopping sets aside.
 
     Parameters
@@ -130,8 +173,6 @@ def split_for_validation(targets, fraction, rng, *, at_least):
         The share to set aside.
     rng : RandomState
         Draws the samples.
-    at_least : int
-        How many samples a validation score needs.
 
     Returns
     -------
@@ -140,10 +181,10 @@ def split_for_validation(targets, fraction, rng, *, at_least):
     """
     counted = np.flatnonzero(targets.weight > 0)
     held = held_out(targets.strata[counted], fraction, rng)
-    if held.sum() < at_least:
+    if not held.any():
         raise ValueError(
-            f"validation_fraction={fraction!r} of {len(counted)} rows leaves {held.sum()} to validate on, and early_stopping "
-            f"needs {at_least}: raise it, or give X_val and y_val to fit"
+            f"validation_fraction={fraction!r} of n_samples={len(counted)} leaves none to validate on: raise it, or give X_val "
+            f"and y_val to fit"
         )
     return counted[~held], counted[held]
 

@@ -1,5 +1,6 @@
 """What a fit that went wrong says."""
 
+import math
 import warnings
 
 from sklearn.exceptions import ConvergenceWarning
@@ -26,6 +27,11 @@ def warn_of(estimator, status, method, monitor, stacklevel):
         message = (
             f"{name} has not converged in max_iter={estimator.max_iter} epochs: the objective can still fall by more than "
             f"tol={estimator.tol} times that of the null model. Raise max_iter or tol."
+        )
+    if message is None and monitor.scores and not any(map(math.isfinite, monitor.scores)):
+        message = (
+            f"{name}: no epoch had a finite score on the validation samples, scoring={estimator.scoring!r}, and so the model of "
+            f"the last one is kept. Look for samples far out in X_val, y_val, or in the share that early_stopping has set aside."
         )
     if message is not None:
         warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel + 1)

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,7 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._classes import Growth
 from ._components import Configurable, Flag, Range, check_constraints
+from ._scoring import check_scoring_parameter, validation_score
 from ._validation import (
+    Held,
     callback_arguments,
     check_features,
     check_initial,
@@ -60,8 +63,8 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     # Whether y holds numbers, of one or more outputs; else labels.
     _has_numeric_targets: bool
-    # How many validation samples a score needs.
-    _fewest_validated: int
+    # A model that was pickled before there was this parameter was validated by its own `score`.
+    scoring: str | Callable | None = None
 
     @abstractmethod
     def _resolve_loss(self):
@@ -73,10 +76,6 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
         `coder` knows the classes of earlier calls, or of the training samples; None in `fit`, and in regression.
         """
-
-    @abstractmethod
-    def _score(self, raw, targets, loss):
-        """The validation score of raw scores (n_samples, n_outputs), the higher the better."""
 
     # --- fitting ---------------------------------------------------------------------------------------------------------
 
@@ -100,6 +99,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     def _check_parameters(self):
         """Check the parameters that are not parts."""
         check_constraints(self, CONSTRAINTS)
+        check_scoring_parameter(self.scoring)
         for name, allowed in NUMBERS_OR_FLAGS.items():
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 try:
@@ -173,8 +173,8 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         train = None
         if validation is None and self.early_stopping:
             rng = check_random_state(self.random_state)
-            train, held = split_for_validation(targets, self.validation_fraction, rng, at_least=self._fewest_validated)
-            validation = X[held], targets.rows(held)
+            train, held = split_for_validation(targets, self.validation_fraction, rng)
+            validation = Held(X[held], y[held], targets.rows(held))
             X, targets = X[train], targets.rows(train)
         start = self._start(targets.n_outputs, X.shape[1], coef_init, intercept_init)
         # Callbacks are given copies of `self`: no scores of an earlier fit may be among its attributes.
@@ -190,35 +190,44 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             # Without callbacks epochs are no tasks: thousands of contexts would serve no purpose.
             if hasattr(self, "_skl_callbacks"):
                 tasks = [EpochTasks(context, self, hooks, lambda: self._fitted(objective, targets, method, monitor))]
-            monitor = self._monitor(objective, method, validation, tasks)
+            monitor = self._monitor(objective, method, self._validate(objective, validation, targets), tasks)
             # 4. the descent
             status = descend(method, monitor, int(self.max_iter))
             if method.rate is not None and monitor.never_fell() and monitor.is_useless(objective.null_model().value):
-                status, monitor.best = Status.DIVERGED, monitor.first_model
+                status = Status.DIVERGED
+                monitor.restart()
+            if status is Status.DIVERGED:
+                self._offer_constant(objective, monitor)
             # 5. the fitted attributes
             vars(self).update(self._fitted(objective, targets, method, monitor))
             context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
             warn_of(self, status, method, monitor, stacklevel=5)
         return self
 
-    def _monitor(self, objective, method, validation, tasks):
+    def _validate(self, objective, held, targets):
+        """The function from theta to the validation score; None without validation samples."""
+        if held is None:
+            return None
+        return validation_score(self, objective, held, lambda theta: self._named(objective, theta, targets))
+
+    def _monitor(self, objective, method, validate, tasks):
         """The monitor of a fit, with all its observers."""
-        validate = None
-        if validation is not None:
-            scores, targets = objective.scorer(validation[0]), validation[1]
-
-            def validate(theta):
-                return self._score(scores(theta), targets, objective.loss)
-
         return Monitor(
             self.tol,
             int(self.n_iter_no_change),
             0.0 if self.tol is None else objective.null_model().value,
             validate=validate,
+            scores_are_losses=validate is not None and validate.is_loss,
             expected_decrease=None if self.tol is None or validate else method.expected_decrease,
             full_batch=method.full_batch,
             observers=[*self._verbose_line(objective), *tasks, *self._observers],
         )
+
+    @staticmethod
+    def _offer_constant(objective, monitor):
+        """After a divergence, keep the constant model where it is better than the best that there was."""
+        theta = objective.null_theta()
+        monitor.offer(theta, objective.value(theta))
 
     def _verbose_line(self, objective, before=0):
         """The observer that prints, if any."""
@@ -232,9 +241,9 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         state = method.state(monitor.best, monitor.best_objective, n_epochs)
         if objective.penalty.standardize:
             state.seen = objective.moments
-        fitted = {"_state": state, "t_": state.steps, "n_iter_": max(n_epochs, 1), "loss_curve_": list(monitor.objectives)}
+        fitted = {"_state": state, "t_": state.steps, "n_iter_": max(n_epochs, 1), "loss_curve_": list(monitor.curve)}
         if monitor.validate is not None:
-            fitted |= {"validation_scores_": list(monitor.scores), "best_iter_": monitor.best_epoch}
+            fitted |= {"validation_scores_": list(monitor.score_curve), "best_iter_": monitor.best_epoch}
         return fitted | self._named(objective, monitor.best, targets)
 
     def _validation(self, X_val, y_val, sample_weight_val, training, loss):
@@ -244,9 +253,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             return self._encode(y, weight, loss, training.coder and training.coder.for_validation())
 
         given = X_val, y_val, sample_weight_val
-        return check_validation_samples(
-            self, *given, encode, numeric_y=self._has_numeric_targets, at_least=self._fewest_validated
-        )
+        return check_validation_samples(self, *given, encode, numeric_y=self._has_numeric_targets)
 
     def _partial_fit(self, X, y, sample_weight, coder=None):
         """All of `partial_fit`: one pass over the samples, in their order; a refused call changes nothing."""
@@ -266,13 +273,14 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 warn_of(self, status, method, monitor, stacklevel=4)
                 if not first:
                     return self
+                self._offer_constant(objective, monitor)
                 state = ModelState(*objective.unpack(monitor.best))
             else:
                 state = method.state(monitor.best, monitor.best_objective, 1)
             if penalty.standardize:
                 state.seen = objective.moments
         self._state, self.t_ = state, state.steps
-        self.loss_curve_ = getattr(self, "loss_curve_", []) + monitor.objectives
+        self.loss_curve_ = getattr(self, "loss_curve_", []) + monitor.curve
         self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         vars(self).update(self._named(objective, monitor.best, targets))
         return self

@@ -1,19 +1,19 @@
 """The two estimators: their public face, how y is encoded, and how a score becomes a prediction."""
 
+from collections.abc import Callable
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin, clone
-from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from ._classes import ClassCoder, Targets
 from ._components import resolve
 from ._docstrings import CLASSIFIER, REGRESSOR
-from ._validation import Samples
+from ._validation import Samples, check_weight
 from .base import BaseGD
 from .losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, ClassificationLoss, RegressionLoss
 from .optimizers import Optimizer
@@ -26,7 +26,6 @@ class GDRegressor(RegressorMixin, BaseGD):
     __doc__ = REGRESSOR
 
     _has_numeric_targets = True
-    _fewest_validated = 2  # R^2 of a single sample is not defined
 
     def __init__(
         self,
@@ -43,6 +42,7 @@ class GDRegressor(RegressorMixin, BaseGD):
         tol: float | None = 1e-4,
         shuffle: bool = True,
         early_stopping: bool = False,
+        scoring: str | Callable | None = "loss",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
         average: bool | int = False,
@@ -62,6 +62,7 @@ class GDRegressor(RegressorMixin, BaseGD):
         self.tol = tol
         self.shuffle = shuffle
         self.early_stopping = early_stopping
+        self.scoring = scoring
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.average = average
@@ -105,7 +106,8 @@ class GDRegressor(RegressorMixin, BaseGD):
             The model to start from, in the shapes of `coef_` and `intercept_`; by default zeros (the memory gradient method: the
             null model).
         X_val, y_val, sample_weight_val : array-like, optional
-            Validation samples, scored after every epoch: the fit stops when the score no longer rises, and keeps the best model.
+            Validation samples, scored after every epoch by `scoring`: the fit stops when the score no longer rises, and keeps the
+            best model.
 
         Returns
         -------
@@ -168,6 +170,31 @@ class GDRegressor(RegressorMixin, BaseGD):
         prediction = self.loss_.inverse_link(raw)
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
 
+    def score(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Score the predictions: R^2, or D^2 under a loss with a logarithmic link.
+
+        D^2 is the share of the deviance that is explained, as of `PoissonRegressor`, `GammaRegressor` and `TweedieRegressor`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, (n_samples, n_features)
+            The samples.
+        y : array-like, (n_samples,) or (n_samples, n_outputs)
+            The targets.
+        sample_weight : array-like, (n_samples,), optional
+            Sample weights.
+
+        Returns
+        -------
+        float
+            The score: 1 for exact predictions, 0 for those of the best constant.
+        """
+        raw = self._raw_scores(X)
+        target = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        check_consistent_length(raw, target, sample_weight)
+        weight = None if sample_weight is None else check_weight(sample_weight, len(target))
+        return self.loss_.score(target, raw[:, 0] if target.ndim == 1 and raw.shape[1] == 1 else raw, weight)
+
     def _resolve_loss(self):
         return resolve_loss(
             self.loss, RegressionLoss, REGRESSION_LOSSES, ClassificationLoss, CLASSIFICATION_LOSSES, "GDClassifier"
@@ -180,9 +207,6 @@ class GDRegressor(RegressorMixin, BaseGD):
             y = column_or_1d(y, warn=True)
         target = y.reshape(len(y), -1)
         return Targets(target, weight, target.shape[1], flat_coef=y.ndim == 1)
-
-    def _score(self, raw, targets, loss):
-        return r2_score(targets.y, loss.inverse_link(raw), sample_weight=targets.weight)
 
 
 def _loss_gives_probability(estimator):
@@ -197,7 +221,6 @@ class GDClassifier(ClassifierMixin, BaseGD):
     __doc__ = CLASSIFIER
 
     _has_numeric_targets = False
-    _fewest_validated = 1
 
     def __init__(
         self,
@@ -214,6 +237,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         tol: float | None = 1e-4,
         shuffle: bool = True,
         early_stopping: bool = False,
+        scoring: str | Callable | None = "loss",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
         class_weight: dict | str | None = None,
@@ -234,6 +258,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         self.tol = tol
         self.shuffle = shuffle
         self.early_stopping = early_stopping
+        self.scoring = scoring
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
@@ -268,7 +293,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
             The model to start from, in the shapes of `coef_` and `intercept_`; by default zeros (the memory gradient method: the
             null model).
         X_val, y_val, sample_weight_val : array-like, optional
-            Validation samples, scored after every epoch: the fit stops when the score no longer rises, and keeps the best model.
+            Validation samples, scored after every epoch by `scoring`: the fit stops when the score no longer rises, and keeps the
+            best model.
 
         Returns
         -------
@@ -402,10 +428,6 @@ class GDClassifier(ClassifierMixin, BaseGD):
         check_classification_targets(y)
         coder = ClassCoder(fewest=2) if coder is None else coder
         return coder.encode(y, weight, self.class_weight, loss)
-
-    def _score(self, raw, targets, loss):
-        truth = targets.y[:, 0] if targets.one_vs_rest else targets.y[:, 0] > 0
-        return accuracy_score(truth, _winner(raw), sample_weight=targets.weight)
 
 
 def _needs_positive_targets(loss):

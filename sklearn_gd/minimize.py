@@ -112,7 +112,9 @@ def gradient_descent(
 
     Notes
     -----
-    The update is the function that trains the estimators. Weight decay, as in AdamW, shrinks every component.
+    The update is the function that trains the estimators. The weight decay of AdamW shrinks every component of x, whereas the
+    estimators leave the intercept out of it: a component that must not be drawn to zero, such as an offset, needs another
+    optimizer and a penalty within `fun`.
 
     References
     ----------

@@ -6,6 +6,7 @@ import math
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,7 @@ import numba
 import numpy as np
 import pytest
 
+import sklearn_gd
 from sklearn_gd import ClassificationLoss, GDClassifier, GDRegressor, Optimizer, Penalty, RegressionLoss, _compile
 from sklearn_gd._compile import compiled, derived_leaf, leaf, leaf_with_parameters
 from sklearn_gd._kernels.blocks import GRADIENT, VECTOR, loss_functions, make_gradient, make_numeric_gradient
@@ -578,3 +580,56 @@ def test_a_script_that_was_run_under_another_name_runs(tmp_path, code):
     for name in ("gone_module", "__main__", "other_module", "other_module"):
         found = run(["-c", code.format(path=path, name=name), "Third"], NUMBA_CACHE_DIR=cache)
         np.testing.assert_allclose(found[0], one_pass("epsilon_insensitive", BATCHES), rtol=1e-14)
+
+
+READ_ONLY = """\
+import json
+import warnings
+
+import numpy as np
+from sklearn_gd import GDRegressor
+
+X, Y = np.array({X}), np.array({Y})
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    found = [GDRegressor(solver=solver, learning_rate=0.01, max_iter=1, tol=None, shuffle=False).fit(X, Y).coef_.tolist()
+             for solver in ("sgd", "minibatch")]
+print(json.dumps([found, [str(each.message) for each in caught]]))
+"""
+
+
+def test_where_no_folder_can_be_written_code_is_compiled_and_not_kept(tmp_path):
+    """As in a container: a read-only package, and no home. One warning names the variable to set."""
+    copy = tmp_path / "sklearn_gd"
+    shutil.copytree(Path(sklearn_gd.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in [copy, *(each for each in copy.rglob("*") if each.is_dir())]:
+        (folder / "__pycache__").write_text("a file in the place of the folder, which not even root can write to")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    environment |= {"PYTHONPATH": str(tmp_path), "HOME": os.devnull, "XDG_CACHE_HOME": os.devnull, "PYTHONDONTWRITEBYTECODE": "1"}
+    code = READ_ONLY.format(X=X.tolist(), Y=Y.tolist())
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found, messages = json.loads(done.stdout)
+    for coef, solver in zip(found, ("sgd", "minibatch")):
+        settings = {"solver": solver, "learning_rate": 0.01, "max_iter": 1, "tol": None, "shuffle": False}
+        np.testing.assert_allclose(coef, GDRegressor(**settings).fit(X, Y).coef_, rtol=1e-14)
+    (message,) = messages
+    assert "NUMBA_CACHE_DIR" in message
+
+
+def test_a_folder_that_fills_up_keeps_no_fit_from_its_end():
+    """Numba raises where it cannot write what it has compiled."""
+    asked = []
+    _compile._warn_not_kept.cache_clear()
+
+    def build(cache):
+        asked.append(cache)
+        if cache:
+            raise OSError(28, "No space left on device")
+        return "built"
+
+    with pytest.warns(UserWarning, match="NUMBA_CACHE_DIR"):
+        assert _compile._kept(build, ("stamp",)) == "built"
+    assert asked == [True, False]

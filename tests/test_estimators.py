@@ -17,7 +17,7 @@ from oracle import F, encoded
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import accuracy_score, d2_tweedie_score, r2_score
 from sklearn.utils.class_weight import compute_sample_weight
 
 from sklearn_gd import SGD, Batch, GDClassifier, GDRegressor, MiniBatch
@@ -182,10 +182,13 @@ def test_probabilities_are_those_of_the_fitted_loss():
 
 
 def test_score():
-    """R^2 of the predictions (the means, under a loss with a link), or accuracy; weighted where asked for."""
+    """R^2 of the predictions, D^2 of the means under a link, or accuracy; weighted where asked for."""
+    regressor = GDRegressor().fit(X, SCORE)
+    assert regressor.score(X, SCORE, WEIGHT) == pytest.approx(r2_score(SCORE, regressor.predict(X), sample_weight=WEIGHT))
     counts = data("poisson")[1]
     regressor = GDRegressor("poisson").fit(X, counts)
-    assert regressor.score(X, counts, WEIGHT) == pytest.approx(r2_score(counts, regressor.predict(X), sample_weight=WEIGHT))
+    expected = d2_tweedie_score(counts, regressor.predict(X), sample_weight=WEIGHT, power=1)
+    assert regressor.score(X, counts, WEIGHT) == pytest.approx(expected)
     np.testing.assert_allclose(regressor.predict(X), np.exp(X @ regressor.coef_ + regressor.intercept_))
     classifier = GDClassifier().fit(X, LABELS[3])
     assert classifier.score(X, LABELS[3], WEIGHT) == accuracy_score(LABELS[3], classifier.predict(X), sample_weight=WEIGHT)
@@ -813,17 +816,19 @@ def test_adaptive_rates_are_lowered_where_a_constant_one_stalls(way):
 # --- validation ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("scoring", ["loss", None])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("way", ["auto", "batch", "sgd", "minibatch"])
 @pytest.mark.parametrize("classifier", [False, True])
-def test_validation_rows_choose_the_model(classifier, way, layout):
-    """The model kept is that of the best score, which is the weighted score of the estimator; best_iter_ says which epoch."""
+def test_validation_rows_choose_the_model(classifier, way, layout, scoring):
+    """The model kept is that of the best score: minus the weighted loss, or the score of the estimator."""
     rng = np.random.default_rng(1)
     X_data = rng.normal(size=(60, 20))
     signal = X_data @ np.r_[1.0, -1.0, np.zeros(18)] + rng.normal(size=60)
     y = np.digitize(signal, [-0.7, 0.7]) if classifier else signal
     train, held, weight = slice(0, 30), slice(30, 60), rng.uniform(0.2, 2.0, 30)
     model = (GDClassifier if classifier else GDRegressor)(**WAYS[way] | {"tol": 0.0, "max_iter": 300, "random_state": 0})
+    model.set_params(scoring=scoring)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(
@@ -836,7 +841,12 @@ def test_validation_rows_choose_the_model(classifier, way, layout):
     scores = np.array(model.validation_scores_)
     assert len(scores) == model.n_iter_ == len(model.loss_curve_)
     assert model.best_iter_ == scores.argmax() + 1
-    assert model.score(X_data[held], y[held], weight) == pytest.approx(scores.max(), abs=1e-9)
+    loss = LogLoss() if classifier else SquaredError()
+    target, _, one_vs_rest = encoded(y[held]) if classifier else (y[held, None], 1, False)
+    parts = {"loss": loss, "penalty": NoPenalty(), "alpha": 0.0, "one_vs_rest": one_vs_rest}
+    risk = F(X_data[held], target, weight, model.coef_, model.intercept_, **parts)
+    expected = model.score(X_data[held], y[held], weight) if scoring is None else -risk
+    assert scores.max() == pytest.approx(expected, abs=1e-9)
     if model.n_iter_ < 300:
         assert scores[-model.n_iter_no_change :].max() <= scores.max()
 
@@ -867,7 +877,7 @@ def test_early_stopping_sets_rows_aside(kind, way, layout):
 def test_dense_and_csr_rows_stop_at_the_same_epoch(kind, way):
     """They set the same rows aside, see the same scores, and keep the same epoch."""
     model, y = each_kind()[kind]
-    model.set_params(**WAYS[way] | {"tol": 1e-3, "max_iter": 500, "n_iter_no_change": 3})
+    model.set_params(**WAYS[way] | {"tol": 1e-2, "max_iter": 500, "n_iter_no_change": 3})
     model.set_params(early_stopping=True, validation_fraction=0.3, random_state=1)
     dense, csr = (clone(model).fit(layout(X), y, sample_weight=WEIGHT) for layout in LAYOUTS.values())
     assert dense.n_iter_ < 500
@@ -885,19 +895,20 @@ def test_a_class_of_one_row_is_learned_from():
 
 def test_too_few_rows_to_set_aside():
     """The message names the parameter, and what would do."""
-    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of 8 rows leaves 1 to validate on.*needs 2: raise it"):
-        GDRegressor(early_stopping=True).fit(X[:8], SCORE[:8])
-    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of 3 rows leaves 0 to validate on.*give X_val"):
+    with pytest.raises(
+        ValueError, match=r"validation_fraction=0.1 of n_samples=1 leaves none to validate on: raise it.*give X_val"
+    ):
+        GDRegressor(early_stopping=True).fit(X[:1], SCORE[:1])
+    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of n_samples=3 leaves none to validate on.*give X_val"):
         GDClassifier(early_stopping=True).fit(X[:3], ["a", "b", "c"])
-    with pytest.raises(ValueError, match="X_val has 1 row of positive weight; its score needs 2"):
-        GDRegressor().fit(X, SCORE, X_val=X[:2], y_val=SCORE[:2], sample_weight_val=[1.0, 0.0])
 
 
 @pytest.mark.parametrize("given", [False, True])
 def test_class_weights_count_in_the_validation_score(given):
-    """It is the accuracy under sample weight times class weight."""
+    """It is the score under sample weight times class weight, also as scikit-learn's scorer gives it."""
     class_weight, weight = {"no": 5.0, "yes": 1.0}, np.where(LABELS[2] == "no", 5.0, 1.0) * WEIGHT
     model = GDClassifier(class_weight=class_weight, early_stopping=not given, validation_fraction=0.5, random_state=0)
+    model.set_params(scoring="accuracy")
     validation = {"X_val": X, "y_val": LABELS[2], "sample_weight_val": WEIGHT} if given else {}
     model.fit(X, LABELS[2], sample_weight=WEIGHT, **validation)
     held = np.ones(N, dtype=bool) if given else held_out(LABELS[2], 0.5, np.random.RandomState(0))
@@ -910,7 +921,7 @@ def test_a_warm_start_sets_the_same_rows_aside(kind):
     """With a seed: no row that was learned from is validated on later."""
     model, y = each_kind()[kind]
     model.set_params(early_stopping=True, validation_fraction=0.3, warm_start=True, random_state=4, max_iter=200)
-    scores = model.fit(X, y).validation_scores_
+    scores = model.set_params(scoring=None).fit(X, y).validation_scores_
     assert model.fit(X, y).validation_scores_[0] >= scores[0]
     held = held_out(y if kind != "regression" else np.zeros(N), 0.3, np.random.RandomState(4))
     assert model.score(X[held], y[held]) == pytest.approx(max(model.validation_scores_), rel=1e-9)
@@ -925,7 +936,7 @@ def test_early_stopping_gives_way_to_rows_that_were_given():
 
 def test_labels_of_the_validation_rows():
     """They are scored by their names; a label that training does not know is refused by name."""
-    model = GDClassifier().fit(X, LABELS[2], X_val=X, y_val=LABELS[2])
+    model = GDClassifier(scoring=None).fit(X, LABELS[2], X_val=X, y_val=LABELS[2])
     assert model.validation_scores_[model.best_iter_ - 1] == model.score(X, LABELS[2])
     with pytest.raises(ValueError, match=r"'maybe'.*not among the classes"):
         GDClassifier().fit(X, LABELS[2], X_val=X[:2], y_val=["yes", "maybe"])
@@ -950,6 +961,27 @@ def test_attributes_of_validation_do_not_outlive_it():
     model.fit(X, SCORE)
     assert not hasattr(model, "validation_scores_")
     assert not hasattr(model, "best_iter_")
+
+
+@pytest.mark.parametrize("kind", ["regression", "three classes"])
+@pytest.mark.parametrize("standardize", [False, True])
+def test_pieces_of_an_entry_are_summed(standardize, kind):
+    """A document-term matrix as SciPy's documentation builds it: one entry for each time that a word occurs."""
+    model, y = each_kind()[kind]
+    model.set_params(penalty=L1(standardize=standardize), alpha=0.01)
+    whole = sp.csr_array(np.round(4 * np.abs(X)))
+    counts = whole.data.astype(int)
+    pieces = (np.ones(counts.sum()), np.repeat(whole.indices, counts), np.append(0, np.cumsum(counts))[whole.indptr])
+    pieces = sp.csr_array(pieces, shape=X.shape)
+    for solver in ("auto", "sgd", "saga"):
+        one, other = (clone(model).set_params(solver=solver, random_state=0).fit(rows, y) for rows in (whole, pieces))
+        np.testing.assert_array_equal(one.coef_, other.coef_)
+    one, other = (clone(model).partial_fit(rows, y) for rows in (whole, pieces))
+    np.testing.assert_array_equal(one.coef_, other.coef_)
+    np.testing.assert_array_equal(one.predict(whole), one.predict(pieces))
+    one, other = (clone(model).fit(X, y, X_val=rows, y_val=y) for rows in (whole, pieces))
+    assert one.validation_scores_ == other.validation_scores_
+    assert pieces.nnz == counts.sum()
 
 
 # --- errors --------------------------------------------------------------------------------------------------------------

@@ -12,12 +12,14 @@ from matrix import WrongSign
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_softmax, softmax
 from sklearn import metrics
+from sklearn.exceptions import UndefinedMetricWarning
 
 from sklearn_gd import ClassificationLoss, RegressionLoss, check_loss
 from sklearn_gd._kernels.blocks import loss_blocks, loss_functions
 from sklearn_gd.losses import (
     CLASSIFICATION_LOSSES,
     REGRESSION_LOSSES,
+    Gamma,
     Huber,
     LogCosh,
     LogLinkLoss,
@@ -1036,3 +1038,35 @@ def test_derivatives_of_a_row_that_are_not_written_are_taken_numerically():
     blocks.gradient(y, raw, out, blocks.parameters)
     np.testing.assert_array_equal(raw, before)
     np.testing.assert_allclose(out, softmax(raw, axis=1) - np.eye(3)[y[:, 0].astype(int)], atol=2e-10)
+
+
+# --- how well scores predict ---------------------------------------------------------------------------------------------
+
+DEVIANCES = {"poisson": (Poisson(), 1), "gamma": (Gamma(), 2), "tweedie": (Tweedie(), 1.5), "inverse": (Tweedie(3.0), 3)}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", DEVIANCES)
+def test_a_log_link_scores_by_the_share_of_the_deviance(name, weighted):
+    """As scikit-learn's metric has it; of several outputs the mean."""
+    loss, power = DEVIANCES[name]
+    rng = np.random.default_rng(3)
+    y, raw = rng.poisson(3.0, size=(50, 2)) + float(power >= 2), rng.normal(1.0, 0.3, size=(50, 2))
+    weight = rng.uniform(size=50) if weighted else None
+    expected = [metrics.d2_tweedie_score(y[:, k], np.exp(raw[:, k]), sample_weight=weight, power=power) for k in range(2)]
+    assert loss.score(y[:, 0], raw[:, 0], weight) == pytest.approx(expected[0], rel=1e-12)
+    assert loss.score(y, raw, weight) == pytest.approx(np.mean(expected), rel=1e-12)
+
+
+def test_the_share_of_the_deviance_at_its_ends():
+    """1 for exact predictions, 0 for the mean's; no deviance to explain counts as for R^2; far out it has no end."""
+    y = np.array([1.0, 2.0, 6.0])
+    assert Poisson().score(y, np.log(y)) == pytest.approx(1.0)
+    assert Poisson().score(y, np.full(3, math.log(3.0))) == pytest.approx(0.0, abs=1e-15)
+    assert Poisson().score(np.full(3, 2.0), np.full(3, LOG2)) == 1.0
+    assert Poisson().score(np.full(3, 2.0), np.full(3, 0.5)) == 0.0
+    assert Poisson().score(y, np.array([0.0, 0.0, 1e4])) == -math.inf
+    with pytest.warns(UndefinedMetricWarning, match=r"D\^2"):
+        assert math.isnan(Poisson().score(y[:1], y[:1]))
+    with pytest.raises(ValueError, match=r"Poisson needs numbers >= 0 as y; y\[1\] is -1.0"):
+        Poisson().score(np.array([0.0, -1.0]), np.zeros(2))

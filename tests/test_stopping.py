@@ -146,6 +146,7 @@ def test_the_start_is_restored_when_the_first_epoch_diverges():
     assert said == [DIVERGED]
     assert monitor.best[0] == 0.0
     assert monitor.objectives == []
+    assert monitor.curve == [10.0]
 
 
 @pytest.mark.parametrize(("unit", "start"), [(1.0, 50.0), (50.0, 1.0), (0.0, 50.0), (50.0, math.inf), (-50.0, math.nan)])
@@ -187,6 +188,27 @@ def test_a_fit_may_begin_at_zero_and_fall():
     np.testing.assert_array_equal(ours.coef_, theirs.coef_)
 
 
+def test_a_model_from_elsewhere_is_kept_where_it_is_better():
+    """By the objective, or by the score where there are validation rows."""
+    monitor, _ = watch([5.0, math.inf])
+    monitor.offer(np.array([7.0]), 6.0)
+    assert (monitor.best[0], monitor.best_objective, monitor.best_epoch) == (1.0, 5.0, 1)
+    monitor.offer(np.array([7.0]), 4.0)
+    assert (monitor.best[0], monitor.best_objective, monitor.best_epoch) == (7.0, 4.0, 0)
+    for better, kept in ((9.0, 2.0), (0.0, 1.0)):
+        monitor, _ = watch([5.0, math.inf], scores=[0.5, better])
+        monitor.offer(np.array([2.0]), 6.0)
+        assert monitor.best[0] == kept
+
+
+def test_where_the_first_epoch_diverges_the_curve_is_that_of_the_model_kept():
+    monitor, _ = watch([math.inf], scores=[0.6, 0.7, 0.5])
+    monitor.offer(np.array([2.0]), 3.0)
+    assert (monitor.curve, monitor.score_curve, monitor.best_epoch) == ([3.0], [0.7], 0)
+    monitor, _ = watch([5.0, math.inf], scores=[0.5])
+    assert (monitor.curve, monitor.score_curve) == ([5.0], [0.5])
+
+
 # --- in a fit ------------------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +239,34 @@ def test_a_fit_keeps_the_best_epoch():
     shorter = GDRegressor(tol=None, max_iter=at, **settings).fit(X, y)
     np.testing.assert_array_equal(best.coef_, shorter.coef_)
     assert np.abs(best.coef_ - last.coef_).max() > 1e-3
+
+
+@pytest.mark.parametrize(("rate", "validated"), [(1e3, False), (1e200, False), (1e200, True)])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_after_a_divergence_the_constant_model_is_kept_where_it_is_better_than_the_start(rate, validated):
+    """The untouched start says "no" of a hundred samples, most of which are "yes"."""
+    rng = np.random.default_rng(0)
+    X, y = 1e3 * rng.normal(size=(100, 3)), np.repeat(["no", "yes"], [20, 80])
+    given = {"X_val": X[10:60], "y_val": y[10:60]} if validated else {}
+    model = GDClassifier(solver="batch", optimizer="gd", learning_rate=rate, max_iter=50).fit(X, y, **given)
+    assert model.score(X, y) == 0.8
+    assert not model.coef_.any()
+    if rate == 1e200:
+        assert model.loss_curve_ == [pytest.approx(-0.8 * math.log(0.8) - 0.2 * math.log(0.2))]
+        assert len(getattr(model, "validation_scores_", [0.0])) == model.n_iter_ == 1
+    stream = GDClassifier(optimizer="gd", learning_rate=1e200).partial_fit(X, y)
+    assert stream.score(X, y) == 0.8
+    assert len(stream.loss_curve_) == 1
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_start_that_is_better_than_the_constant_model_is_kept_after_a_divergence():
+    X, y = data()
+    good = GDRegressor().fit(X, y)
+    wild = GDRegressor(solver="batch", optimizer="gd", learning_rate=1e200)
+    wild.fit(X, y, coef_init=good.coef_, intercept_init=good.intercept_)
+    np.testing.assert_array_equal(wild.coef_, good.coef_)
+    assert wild.loss_curve_ == [pytest.approx(good.loss_curve_[-1])]
 
 
 def test_a_fit_that_diverges_keeps_the_best_finite_model():

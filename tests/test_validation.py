@@ -44,6 +44,79 @@ def test_other_samples_are_converted(given):
     np.testing.assert_array_equal(checked.toarray() if sp.issparse(given) else checked, X)
 
 
+def repeated(kind=sp.csr_array, dtype=np.float64):
+    """X with each entry stored in two pieces, the columns of a row in descending order."""
+    cols, rows = np.tile([1, 1, 0, 0], 6), np.repeat(np.arange(6), 4)
+    values = np.column_stack([0.25 * X[:, 1], 0.75 * X[:, 1], 0.5 * X[:, 0], 0.5 * X[:, 0]]).ravel()
+    return (
+        kind((values.astype(dtype), cols, np.arange(0, 25, 4)), shape=X.shape)
+        if kind is sp.csr_array
+        else kind((values, (rows, cols)))
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_entries_that_are_stored_twice_are_summed_in_a_copy(dtype):
+    """As SciPy itself understands them; the caller's arrays stay as they are."""
+    given = repeated(dtype=np.float64) * 4
+    given = given.astype(dtype)
+    before = [each.copy() for each in (given.data, given.indices, given.indptr)]
+    model = GDRegressor()
+    for checked in (check_samples(model, given, Y, reset=True, numeric_y=True)[0], check_features(model, given)):
+        np.testing.assert_allclose(checked.toarray(), 4 * X)
+        assert checked.nnz == 12
+        assert checked.has_canonical_format
+    for now, then in zip((given.data, given.indices, given.indptr), before):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_a_canonical_matrix_is_not_copied():
+    given = sp.csr_array(X)
+    checked, _ = check_samples(GDRegressor(), given, Y, reset=True, numeric_y=True)
+    assert np.shares_memory(checked.data, given.data)
+
+
+def test_pieces_whose_sum_is_infinite():
+    given = sp.csr_array((np.array([1.5e308, 1.5e308, 1.0]), np.array([0, 0, 1]), np.array([0, 2, 3, 3, 3, 3, 3])), shape=(6, 2))
+    with pytest.raises(ValueError, match=r"X\[0, 0\] is stored in pieces whose sum is infinite"):
+        check_samples(GDRegressor(), given, Y, reset=True, numeric_y=True)
+
+
+def broken(kind, **changed):
+    """X as a sparse matrix, some of whose arrays were changed since."""
+    matrix = kind(X)
+    for name, (at, value) in changed.items():
+        getattr(matrix, name)[at] = value
+    return matrix
+
+
+BROKEN = {
+    "too large": (sp.csr_array, {"indices": (3, 2)}),
+    "negative": (sp.csr_array, {"indices": (0, -1)}),
+    "csc": (sp.csc_array, {"indices": (2, 600)}),
+    "bsr": (lambda X: sp.bsr_array(X, blocksize=(3, 1)), {"indices": (1, 7)}),
+    "coo": (sp.coo_array, {"row": (1, 9)}),
+    "descending": (sp.csr_array, {"indptr": (2, 6)}),
+    "beyond the values": (sp.csr_array, {"indptr": (6, 40)}),
+    "before the values": (sp.csr_array, {"indptr": (0, -3)}),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_indices_outside_the_shape_are_refused(name):
+    """They would be read and written outside of the arrays."""
+    kind, changed = BROKEN[name]
+    model = GDRegressor()
+    check_samples(model, X, Y, reset=True, numeric_y=True)
+    for check in (
+        lambda rows: check_features(model, rows),
+        lambda rows: check_samples(model, rows, Y, reset=True, numeric_y=True),
+        lambda rows: given_validation(rows, Y),
+    ):
+        with pytest.raises(ValueError, match=r"X is a \w+ matrix .*its shape"):
+            check(broken(kind, **changed))
+
+
 def test_text_is_a_label_and_no_number():
     words = list("ababab")
     assert check_samples(GDClassifier(), X, words, reset=True, numeric_y=False)[1].tolist() == words
@@ -87,18 +160,19 @@ def test_bad_weights_are_named(weight, message):
 # --- validation samples --------------------------------------------------------------------------------------------------
 
 
-def given_validation(X_val, y_val, weight=None, at_least=2):
+def given_validation(X_val, y_val, weight=None):
     """What `check_validation_samples` makes of them for a regressor of two features."""
     model = GDRegressor()
     check_samples(model, X, Y, reset=True, numeric_y=True)
     encode = lambda y, weight: Targets(y[:, None], weight, 1)  # noqa: E731
-    return check_validation_samples(model, X_val, y_val, weight, encode, numeric_y=True, at_least=at_least)
+    return check_validation_samples(model, X_val, y_val, weight, encode, numeric_y=True)
 
 
 def test_validation_samples_of_weight_zero_are_left_out():
     assert given_validation(None, None) is None
-    rows, targets = given_validation(X, Y, [1, 0, 2, 0, 0, 3])
+    rows, y, targets = given_validation(X, Y, [1, 0, 2, 0, 0, 3])
     np.testing.assert_array_equal(rows, X[[0, 2, 5]])
+    np.testing.assert_array_equal(y, Y[[0, 2, 5]])
     np.testing.assert_array_equal(targets.y, Y[[0, 2, 5], None])
     np.testing.assert_array_equal(targets.weight, [1.0, 2.0, 3.0])
 
@@ -111,7 +185,6 @@ def test_validation_samples_of_weight_zero_are_left_out():
         ((None, Y), "y_val was given without X_val"),
         ((X[:, :1], Y), "X_val, y_val: X has 1 features"),
         ((X, Y, -Y), r"X_val, y_val: sample_weight_val\[1\]"),
-        ((X, Y, [0, 0, 0, 0, 0, 1]), "X_val has 1 row of positive weight; its score needs 2"),
     ],
 )
 def test_bad_validation_samples_are_named(given, message):
@@ -122,16 +195,16 @@ def test_bad_validation_samples_are_named(given, message):
 def test_a_split_leaves_samples_of_weight_zero_out():
     weight = np.array([1.0, 0.0] * 10)
     targets = Targets(np.zeros((20, 1)), weight, 1)
-    training, held = split_for_validation(targets, 0.3, np.random.RandomState(0), at_least=2)
+    training, held = split_for_validation(targets, 0.3, np.random.RandomState(0))
     assert len(held) == 3
     assert sorted([*training, *held]) == list(range(0, 20, 2))
-    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of 10 rows leaves 1 to validate on.*needs 2"):
-        split_for_validation(targets, 0.1, np.random.RandomState(0), at_least=2)
+    with pytest.raises(ValueError, match=r"validation_fraction=0.3 of n_samples=1 leaves none to validate on.*give X_val"):
+        split_for_validation(targets.rows([0]), 0.3, np.random.RandomState(0))
 
 
 def test_a_split_goes_by_the_strata():
     targets = SimpleNamespace(weight=np.ones(40), strata=np.repeat([0.0, 1.0], [10, 30]))
-    _, held = split_for_validation(targets, 0.2, np.random.RandomState(0), at_least=1)
+    _, held = split_for_validation(targets, 0.2, np.random.RandomState(0))
     assert np.bincount(targets.strata[held].astype(int)).tolist() == [2, 6]
 
 

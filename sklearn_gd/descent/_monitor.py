@@ -23,8 +23,8 @@ class Monitor:
     r"""Watches F (or a validation score) from epoch to epoch, and keeps the best model.
 
     A fit has converged when the best value has not improved by more than the tolerance over `n_iter_no_change` epochs. The
-    tolerance is ``tol * min(null value, 100 * best F)``: a share of what the features can explain. A validation score is
-    compared with `tol` itself.
+    tolerance is ``tol * min(null value, 100 * best F)``: a share of what the features can explain. The same holds of a validation
+    score that is a negated loss; any other is compared with `tol` itself.
 
     Parameters
     ----------
@@ -35,7 +35,10 @@ class Monitor:
     null_value : float
         F of the null model.
     validate : callable, optional
-        Takes theta to a validation score, the higher the better; without it F is watched.
+        Takes theta to a validation score, the higher the better; without it F is watched. A score that is not finite counts as
+        the lowest; while there is no other, the last model is kept.
+    scores_are_losses : bool, default=False
+        Whether the validation score is a negated loss, in the unit of F.
     expected_decrease : callable, optional
         Takes theta to an estimate of how far F can still fall. Descent that improves F in every epoch continues while this
         exceeds the tolerance.
@@ -51,24 +54,34 @@ class Monitor:
     OSCILLATION = 10
 
     def __init__(
-        self, tol, n_iter_no_change, null_value, *, validate=None, expected_decrease=None, full_batch=False, observers=()
+        self,
+        tol,
+        n_iter_no_change,
+        null_value,
+        *,
+        validate=None,
+        scores_are_losses=False,
+        expected_decrease=None,
+        full_batch=False,
+        observers=(),
     ):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.null_value = abs(null_value)
         self.validate = validate
+        self.scores_are_losses = scores_are_losses
         self.expected_decrease = expected_decrease
         self.full_batch = full_batch
         self.observers = tuple(observers)
         self.objectives, self.scores, self.best_values, self.watched = [], [], [], []
-        self.best = self.first_model = None
-        self.best_epoch, self.first = 0, 0.0
+        self.best = None
+        self.best_epoch, self.best_objective, self.first = 0, 0.0, 0.0
         self._expected_at, self._expected = None, 0.0
 
     def start(self, theta, value, objective=None):
         """The model before the first epoch: what is restored when even that epoch diverges."""
         self.best = self.first_model = theta.copy()
-        self.first = value
+        self.best_objective = self.first = float(value)
         for observer in self.observers:
             observer.start(objective, theta, value)
 
@@ -92,11 +105,11 @@ class Monitor:
         self.objectives.append(float(value))
         if self.validate is not None:
             self.scores.append(float(self.validate(theta)))
-        value = -self.scores[-1] if self.validate is not None else self.objectives[-1]
-        keeps_last = self.tol is None and self.validate is None
+        value = self._rank()
+        keeps_last = (self.tol is None and self.validate is None) or self.best_values[-1:] == [value] == [math.inf]
         if keeps_last or not self.best_values or value < self.best_values[-1]:
             self.best = theta.copy()
-            self.best_epoch = len(self.objectives)
+            self.best_epoch, self.best_objective = len(self.objectives), self.objectives[-1]
         self.best_values.append(min(value, self.best_values[-1]) if self.best_values else value)
         status = self._stall(iterate)
         if status is not Status.RUNNING:
@@ -107,6 +120,12 @@ class Monitor:
             return Status.RUNNING
         misled = iterate.watched is None and iterate.promised > max(self.tolerance, 1e-6 * abs(iterate.value))
         return Status.MISLED if misled else iterate.end
+
+    def _rank(self):
+        """What the last epoch is compared by with the others, the lower the better."""
+        if self.validate is None:
+            return self.objectives[-1]
+        return -self.scores[-1] if math.isfinite(self.scores[-1]) else math.inf
 
     def _stall(self, iterate):
         """Whether descent has stalled: of the smoothed objective within a stage of smoothing, else of the best value."""
@@ -146,19 +165,42 @@ class Monitor:
     @property
     def tolerance(self):
         """The smallest decrease of F that counts; for nearly perfect fits it is relative to F itself."""
-        best = self.best_values[-1] if self.best_values and self.validate is None else math.inf
+        best = self.best_values[-1] if self.best_values and self._values_are_losses else math.inf
         return (self.tol or 0.0) * (min(self.null_value, self.NEAR_ZERO * best) if best > 0.0 else self.null_value)
 
     def _has_stalled(self):
         """Whether the best value has improved by no more than the tolerance over the whole patience."""
         if self.tol is None:
             return False
-        return has_stalled(self.best_values, self.n_iter_no_change, self.tolerance if self.validate is None else self.tol)
+        return has_stalled(self.best_values, self.n_iter_no_change, self.tolerance if self._values_are_losses else self.tol)
 
     @property
-    def best_objective(self):
-        """F of the best model so far."""
-        return self.objectives[self.best_epoch - 1] if self.best_epoch else self.first
+    def _values_are_losses(self):
+        """Whether what is watched is in the unit of F."""
+        return self.validate is None or self.scores_are_losses
+
+    def restart(self):
+        """Go back to the model before the first epoch: none was of use."""
+        self.best, self.best_epoch, self.best_objective = self.first_model, 0, self.first
+
+    def offer(self, theta, value):
+        """Keep a model from elsewhere where it is better than the best, as after a divergence; `value` is F there."""
+        if self.validate is None:
+            better = not value >= self.best_objective
+        else:
+            better = self.validate(theta) > self.score_curve[self.best_epoch - 1]
+        if better:
+            self.best, self.best_epoch, self.best_objective = theta, 0, value
+
+    @property
+    def curve(self):
+        """F after each epoch; where the first one diverged, F of the model that is kept."""
+        return self.objectives or [self.best_objective]
+
+    @property
+    def score_curve(self):
+        """The validation score after each epoch; where the first one diverged, that of the model that is kept."""
+        return self.scores or [float(self.validate(self.best))]
 
     def never_fell(self):
         """Whether no epoch came below F of the start."""

@@ -21,4 +21,5 @@ def has_stalled(lowest, patience, tolerance):
     bool
         False while there are fewer steps than that.
     """
-    return len(lowest) > patience and lowest[-1 - patience] - lowest[-1] <= tolerance
+    # Infinite values, whose difference is no number, have not fallen.
+    return len(lowest) > patience and not lowest[-1 - patience] - lowest[-1] > tolerance

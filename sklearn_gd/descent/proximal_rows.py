@@ -53,7 +53,7 @@ class ProximalRows(Method):
     def start(self):
         # A call of `partial_fit` needs no value to compare with: it does not pay for one.
         if self.settings.streaming:
-            return np.zeros(self.objective.n_theta), 0.0
+            return np.zeros(self.objective.n_theta), np.nan
         theta = self.rows_state.predicting(self.objective)
         return theta, self.objective.value(theta)
 

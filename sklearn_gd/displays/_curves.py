@@ -28,6 +28,8 @@ class LossCurveDisplay:
         `validation_scores_` by name, of those that have them.
     best_epochs : dict of str to int, default=None
         The epoch to mark, counted from 1: `best_iter_`; where it is missing, that of the lowest objective.
+    score_name : str, default="validation score"
+        What the scores are, for the label of their axis.
 
     Attributes
     ----------
@@ -57,10 +59,12 @@ class LossCurveDisplay:
         objectives: dict[str, list[float]],
         scores: dict[str, list[float]] | None = None,
         best_epochs: dict[str, int] | None = None,
+        score_name: str = "validation score",
     ) -> None:
         self.objectives = objectives
         self.scores = scores or {}
         self.best_epochs = best_epochs or {}
+        self.score_name = score_name
 
     @classmethod
     def from_estimator(
@@ -116,6 +120,7 @@ class LossCurveDisplay:
                 name: list(final.validation_scores_) for name, final in finals.items() if hasattr(final, "validation_scores_")
             },
             best_epochs={name: final.best_iter_ for name, final in finals.items() if hasattr(final, "best_iter_")},
+            score_name=_score_name([final.scoring for final in finals.values() if hasattr(final, "validation_scores_")]),
         ).plot(ax, **kwargs)
 
     def plot(
@@ -149,7 +154,7 @@ class LossCurveDisplay:
             below = {name: np.where(curve > 0.0, curve, np.nan) for name, curve in below.items()}
         if self.scores:
             self.score_ax_ = self.ax_.twinx()
-            self.score_ax_.set_ylabel("validation score (dashed)")
+            self.score_ax_.set_ylabel(f"{self.score_name} (dashed)")
         for k, (name, curve) in enumerate(below.items()):
             epochs = np.arange(1, len(curve) + 1)
             (self.lines_[name],) = self.ax_.plot(
@@ -168,6 +173,14 @@ class LossCurveDisplay:
         above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2} if self.scores else {}
         add_legend(self.ax_, **above)
         return self
+
+
+def _score_name(scorings):
+    """What validation scores are, in words, given the parameter `scoring` of each estimator."""
+    name = scorings[0] if scorings and isinstance(scorings[0], str) else None
+    if name is None or any(each != name for each in scorings):
+        return "validation score"
+    return "minus the validation loss" if name == "loss" else f"validation {name}"
 
 
 def _with_history(final):

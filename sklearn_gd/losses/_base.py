@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import r2_score
 
 from .._components import Component
 
@@ -187,6 +188,25 @@ class RegressionLoss(Loss):
             The predictions.
         """
         return raw
+
+    def score(self, y: NDArray, raw: NDArray, sample_weight: NDArray | None = None) -> float:
+        """How well raw scores predict targets: what ``GDRegressor.score`` returns.
+
+        Parameters
+        ----------
+        y : ndarray, (n_samples,) or (n_samples, n_outputs)
+            The targets.
+        raw : ndarray, the shape of y
+            The raw scores.
+        sample_weight : ndarray, (n_samples,), optional
+            The weights of the samples.
+
+        Returns
+        -------
+        float
+            R^2 of the predictions, unless the loss has a measure of its own.
+        """
+        return r2_score(y, self.inverse_link(raw), sample_weight=sample_weight)
 
 
 class ClassificationLoss(Loss):

@@ -1,7 +1,10 @@
 """Losses of a mean that is never negative: half the deviance of a distribution, the score being the logarithm of the mean."""
 
+import warnings
+
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.exceptions import UndefinedMetricWarning
 
 from .._components import Range
 from ._base import RegressionLoss
@@ -23,6 +26,39 @@ class LogLinkLoss(RegressionLoss):
         """The logarithm of the mean."""
         mean = np.average(y, axis=0, weights=weight)
         return np.log(np.where(mean > 0.0, mean, 1e-10))
+
+    def score(self, y: np.ndarray, raw: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
+        r"""D^2, the share of the deviance that is explained: :math:`1 - dev(y, \mu) / dev(y, \bar y)`.
+
+        It is what the generalised linear models of scikit-learn return, and ``sklearn.metrics.d2_tweedie_score``. Of several
+        outputs it is the mean, of constant targets 1 or 0 as for R^2.
+
+        Parameters
+        ----------
+        y : ndarray, (n_samples,) or (n_samples, n_outputs)
+            The targets.
+        raw : ndarray, the shape of y
+            The raw scores, the logarithms of the predicted means.
+        sample_weight : ndarray, (n_samples,), optional
+            The weights of the samples.
+
+        Returns
+        -------
+        float
+            D^2; not a number for a single sample.
+        """
+        self.check_targets(y)
+        if len(y) < 2:
+            warnings.warn("D^2 score is not well-defined with less than two samples.", UndefinedMetricWarning, stacklevel=3)
+            return float("nan")
+        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        numbers = self.numbers_for("value", 2)
+        y, raw = y.reshape(len(y), -1), raw.reshape(len(y), -1)
+        constant = np.broadcast_to(self.best_constant(y, weight, y.shape[1]), y.shape)
+        with np.errstate(over="ignore"):
+            left, total = (np.average(self.value(y, each, *numbers), axis=0, weights=weight) for each in (raw, constant))
+        varies = (y != y[:1]).any(axis=0)
+        return float(np.where(varies, 1.0 - left / np.where(varies, total, 1.0), left <= np.finfo(float).eps).mean())
 
 
 def best_poisson(y):

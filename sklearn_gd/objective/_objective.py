@@ -7,7 +7,6 @@ b is never penalised. With several scores the loss of a sample is the sum over t
 """
 
 import functools
-from operator import methodcaller
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ from .._layout import rounding_error
 from ._array_loss import array_loss
 from ._moments import Moments
 from ._null_model import null_model, smoothing_widths
-from ._parts import cut, in_memory
+from ._parts import in_memory
 from ._rows import rows_of
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the monitor sees numbers that are not finite
@@ -164,17 +163,16 @@ class Objective:
         self.array_penalty.prox(moved[: self.n_coef], step)
         return moved
 
-    def scorer(self, X):
-        """The function from theta to the scores of other samples, (n, n_outputs), on the threads of the descent."""
-        rows = rows_of(X)
-        pieces = [rows.part(*bounds) for bounds in cut(rows, self.n_outputs)]
+    def mean_loss_on(self, X, target, weight):
+        """The function from theta to the weighted mean loss of other samples, on the threads of the descent."""
+        parts = in_memory(rows_of(X), target, weight, self.array_loss, self.n_outputs)
+        parts.map = self.parts.map if getattr(self.parts.map, "in_process", False) else map
 
-        def scores(theta):
-            own = self.parts.map if getattr(self.parts.map, "in_process", False) else map
-            found = own(methodcaller("scores", *self.unpack(theta)), pieces)
-            return np.concatenate(list(found), axis=1).T
+        @QUIET
+        def mean_loss(theta):
+            return float(parts.mean("value", *self.unpack(theta))[0])
 
-        return scores
+        return mean_loss
 
     @QUIET
     def slopes(self, theta):
@@ -228,6 +226,10 @@ class Objective:
         if width not in self._null_models:
             self._null_models[width] = null_model(self, width)
         return self._null_models[width]
+
+    def null_theta(self):
+        """theta of the null model."""
+        return self.pack(np.zeros((self.n_outputs, self.n_features)), self.null_model().intercept)
 
     @functools.cached_property
     def square_norms(self):

@@ -3,8 +3,8 @@
 A `Part` is some samples that live together: in this process, in a chunk of a file, on a worker. Whatever has one entry a sample
 (scores, slopes, curvatures) stays with its part. What travels in batch descent is as small as the model: coefficients,
 gradients, a few numbers. What a part holds after a look can be made again from the model and the last direction (`start`, then
-`line`), so that a part that was lost can be replaced. `scores` and `slopes`, which return an entry for each sample, serve
-samples in memory: validation, and the table of SVRG and SAGA.
+`line`), so that a part that was lost can be replaced. `slopes`, which returns an entry for each sample, serves samples in memory:
+the table of SVRG and SAGA.
 """
 
 import functools
@@ -66,10 +66,6 @@ class Part:
         raw = self.rows.scores(coef, intercept)
         slope = self._weighted(self.loss.gradient(self.y, raw))
         return self._summed(self.loss.value(self.y, raw)), self.rows.pull_back(slope), slope.sum(axis=1)
-
-    def scores(self, coef, intercept):
-        """The scores themselves, (n, n_outputs)."""
-        return self.rows.scores(coef, intercept).T
 
     def slopes(self, coef, intercept):
         """The derivative of each loss with respect to its scores, (n, n_outputs), unweighted."""

@@ -97,7 +97,10 @@ class DenseRows:
 
 
 class CsrRows:
-    """A CSR matrix; the compiled loops take its coefficients as (n_features, n_outputs), so that a stored value meets a row."""
+    """A CSR matrix, each of its entries stored once.
+
+    The compiled loops take its coefficients as (n_features, n_outputs), so that a stored value meets a row.
+    """
 
     layout = "csr"
 
@@ -151,9 +154,6 @@ class CsrRows:
     def _squared(self):
         """The matrix of squared values."""
         X = self.X
-        if not X.has_canonical_format:  # (a + b)^2 of an entry that is stored twice
-            X = X.copy()
-            X.sum_duplicates()
         return sp.csr_array((X.data * X.data, X.indices, X.indptr), shape=self.shape, copy=False)
 
     def moments(self, weight, shift):

@@ -1,0 +1,91 @@
+"""What validation samples score: the loss of the model on them, or what a scorer of scikit-learn says."""
+
+import copy
+from numbers import Real
+
+import numpy as np
+from sklearn.metrics import check_scoring, get_scorer_names
+
+
+def check_scoring_parameter(scoring):
+    """Raise where `scoring` is neither "loss", nor the name of a scorer, nor a callable, nor None."""
+    if isinstance(scoring, str):
+        if scoring != "loss" and scoring not in get_scorer_names():
+            raise ValueError(
+                f"scoring={scoring!r} is not known; it must be 'loss', None, a callable scorer(estimator, X, y), or one of "
+                f"{get_scorer_names()}"
+            )
+    elif scoring is not None and not callable(scoring):
+        raise TypeError(
+            f"scoring={scoring!r} must be 'loss', None, the name of a scorer, or a callable scorer(estimator, X, y), not "
+            f"{type(scoring).__name__}"
+        )
+
+
+def validation_score(estimator, objective, held, named):
+    """The function from theta to the validation score, the higher the better.
+
+    Parameters
+    ----------
+    estimator : BaseGD
+        Whose parameter `scoring` says what is meant.
+    objective : Objective
+        Over the training samples.
+    held : Held
+        The validation samples.
+    named : callable
+        Takes theta to the fitted attributes of its model.
+
+    Returns
+    -------
+    LossScore or ScorerScore
+    """
+    if isinstance(estimator.scoring, str) and estimator.scoring == "loss":
+        return LossScore(objective, held)
+    return ScorerScore(estimator, objective, held, named)
+
+
+class LossScore:
+    """The negated mean loss of the validation samples, without the penalty."""
+
+    is_loss = True
+
+    def __init__(self, objective, held):
+        self.mean_loss = objective.mean_loss_on(held.X, held.targets.y, held.targets.weight)
+
+    def __call__(self, theta):
+        return -self.mean_loss(theta)
+
+
+class ScorerScore:
+    """What a scorer of scikit-learn, or the estimator's own `score`, says of the model on the validation samples.
+
+    The scorer is given the weights of the samples, unless they are all the same. It is tried on the null model at once, so that
+    one that cannot score these samples raises before the descent.
+    """
+
+    is_loss = False
+
+    def __init__(self, estimator, objective, held, named):
+        self.scoring, self.held, self.named = estimator.scoring, held, named
+        try:
+            self.scorer = check_scoring(estimator, scoring=estimator.scoring)
+        except ValueError as error:
+            raise ValueError(f"scoring={self.scoring!r}: {error}") from error
+        self.model = copy.copy(estimator)
+        # The samples are arrays by now, without names.
+        vars(self.model).pop("feature_names_in_", None)
+        weight = held.targets.weight
+        self.weights = {} if (weight == weight[0]).all() else {"sample_weight": weight}
+        self(objective.null_theta())
+
+    def __call__(self, theta):
+        vars(self.model).update(self.named(theta))
+        try:
+            score = self.scorer(self.model, self.held.X, self.held.y, **self.weights)
+        except (TypeError, ValueError, AttributeError) as error:
+            given = " with sample_weight" if self.weights else ""
+            raise ValueError(f"scoring={self.scoring!r} cannot score the validation samples{given}: {error}") from error
+        if not isinstance(score, (Real, np.number)):
+            raise TypeError(f"scoring={self.scoring!r} returned {score!r}; a scorer returns one number")
+        return score
