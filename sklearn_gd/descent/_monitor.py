@@ -48,6 +48,7 @@ class Monitor:
 
     FAR = 1e3
     NEAR_ZERO = 100.0
+    NEAR_MINIMUM = 10.0
     OSCILLATION = 10
 
     def __init__(
@@ -98,7 +99,7 @@ class Monitor:
             self.best = theta.copy()
             self.best_epoch = len(self.objectives)
         self.best_values.append(min(value, self.best_values[-1]) if self.best_values else value)
-        status = self._stall(iterate)
+        status = Status.RUNNING if self._is_open(iterate) else self._stall(iterate)
         if status is not Status.RUNNING:
             return status
         if self.tol is not None and self.validate is None and iterate.gap <= self.tolerance:
@@ -107,6 +108,11 @@ class Monitor:
             return Status.RUNNING
         misled = iterate.watched is None and iterate.promised > max(self.tolerance, 1e-6 * abs(iterate.value))
         return Status.MISLED if misled else iterate.end
+
+    def _is_open(self, iterate):
+        """Whether the method says that F can still fall: then a stall of F is no end."""
+        known = iterate.left is not None and self.tol is not None and self.validate is None
+        return known and iterate.left > self._share_of_null(self.NEAR_MINIMUM)
 
     def _stall(self, iterate):
         """Whether descent has stalled: of the smoothed objective within a stage of smoothing, else of the best value."""
@@ -146,8 +152,12 @@ class Monitor:
     @property
     def tolerance(self):
         """The smallest decrease of F that counts; for nearly perfect fits it is relative to F itself."""
+        return self._share_of_null(self.NEAR_ZERO)
+
+    def _share_of_null(self, near_zero):
+        """`tol` times F of the null model, or times so many times F itself if that is less."""
         best = self.best_values[-1] if self.best_values and self.validate is None else math.inf
-        return (self.tol or 0.0) * (min(self.null_value, self.NEAR_ZERO * best) if best > 0.0 else self.null_value)
+        return (self.tol or 0.0) * (min(self.null_value, near_zero * best) if best > 0.0 else self.null_value)
 
     def _has_stalled(self):
         """Whether the best value has improved by no more than the tolerance over the whole patience."""

@@ -76,6 +76,13 @@ class ArrayLoss(ABC):
     def diagonal(self, y, curvature, shape):
         """The second derivative with respect to each score alone, an array (n_outputs, n_samples) to be read only."""
 
+    def conjugate(self, y, slope):
+        """The convex conjugate of each sample's loss, summed over its scores, (n_samples,); None where none is written.
+
+        The slopes are those of the loss, or nearer to zero.
+        """
+        return None if self._conjugate is None else self._of_sample(self._conjugate(y, slope))
+
     def __reduce__(self):
         return array_loss, self.made_of
 
@@ -110,7 +117,7 @@ class ElementwiseLoss(ArrayLoss):
         self._classes = np.arange(n_outputs, dtype=np.float64)[:, None] if one_vs_rest else None
         self._of_sample = operator.itemgetter(0) if n_outputs == 1 else functools.partial(np.sum, axis=0)
         # What the methods call, bound once.
-        self._value = _on_arrays(loss, "value")
+        self._value, self._conjugate = _on_arrays(loss, "value"), _on_arrays(loss, "conjugate")
         written = _on_arrays(loss, "gradient")
         self._gradient = written or numeric_gradient(self._value)
         self._second_order = _on_arrays(loss, "second_order")
@@ -152,6 +159,7 @@ class CoupledLoss(ArrayLoss):
     """A loss of all scores of a sample."""
 
     coupled = True
+    _of_sample = staticmethod(np.asarray)
 
     def __init__(self, loss):
         bound = {name: loss.bound_function(name, N_ARGUMENTS[name]) for name in N_ARGUMENTS if not name.startswith("second")}
@@ -169,6 +177,7 @@ class CoupledLoss(ArrayLoss):
             else:
                 second_order, product = _together(self._value, self._gradient, _scores), numeric_product(self._gradient)
         self._second_order, self._product = second_order, product
+        self._conjugate = bound["classwise_conjugate"]
 
     def encode(self, target):
         """As class indices."""

@@ -8,6 +8,7 @@ samples in memory: validation, and the table of SVRG and SAGA.
 """
 
 import functools
+import math
 import operator
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -138,6 +139,50 @@ class Part:
         self.ahead = self.raw + self.last if t == 1.0 else self.raw + t * self.last
         return self._look(self.ahead, self.last)
 
+    # --- on some of the features ------------------------------------------------------------------------------------------
+
+    def select(self, columns):
+        """Some features, for `within`: a copy of their values."""
+        self.selected = Part.__new__(Part)
+        self.selected.__dict__.update(self.__dict__, rows=self.rows.columns(columns))
+        return ()
+
+    def within(self, verb, *arguments):
+        """Any verb on the selected features."""
+        return getattr(self.selected, verb)(*arguments)
+
+    def widen(self):
+        """Look with all features at the point where the last look with some of them was."""
+        self.width = self.selected.width
+        self.raw = self.ahead = self.selected.ahead
+        looked = self._look(self.raw, None)
+        self.curvature = self.curvature_ahead
+        return looked
+
+    def hessian(self, mean, advance):
+        """The second derivatives of the losses at the point in hand, a matrix for each score: features less `mean`, then a one.
+
+        Curvatures that are negative count as zero. `advance` as in `plane`.
+        """
+        if advance:
+            self.raw, self.curvature = self.ahead, self.curvature_ahead
+        diagonal = self.loss.diagonal(self.y, self.curvature, self.raw.shape)
+        out = np.empty((len(diagonal), len(mean) + 1, len(mean) + 1))
+        for k, curvature in enumerate(diagonal):
+            weight = np.maximum(curvature, 0.0) * self.given_weight
+            out[k, :-1, :-1], cross = self.rows.gram(weight, mean, np.ones((1, len(weight))))
+            out[k, :-1, -1] = out[k, -1, :-1] = cross[0]
+            out[k, -1, -1] = weight.sum()
+        return (out,)
+
+    def conjugate(self, share):
+        """The sum of the losses' conjugates at the slopes of the last look, times `share`; NaN where none is known."""
+        slope = self.loss.second_order(self.y, self.ahead, self.width)[1]
+        found = self.loss.conjugate(self.y, share * slope)
+        return (math.nan if found is None else self._summed(found),)
+
+    # ----------------------------------------------------------------------------------------------------------------------
+
     def _look(self, raw, move):
         """What a sweep tells of the scores `raw`; its curvature is kept for the next plane."""
         value, slope, self.curvature_ahead = self.loss.second_order(self.y, raw, self.width)
@@ -201,6 +246,17 @@ class Parts:
         if self.is_single:
             return [each / by for each in getattr(self.parts[0], verb)(*arguments)]
         return [each / by for each in self.total(verb, *arguments)]
+
+
+class Selected:
+    """The samples with the features that each part has selected: the same verbs, of shorter models."""
+
+    def __init__(self, parts):
+        self.parts = parts
+
+    def mean(self, verb, *arguments):
+        """See `Parts.mean`."""
+        return self.parts.mean("within", verb, *arguments)
 
 
 class Threads:
