@@ -78,7 +78,7 @@ class WorkingSet(Coordinates):
     def _has_cheap_hessian(self):
         """Whether the second derivatives on the set are cheap beside some passes over the samples."""
         n_outputs, n = self.shape
-        squares = float(n * n * n_outputs)
+        squares = float(n * n * n_outputs * (n_outputs if self.method.objective.array_loss.coupled else 1))
         return squares <= PER_PASS * self.method.shape[1] or squares * self.method.objective.n_samples <= CHEAP
 
     # --- steps ------------------------------------------------------------------------------------------------------------
@@ -91,11 +91,11 @@ class WorkingSet(Coordinates):
             (hessians,) = self.parts.mean("hessian", self.frame.mean, self.advance)
             self.advance = False
             target = self.u.copy()
-            for k, hessian in enumerate(hessians):
-                own = np.append(np.arange(k * n, (k + 1) * n), n_outputs * n + k)
-                scale = np.append(self.frame.scale[k], self.frame.intercept_scale[k])
+            order = np.column_stack([np.arange(n_outputs * n).reshape(n_outputs, n), n_outputs * n + np.arange(n_outputs)])
+            scales = np.column_stack([self.frame.scale, self.frame.intercept_scale])
+            for hessian, own, scale in zip(hessians, order.reshape(len(hessians), -1), scales.reshape(len(hessians), -1)):
                 hessian = hessian * np.outer(scale, scale)
-                hessian[np.diag_indices(n + 1)] += self.ridge[own] + method.damping
+                hessian[np.diag_indices(len(own))] += self.ridge[own] + method.damping
                 target[own] = l1_minimiser(hessian, self.slopes[own], self.threshold[own], self.u[own], self.bounded[own])
             t, promised = self._towards(target)
             if t < 0.5:

@@ -28,11 +28,14 @@ from ._working_set import LEAST_DAMPING, WorkingSet, violation
 
 LEAST_FEATURES = 32  # of a working set
 ENOUGH = 0.1  # of what is left to gain: a set is minimised, and a stage of smoothing kept, up to that
+BALANCED = 1e-12  # a sum of slopes, as a share of their size, that counts as zero
 MOST_STALLS = 3  # working sets in turn on which F does not fall
 
 
 class SupportDescent(PreconditionedMethod):
     """The method for penalties of the elastic-net family."""
+
+    lower = -math.inf  # the best lower bound on the minimum of F so far
 
     def begin_stage(self):
         objective, frame, n_coef = self.objective, self.frame, self.n_coef
@@ -46,12 +49,12 @@ class SupportDescent(PreconditionedMethod):
         self.u = np.where(self.bounded, np.maximum(self.u, 0.0), self.u)
         self.damping = LEAST_DAMPING
         self._look()
-        self.first_look, self.stage_value = self.seen, self.seen[1] + self._penalty(self.u)
+        self.first_look, self.stage_value = self.seen, self._value(self.seen[1])
 
     def _look(self):
         """Make u the point in hand: `seen` is F as it is descended on, the mean loss without smoothing, the gradient."""
         loss, plain, gradient = self.look_at(self.u)
-        self.seen, self.advance = (loss + self._penalty(self.u), plain, gradient + self.ridge * self.u), False
+        self.seen, self.advance = (self._value(loss), plain, gradient + self.ridge * self.u), False
 
     def _penalty(self, u):
         """The penalty at u."""
@@ -84,15 +87,18 @@ class SupportDescent(PreconditionedMethod):
             stalls = stalls + 1 if fallen <= 1e-13 * abs(value) else 0
             left, gap = self._violation(), self._gap(plain, gradient)
             # 3. the end, of all or of a stage
-            if gap < math.inf and self.width and max(left, fallen) <= ENOUGH * gap and self._has_narrower():
+            known, end = gap < math.inf, None
+            stuck = left == 0.0 or stalls >= MOST_STALLS
+            if known and self._has_narrower() and (stuck or max(left, fallen) <= ENOUGH * (new - self._value(plain))):
                 self.stage_is_over = True
-            end = None
-            if left == 0.0 or stalls >= MOST_STALLS:
+            elif stuck:
                 end = Status.PLATEAU
-            known = gap < math.inf
-            yield self.iterate(
-                new, plain, gap=gap, left=gap if known else None if self.width else left, promised=promised, end=end
-            )
+            still = gap if known else None if self.width else left
+            yield self.iterate(new, plain, gap=gap, left=still, promised=promised, end=end)
+
+    def _value(self, loss):
+        """F at u, from the mean loss there."""
+        return loss + self._penalty(self.u)
 
     def _has_narrower(self):
         """Whether there is another stage of smoothing."""
@@ -111,27 +117,30 @@ class SupportDescent(PreconditionedMethod):
 
     def on_plateau(self, tolerance):
         """The next stage of smoothing, unless the gap has ended the descent."""
-        return not self.gap_is_known and super().on_plateau(tolerance)
+        return self.lower == -math.inf and super().on_plateau(tolerance)
 
     def _gap(self, plain, gradient):
-        """A bound on F less its minimum; infinite where none is known."""
-        self.gap_is_known = False
-        u, ridge, threshold = self.u[: self.n_coef], self.ridge[: self.n_coef], self.threshold[: self.n_coef]
-        slopes = gradient[: self.n_coef] - ridge * u
-        slopes = np.where(self.bounded[: self.n_coef], -np.minimum(slopes, 0.0), np.abs(slopes))
-        beyond = slopes > threshold
-        bent = ridge > 0.0
+        """The duality gap, F less the best lower bound on its minimum so far; infinite where none is known."""
+        if not self.objective.array_loss.has_conjugate:
+            return math.inf
+        n_coef = self.n_coef
+        u, ridge, threshold, bounded = self.u[:n_coef], self.ridge[:n_coef], self.threshold[:n_coef], self.bounded[:n_coef]
+        slopes, shares = gradient[:n_coef] - ridge * u, None
+        if self.objective.fit_intercept:
+            # A dual point has slopes that add up to zero.
+            (sums,) = self.parts.mean("group_sums")
+            if np.abs(sums.sum(axis=1)).max() > BALANCED * np.abs(sums).max():
+                shares = self.objective.array_loss.balancing_shares(sums)
+                slopes = self.gradient(*self.parts.mean("shared_gradient", shares))[:n_coef]
+        slopes = np.where(bounded, -np.minimum(slopes, 0.0), np.abs(slopes))
+        beyond, bent = slopes > threshold, ridge > 0.0
         if (beyond & ~bent & (threshold == 0.0)).any():
             return math.inf
-        # The share of the slopes that obeys the bounds; where l2 bends the penalty there are none, but going beyond has a price.
-        shares = {float((threshold[each] / slopes[each]).min(initial=1.0)) for each in (beyond, beyond & ~bent)}
-        off_balance = float(gradient[self.n_coef :] @ gradient[self.n_coef :])
-        gap = math.inf
-        for share in shares:
-            (conjugate,) = self.parts.mean("conjugate", share)
-            price = np.maximum(share * slopes[bent] - threshold[bent], 0.0)
-            found = plain + self._penalty(self.u) + float(conjugate) + 0.5 * float(price @ (price / ridge[bent])) + off_balance
+        # And obeys the bounds of the penalty; where l2 bends it, going beyond has a price instead.
+        for factor in {float((threshold[each] / slopes[each]).min(initial=1.0)) for each in (beyond, beyond & ~bent)}:
+            (conjugate,) = self.parts.mean("conjugate", shares, factor)
+            price = np.maximum(factor * slopes[bent] - threshold[bent], 0.0)
+            found = -float(conjugate) - 0.5 * float(price @ (price / ridge[bent]))
             if math.isfinite(found):
-                gap = min(gap, max(found, 0.0))
-        self.gap_is_known = gap < math.inf
-        return gap
+                self.lower = max(self.lower, found)
+        return max(self._value(plain) - self.lower, 0.0)

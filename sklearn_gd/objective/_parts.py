@@ -8,7 +8,6 @@ samples in memory: validation, and the table of SVRG and SAGA.
 """
 
 import functools
-import math
 import operator
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -160,26 +159,48 @@ class Part:
         return looked
 
     def hessian(self, mean, advance):
-        """The second derivatives of the losses at the point in hand, a matrix for each score: features less `mean`, then a one.
+        """The second derivatives of the losses at the point in hand, a matrix for each block of scores that share a loss.
 
-        Curvatures that are negative count as zero. `advance` as in `plane`.
+        Each score of a block has its features, less `mean`, and then its intercept. `advance` as in `plane`.
         """
         if advance:
             self.raw, self.curvature = self.ahead, self.curvature_ahead
-        diagonal = self.loss.diagonal(self.y, self.curvature, self.raw.shape)
-        out = np.empty((len(diagonal), len(mean) + 1, len(mean) + 1))
-        for k, curvature in enumerate(diagonal):
-            weight = np.maximum(curvature, 0.0) * self.given_weight
-            out[k, :-1, :-1], cross = self.rows.gram(weight, mean, np.ones((1, len(weight))))
-            out[k, :-1, -1] = out[k, -1, :-1] = cross[0]
-            out[k, -1, -1] = weight.sum()
-        return (out,)
+        blocks = self.loss.hessian_blocks(self.y, self.curvature, self.raw.shape)
+        size, one = len(mean) + 1, np.ones((1, self.raw.shape[1]))
+        out = np.empty((len(blocks), blocks.shape[1], size, blocks.shape[1], size))
+        for matrix, block in zip(out, blocks):
+            for k in range(len(block)):
+                for j in range(k + 1):
+                    weight = block[k, j] * self.given_weight
+                    if j == k:
+                        weight = np.maximum(weight, 0.0)
+                    matrix[k, :-1, j, :-1], cross = self.rows.gram(weight, mean, one)
+                    matrix[k, :-1, j, -1] = matrix[k, -1, j, :-1] = cross[0]
+                    matrix[k, -1, j, -1] = weight.sum()
+                    matrix[j, :, k, :] = matrix[k, :, j, :]
+        return (out.reshape(len(blocks), blocks.shape[1] * size, -1),)
 
-    def conjugate(self, share):
-        """The sum of the losses' conjugates at the slopes of the last look, times `share`; NaN where none is known."""
-        slope = self.loss.second_order(self.y, self.ahead, self.width)[1]
-        found = self.loss.conjugate(self.y, share * slope)
-        return (math.nan if found is None else self._summed(found),)
+    # --- dual points: the slopes of the last look, times shares -----------------------------------------------------------
+
+    def _slopes_ahead(self):
+        """The slopes of the last look."""
+        return self.loss.second_order(self.y, self.ahead, self.width)[1]
+
+    def group_sums(self):
+        """The sums of the slopes over the loss's groups of samples: those of `ArrayLoss.balancing_shares`."""
+        return (self.loss.group_sums(self.y, self._weighted(self._slopes_ahead())),)
+
+    def shared_gradient(self, shares):
+        """The gradient, with respect to coefficients and intercept, of the slopes times the shares of their groups."""
+        slope = self._weighted(self.loss.times_shares(self.y, self._slopes_ahead(), shares))
+        return self.rows.pull_back(slope), slope.sum(axis=1)
+
+    def conjugate(self, shares, factor):
+        """The sum of the losses' conjugates at the slopes times the shares of their groups, times a factor; None for shares of 1."""
+        slope = self._slopes_ahead()
+        if shares is not None:
+            slope = self.loss.times_shares(self.y, slope, shares)
+        return (self._summed(self.loss.conjugate(self.y, factor * slope)),)
 
     # ----------------------------------------------------------------------------------------------------------------------
 
