@@ -12,6 +12,7 @@ from .memory_gradient import plane_step
 
 MOST_STEPS = 30  # on one set, before it is chosen anew
 SUPPORT_SHARE = 0.1  # of the violation off the support that the gradient on it must exceed for descent there to go on
+STEEP = 0.5  # share of the slope at the start of a step that sends it further
 LEAST_DAMPING, MOST_DAMPING = 1e-9, 1e3  # of the second derivatives, whose diagonal is about one
 PER_PASS = 32.0  # squared features of a set, per feature of X, up to which its second derivatives are worth their time
 CHEAP = 3e7  # multiplications that always are
@@ -129,7 +130,10 @@ class WorkingSet(Coordinates):
         return np.where(self.bounded & (moved < 0.0), 0.0, moved)
 
     def _towards(self, target):
-        """Move towards a target as far as F falls; returns the step length and the promise that was not kept."""
+        """Move towards a target as far as F falls, and beyond it where F still falls there; coefficients stop at zero.
+
+        Returns the step length and the promise that was not kept.
+        """
         u, direction = self.u, target - self.u
         slope = float(self.slopes @ direction) + float(self.threshold @ (np.abs(target) - np.abs(u)))
         if not slope < -1e-15 * abs(self.value):
@@ -143,8 +147,24 @@ class WorkingSet(Coordinates):
         self.advance = False
         if t == 0.0:
             return 0.0, -0.5 * slope
-        self._arrive(target if t == 1.0 else u + t * direction, new, line)
+        end = target if t == 1.0 else u + t * direction
+        while t >= 1.0 and self._slope_along(end, direction, line) <= STEEP * slope:
+            beyond = u + 2.0 * t * direction
+            beyond[(beyond * target <= 0.0) & ~self.free] = 0.0
+            further = Line(self, ("line", *self.model(beyond - u)), (False,))
+            lower = further(1.0)[0] + self.penalty(beyond)
+            if not lower < new:
+                line = Line(self, ("line", *self.model(end - u)), (False,))
+                line(1.0)
+                break
+            t, new, end, line = 2.0 * t, lower, beyond, further
+        self._arrive(end, new, line)
         return t, 0.0
+
+    def _slope_along(self, u, direction, line):
+        """The derivative of F at u, where the last look of a line was, along a direction, for the coefficients that are not zero."""
+        slopes = line.gradient + self.ridge * u + self.threshold * np.sign(u)
+        return float(np.where((u != 0.0) | self.free, slopes, 0.0) @ direction)
 
     def _arrive(self, u, value, line):
         """Make the last look along a line the present one."""
