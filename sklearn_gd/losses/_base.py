@@ -19,6 +19,8 @@ N_ARGUMENTS = {
     "classwise_value": 2,
     "classwise_second_order": 3,
     "classwise_hessian_product": 3,
+    "conjugate": 2,
+    "classwise_conjugate": 2,
 }
 # What a loss's functions are tried on.
 TARGETS = np.array([-2.0, -1.0, -0.3, 0.0, 0.4, 1.0, 2.5, 6.0])
@@ -266,3 +268,14 @@ def weighted_quantiles(y, weight, quantile):
         reached = np.cumsum(weight[order])
         out[k] = y[order[np.searchsorted(reached, quantile * reached[-1])], k]
     return out
+
+
+def is_own(y, raw):
+    """Mask of each sample's own class, in the shape of raw."""
+    return np.arange(raw.shape[0])[:, None] == y
+
+
+def xlogx(x):
+    """x log x, zero where x is zero; what rounding made negative counts as zero."""
+    x = np.maximum(x, 0.0)
+    return x * np.log(np.maximum(x, 1e-300))

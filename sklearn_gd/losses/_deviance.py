@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 
 from .._components import Range
-from ._base import RegressionLoss
+from ._base import RegressionLoss, xlogx
 
 
 class LogLinkLoss(RegressionLoss):
@@ -110,6 +110,11 @@ class Poisson(LogLinkLoss):
         mean = np.exp(raw)
         return mean - y * raw + best_poisson(y), mean - y, mean
 
+    @staticmethod
+    def conjugate(y, slope):
+        """In terms of the mean, y + slope."""
+        return xlogx(y + slope) - slope - xlogx(y)
+
 
 class Gamma(LogLinkLoss):
     r"""Half the gamma deviance of a positive amount, with a logarithmic link: the mean is :math:`e^{raw}`.
@@ -154,6 +159,11 @@ class Gamma(LogLinkLoss):
         """All three from one exponential; the loss is smooth, so width plays no part."""
         ratio = y * np.exp(-raw)
         return ratio + raw - np.log(y) - 1.0, 1.0 - ratio, ratio
+
+    @staticmethod
+    def conjugate(y, slope):
+        """In terms of the ratio of target to mean, 1 - slope."""
+        return slope * np.log(y) + xlogx(1.0 - slope) + slope
 
 
 class Tweedie(LogLinkLoss):

@@ -4,7 +4,7 @@ The scale of a feature is :math:`1 / \sqrt{h v + r}` with v its variance, h the 
 curvature of the l2 penalty in the coefficient. In the scaled coordinates the diagonal of F's second derivative is about one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -99,6 +99,11 @@ class Preconditioner:
             mean, intercept_scale = moments.mean, 1.0 / np.sqrt(curvature)
         inverse_ridge = np.divide(1.0, ridge, out=np.where(scale > 0.0, np.inf, 0.0), where=ridge > 0.0)
         return cls(scale, mean, intercept_scale, ridge, inverse_ridge)
+
+    def columns(self, index):
+        """The preconditioner of some of the features."""
+        some = {name: getattr(self, name)[:, index] for name in ("scale", "ridge", "inverse_ridge")}
+        return replace(self, mean=self.mean[index], **some)
 
     def to_theta(self, U, b):
         """The model of the scaled coordinates.

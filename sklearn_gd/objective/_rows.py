@@ -27,6 +27,10 @@ class DenseRows:
         """Samples `start` to `stop`: a view."""
         return DenseRows(self.X[start:stop])
 
+    def columns(self, index):
+        """Some of the features: a copy, in float64."""
+        return DenseRows(np.ascontiguousarray(self.X[:, index], dtype=np.float64))
+
     def tiles(self):
         """Slices of samples whose values fit the cache."""
         size = max(TILE // max(self.shape[1], 1), 16)
@@ -115,6 +119,10 @@ class CsrRows:
         begin, end = pointers[start], pointers[stop]
         own = (X.data[begin:end], X.indices[begin:end], pointers[start : stop + 1] - begin)
         return CsrRows(sp.csr_array(own, shape=(stop - start, self.shape[1]), copy=False))
+
+    def columns(self, index):
+        """Some of the features: a copy, in float64."""
+        return CsrRows(sp.csr_array(self.X[:, index]))
 
     @functools.cached_property
     def arrays(self):
