@@ -85,11 +85,11 @@ def make_dense_pass(begin_sample, update_scale, add_value, penalty_step, step_sc
                 track.pending_step[:] = 0.0
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
-            relative = begin_sample(counters, weight)
+            relative, largest = begin_sample(counters, weight)
             nonzeros = 0
             for j in range(d):
                 nonzeros += values[j] != 0.0
-                add_value(columns, j, values[j], weight)
+                add_value(columns, j, values[j], weight, largest)
             if counters[ROWS] >= counters[REFRESH_AT]:
                 for j in range(d):
                     update_scale(columns, j, counters[WEIGHT_SUM], plan)
@@ -125,8 +125,8 @@ def make_dense_pass(begin_sample, update_scale, add_value, penalty_step, step_sc
             # 5. the proximal step of each score
             target = data.target[row : row + 1]
             step_scores(target, raw, centre, snapshot_raw, track, loss, plan, square, relative, counters, u, intercept_step)
-            # 6. the models move along the sample, and their sums take in iterate t with weight t
-            t = counters[ROWS]
+            # 6. the models move along the sample, and their sums take in iterate n with weight t, the root of n
+            t = np.sqrt(counters[ROWS])
             counters[ITERATE_WEIGHT] += t
             for m in range(n_scores):
                 v, total, step = track.v[m], track.total[m], u[m]
@@ -224,9 +224,9 @@ def make_csr_pass(
                 track.pending_step[:] = 0.0
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
-            relative = begin_sample(counters, weight)
+            relative, largest = begin_sample(counters, weight)
             for place in range(begin, end):
-                add_value(columns, indices[place], values[place], weight)
+                add_value(columns, indices[place], values[place], weight, largest)
             if refresh_is_due:
                 for j in range(d):
                     update_scale(columns, j, counters[WEIGHT_SUM], plan)
@@ -271,8 +271,8 @@ def make_csr_pass(
             target = data.target[row : row + 1]
             square = max(square, 0.0)
             step_scores(target, raw, centre, snapshot_raw, track, loss, plan, square, relative, counters, u, intercept_step)
-            # 6. the models move along the sample, and their sums take in iterate t with weight t
-            t = counters[ROWS]
+            # 6. the models move along the sample, and their sums take in iterate n with weight t, the root of n
+            t = np.sqrt(counters[ROWS])
             counters[ITERATE_WEIGHT] += t
             for place in range(begin, end):
                 j = indices[place]

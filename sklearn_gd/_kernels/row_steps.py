@@ -29,7 +29,8 @@ PROX = FLOAT(MATRIX, VECTOR, VECTOR, FLOAT, FLOAT, FLOAT, VECTOR, VECTOR)
 NULL_TERMS = types.void(MATRIX, VECTOR, VECTOR, VECTOR)
 
 LEAST_INFORMATION = 1e-5  # of a sample, by which its loss is remembered
-CLIP = 10.0  # largest standardised value, up to which a value counts in the moments of its feature
+CLIP = 10.0  # largest standardised value, up to which a value counts in the moments of its feature: at least this
+TARGET_CLIP = 30.0  # the same of a target, whose deviation sets the length of steps
 MEMORY = 1000.0  # information after which the progressive losses have been discounted to a third
 LARGEST_RELATIVE_LOSS = 100.0  # of a sample, against the worst model's progressive loss: no single sample decides
 LARGEST_RELATIVE_NORM = 100.0  # of a sample, against the mean squared norm: an outlier must not shorten all later steps
@@ -248,15 +249,15 @@ def update_scale(columns, j, weight_sum, plan):
     columns.scale[j] = 1.0 / np.sqrt(variance + l2) if variance > 0.0 else 0.0
 
 
-def add_value(columns, j, x, weight):
-    """Add a value to the sums of feature j, its distance from the mean clipped to `CLIP` / scale; zeros are not clipped."""
+def add_value(columns, j, x, weight, largest):
+    """Add a value to the sums of feature j, its distance from the mean clipped to `largest` / scale; zeros are not clipped."""
     scale = columns.scale[j]
     if x != 0.0 and scale > 0.0:
         standardised = (x - columns.mean[j]) * scale
-        if standardised > CLIP:
-            x = columns.mean[j] + CLIP / scale
-        elif standardised < -CLIP:
-            x = columns.mean[j] - CLIP / scale
+        if standardised > largest:
+            x = columns.mean[j] + largest / scale
+        elif standardised < -largest:
+            x = columns.mean[j] - largest / scale
     offset = x - columns.shift[j]
     columns.total[j] += weight * offset
     columns.square[j] += weight * offset * offset
@@ -285,15 +286,19 @@ def penalty_step(v, columns, plan, pending_step, penalty):
 
 
 def begin_sample(counters, weight):
-    """Count a sample; returns its weight relative to the mean weight so far."""
+    """Count a sample; returns its weight relative to the mean weight so far, and the largest standardised value to count in full.
+
+    One value among n can be sqrt(n) deviations out without being wild: think of a feature that few samples have. Counted as that,
+    it doubles the variance at most.
+    """
     counters[STEPS] += 1.0
     counters[ROWS] += 1.0
     counters[WEIGHT_SUM] += weight
-    return weight / (counters[WEIGHT_SUM] / counters[ROWS])
+    return weight / (counters[WEIGHT_SUM] / counters[ROWS]), max(CLIP, np.sqrt(counters[ROWS]))
 
 
 def add_target(target, track, counters, weight):
-    """Add a sample to the sums of the targets, its distance from their mean clipped to `CLIP` standard deviations."""
+    """Add a sample to the sums of the targets, its distance from their mean clipped to `TARGET_CLIP` standard deviations."""
     shift, total, square = track.targets[0], track.targets[1], track.targets[2]
     before = counters[TARGET_WEIGHT]
     counters[TARGET_WEIGHT] += weight
@@ -304,7 +309,7 @@ def add_target(target, track, counters, weight):
         offset = target[0, k] - shift[k]
         if counters[ROWS] > 10.0 and before > 0.0:
             mean = total[k] / before
-            widest = CLIP * np.sqrt(max(square[k] / before - mean * mean, 0.0))
+            widest = TARGET_CLIP * np.sqrt(max(square[k] / before - mean * mean, 0.0))
             if widest > 0.0:
                 offset = min(max(offset, mean - widest), mean + widest)
         total[k] += weight * offset
@@ -365,7 +370,8 @@ def step_scores(target, raw, centre, snapshot_raw, track, loss, plan, square, re
     memory = min(1.0 - share / MEMORY, 1.0 - 2.0 / (rows + 2.0))
     limit = LARGEST_RELATIVE_LOSS / share * (1.0 - memory) * track.losses.max() if rows > 100.0 else 1e10
     scored, weight = np.empty((1, n_outputs)), np.ones(1)
-    scored[0] = plan.null
+    for k in range(n_outputs):
+        scored[0, k] = plan.null[k] if np.isfinite(plan.null[k]) else 0.0
     value = loss.value(target, scored, weight, loss.parameters)
     counters[NULL_LOSS] = memory * counters[NULL_LOSS] + (min(relative * value, limit) if np.isfinite(value) else limit)
     for s in range(n_tracks):

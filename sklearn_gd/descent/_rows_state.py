@@ -176,7 +176,7 @@ class RowsState:
         intercept = intercept + coef @ moments.mean if centred else np.zeros(self.n_outputs)
         v = np.divide(coef, scale, out=np.zeros(coef.shape), where=scale > 0.0)
         v, intercept = np.tile(v, (len(LENGTHS), 1)), np.tile(intercept, len(LENGTHS))
-        weight = 0.5 * rows * (rows + 1.0)
+        weight = 2.0 / 3.0 * rows**1.5
         self._set_models(v, weight * v)
         self.track = self.track._replace(intercept=intercept, intercept_total=weight * intercept)
         counters[[STEPS, WEIGHT_SUM, ROWS, ITERATE_WEIGHT]] = model.steps, moments.weight, rows, weight
