@@ -104,26 +104,27 @@ class Steps(Method):
         return self._stable
 
 
-def full_batch_pass(objective, state, optimizer):
+def full_batch_pass(objective, state, optimizer, average_power=0.0):
     """One step on all samples, in array operations; nothing is compiled."""
     step, prox_step = ArrayStep(optimizer), np.zeros(objective.n_theta)
     n_coef, penalty = objective.n_coef, objective.array_penalty
 
     def one_pass(order, rates):
         state.leave_lazy()
-        theta, counters, rate = state.theta, state.counters, float(rates[0])
+        theta, coordinates, counters, rate = state.theta, state.coordinates, state.counters, float(rates[0])
         counters[WEIGHT_SUM] += objective.weight_sum
         counters[ROWS] += objective.n_samples
         counters[STEPS] += 1.0
         # The mean over the batch, weights relative to the mean weight of the samples so far.
         divisor = objective.n_samples * (counters[WEIGHT_SUM] / counters[ROWS])
-        gradient = objective.gradient(theta, divisor)
+        gradient = coordinates.gradient(objective.gradient(coordinates.theta(theta), divisor))
         if optimizer.decay > 0.0:
             theta[:n_coef] *= 1.0 - rate * optimizer.decay
         step(theta, gradient, state.slots, prox_step, rate, counters[STEPS])
-        penalty.prox(theta[:n_coef], prox_step[:n_coef])
+        coordinates.prox(theta[:n_coef], prox_step[:n_coef], penalty.prox)
         if counters[STEPS] >= state.average_from:
-            state.average += (theta - state.average) / (counters[STEPS] - state.average_from + 1.0)
+            count = counters[STEPS] - state.average_from + 1.0
+            state.average += (1.0 + average_power) * (theta - state.average) / (count + average_power)
 
     return one_pass
 

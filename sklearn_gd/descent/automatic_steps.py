@@ -1,0 +1,218 @@
+r"""Steps of an optimizer at a rate that is found from the data, in scaled and centred coordinates.
+
+Several *tracks*, the same optimizer at rates a factor `SPACING` apart, descend from the same start. In `fit` the tracks with the
+higher F are given up after a few steps, and the rate of the last one is lowered where F stalls; a pass that raises F by much is
+undone. In `partial_fit` all tracks are kept, and the one that has predicted best so far predicts.
+"""
+
+import math
+
+import numpy as np
+
+from .._layout import ROWS, WEIGHT_SUM
+from ..objective._parts import Part
+from ..optimizers import GradientDescent
+from ._automatic_state import AutomaticState, Sizes
+from ._compiled_pass import compiled_pass
+from ._loop import Iterate, Method
+from ._state import StepState
+from .steps import expected_decrease, full_batch_pass
+
+SPACING = 4.0  # between the rates of two tracks
+FACTORS = SPACING ** np.array([0.0, -1.0, 1.0, 2.0, 3.0])  # of the rates of the tracks; the first predicts while none has proved better
+KEPT = ((6, 2), (30, 1))  # after so many steps, so many tracks are left
+RISE = 0.1  # by how much F may exceed its lowest value so far, relative to its total decrease
+LOWER = 0.25  # factor on the rate where F stalls
+LEAST_LOWERINGS = 2  # before F decides whether a lower rate is worth its while
+AVERAGE_POWER = 3.0  # the weight of an averaged iterate grows with this power of its number
+SETTLING = 0.3  # share of the epochs, at the end of `max_iter`, in which the rate falls to zero
+
+
+class AutomaticSteps(Method):
+    """Steps on batches under ``learning_rate="auto"``.
+
+    Parameters
+    ----------
+    objective : Objective
+        What to minimise.
+    solver : Solver
+        Says how many samples a step sees, and whether their order is drawn.
+    settings : Settings
+        The optimizer (plain gradient descent where it is None), the limits.
+    state : object, optional
+        The state to resume from, of any method; the null model where None.
+    """
+
+    def __init__(self, objective, solver, settings, state=None):
+        super().__init__(objective)
+        self.solver, self.settings = solver, settings
+        self.optimizer = settings.optimizer or GradientDescent()
+        n = objective.n_samples
+        self.batch = min(solver.batch_rows(n), n)
+        self.n_steps = -(-n // self.batch)
+        self.expected_decrease = expected_decrease(objective)
+        self.average_from, self.average_power = settings.average_from, 0.0
+        own_mean = self.optimizer.evaluated_slot is not None
+        if not settings.averages and not own_mean and not objective.penalty.has_prox() and not solver.full_batch:
+            self.average_from, self.average_power = 1.0, AVERAGE_POWER
+        self.automatic_state = self._resumed(state)
+        self.lowerings, self.epoch = 0, 0
+
+    # --- the state --------------------------------------------------------------------------------------------------------
+
+    def _resumed(self, state):
+        """The state to go on from, in the coordinates that follow from the samples so far."""
+        objective = self.objective
+        goes_on = isinstance(state, AutomaticState) and all(
+            track.continues(self.optimizer, self.average_from) for track in state.tracks
+        )
+        if not goes_on:
+            sizes = Sizes.begin(objective, getattr(state, "moments", None))
+            theta = sizes.start(objective) if state is None else state.predicting(objective).copy()
+            sizes.add(objective)
+            tracks = [StepState.begin(objective, theta.copy(), self.optimizer, self.average_from) for _ in FACTORS]
+            for track, factor in zip(tracks, FACTORS, strict=True):
+                track.rate_scale = float(factor)
+            state = AutomaticState(tracks, np.zeros(len(tracks)), sizes)
+        else:
+            state.sizes.add(objective)
+        coordinates = state.sizes.coordinates(objective)
+        for track in state.tracks:
+            if len(track.coordinates.size):
+                track.coordinates = coordinates
+            else:
+                track.enter_coordinates(coordinates)
+        return state
+
+    def _base_rate(self, batch):
+        """The optimizer's own rate, or one over the curvature that a step on so many samples meets."""
+        if self.optimizer.default_rate is not None:
+            return float(self.optimizer.default_rate)
+        # A sample has one unit of curvature for each feature; the largest eigenvalue of all is guessed as the root of that.
+        total = 1.0 + np.count_nonzero(self.automatic_state.sizes.moments.known_variance)
+        return batch / ((total + (batch - 1.0) * math.sqrt(total)) * self.optimizer.gain())
+
+    def state(self, theta, value, n_epochs):
+        state = self.automatic_state
+        if not self.settings.streaming and not np.array_equal(theta, state.predicting(self.objective)):
+            state.best.replace(theta)
+        return state
+
+    # --- descent ----------------------------------------------------------------------------------------------------------
+
+    def start(self):
+        theta = self.automatic_state.predicting(self.objective)
+        self.first = self.lowest = self.lowered_at = self.objective.value(theta)
+        self.best, self.lows = theta, np.full(len(self.automatic_state.tracks), self.first)
+        return theta, self.first
+
+    def iterates(self):
+        if self.settings.streaming:
+            yield self._one_call()
+            return
+        n, settings, state = self.objective.n_samples, self.settings, self.automatic_state
+        while True:
+            order = settings.rng.permutation(n) if settings.shuffle and self.solver.shuffles else np.arange(n)
+            self.epoch += 1
+            values = [self._epoch(track, order, low) for track, low in zip(state.tracks, self.lows, strict=True)]
+            self._keep(values)
+            theta = state.predicting(self.objective)
+            value = float(state.losses.min())
+            if value < self.lowest:
+                self.lowest, self.best = value, theta.copy()
+            self.rate = self.last_rate = state.best.rate_scale * self._base_rate(self.batch)
+            yield Iterate(theta, value, rate=self.rate)
+
+    def _move(self, track, order, batch, factor=1.0):
+        """Move a track by steps on batches of the samples in `order`."""
+        rates = np.full(-(-len(order) // batch), factor * track.rate_scale * self._base_rate(batch))
+        if self.solver.full_batch:
+            one_pass = full_batch_pass(self.objective, track, self.optimizer, self.average_power)
+        else:
+            one_pass = compiled_pass(self.objective, track, self.optimizer, batch, self.average_power)
+        one_pass(order, rates)
+
+    def _epoch(self, track, order, low):
+        """Move a track by one epoch; returns F. What raises F too far above its `low` is undone, and the rate lowered."""
+        before = track.copy()
+        settling = min(1.0, (1.0 - (self.epoch - 1.0) / self.settings.max_iter) / SETTLING)
+        self._move(track, order, self.batch, settling)
+        value = self.objective.value(track.predicting(self.objective))
+        if value <= low + RISE * (self.first - low):
+            return value
+        # Back to the model before; not to the last iterate, which may be what the optimizer's mean is led astray by.
+        theta = before.predicting(self.objective)
+        track.restore(before)
+        track.replace(theta)
+        track.rate_scale *= LOWER
+        return self.objective.value(theta)
+
+    def _keep(self, values):
+        """Keep the best tracks."""
+        state = self.automatic_state
+        steps = state.steps
+        kept = min([count for after, count in KEPT if steps >= after], default=len(values))
+        order = np.argsort(values, kind="stable")[:kept]
+        state.tracks = [state.tracks[at] for at in order]
+        state.losses = np.asarray(values)[order]
+        self.lows = np.minimum(np.asarray(self.lows)[order], state.losses)
+
+    def on_plateau(self, tolerance):
+        """Go on at a lower rate, unless F has gained nothing from the last ones."""
+        state = self.automatic_state
+        if self.lowerings >= LEAST_LOWERINGS and self.lowered_at - self.lowest <= tolerance:
+            return False
+        self.lowered_at = self.lowest
+        self.lowerings += 1
+        if state.losses.min() > self.lowest + tolerance:
+            self._begin_afresh()
+        for track in state.tracks:
+            track.rate_scale *= LOWER
+        return True
+
+    def _begin_afresh(self):
+        """Go on from the best model with an optimizer that has forgotten the way that led on from there."""
+        state, old = self.automatic_state, self.automatic_state.best
+        track = StepState.begin(self.objective, self.best.copy(), self.optimizer, self.average_from)
+        track.enter_coordinates(old.coordinates)
+        track.rate_scale = old.rate_scale
+        track.counters[[WEIGHT_SUM, ROWS]] = old.counters[[WEIGHT_SUM, ROWS]]
+        state.earlier_steps += old.steps
+        state.tracks, state.losses, self.lows = [track], np.array([self.lowest]), [self.lowest]
+
+    # --- streams ----------------------------------------------------------------------------------------------------------
+
+    def _one_call(self):
+        """A call of `partial_fit`: each piece of it is predicted by all tracks, then learned from."""
+        objective, state = self.objective, self.automatic_state
+        n, start = objective.n_samples, 0
+        while start < n:
+            batch, piece = self._batch_and_piece(state.rows)
+            stop = min(n, start + piece)
+            rows, target, weight = objective.rows.part(start, stop), objective.target[start:stop], objective.weight[start:stop]
+            part = Part(rows, target, weight, objective.array_loss)
+            forgotten = 0.5 ** ((stop - start) / min(MEMORY, max(SHARE * state.rows, 1.0)))
+            for at, track in enumerate(state.tracks):
+                loss = float(part.value(*objective.unpack(track.predicting(objective)))[0])
+                state.losses[at] = forgotten * state.losses[at] + loss
+                for _ in range(max(1, min(MOST_REPEATS, int(FEW_STEPS / (track.steps + 1))))):
+                    self._move(track, np.arange(start, stop), min(batch, stop - start))
+            state.losses[~np.isfinite(state.losses)] = np.inf
+            start = stop
+        theta = state.predicting(objective)
+        self.rate = self.last_rate = state.best.rate_scale * self._base_rate(self.batch)
+        return Iterate(theta, objective.value(theta), rate=self.rate)
+
+    def _batch_and_piece(self, rows):
+        """The size of a batch after so many samples, and how many samples the tracks predict before they learn from them."""
+        if self.solver.full_batch:
+            return self.batch, self.batch
+        batch = self.batch
+        return batch, batch * max(int(min(0.25 * rows, 1000.0) / batch), 1)
+
+
+YOUNG = 8.0  # a stream of fewer batches takes smaller ones
+MEMORY = 1000.0  # samples after which a loss counts half
+SHARE = 0.25
+FEW_STEPS = 64
+MOST_REPEATS = 4
