@@ -126,15 +126,6 @@ class Solver(Component):
                 raise ValueError(f"solver={self!r} needs " + missing.format(loss=loss, penalty=penalty))
 
 
-class _ByRows(Solver):
-    """What SGD and MiniBatch share: proximal steps on single samples where optimizer and learning rate are "auto"."""
-
-    def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
-        if settings.automatic:
-            return ProximalRows(objective, self, settings, state)
-        return super().method(objective, settings, state)
-
-
 class Automatic(Solver):
     """The solver "auto".
 
@@ -192,7 +183,7 @@ class Batch(Solver):
         return GramDescent if has_gram(objective) else MemoryGradient
 
 
-class SGD(_ByRows):
+class SGD(Solver):
     """Stochastic descent: every step sees one sample; the samples come in a new order each epoch.
 
     References
@@ -209,8 +200,13 @@ class SGD(_ByRows):
     def batch_rows(self, n_samples: int) -> int:
         return 1
 
+    def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
+        if settings.automatic:
+            return ProximalRows(objective, self, settings, state)
+        return super().method(objective, settings, state)
 
-class MiniBatch(_ByRows):
+
+class MiniBatch(Solver):
     """Mini-batch descent: every step sees a few samples; they come in a new order each epoch.
 
     Parameters

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._layout import ROWS, WEIGHT_SUM
 from ..objective._parts import Part
-from ..optimizers import GradientDescent
+from ..optimizers import Adam
 from ._automatic_state import AutomaticState, Sizes
 from ._compiled_pass import compiled_pass
 from ._loop import Iterate, Method
@@ -38,7 +38,7 @@ class AutomaticSteps(Method):
     solver : Solver
         Says how many samples a step sees, and whether their order is drawn.
     settings : Settings
-        The optimizer (plain gradient descent where it is None), the limits.
+        The optimizer (Adam where it is None), the limits.
     state : object, optional
         The state to resume from, of any method; the null model where None.
     """
@@ -46,7 +46,7 @@ class AutomaticSteps(Method):
     def __init__(self, objective, solver, settings, state=None):
         super().__init__(objective)
         self.solver, self.settings = solver, settings
-        self.optimizer = settings.optimizer or GradientDescent()
+        self.optimizer = settings.optimizer or Adam()
         n = objective.n_samples
         self.batch = min(solver.batch_rows(n), n)
         self.n_steps = -(-n // self.batch)
