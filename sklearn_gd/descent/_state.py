@@ -252,6 +252,13 @@ class StepState:
             point[:] = coordinates.point(before.theta(point))
         self.coordinates = coordinates
 
+    def renew_coordinates(self, coordinates):
+        """Go on in other scaled coordinates, at the same point; from those of the data, at the same model."""
+        if len(self.coordinates.size):
+            self.coordinates = coordinates
+        else:
+            self.enter_coordinates(coordinates)
+
     def leave_coordinates(self):
         """Go back to the coordinates of the data."""
         if len(self.coordinates.size):

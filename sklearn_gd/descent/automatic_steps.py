@@ -1,6 +1,6 @@
 r"""Steps of an optimizer at a rate that is found from the data, in scaled and centred coordinates.
 
-Several *tracks*, the same optimizer at rates a factor `SPACING` apart, descend from the same start. In `fit` the tracks with the
+Several *tracks*, the same optimizer at rates a factor of four apart, descend from the same start. In `fit` the tracks with the
 higher F are given up after a few steps, and the rate of the last one is lowered where F stalls; a pass that raises F by much is
 undone. In `partial_fit` all tracks are kept, and the one that has predicted best so far predicts.
 """
@@ -18,14 +18,16 @@ from ._loop import Iterate, Method
 from ._state import StepState
 from .steps import expected_decrease, full_batch_pass
 
-SPACING = 4.0  # between the rates of two tracks
-FACTORS = SPACING ** np.array([0.0, -1.0, 1.0, 2.0, 3.0])  # of the rates of the tracks; the first predicts while none has proved better
+# The rates of the tracks, over that in the middle; the first one predicts while none has proved better.
+FACTORS = (1.0, 0.25, 4.0, 16.0, 64.0)
 KEPT = ((6, 2), (30, 1))  # after so many steps, so many tracks are left
 RISE = 0.1  # by how much F may exceed its lowest value so far, relative to its total decrease
 LOWER = 0.25  # factor on the rate where F stalls
 LEAST_LOWERINGS = 2  # before F decides whether a lower rate is worth its while
 AVERAGE_POWER = 3.0  # the weight of an averaged iterate grows with this power of its number
 SETTLING = 0.3  # share of the epochs, at the end of `max_iter`, in which the rate falls to zero
+RECENT, MEMORY = 0.25, 1000.0  # a stream's losses count half after this share of the samples so far, and at most so many
+FEW_STEPS, REPEATS = 64, 4  # a stream takes each batch several times while it has had few steps
 
 
 class AutomaticSteps(Method):
@@ -63,26 +65,34 @@ class AutomaticSteps(Method):
     def _resumed(self, state):
         """The state to go on from, in the coordinates that follow from the samples so far."""
         objective = self.objective
-        goes_on = isinstance(state, AutomaticState) and all(
-            track.continues(self.optimizer, self.average_from) for track in state.tracks
-        )
-        if not goes_on:
-            sizes = Sizes.begin(objective, getattr(state, "moments", None))
-            theta = sizes.start(objective) if state is None else state.predicting(objective).copy()
-            sizes.add(objective)
-            tracks = [StepState.begin(objective, theta.copy(), self.optimizer, self.average_from) for _ in FACTORS]
-            for track, factor in zip(tracks, FACTORS, strict=True):
-                track.rate_scale = float(factor)
-            state = AutomaticState(tracks, np.zeros(len(tracks)), sizes)
-        else:
+        if isinstance(state, AutomaticState) and self._goes_on(state):
             state.sizes.add(objective)
+        else:
+            state = self._begun(state)
         coordinates = state.sizes.coordinates(objective)
         for track in state.tracks:
-            if len(track.coordinates.size):
-                track.coordinates = coordinates
-            else:
-                track.enter_coordinates(coordinates)
+            track.renew_coordinates(coordinates)
         return state
+
+    def _goes_on(self, state):
+        """Whether the tracks can go on: those of a fit, in which most have been given up, cannot serve a stream."""
+        same = all(track.continues(self.optimizer, self.average_from) for track in state.tracks)
+        return same and (len(state.tracks) == len(FACTORS) or not self.settings.streaming)
+
+    def _begun(self, state):
+        """A state whose tracks all begin at the model of another one; at the best intercept where None."""
+        objective = self.objective
+        sizes = Sizes.begin(objective, getattr(state, "moments", None))
+        theta = sizes.start(objective) if state is None else state.predicting(objective)
+        sizes.add(objective)
+        tracks = [self._track(theta, factor, 0.0 if state is None else state.rows) for factor in FACTORS]
+        return AutomaticState(tracks, np.zeros(len(tracks)), sizes, 0 if state is None else state.steps)
+
+    def _track(self, theta, rate, rows):
+        """A track that begins at a model, after so many samples."""
+        track = StepState.begin(self.objective, theta.copy(), self.optimizer, self.average_from)
+        track.rate_scale, track.counters[[WEIGHT_SUM, ROWS]] = rate, rows
+        return track
 
     def _base_rate(self, batch):
         """The optimizer's own rate, or one over the curvature that a step on so many samples meets."""
@@ -173,10 +183,9 @@ class AutomaticSteps(Method):
     def _begin_afresh(self):
         """Go on from the best model with an optimizer that has forgotten the way that led on from there."""
         state, old = self.automatic_state, self.automatic_state.best
-        track = StepState.begin(self.objective, self.best.copy(), self.optimizer, self.average_from)
-        track.enter_coordinates(old.coordinates)
-        track.rate_scale = old.rate_scale
-        track.counters[[WEIGHT_SUM, ROWS]] = old.counters[[WEIGHT_SUM, ROWS]]
+        track = self._track(self.best, old.rate_scale, old.rows)
+        track.counters[WEIGHT_SUM] = old.counters[WEIGHT_SUM]
+        track.renew_coordinates(old.coordinates)
         state.earlier_steps += old.steps
         state.tracks, state.losses, self.lows = [track], np.array([self.lowest]), [self.lowest]
 
@@ -187,32 +196,23 @@ class AutomaticSteps(Method):
         objective, state = self.objective, self.automatic_state
         n, start = objective.n_samples, 0
         while start < n:
-            batch, piece = self._batch_and_piece(state.rows)
-            stop = min(n, start + piece)
-            rows, target, weight = objective.rows.part(start, stop), objective.target[start:stop], objective.weight[start:stop]
-            part = Part(rows, target, weight, objective.array_loss)
-            forgotten = 0.5 ** ((stop - start) / min(MEMORY, max(SHARE * state.rows, 1.0)))
+            stop = min(n, start + self._piece(state.rows))
+            pieces = objective.rows.part(start, stop), objective.target[start:stop], objective.weight[start:stop]
+            part, order = Part(*pieces, objective.array_loss), np.arange(start, stop)
+            repeats = 1 if self.solver.full_batch else max(1, min(REPEATS, FEW_STEPS // (state.steps + 1)))
+            forgotten = 0.5 ** ((stop - start) / min(MEMORY, max(RECENT * state.rows, 1.0)))
             for at, track in enumerate(state.tracks):
                 loss = float(part.value(*objective.unpack(track.predicting(objective)))[0])
                 state.losses[at] = forgotten * state.losses[at] + loss
-                for _ in range(max(1, min(MOST_REPEATS, int(FEW_STEPS / (track.steps + 1))))):
-                    self._move(track, np.arange(start, stop), min(batch, stop - start))
-            state.losses[~np.isfinite(state.losses)] = np.inf
+                for _ in range(repeats):
+                    self._move(track, order, min(self.batch, len(order)))
+                if not math.isfinite(loss) or not np.isfinite(track.theta).all():
+                    state.losses[at] = np.inf
             start = stop
         theta = state.predicting(objective)
         self.rate = self.last_rate = state.best.rate_scale * self._base_rate(self.batch)
         return Iterate(theta, objective.value(theta), rate=self.rate)
 
-    def _batch_and_piece(self, rows):
-        """The size of a batch after so many samples, and how many samples the tracks predict before they learn from them."""
-        if self.solver.full_batch:
-            return self.batch, self.batch
-        batch = self.batch
-        return batch, batch * max(int(min(0.25 * rows, 1000.0) / batch), 1)
-
-
-YOUNG = 8.0  # a stream of fewer batches takes smaller ones
-MEMORY = 1000.0  # samples after which a loss counts half
-SHARE = 0.25
-FEW_STEPS = 64
-MOST_REPEATS = 4
+    def _piece(self, rows):
+        """How many samples the tracks predict before they learn from them, after so many samples: whole batches."""
+        return self.batch * max(int(min(RECENT * rows, MEMORY) / self.batch), 1)
