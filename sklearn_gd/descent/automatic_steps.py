@@ -45,6 +45,8 @@ class AutomaticSteps(Method):
         The state to resume from, of any method; the null model where None.
     """
 
+    finds_rates = True
+
     def __init__(self, objective, solver, settings, state=None):
         super().__init__(objective)
         self.solver, self.settings = solver, settings
@@ -100,7 +102,8 @@ class AutomaticSteps(Method):
             return float(self.optimizer.default_rate)
         # A sample has one unit of curvature for each feature; the largest eigenvalue of all is guessed as the root of that.
         total = 1.0 + np.count_nonzero(self.automatic_state.sizes.moments.known_variance)
-        return batch / ((total + (batch - 1.0) * math.sqrt(total)) * self.optimizer.gain())
+        share = 0.0 if self.solver.full_batch else 1.0 / batch
+        return 1.0 / ((share * total + (1.0 - share) * math.sqrt(total)) * self.optimizer.gain())
 
     def state(self, theta, value, n_epochs):
         state = self.automatic_state
