@@ -38,7 +38,7 @@ from .solvers import resolve_solver
 # What each parameter that is not a part may be.
 CONSTRAINTS = {
     "alpha": Range(0),
-    "l1_ratio": Range(0, 1),
+    "l1_ratio": Range(0, 1, none=True),
     "max_iter": Range(1, integer=True),
     "tol": Range(0, none=True),
     "validation_fraction": Range(0, 1, closed="neither"),
@@ -122,6 +122,8 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         if self.penalty is None:
             return NoPenalty()
         if isinstance(self.penalty, str) and self.penalty == "elasticnet":
+            if self.l1_ratio is None:
+                raise ValueError("l1_ratio=None with penalty='elasticnet': it needs a number >= 0 and <= 1")
             return ElasticNet(l1_ratio=self.l1_ratio)
         return resolve("penalty", self.penalty, Penalty, PENALTIES)
 

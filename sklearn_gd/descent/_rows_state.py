@@ -164,7 +164,7 @@ class RowsState:
         self.track.targets[0] = model.target_mean
         counters[[STEPS, WEIGHT_SUM, ROWS, ITERATE_WEIGHT]] = model.steps, moments.weight, rows, weight
         counters[REFRESH_AT] = np.floor(1.1 * rows) + 1.0
-        counters[MEAN_SQUARE] = 1.0 + (variance * scale**2).sum()
+        counters[MEAN_SQUARE] = 1.0 + (variance * scale * scale).sum()
         # 3. what the models have predicted so far
         self.track.losses[:] = PAST_LOSSES * max(model.value, 0.0)
         self.track.losses[0] *= LAST_ITERATE_HANDICAP
@@ -217,6 +217,7 @@ class RowsState:
         intercept = intercept - coef @ self.columns.mean if objective.fit_intercept else np.zeros(self.n_outputs)
         return objective.pack(coef, intercept)
 
+    @np.errstate(over="ignore")
     def _after_prox(self, objective, coef):
         """The coefficients after a proximal step of the cautious track's length."""
         # The unit of a standardised penalty is that of the stream so far, not of the objective's samples.

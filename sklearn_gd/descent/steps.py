@@ -172,7 +172,9 @@ def stable_rates(objective, optimizer, state, order, batch):
     state.largest_norm = float(largest[-1])
     last = np.minimum(np.arange(1, n_steps + 1) * batch, len(order)) - 1
     seen = state.counters[ROWS] + last
-    return 1.0 / ((largest[last] + objective.alpha) * optimizer.gain() * np.sqrt(1.0 + seen / 1000.0))
+    curvature = (largest[last] + objective.alpha) * optimizer.gain() * np.sqrt(1.0 + seen / 1000.0)
+    # Without any curvature (samples of zeros, no penalty) there is no gradient either.
+    return np.divide(1.0, curvature, out=np.zeros(n_steps), where=curvature > np.finfo(float).tiny)
 
 
 def stable_rate(objective, optimizer, batch):
@@ -185,5 +187,5 @@ def stable_rate(objective, optimizer, batch):
         relative = objective.weight * (objective.n_samples / objective.weight_sum)
         h = (objective.curvature_bounds(np.arange(objective.n_samples)) * relative).max()
     unit = 1.0 if objective.scale is None else objective.scale.max(initial=1.0)
-    rate = 1.0 / ((h + objective.alpha * unit * unit) * optimizer.gain())
-    return rate if 0.0 < rate < math.inf else None
+    curvature = float((h + objective.alpha * unit * unit) * optimizer.gain())
+    return 1.0 / curvature if np.finfo(float).tiny < curvature < math.inf else None

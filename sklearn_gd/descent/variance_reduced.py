@@ -27,6 +27,7 @@ SHORTER = 0.25  # factor on the step after a pass that was undone
 RISE = 0.1  # by how much F may exceed its lowest value so far, relative to its total decrease
 # The step is multiplied by LONGER where the cosine between the moves of two passes is over AGREEMENT, divided under DISCORD.
 LONGER, AGREEMENT, DISCORD = 1.3, 0.8, 0.6
+LONGEST = 1e150  # scale of a feature: its square is a length
 MOST_TRIALS = 40  # of one pass, each with a shorter step
 WIDE = 8  # features per stored value from which a step on the stored values of a CSR row is worth leaving features uncentred
 
@@ -301,5 +302,6 @@ def _feature_lengths(objective, curvature, *, centred):
     form = penalty.elastic_net()
     l2 = objective.alpha * (form.l2 if form else 1.0) / curvature.min()
     variance = usable_variance(moments, fit_intercept=objective.fit_intercept, centred=centred)
-    lengths = feature_scale(variance, l2_of_features(moments, l2, standardize=penalty.standardize)) ** 2
+    scale = feature_scale(variance, l2_of_features(moments, l2, standardize=penalty.standardize))
+    lengths = np.minimum(scale, LONGEST) ** 2
     return lengths, moments.mean if centred else np.zeros(len(lengths))

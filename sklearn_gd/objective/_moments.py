@@ -26,7 +26,8 @@ class Moments:
     @property
     def known_variance(self):
         """The variance, exactly 0 for features that are constant up to rounding."""
-        return np.where(self.variance <= rounding_error(self.mean, 0.0), 0.0, self.variance)
+        with np.errstate(over="ignore"):
+            return np.where(self.variance <= rounding_error(self.mean, 0.0), 0.0, self.variance)
 
     def merged(self, other):
         """Those of the rows of both; `other` may be None.

@@ -189,6 +189,12 @@ class Objective:
         shift = self.rows.first_row()
         total, square = self.parts.mean("moments", shift)
         mean, variance = shift + total, square - total * total
+        wild = ~np.isfinite(square + mean * mean)
+        if wild.any():
+            column = int(wild.argmax())
+            raise ValueError(
+                f"X[:, {column}] has values whose squares, weighted, have an infinite sum: divide the column by a constant"
+            )
         variance = np.where(variance <= rounding_error(mean, square), 0.0, variance)
         return Moments(self.weight_sum, mean, variance).merged(self.seen)
 
@@ -209,9 +215,13 @@ class Objective:
         return self.pack(np.zeros((self.n_outputs, self.n_features)), self.null_model().intercept)
 
     @functools.cached_property
+    @QUIET
     def square_norms(self):
         """|x|^2 of each sample, and 1 for the intercept."""
-        return self.rows.square_norms() + float(self.fit_intercept)
+        norms = self.rows.square_norms()
+        if not np.isfinite(norms).all():
+            raise ValueError("X has a row of values whose squares have an infinite sum: divide the large columns by a constant")
+        return norms + float(self.fit_intercept)
 
     @QUIET
     def largest_eigenvalue(self, lengths=None, mean=None):
