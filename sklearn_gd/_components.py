@@ -137,17 +137,23 @@ class Range:
 
 @dataclass(frozen=True)
 class Flag:
-    """A parameter that is True or False; the integers 1 and 0 will do."""
+    """A parameter that is True or False, or one of some strings; the integers 1 and 0 will do."""
+
+    strings: tuple[str, ...] = ()
 
     def check(self, owner: object, name: str) -> None:
         """Raise a TypeError that names owner, parameter and value where ``owner.name`` is something else."""
         value = getattr(owner, name)
+        if isinstance(value, str) and value in self.strings:
+            return
         if not isinstance(value, (bool, Integral, np.bool_)) or value not in (True, False):
-            raise TypeError(f"{type(owner).__name__}: {name}={value!r} must be True or False")
+            allowed = ", ".join(["True", "False", *map(repr, self.strings)])
+            head, _, last = allowed.rpartition(", ")
+            raise TypeError(f"{type(owner).__name__}: {name}={value!r} must be {head} or {last}")
 
     def words(self) -> str:
         """The type as a docstring has it."""
-        return "bool"
+        return " or ".join(["bool", *map('"{}"'.format, self.strings)])
 
     def bad_values(self) -> list:
         """Values that must be refused."""

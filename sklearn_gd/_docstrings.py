@@ -13,9 +13,12 @@ def _strings(*names):
 
 
 PARAMETERS = f"""\
-penalty : {_strings(*PENALTIES)}, Penalty or None, default="l2"
-    Regularization term; None for no regularization. An object, such as ``L1(nonnegative=True)`` or one of your own, has
-    parameters that a string leaves at their defaults.
+penalty : {_strings("auto", *PENALTIES)}, Penalty or None, default="auto"
+    Regularization term; None for no regularization. "auto" is ``L2(standardize="typical_size")``: the squared l2 norm with each
+    coefficient counted in its feature's typical size, standard deviation / sqrt(share of non-zero values), so that predictions
+    do not depend on the units of the features. The other strings count coefficients as they are: F is then that of Ridge,
+    LogisticRegression and ElasticNet. An object, such as ``L1(nonnegative=True)`` or one of your own, has parameters that a
+    string leaves at their defaults.
 alpha : float >= 0, default=1e-4
     Regularization strength: the factor of the penalty in F.
 l1_ratio : float in [0, 1] or None, default=0.15

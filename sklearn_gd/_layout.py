@@ -67,10 +67,10 @@ class Track(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """Sums of x - shift and of its square for each feature; mean, scale and standard deviation in use.
+    """Sums of x - shift, of its square, and of ones where x is not zero, for each feature; mean, scale and unit in use.
 
-    The scale is that of the preconditioner, 0 for a constant feature; mean and scale are updated when a tenth more samples have
-    come.
+    The scale is that of the preconditioner, 0 for a constant feature; the unit is that in which the penalty counts the
+    coefficient. Mean, scale and unit are updated when a tenth more samples have come.
     """
 
     shift: np.ndarray
@@ -78,7 +78,8 @@ class Columns(NamedTuple):
     square: np.ndarray
     mean: np.ndarray
     scale: np.ndarray
-    std: np.ndarray
+    unit: np.ndarray
+    nonzero: np.ndarray = np.empty(0)  # not counted in pickles of older versions
 
 
 def rounding_error(mean, mean_square):

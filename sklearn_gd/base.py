@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._classes import Growth
-from ._components import Configurable, Flag, Range, check_constraints, resolve
+from ._components import Configurable, Flag, Range, check_constraints
 from ._scoring import check_scoring_parameter, validation_score
 from ._validation import (
     Held,
@@ -31,7 +31,7 @@ from .descent._observers import EpochTasks, VerboseLine
 from .descent._state import ModelState
 from .objective._objective import Objective
 from .optimizers import resolve_optimizer
-from .penalties import PENALTIES, ElasticNet, NoPenalty, Penalty
+from .penalties import resolve_penalty
 from .schedules import resolve_schedule
 from .solvers import resolve_solver
 
@@ -82,7 +82,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     def _resolve_parts(self, streaming):
         """Check every parameter and turn each part into its object, before any work; None stands for "auto"."""
         self._check_parameters()
-        loss, penalty = self._resolve_loss(), self._resolve_penalty()
+        loss, penalty = self._resolve_loss(), resolve_penalty(self.penalty, self.l1_ratio)
         solver = resolve_solver(self.solver)
         settings = Settings(
             resolve_optimizer(self.optimizer),
@@ -117,15 +117,6 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     def _known_loss(self):
         """The loss of the last fit; before any fit, that of the parameter."""
         return self.loss_ if hasattr(self, "loss_") else self._resolve_loss()
-
-    def _resolve_penalty(self):
-        if self.penalty is None:
-            return NoPenalty()
-        if isinstance(self.penalty, str) and self.penalty == "elasticnet":
-            if self.l1_ratio is None:
-                raise ValueError("l1_ratio=None with penalty='elasticnet': it needs a number >= 0 and <= 1")
-            return ElasticNet(l1_ratio=self.l1_ratio)
-        return resolve("penalty", self.penalty, Penalty, PENALTIES)
 
     def _objective(self, X, targets, loss, penalty, seen=None):
         """The objective on the samples of positive weight; `seen` has the features' moments of earlier calls."""

@@ -11,14 +11,26 @@ gradient of every step, and a part with a kink, whose proximal step follows the 
 
 w may be a number or an array in the functions of this module, so that a choice by its value is an ``np.where`` or the like.
 
-With ``standardize=True`` the penalty is one of coefficients times the standard deviation of their column, weights honoured, as
-if the columns had been standardised beforehand: then no prediction depends on the unit of a column. `coef_` stays in the
-units of the data. By default it is one of the coefficients as they are, which is scikit-learn's convention.
+A penalty counts each coefficient in a unit u, so that R is the sum of ``value(u * w)``. `coef_` stays in the units of the data.
+
+==============================  ====================================================================================
+``standardize=False``           u = 1: the coefficients as they are, scikit-learn's convention
+``standardize=True``            u is the standard deviation of the feature, as if the features had been standardized
+``standardize="typical_size"``  u is the standard deviation over the root of the share of samples in which it is not zero
+==============================  ====================================================================================
+
+With the last two no prediction depends on the unit of a feature. The typical size of a feature that is rarely zero is its
+standard deviation. That of an indicator or a word count is about the size of its non-zero values, however rare they are, so
+that a rare word costs what a frequent one does. It also has the root of the loss's typical curvature as a factor (1 for squared
+error and for losses of classes; see `RegressionLoss.typical_scores`): then the unit of y does not matter either. Sample weights
+count in all of these.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
-from ._components import Component, Flag, Range
+from ._components import Component, Flag, Range, resolve
 from ._layout import ElasticNetForm
 
 __all__ = [
@@ -51,8 +63,8 @@ class Penalty(Component):
     [2.]
     """
 
-    # A subclass that takes `standardize` as a parameter has it honoured; the coefficients are then in standard deviations.
-    standardize = False
+    # A subclass that takes `standardize` as a parameter has it honoured: the functions below are given u * w.
+    standardize: bool | str = False
 
     def validate(self) -> None:
         """Raise where `value` is missing, a function asks for an unknown parameter, or a parameter is out of its range."""
@@ -62,6 +74,16 @@ class Penalty(Component):
             if self.written_functions(name) is not None:
                 self.function_parameters(name, n_leading)
         super().validate()
+
+    def unit(self) -> Callable:
+        """The unit of a coefficient, as a function of what is known of its feature.
+
+        Returns
+        -------
+        callable
+            From the feature's standard deviation and share of non-zero values, and the loss's typical curvature, to u.
+        """
+        return UNITS[self.standardize]
 
     def has_gradient(self) -> bool:
         """Whether the smooth part is there for these parameters.
@@ -93,6 +115,27 @@ class Penalty(Component):
             for any other penalty.
         """
         return None
+
+
+def one(deviation, share, curvature):
+    """Coefficients as they are."""
+    return np.where(share >= 0.0, 1.0, 1.0)
+
+
+def standard_deviation(deviation, share, curvature):
+    """The standard deviation of the feature."""
+    return deviation
+
+
+def typical_size(deviation, share, curvature):
+    """The standard deviation over the root of the share of non-zero values, times the root of the loss's curvature."""
+    return deviation * (np.sqrt(curvature) / np.sqrt(np.maximum(share, SMALLEST_SHARE)))
+
+
+SMALLEST_SHARE = 1e-300  # of a feature that has not been other than zero: its deviation is 0
+
+#: What each value of `standardize` counts coefficients in.
+UNITS = {False: one, True: standard_deviation, "typical_size": typical_size}
 
 
 def soft_threshold(w, threshold):
@@ -151,8 +194,10 @@ class L2(Penalty):
     ----------
     nonnegative : bool, default=False
         Keep every coefficient >= 0.
-    standardize : bool, default=False
-        Penalise each coefficient times its column's standard deviation.
+    standardize : bool or "typical_size", default=False
+        The unit in which the penalty counts coefficients: 1, the standard deviation of the feature (True), or its typical size,
+        standard deviation / sqrt(share of non-zero values). With True and "typical_size" no prediction depends on the unit of a
+        feature; with "typical_size" nor, under l2, on that of y.
 
     References
     ----------
@@ -165,9 +210,9 @@ class L2(Penalty):
     (4.5, 3.0)
     """
 
-    constraints = {"nonnegative": Flag(), "standardize": Flag()}
+    constraints = {"nonnegative": Flag(), "standardize": Flag(("typical_size",))}
 
-    def __init__(self, nonnegative: bool = False, standardize: bool = False) -> None:
+    def __init__(self, nonnegative: bool = False, standardize: bool | str = False) -> None:
         self.nonnegative = nonnegative
         self.standardize = standardize
 
@@ -202,8 +247,10 @@ class L1(Penalty):
     ----------
     nonnegative : bool, default=False
         Keep every coefficient >= 0.
-    standardize : bool, default=False
-        Penalise each coefficient times its column's standard deviation.
+    standardize : bool or "typical_size", default=False
+        The unit in which the penalty counts coefficients: 1, the standard deviation of the feature (True), or its typical size,
+        standard deviation / sqrt(share of non-zero values). With True and "typical_size" no prediction depends on the unit of a
+        feature; with "typical_size" nor, under l2, on that of y.
 
     References
     ----------
@@ -217,9 +264,9 @@ class L1(Penalty):
     3.0 -2.0 0.0
     """
 
-    constraints = {"nonnegative": Flag(), "standardize": Flag()}
+    constraints = {"nonnegative": Flag(), "standardize": Flag(("typical_size",))}
 
-    def __init__(self, nonnegative: bool = False, standardize: bool = False) -> None:
+    def __init__(self, nonnegative: bool = False, standardize: bool | str = False) -> None:
         self.nonnegative = nonnegative
         self.standardize = standardize
 
@@ -247,8 +294,10 @@ class ElasticNet(Penalty):
         The share :math:`\rho` of the l1 part: 0 is ridge, 1 the lasso.
     nonnegative : bool, default=False
         Keep every coefficient >= 0.
-    standardize : bool, default=False
-        Penalise each coefficient times its column's standard deviation.
+    standardize : bool or "typical_size", default=False
+        The unit in which the penalty counts coefficients: 1, the standard deviation of the feature (True), or its typical size,
+        standard deviation / sqrt(share of non-zero values). With True and "typical_size" no prediction depends on the unit of a
+        feature; with "typical_size" nor, under l2, on that of y.
 
     References
     ----------
@@ -261,9 +310,9 @@ class ElasticNet(Penalty):
     2.0 1.0
     """
 
-    constraints = {"l1_ratio": Range(0, 1), "nonnegative": Flag(), "standardize": Flag()}
+    constraints = {"l1_ratio": Range(0, 1), "nonnegative": Flag(), "standardize": Flag(("typical_size",))}
 
-    def __init__(self, l1_ratio: float = 0.15, nonnegative: bool = False, standardize: bool = False) -> None:
+    def __init__(self, l1_ratio: float = 0.15, nonnegative: bool = False, standardize: bool | str = False) -> None:
         self.l1_ratio = l1_ratio
         self.nonnegative = nonnegative
         self.standardize = standardize
@@ -289,5 +338,18 @@ class ElasticNet(Penalty):
         return np.maximum(w - threshold, 0.0) if nonnegative else soft_threshold(w, threshold)
 
 
-#: What each string of `penalty` stands for.
+#: What each string of `penalty` stands for, beside "auto".
 PENALTIES = {"l2": L2, "l1": L1, "elasticnet": ElasticNet}
+
+
+def resolve_penalty(value, l1_ratio):
+    """The penalty that the estimators' parameters stand for."""
+    if value is None:
+        return NoPenalty()
+    if isinstance(value, str) and value == "auto":
+        return L2(standardize="typical_size")
+    if isinstance(value, str) and value == "elasticnet":
+        if l1_ratio is None:
+            raise ValueError("l1_ratio=None with penalty='elasticnet': it needs a number >= 0 and <= 1")
+        return ElasticNet(l1_ratio=l1_ratio)
+    return resolve("penalty", value, Penalty, PENALTIES, ["auto"])

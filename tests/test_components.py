@@ -146,7 +146,7 @@ def test_every_registered_class_is_public_and_abstract_bases_are_not_registered(
 
 PARTS = {
     "loss": (RegressionLoss, REGRESSION_LOSSES, []),
-    "penalty": (Penalty, PENALTIES, []),
+    "penalty": (Penalty, PENALTIES, ["auto"]),
     "optimizer": (Optimizer, OPTIMIZERS, ["auto"]),
     "learning_rate": (Schedule, SCHEDULES, ["auto"]),
     "solver": (Solver, SOLVERS, ["auto"]),

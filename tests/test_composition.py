@@ -77,7 +77,7 @@ def test_a_column_transformer_and_pandas():
     words = (OneHotEncoder(), ["sex", "age"])
     for threshold in (0.0, 1.0):
         columns = ColumnTransformer([("numbers", *numbers), ("words", *words)], sparse_threshold=threshold)
-        pipe = make_pipeline(columns, GDRegressor(alpha=1e-2, tol=1e-12)).fit(frame, y)
+        pipe = make_pipeline(columns, GDRegressor(penalty="l2", alpha=1e-2, tol=1e-12)).fit(frame, y)
         reference = make_pipeline(clone(columns), Ridge(alpha=1e-2 * len(y), tol=1e-12)).fit(frame, y)
         np.testing.assert_allclose(pipe.predict(frame), reference.predict(frame), rtol=1e-4)
     dense = clone(pipe).set_params(columntransformer__words__sparse_output=False).set_output(transform="pandas").fit(frame, y)
@@ -196,7 +196,7 @@ def test_get_and_set_params():
     ("model", "name", "held"),
     [
         (GDRegressor(optimizer="adam"), "optimizer__beta_1", "optimizer='adam'"),
-        (GDClassifier(), "penalty__standardize", "penalty='l2'"),
+        (GDClassifier(), "penalty__standardize", "penalty='auto'"),
         (GDRegressor(learning_rate=0.1), "learning_rate__eta0", "learning_rate=0.1"),
         (WarmUp(0.3), "schedule__eta0", "schedule=0.3"),
     ],

@@ -330,24 +330,28 @@ STANDARDIZED = {
 
 
 def problem(weighted=True):
-    """Columns of very different units, uneven weights."""
+    """Features of very different units, uneven weights; the unit in which each value of `standardize` counts coefficients."""
     rng = np.random.default_rng(3)
     X = rng.normal(size=(150, 4)) * [1.0, 1e3, 1e-3, 20.0] + [0.0, 5e3, 0.0, -7.0]
-    X[rng.random(X.shape) < 0.1] = 0.0
+    X[rng.random(X.shape) < [0.1, 0.8, 0.3, 0.0]] = 0.0
     y = X @ [1.0, 2e-3, 0.0, -0.05] + rng.normal(size=150)
     weight = rng.uniform(0.2, 3.0, 150) if weighted else np.ones(150)
     mean = np.average(X, axis=0, weights=weight)
-    return X, y, weight, np.sqrt(np.average((X - mean) ** 2, axis=0, weights=weight))
+    spread = np.sqrt(np.average((X - mean) ** 2, axis=0, weights=weight))
+    share = np.average(X != 0.0, axis=0, weights=weight)
+    return X, y, weight, {True: spread, "typical_size": spread / np.sqrt(share)}
 
 
+@pytest.mark.parametrize("standardize", [True, "typical_size"])
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 @pytest.mark.parametrize("penalty", STANDARDIZED)
-def test_standardize_is_the_plain_penalty_on_standardised_columns(penalty, layout):
-    X, y, weight, spread = problem()
+def test_standardize_is_the_plain_penalty_on_scaled_columns(penalty, layout, standardize):
+    X, y, weight, units = problem()
+    unit = units[standardize]
     tight = {"alpha": 0.1, "tol": 1e-13, "max_iter": 10_000}
-    ours = GDRegressor(penalty=STANDARDIZED[penalty](True), **tight).fit(layout(X), y, sample_weight=weight)
-    plain = GDRegressor(penalty=STANDARDIZED[penalty](False), **tight).fit(X / spread, y, sample_weight=weight)
-    np.testing.assert_allclose(ours.coef_ * spread, plain.coef_, rtol=1e-5, atol=1e-7)
+    ours = GDRegressor(penalty=STANDARDIZED[penalty](standardize), **tight).fit(layout(X), y, sample_weight=weight)
+    plain = GDRegressor(penalty=STANDARDIZED[penalty](False), **tight).fit(X / unit, y, sample_weight=weight)
+    np.testing.assert_allclose(ours.coef_ * unit, plain.coef_, rtol=1e-5, atol=1e-7)
     assert ours.loss_curve_[-1] == pytest.approx(plain.loss_curve_[-1], rel=1e-9)
 
 
@@ -371,29 +375,59 @@ def test_standardize_in_steps_of_an_explicit_rate(penalty, solver, layout):
     np.testing.assert_allclose(ours.coef_, plain.coef_, rtol=1e-10, atol=1e-14)
 
 
-def test_standardize_in_a_stream_counts_all_rows_so_far():
-    """The spread of a call's penalty is that of every row up to it, also after a pickle."""
-    X, y, weight, _ = problem()
-    model = GDRegressor(penalty=L2(standardize=True), alpha=0.1, solver="sgd", optimizer="gd", learning_rate=1e-9)
+@pytest.mark.parametrize("standardize", [True, "typical_size"])
+def test_standardize_in_a_stream_counts_all_rows_so_far(standardize):
+    """The unit of a call's penalty is that of every row up to it, also after a pickle."""
+    X, y, weight, units = problem()
+    penalty = L2(standardize=standardize)
+    model = GDRegressor(penalty=penalty, alpha=0.1, solver="sgd", optimizer="gd", learning_rate=1e-9)
     for start in range(0, 150, 50):
         part = slice(start, start + 50)
         model = pickle.loads(pickle.dumps(model.partial_fit(X[part], y[part], sample_weight=weight[part])))
     moments = model._state.seen
     mean = np.average(X, axis=0, weights=weight)
     np.testing.assert_allclose(moments.mean, mean, rtol=1e-12)
-    np.testing.assert_allclose(moments.variance, np.average((X - mean) ** 2, axis=0, weights=weight), rtol=1e-12)
+    np.testing.assert_allclose(moments.unit(penalty, 1.0), units[standardize], rtol=1e-12)
 
 
-def test_standardize_lets_no_prediction_depend_on_a_unit():
+@pytest.mark.parametrize(("standardize", "shift"), [(True, np.array([0.0, 1e9, 1e-1, 0.0])), ("typical_size", 0.0)])
+def test_standardize_lets_no_prediction_depend_on_a_unit(standardize, shift):
     X, y, _, _ = problem(weighted=False)
-    model = GDRegressor(penalty=L2(standardize=True), alpha=0.1)
+    model = GDRegressor(penalty=L2(standardize=standardize), alpha=0.1)
     before = model.fit(X, y).predict(X)
-    factor, shift = np.array([1e-6, 1e6, 1.0, 1e3]), np.array([0.0, 1e9, 1e-1, 0.0])
+    factor = np.array([1e-6, 1e6, 1.0, 1e3])
     after = model.fit(X * factor + shift, y).predict(X * factor + shift)
     np.testing.assert_allclose(after, before, rtol=1e-5)
 
 
 @pytest.mark.parametrize("penalty", [L2, L1, ElasticNet])
-def test_standardize_must_be_a_flag(penalty):
-    with pytest.raises(TypeError, match="standardize='yes' must be True or False"):
+def test_standardize_must_be_known(penalty):
+    with pytest.raises(TypeError, match="standardize='yes' must be True, False or 'typical_size'"):
         penalty(standardize="yes").validate()
+
+
+@pytest.mark.parametrize("standardize", [True, "typical_size"])
+@pytest.mark.parametrize("penalty", STANDARDIZED)
+@pytest.mark.parametrize("solver", ["sgd", "saga", "svrg"])
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("nonzeros", ["few", "many"])
+def test_standardize_row_by_row_is_the_same_on_csr(penalty, solver, standardize, outputs, nonzeros):
+    """Loops that cost the stored values of a sample shrink a coefficient late, and to the same value."""
+    X, y, weight, _ = problem()
+    X /= X.std(axis=0)
+    if nonzeros == "few":
+        X = X * (np.random.default_rng(0).random(X.shape) < 0.1)
+    y = np.column_stack([y, -y])[:, :outputs].squeeze()
+    shared = {
+        "penalty": STANDARDIZED[penalty](standardize),
+        "solver": solver,
+        "optimizer": "gd",
+        "learning_rate": 0.003 if solver != "sgd" else "invscaling",
+        "alpha": 0.03,
+        "max_iter": 3,
+        "tol": None,
+        "random_state": 0,
+    }
+    dense = GDRegressor(**shared).fit(X, y, sample_weight=weight)
+    sparse = GDRegressor(**shared).fit(sp.csr_array(X), y, sample_weight=weight)
+    np.testing.assert_allclose(sparse.coef_, dense.coef_, rtol=1e-9, atol=1e-12)

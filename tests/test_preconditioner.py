@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from sklearn_gd import penalties
 from sklearn_gd.losses import SquaredError
 from sklearn_gd.objective._moments import Moments
 from sklearn_gd.objective._objective import Objective
@@ -15,23 +16,28 @@ CONSTANT = 2  # a feature that never changes
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N, D)) * 10.0 ** np.arange(-2, 3) + [1.0, -3.0, 0.0, 50.0, 0.0]
 X[:, CONSTANT] = 0.1
-MOMENTS = Moments(float(N), X.mean(axis=0), np.where(np.arange(D) == CONSTANT, 0.0, X.var(axis=0)))
+MOMENTS = Moments(float(N), X.mean(axis=0), np.where(np.arange(D) == CONSTANT, 0.0, X.var(axis=0)), np.linspace(0.2, 1.0, D))
 CURVATURE = np.array([0.25, 1.0, 4.0])
 L2 = 0.3
+UNITS = {
+    False: None,
+    True: np.sqrt(MOMENTS.variance),
+    "typical_size": MOMENTS.unit(penalties.L2(standardize="typical_size"), 1.0),
+}
 
 
 def preconditioner(*, fit_intercept=True, standardize=False, l2=L2):
-    return Preconditioner.from_moments(MOMENTS, CURVATURE, l2, fit_intercept=fit_intercept, standardize=standardize)
+    return Preconditioner.from_moments(MOMENTS, CURVATURE, l2, fit_intercept=fit_intercept, unit=UNITS[standardize])
 
 
 def objective(coef, intercept, standardize, l2=L2):
     """Mean over the samples of h/2 score^2 - score, and the l2 penalty: its curvature in each score is h."""
     raw = X @ coef.T + intercept
-    unit = X.std(axis=0) if standardize else 1.0
+    unit = UNITS[standardize] if standardize else 1.0
     return (0.5 * CURVATURE * raw**2 - raw).sum(axis=1).mean() + 0.5 * l2 * ((coef * unit) ** 2).sum()
 
 
-@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("standardize", list(UNITS))
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_there_and_back(fit_intercept, standardize):
     """`to_u` and `to_theta` are inverse, and leave every score as it is."""
@@ -47,7 +53,7 @@ def test_there_and_back(fit_intercept, standardize):
     np.testing.assert_allclose(scores, X @ coef.T + intercept, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("standardize", list(UNITS))
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_the_gradient_is_that_of_finite_differences(fit_intercept, standardize):
     metric = preconditioner(fit_intercept=fit_intercept, standardize=standardize)
@@ -65,7 +71,7 @@ def test_the_gradient_is_that_of_finite_differences(fit_intercept, standardize):
         assert found[at] == pytest.approx((ends[0] - ends[1]) / 2e-4, rel=1e-5, abs=1e-6)
 
 
-@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("standardize", list(UNITS))
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_the_diagonal_of_the_second_derivative_is_one(fit_intercept, standardize):
     metric = preconditioner(fit_intercept=fit_intercept, standardize=standardize)

@@ -42,7 +42,7 @@ from sklearn_gd.losses import (
     SquaredEpsilonInsensitive,
     Tweedie,
 )
-from sklearn_gd.penalties import NoPenalty
+from sklearn_gd.penalties import NoPenalty, resolve_penalty
 
 LAYOUTS = {"dense": np.ascontiguousarray, "csr": sp.csr_array}
 DIABETES = load_diabetes(return_X_y=True, scaled=False)
@@ -63,7 +63,12 @@ def objective(model, X, y, coef, intercept, weight=None):
     """The oracle's F of the model's own parts at any coefficients."""
     loss = model.loss_
     target, _, one_vs_rest = encoded(y) if isinstance(model, GDClassifier) else (np.reshape(y, (len(y), -1)), 1, False)
-    parts = {"loss": loss, "penalty": model._resolve_penalty(), "alpha": model.alpha, "one_vs_rest": one_vs_rest}
+    parts = {
+        "loss": loss,
+        "penalty": resolve_penalty(model.penalty, model.l1_ratio),
+        "alpha": model.alpha,
+        "one_vs_rest": one_vs_rest,
+    }
     return F(X, target, np.ones(len(y)) if weight is None else weight, coef, intercept, **parts)
 
 
@@ -88,7 +93,7 @@ def test_ridge(alpha, fit_intercept, layout):
     X, y = DIABETES
     Y = np.column_stack([y, X[:, 2] ** 2 + y])
     weight = np.random.default_rng(0).uniform(0.2, 3.0, len(y))
-    model = fitted(GDRegressor(alpha=alpha, fit_intercept=fit_intercept), X, Y, layout, weight)
+    model = fitted(GDRegressor(penalty="l2", alpha=alpha, fit_intercept=fit_intercept), X, Y, layout, weight)
     reference = Ridge(alpha=alpha * weight.sum(), fit_intercept=fit_intercept, solver="svd" if not fit_intercept else "auto")
     reference.fit(X, Y, sample_weight=weight)
     target = [objective(model, X, Y, m.coef_, m.intercept_, weight) for m in (model, reference)]
@@ -105,7 +110,7 @@ def test_logistic_regression(data, fit_intercept, layout):
     """Two classes and the softmax of three: C = 1 / (alpha n). Intercepts of a softmax are free up to a constant."""
     X, y = {"cancer": CANCER, "wine": WINE}[data]
     alpha = 1e-3
-    model = fitted(GDClassifier(alpha=alpha, fit_intercept=fit_intercept), X, y, layout)
+    model = fitted(GDClassifier(penalty="l2", alpha=alpha, fit_intercept=fit_intercept), X, y, layout)
     reference = LogisticRegression(
         C=1.0 / (alpha * len(y)), fit_intercept=fit_intercept, tol=1e-12, solver="newton-cg", max_iter=10_000
     )
@@ -126,7 +131,9 @@ def test_squared_hinge(balanced, layout):
     X, y = CANCER
     alpha = 1e-3
     class_weight = "balanced" if balanced else None
-    model = fitted(GDClassifier("squared_hinge", alpha=alpha, fit_intercept=False, class_weight=class_weight), X, y, layout)
+    model = fitted(
+        GDClassifier("squared_hinge", penalty="l2", alpha=alpha, fit_intercept=False, class_weight=class_weight), X, y, layout
+    )
     weight = np.where(y == 1, 0.5 / np.mean(y == 1), 0.5 / np.mean(y == 0)) if balanced else None
     reference = LinearSVC(
         C=1.0 / (alpha * len(y)), fit_intercept=False, dual=False, tol=1e-12, max_iter=100_000, class_weight=class_weight
@@ -139,7 +146,7 @@ def test_squared_hinge(balanced, layout):
 def test_squared_hinge_of_three_classes(layout):
     """One against the rest, in one fit: the three minimisers are those of three fits."""
     X, y = WINE
-    model = fitted(GDClassifier("squared_hinge", alpha=1e-2, fit_intercept=False), X, y, layout)
+    model = fitted(GDClassifier("squared_hinge", penalty="l2", alpha=1e-2, fit_intercept=False), X, y, layout)
     reference = LinearSVC(C=1.0 / (1e-2 * len(y)), fit_intercept=False, dual=False, tol=1e-12, max_iter=100_000).fit(X, y)
     assert_same_optimum(model, X, y, reference.coef_, np.zeros(3), same_coefficients=True)
 
@@ -163,7 +170,7 @@ def test_generalised_linear_models(loss, reference, alpha, layout):
     """Half a mean deviance and alpha/2 |w|^2: the same units as ours."""
     X, y = SCALED_DIABETES
     weight = np.random.default_rng(0).uniform(0.2, 3.0, len(y))
-    model = fitted(GDRegressor(loss, alpha=alpha), X, y / 100.0, layout, weight)
+    model = fitted(GDRegressor(loss, penalty="l2", alpha=alpha), X, y / 100.0, layout, weight)
     with warnings.catch_warnings():
         # lbfgs may say that it cannot get nearer than rounding errors.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -176,7 +183,9 @@ def test_generalised_linear_models(loss, reference, alpha, layout):
 def test_squared_epsilon_insensitive(layout):
     """LinearSVR with squared losses; its intercept is penalised, so there is none. C = 1 / (alpha n)."""
     X, y = SCALED_DIABETES[0], (DIABETES[1] - DIABETES[1].mean()) / DIABETES[1].std()
-    model = fitted(GDRegressor(SquaredEpsilonInsensitive(epsilon=0.3), alpha=1e-2, fit_intercept=False), X, y, layout)
+    model = fitted(
+        GDRegressor(SquaredEpsilonInsensitive(epsilon=0.3), penalty="l2", alpha=1e-2, fit_intercept=False), X, y, layout
+    )
     reference = LinearSVR(
         C=1.0 / (1e-2 * len(y)),
         epsilon=0.3,
@@ -287,7 +296,7 @@ def test_logistic_regression_with_l1(data, layout):
 def test_hinge(alpha, layout):
     """The support vector machine without intercept (LinearSVC penalises its own). C = 1 / (alpha n)."""
     X, y = CANCER
-    model = fitted(GDClassifier("hinge", alpha=alpha, fit_intercept=False), X, y, layout)
+    model = fitted(GDClassifier("hinge", penalty="l2", alpha=alpha, fit_intercept=False), X, y, layout)
     reference = LinearSVC(
         C=1.0 / (alpha * len(y)), loss="hinge", fit_intercept=False, tol=1e-10, max_iter=10_000_000, random_state=0
     )
@@ -300,7 +309,7 @@ def test_hinge(alpha, layout):
 def test_epsilon_insensitive_with_l2(alpha, layout):
     """Support vector regression without intercept. C = 1 / (alpha n)."""
     X, y = SCALED_DIABETES[0], (DIABETES[1] - DIABETES[1].mean()) / DIABETES[1].std()
-    model = fitted(GDRegressor(EpsilonInsensitive(epsilon=0.3), alpha=alpha, fit_intercept=False), X, y, layout)
+    model = fitted(GDRegressor(EpsilonInsensitive(epsilon=0.3), penalty="l2", alpha=alpha, fit_intercept=False), X, y, layout)
     shared = {"C": 1.0 / (alpha * len(y)), "epsilon": 0.3, "fit_intercept": False, "random_state": 0}
     reference = LinearSVR(**shared, tol=1e-10, max_iter=10_000_000).fit(X, y)
     assert_same_optimum(model, X, y, reference.coef_, 0.0, same_coefficients=False)

@@ -462,7 +462,7 @@ def assert_same(ours, theirs):
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=0.0, atol=1e-10)
 
 
-OURS = {"solver": "sgd", "shuffle": False, "tol": None}
+OURS = {"penalty": "l2", "solver": "sgd", "shuffle": False, "tol": None}
 THEIRS = {"shuffle": False, "tol": None}
 RULES = {
     "optimal": ("optimal", {"learning_rate": "optimal"}),
@@ -522,6 +522,7 @@ def adaptive_pair(max_iter):
     X, y = classes()
     ours = GDClassifier(
         "log_loss",
+        penalty="l2",
         solver="sgd",
         shuffle=False,
         learning_rate=Adaptive(0.05),

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._compile import FLOAT, compiled, derived_leaf
+from .._compile import FLOAT, compiled, derived_leaf, leaf
 from .._layout import CURVATURE_SUM, CURVATURE_WEIGHT, MEAN_SQUARE, ROWS, STEPS, WEIGHT_SUM, rounding_error
 from .blocks import MATRIX, VECTOR
 from .implicit import WORK_ROWS, make_coupled_implicit, make_implicit
 
+UNIT = FLOAT(FLOAT, FLOAT, FLOAT)
 PROX = FLOAT(MATRIX, VECTOR, FLOAT, FLOAT, FLOAT, VECTOR, VECTOR)
 
 CLIP = 10.0  # largest standardised value, up to which a value counts in the moments of its feature
@@ -36,13 +37,14 @@ class RowLoss(NamedTuple):
 class RowPlan(NamedTuple):
     """What stays the same over a pass.
 
+    `unit` gives the unit in which the penalty counts a coefficient, of the feature's standard deviation and share of non-zeros.
     `curvature` is the loss's second derivative in a score or a bound of it, unless it is estimated: as the mean along the steps
     so far, or as one over the standard deviation of the targets, for a loss with a kink in units of y. `l2` is the l2 penalty's
     curvature over that of the loss.
     """
 
     fit_intercept: bool
-    standardize: bool
+    unit: object
     alpha: float
     l2: float
     curvature: float
@@ -89,6 +91,20 @@ def make_coupled_prox(implicit):
     return prox
 
 
+def make_unit(unit):
+    """The unit of a coefficient as a function that a plan can hold."""
+
+    def unit_of(deviation, share, curvature):
+        return unit(deviation, share, curvature)
+
+    return unit_of
+
+
+def compiled_unit(penalty):
+    """The unit in which a penalty counts coefficients, compiled."""
+    return compiled(make_unit, UNIT, leaf(penalty.unit()))
+
+
 def row_loss(functions, value):
     """The compiled proximal step of a loss, with its value."""
     if functions.whole_row:
@@ -102,7 +118,7 @@ def row_loss(functions, value):
 
 
 def update_scale(columns, j, weight_sum, plan):
-    """Update mean, standard deviation and scale of feature j from its sums.
+    """Update mean, unit and scale of feature j from its sums.
 
     The formula is that of `objective._preconditioner`: one over the square root of the variance and the l2 penalty's curvature,
     0 for a feature without variance.
@@ -112,8 +128,8 @@ def update_scale(columns, j, weight_sum, plan):
     mean, variance = shift + offset, mean_square - offset * offset
     if variance <= rounding_error(mean, mean_square):
         variance = 0.0
-    columns.std[j] = np.sqrt(variance)
-    l2 = plan.l2 * variance if plan.standardize else plan.l2
+    columns.unit[j] = plan.unit(np.sqrt(variance), columns.nonzero[j] / weight_sum, 1.0)
+    l2 = plan.l2 * columns.unit[j] * columns.unit[j]
     if not plan.fit_intercept:
         variance = mean_square + shift * (shift + 2.0 * offset)
         mean = 0.0
@@ -124,12 +140,14 @@ def update_scale(columns, j, weight_sum, plan):
 def add_value(columns, j, x, weight):
     """Add a value to the sums of feature j, its distance from the mean clipped to `CLIP` / scale; zeros are not clipped."""
     scale = columns.scale[j]
-    if x != 0.0 and scale > 0.0:
-        standardised = (x - columns.mean[j]) * scale
-        if standardised > CLIP:
-            x = columns.mean[j] + CLIP / scale
-        elif standardised < -CLIP:
-            x = columns.mean[j] - CLIP / scale
+    if x != 0.0:
+        columns.nonzero[j] += weight
+        if scale > 0.0:
+            standardised = (x - columns.mean[j]) * scale
+            if standardised > CLIP:
+                x = columns.mean[j] + CLIP / scale
+            elif standardised < -CLIP:
+                x = columns.mean[j] - CLIP / scale
     offset = x - columns.shift[j]
     columns.total[j] += weight * offset
     columns.square[j] += weight * offset * offset
@@ -139,19 +157,18 @@ def penalty_step(v, columns, plan, pending_step, penalty):
     """Apply the penalty to one score's v over a step of length `pending_step`: implicit in its smooth part, then its prox."""
     n = len(v)
     scale = columns.scale
-    penalty_scale = columns.std if plan.standardize else np.empty(0)
     coef, step, nearby = np.empty(n), np.empty(n), np.empty(n)
     slope, nearby_slope = np.zeros(n), np.zeros(n)
     for j in range(n):
         coef[j] = v[j] * scale[j]
         step[j] = pending_step * scale[j] * scale[j]
         nearby[j] = coef[j] + 1e-6 * max(abs(coef[j]), 1e-6)
-    penalty.gradient(coef, slope, plan.alpha, penalty_scale, penalty.parameters)
-    penalty.gradient(nearby, nearby_slope, plan.alpha, penalty_scale, penalty.parameters)
+    penalty.gradient(coef, slope, plan.alpha, columns.unit, penalty.parameters)
+    penalty.gradient(nearby, nearby_slope, plan.alpha, columns.unit, penalty.parameters)
     for j in range(n):
         curvature = max((nearby_slope[j] - slope[j]) / (nearby[j] - coef[j]), 0.0)
         coef[j] -= step[j] * slope[j] / (1.0 + step[j] * curvature)
-    penalty.prox(coef, step, plan.alpha, penalty_scale, penalty.parameters)
+    penalty.prox(coef, step, plan.alpha, columns.unit, penalty.parameters)
     for j in range(n):
         if scale[j] > 0.0:
             v[j] = coef[j] / scale[j]

@@ -51,7 +51,8 @@ class ReducedPlan(NamedTuple):
     """What stays the same over a pass.
 
     `renews` tells SAGA from SVRG. `row_norms` has the weight of each sample times its squared norm in the metric, for implicit
-    steps, and is empty for explicit ones. `change_factor` multiplies the change of the slopes against the mean.
+    steps, and is empty for explicit ones. `change_factor` multiplies the change of the slopes against the mean. `l1` and `l2`
+    are the strengths of an elastic-net penalty for each feature.
     """
 
     batch_size: int
@@ -61,8 +62,8 @@ class ReducedPlan(NamedTuple):
     row_norms: np.ndarray
     mean_weight: float
     alpha: float
-    l1: float
-    l2: float
+    l1: np.ndarray
+    l2: np.ndarray
     nonnegative: bool
 
 
@@ -202,8 +203,8 @@ def make_reduced_row_pass(soft_threshold, centred_dot, fetch):
         intercept, intercept_mean = theta[n_features], memory.mean[n_features]
         for j in range(n_features):
             intercept += feature_mean[j] * w[j]
-        length, l2, implicit = metric.outputs[0], plan.l2, len(plan.row_norms) > 0
-        has_prox = plan.l1 > 0.0 or plan.nonnegative
+        length, l1, l2, implicit = metric.outputs[0], plan.l1, plan.l2, len(plan.row_norms) > 0
+        has_prox = plan.nonnegative or np.max(l1) > 0.0
         for at in range(n):
             if at + PREFETCH_ROWS < n:
                 fetch(flat, order[at + PREFETCH_ROWS], n_features)
@@ -220,7 +221,7 @@ def make_reduced_row_pass(soft_threshold, centred_dot, fetch):
             # 3. the step along loss and l2 penalty, and SAGA's mean
             for j in range(n_features):
                 x = matrix[row, j] - feature_mean[j]
-                w[j] -= rate * step[j] * (change * x + mean[j] + l2 * w[j])
+                w[j] -= rate * step[j] * (change * x + mean[j] + l2[j] * w[j])
                 mean[j] += share * x
             if plan.fit_intercept:
                 intercept -= rate * length * (change + intercept_mean)
@@ -228,7 +229,7 @@ def make_reduced_row_pass(soft_threshold, centred_dot, fetch):
             # 4. the proximal step of the l1 penalty
             if has_prox:
                 for j in range(n_features):
-                    w[j] = soft_threshold(w[j], rate * step[j] * plan.l1, plan.nonnegative)
+                    w[j] = soft_threshold(w[j], rate * step[j] * l1[j], plan.nonnegative)
         for j in range(n_features):
             intercept -= feature_mean[j] * w[j]
         theta[n_features], memory.mean[n_features] = intercept, intercept_mean
@@ -257,7 +258,7 @@ def make_lazy_reduced_pass(advanced, fetch):
         n_coef, n = n_features * n_outputs, len(order)
         intercept, mean = theta[n_coef:], memory.mean[:n_coef].reshape(n_features, n_outputs)
         intercept_mean = memory.mean[n_coef:]
-        stamp = np.zeros(n_features, np.int64)
+        stamp, l1, l2 = np.zeros(n_features, np.int64), plan.l1, plan.l2
         raw, change = np.empty((1, n_outputs)), np.empty((1, n_outputs))
         norms = np.zeros(1)
         for at in range(n):
@@ -277,7 +278,7 @@ def make_lazy_reduced_pass(advanced, fetch):
                     stamp[j] = at
                     for k in range(n_outputs):
                         length = rate * metric.features[j] * metric.outputs[k]
-                        coef[j, k] = advanced(coef[j, k], lag, mean[j, k], length, plan.l1, plan.l2, plan.nonnegative)
+                        coef[j, k] = advanced(coef[j, k], lag, mean[j, k], length, l1[j], l2[j], plan.nonnegative)
                 for k in range(n_outputs):
                     raw[0, k] += values[place] * coef[j, k]
             # 2. the change of the slopes from the table, and the step of the intercept
@@ -299,7 +300,7 @@ def make_lazy_reduced_pass(advanced, fetch):
                 j = indices[place]
                 for k in range(n_outputs):
                     length = rate * metric.features[j] * metric.outputs[k]
-                    coef[j, k] -= length * plan.change_factor * change[0, k] * values[place] / (1.0 - length * plan.l2)
+                    coef[j, k] -= length * plan.change_factor * change[0, k] * values[place] / (1.0 - length * l2[j])
             # 4. the mean gradient and the penalty, once for each feature of the sample
             for place in range(begin, end):
                 j = indices[place]
@@ -307,7 +308,7 @@ def make_lazy_reduced_pass(advanced, fetch):
                     stamp[j] = at + 1
                     for k in range(n_outputs):
                         length = rate * metric.features[j] * metric.outputs[k]
-                        coef[j, k] = advanced(coef[j, k], 1, mean[j, k], length, plan.l1, plan.l2, plan.nonnegative)
+                        coef[j, k] = advanced(coef[j, k], 1, mean[j, k], length, l1[j], l2[j], plan.nonnegative)
                 if plan.renews:
                     for k in range(n_outputs):
                         mean[j, k] += change[0, k] * values[place] / n
@@ -316,7 +317,7 @@ def make_lazy_reduced_pass(advanced, fetch):
             if lag > 0:
                 for k in range(n_outputs):
                     length = rate * metric.features[j] * metric.outputs[k]
-                    coef[j, k] = advanced(coef[j, k], lag, mean[j, k], length, plan.l1, plan.l2, plan.nonnegative)
+                    coef[j, k] = advanced(coef[j, k], lag, mean[j, k], length, l1[j], l2[j], plan.nonnegative)
 
     return lazy_reduced_pass
 

@@ -3,6 +3,8 @@
 import functools
 import math
 
+import numpy as np
+
 from ..optimizers import GradientDescent
 
 
@@ -12,41 +14,66 @@ def compiled_pass(objective, state, optimizer, batch):
     Plain descent under a penalty of the elastic-net family, one sample at a time, has loops of its own. On CSR they cost only
     the stored values of a sample.
     """
-    from .._kernels import passes
-    from .._kernels.blocks import step_blocks
-
-    form = None if objective.penalty.standardize else objective.penalty.elastic_net()
+    form = objective.penalty.elastic_net()
     if batch == 1 and type(optimizer) is GradientDescent and form is not None:
         plain = _plain_pass(objective, state, form)
         if plain is not None:
             return plain
-    state.leave_lazy()
-    model = passes.Model(state.theta, *objective.split(state.theta), state.slots, state.average)
+    return _batch_pass(objective, state, optimizer, batch)
+
+
+def _batch_pass(objective, state, optimizer, batch):
+    """The loop that serves every optimizer, penalty and size of batch; each step updates all coefficients."""
+    from .._kernels import passes
+    from .._kernels.blocks import step_blocks
+
     leaves = passes.Leaves(objective.loss_blocks, objective.penalty_blocks, step_blocks(optimizer))
     plan = passes.StepPlan(batch, objective.fit_intercept, objective.alpha, optimizer.decay, state.average_from)
-    return functools.partial(passes.batch_pass, objective.rows, objective.data, model, leaves, plan, state.counters)
+    return functools.partial(
+        passes.batch_pass, objective.rows, objective.data, _model(objective, state), leaves, plan, state.counters
+    )
+
+
+def _model(objective, state):
+    """The model that a loop updates in place, with no coefficient that is not up to date."""
+    from .._kernels.passes import Model
+
+    state.leave_lazy()
+    return Model(state.theta, *objective.split(state.theta), state.slots, state.average)
 
 
 def _plain_pass(objective, state, form):
     """The loop of plain descent on single samples; None where there is none for these."""
-    from .._kernels import blocks, passes, plain
+    from .._kernels import blocks, plain
 
-    alpha, functions, single = objective.alpha, objective.functions, objective.n_outputs == 1
-    csr = objective.rows.layout == "csr"
-    # A threshold that is applied late changes the average of the iterates.
-    if csr and state.average_from < math.inf and (form.l1 * alpha or form.nonnegative):
-        return None
-    if not csr and not single:
-        return None
+    functions, single, unit = objective.functions, objective.n_outputs == 1, objective.unit
+    csr, averages = objective.rows.layout == "csr", state.average_from < math.inf
+    l1, l2 = form.l1 * objective.alpha, form.l2 * objective.alpha
+    more = form.nonnegative, objective.fit_intercept, state.average_from
     loss = objective.loss_blocks
     if single:
-        loss = plain.SlopeOfOne(blocks.slope_of_one(functions), functions.parameters)
-    plan = plain.PlainPlan(form.l1 * alpha, form.l2 * alpha, form.nonnegative, objective.fit_intercept, state.average_from)
-    if csr:
+        loss_of_one = plain.SlopeOfOne(blocks.slope_of_one(functions), functions.parameters)
+    # A threshold that is applied late changes the average of the iterates.
+    if csr and unit is None and not (averages and (l1 or form.nonnegative)):
+        plan = plain.PlainPlan(l1, l2, *more)
         state.enter_lazy(form.nonnegative)
-        return functools.partial(
-            plain.lazy_row_pass if single else plain.lazy_pass, objective.data, state.lazy, loss, plan, state.counters
-        )
-    state.leave_lazy()
-    model = passes.Model(state.theta, *objective.split(state.theta), state.slots, state.average)
-    return functools.partial(plain.row_pass, objective.data, model, loss, plan, state.counters)
+        if single:
+            return functools.partial(plain.lazy_row_pass, objective.data, state.lazy, loss_of_one, plan, state.counters)
+        return functools.partial(plain.lazy_pass, objective.data, state.lazy, loss, plan, state.counters)
+    units = np.ones(objective.n_features) if unit is None else unit
+    plan = plain.PlainPlan(l1 * units, l2 * units * units, *more)
+    if single and not csr:
+        return functools.partial(plain.row_pass, objective.data, _model(objective, state), loss_of_one, plan, state.counters)
+    if csr and not averages and not l1:
+        return functools.partial(_shrinking_pass, objective, state, plan)
+    return None
+
+
+def _shrinking_pass(objective, state, plan, order, rates):
+    """CSR under an l2 penalty that shrinks each feature at a rate of its own; very long steps go the way of all optimizers."""
+    from .._kernels import plain
+
+    if rates.max() * plan.l2.max() > plain.LARGEST_SHRINKAGE:
+        _batch_pass(objective, state, GradientDescent(), 1)(order, rates)
+    else:
+        plain.shrinking_pass(objective.data, _model(objective, state), objective.loss_blocks, plan, state.counters, order, rates)

@@ -71,6 +71,9 @@ class Iterate(NamedTuple):
         The smoothed objective whose stall ends a stage, in the place of F; None where F itself is watched.
     gap : float
         A bound on F less its minimum, in the unit of F; infinite where none is known.
+    left : float or None
+        By how much F can still fall, a bound or an estimate: while it is open, no stall of F ends the descent. None where the
+        stall decides.
     promised : float
         By how much F should have fallen where no step along the direction lowers it: a gradient that is not F's promises more
         than rounding errors explain.
@@ -83,6 +86,7 @@ class Iterate(NamedTuple):
     rate: float | None = None
     watched: float | None = None
     gap: float = math.inf
+    left: float | None = None
     promised: float = 0.0
     end: Status | None = None
 

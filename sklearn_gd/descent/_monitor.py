@@ -51,6 +51,7 @@ class Monitor:
 
     FAR = 1e3
     NEAR_ZERO = 100.0
+    NEAR_MINIMUM = 10.0
     OSCILLATION = 10
 
     def __init__(
@@ -111,7 +112,7 @@ class Monitor:
             self.best = theta.copy()
             self.best_epoch, self.best_objective = len(self.objectives), self.objectives[-1]
         self.best_values.append(min(value, self.best_values[-1]) if self.best_values else value)
-        status = self._stall(iterate)
+        status = Status.RUNNING if self._is_open(iterate) else self._stall(iterate)
         if status is not Status.RUNNING:
             return status
         if self.tol is not None and self.validate is None and iterate.gap <= self.tolerance:
@@ -126,6 +127,11 @@ class Monitor:
         if self.validate is None:
             return self.objectives[-1]
         return -self.scores[-1] if math.isfinite(self.scores[-1]) else math.inf
+
+    def _is_open(self, iterate):
+        """Whether the method says that F can still fall: then a stall of F is no end."""
+        known = iterate.left is not None and self.tol is not None and self.validate is None
+        return known and iterate.left > self._share_of_null(self.NEAR_MINIMUM)
 
     def _stall(self, iterate):
         """Whether descent has stalled: of the smoothed objective within a stage of smoothing, else of the best value."""
@@ -165,8 +171,12 @@ class Monitor:
     @property
     def tolerance(self):
         """The smallest decrease of F that counts; for nearly perfect fits it is relative to F itself."""
+        return self._share_of_null(self.NEAR_ZERO)
+
+    def _share_of_null(self, near_zero):
+        """`tol` times F of the null model, or times so many times F itself if that is less."""
         best = self.best_values[-1] if self.best_values and self._values_are_losses else math.inf
-        return (self.tol or 0.0) * (min(self.null_value, self.NEAR_ZERO * best) if best > 0.0 else self.null_value)
+        return (self.tol or 0.0) * (min(self.null_value, near_zero * best) if best > 0.0 else self.null_value)
 
     def _has_stalled(self):
         """Whether the best value has improved by no more than the tolerance over the whole patience."""

@@ -12,7 +12,42 @@ REFRESH = 25  # iterations between two computations of the scores from the coeff
 LEAST_STAGES = 3  # of smoothing, before F decides whether a narrower one is worth its while
 
 
-class PreconditionedMethod(Method):
+class Coordinates:
+    """The coordinates u of a model: one flat vector, the coefficients (n_outputs, n_features) over their scales, then intercepts.
+
+    Attributes
+    ----------
+    parts : Parts or Selected
+        The samples, with the features that u has.
+    frame : Preconditioner
+        Their scales.
+    shape : tuple of int
+        Outputs and features.
+    width : float
+        Over which the loss is smoothed.
+    """
+
+    @property
+    def n_coef(self):
+        """How many coefficients u has, without the intercepts."""
+        return self.shape[0] * self.shape[1]
+
+    def model(self, u):
+        """The coefficients and intercepts of the coordinates u."""
+        return self.frame.to_theta(u[: self.n_coef].reshape(self.shape), u[self.n_coef :])
+
+    def gradient(self, coef, intercept):
+        """The loss's gradient in u, from that in coefficients and intercepts."""
+        U, b = self.frame.gradient_to_u(coef, intercept)
+        return np.concatenate([U.ravel(), b])
+
+    def look_at(self, u):
+        """Make u the point in hand: (mean loss, mean loss without smoothing, its gradient in u)."""
+        sums, *gradient = self.parts.mean("start", *self.model(u), self.width)
+        return float(sums[0]), float(sums[3]), self.gradient(*gradient)
+
+
+class PreconditionedMethod(Coordinates, Method):
     """Abstract base of the batch methods: descent in coordinates u of about unit curvature, F itself untouched.
 
     u is one flat vector: the coefficients (n_outputs, n_features) over their scales, then the intercepts. A non-smooth loss is
@@ -31,7 +66,7 @@ class PreconditionedMethod(Method):
 
     def __init__(self, objective, theta=None):
         super().__init__(objective)
-        self.parts, self.n_coef = objective.parts, objective.n_coef
+        self.parts = objective.parts
         self.shape = (objective.n_outputs, objective.n_features)
         if theta is None:
             theta = objective.pack(np.zeros(self.shape), objective.null_model().intercept)
@@ -60,7 +95,7 @@ class PreconditionedMethod(Method):
             objective.null_model(self.width).curvature,
             objective.alpha * (1.0 if form is None else form.l2),
             fit_intercept=objective.fit_intercept,
-            standardize=objective.penalty.standardize,
+            unit=objective.unit,
         )
         self.ridge = np.concatenate([self.frame.ridge.ravel(), np.zeros(objective.n_outputs)])
         self.inverse_ridge = np.concatenate([self.frame.inverse_ridge.ravel(), np.ones(objective.n_outputs)])
@@ -82,21 +117,7 @@ class PreconditionedMethod(Method):
         self.stage_is_over = True
         return True
 
-    # --- coordinates ------------------------------------------------------------------------------------------------------
-
-    def model(self, u):
-        """The coefficients and intercepts of the coordinates u."""
-        return self.frame.to_theta(u[: self.n_coef].reshape(self.shape), u[self.n_coef :])
-
-    def gradient(self, coef, intercept):
-        """The loss's gradient in u, from that in coefficients and intercepts."""
-        U, b = self.frame.gradient_to_u(coef, intercept)
-        return np.concatenate([U.ravel(), b])
-
-    def look_at(self, u):
-        """Make u the point in hand: (mean loss, mean loss without smoothing, its gradient in u)."""
-        sums, *gradient = self.parts.mean("start", *self.model(u), self.width)
-        return float(sums[0]), float(sums[3]), self.gradient(*gradient)
+    # ----------------------------------------------------------------------------------------------------------------------
 
     def iterate(self, value, plain, **more):
         """The `Iterate` at u: `value` is what is descended on, `plain` the mean loss without smoothing."""

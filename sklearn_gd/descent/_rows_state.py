@@ -77,6 +77,14 @@ class RowsState:
     averaged_only: bool = False
     seen: Moments | None = None
 
+    def __setstate__(self, stored):
+        vars(self).update(stored)
+        columns = self.columns
+        if len(columns.nonzero) < len(columns.total):
+            # A pickle of a version that did not count zeros, nor kept units: these are updated with the next sample.
+            self.columns = columns._replace(nonzero=np.full(len(columns.total), self.counters[WEIGHT_SUM]))
+            self.counters[REFRESH_AT] = 0.0
+
     @classmethod
     def resumed(cls, state, objective, averaged_only):
         """The state to go on from: `state` itself where it is one of rows, else a new one at its model, or before any sample."""
@@ -132,7 +140,7 @@ class RowsState:
             losses=np.zeros((2, n_tracks)),
             targets=np.zeros((3, n_outputs)),
         )
-        return cls(n_outputs, dense, track, Columns(*np.zeros((6, d))), np.zeros(N_ROW_COUNTERS), averaged_only=averaged_only)
+        return cls(n_outputs, dense, track, Columns(*np.zeros((7, d))), np.zeros(N_ROW_COUNTERS), averaged_only=averaged_only)
 
     def _resume(self, objective, model):
         """Set a new state as if the samples behind a `ModelState` had led to its model."""
@@ -142,7 +150,8 @@ class RowsState:
         offset = moments.mean - shift
         centred = objective.fit_intercept
         variance = usable_variance(moments, fit_intercept=centred, centred=centred)
-        l2 = l2_of_features(moments, relative_l2(objective), standardize=objective.penalty.standardize)
+        unit = objective.unit_at(moments)
+        l2 = l2_of_features(unit, relative_l2(objective))
         scale = feature_scale(variance, l2)
         self.columns = Columns(
             shift.copy(),
@@ -150,7 +159,8 @@ class RowsState:
             moments.weight * (moments.variance + offset**2),
             moments.mean.copy() if centred else np.zeros(len(shift)),
             scale,
-            np.sqrt(moments.known_variance),
+            unit,
+            moments.weight * moments.known_share,
         )
         # 2. every track begins at the model, with an average that has been there all along
         coef, intercept = model.coef, model.intercept
@@ -220,8 +230,8 @@ class RowsState:
     @np.errstate(over="ignore")
     def _after_prox(self, objective, coef):
         """The coefficients after a proximal step of the cautious track's length."""
-        # The unit of a standardised penalty is that of the stream so far, not of the objective's samples.
-        scale = np.tile(self.columns.std, self.n_outputs) if objective.penalty.standardize else None
+        # The unit is that of the stream so far, not of the objective's samples.
+        scale = np.tile(self.columns.unit, self.n_outputs) if objective.penalty.standardize else None
         flat, step = coef.ravel(), np.tile(self.track.step[0] * self.columns.scale**2, self.n_outputs)
         ArrayPenalty(objective.penalty, objective.alpha, scale).prox(flat, step)
         return flat.reshape(coef.shape)

@@ -82,13 +82,13 @@ class ProximalRows(Method):
     def _one_pass(self, order):
         """Take a step on each sample in `order`."""
         from .._kernels.proximal import row_pass
-        from .._kernels.row_steps import RowPlan
+        from .._kernels.row_steps import RowPlan, compiled_unit
 
         objective, state = self.objective, self.rows_state
         curvature, smooth = known_curvature(objective), bool(objective.loss.smooth)
         plan = RowPlan(
             fit_intercept=bool(objective.fit_intercept),
-            standardize=bool(objective.penalty.standardize),
+            unit=compiled_unit(objective.penalty),
             alpha=objective.alpha,
             l2=relative_l2(objective),
             curvature=curvature or 1.0,

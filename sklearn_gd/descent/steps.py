@@ -147,7 +147,7 @@ def expected_decrease(objective):
                 objective.null_model().curvature,
                 objective.alpha * form.l2,
                 fit_intercept=objective.fit_intercept,
-                standardize=objective.penalty.standardize,
+                unit=objective.unit,
             )
         coef, intercept = frame.gradient_to_u(*objective.unpack(objective.gradient(theta)))
         return 0.5 * float(np.vdot(coef, coef) + intercept @ intercept)

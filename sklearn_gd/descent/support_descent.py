@@ -1,160 +1,146 @@
 r"""Batch descent under an l1 penalty or non-negative coefficients: F is not differentiable where a coefficient is zero.
 
-Between changes of the support (the coefficients that are not zero) F is smooth, and the memory gradient method descends on it
-alone; a coefficient that would change its sign stops at zero. A proximal step of spectral length chooses the next support once
-the gradient on the present one is small beside the violation of the optimality conditions off it.
+Most coefficients are zero at the minimum. F is minimised over a *working set* of features, the support and those that violate
+the optimality conditions most, the other coefficients staying zero; then one look at all features tells how far the minimum may
+still be, and the set is chosen anew. On the set every step goes to the minimiser of the second-order model plus the l1 part;
+where its matrix is too large, the memory gradient method descends on the support, which proximal steps choose.
+
+How far F can still fall is the duality gap, where the loss gives its conjugate: any slopes of the samples' losses whose sums
+along the features obey the penalty's bounds are a lower bound on the minimum, and those at hand are scaled until they do.
 
 References
 ----------
+M. Massias, A. Gramfort and J. Salmon, "Celer: a fast solver for the lasso with dual extrapolation", 2018 (working
+duality gap judges).
+Q. Bertrand, Q. Klopfenstein, P.-A. Bannier, G. Gidel and M. Massias, "Beyond L1: faster and better sparse models with skglm", 2022
+(the same for other losses).
 G. Andrew and J. Gao, "Scalable training of L1-regularized log-linear models", 2007 (descent within an orthant).
-S. J. Wright, R. D. Nowak and M. A. T. Figueiredo, "Sparse reconstruction by separable approximation", 2009 (the step between).
+S. J. Wright, R. D. Nowak and M. A. T. Figueiredo, "Sparse reconstruction by separable approximation", 2009 (the proximal steps).
 """
 
 import math
 
 import numpy as np
 
-from ._line_search import backtrack, spectral_length, strong_wolfe
 from ._monitor import Status
-from ._preconditioned import REFRESH, Line, PreconditionedMethod, parabola
-from .memory_gradient import plane_step
+from ._preconditioned import REFRESH, PreconditionedMethod
+from ._working_set import LEAST_DAMPING, WorkingSet, violation
 
-SUPPORT_STEPS = 30  # on one support, before it is chosen anew
-SUPPORT_SHARE = 0.1  # of the violation off the support that the gradient on it must exceed for descent there to go on
+LEAST_FEATURES = 32  # of a working set
+ENOUGH = 0.1  # of what is left to gain: a set is minimised, and a stage of smoothing kept, up to that
+BALANCED = 1e-12  # a sum of slopes, as a share of their size, that counts as zero
+MOST_STALLS = 3  # working sets in turn on which F does not fall
 
 
 class SupportDescent(PreconditionedMethod):
     """The method for penalties of the elastic-net family."""
 
+    lower = -math.inf  # the best lower bound on the minimum of F so far
+
     def begin_stage(self):
-        objective, frame = self.objective, self.frame
+        objective, frame, n_coef = self.objective, self.frame, self.n_coef
         form = objective.penalty.elastic_net()
-        unit = np.sqrt(objective.moments.known_variance) if objective.penalty.standardize else 1.0
+        unit = 1.0 if objective.unit is None else objective.unit
         self.threshold = np.zeros(len(self.u))
-        self.threshold[: self.n_coef] = (objective.alpha * form.l1 * frame.scale * unit).ravel()
-        self.nonnegative = form.nonnegative
+        self.threshold[:n_coef] = (objective.alpha * form.l1 * frame.scale * unit).ravel()
         self.bounded = np.zeros(len(self.u), dtype=bool)
-        self.bounded[: self.n_coef] = form.nonnegative
+        self.bounded[:n_coef] = form.nonnegative
+        self.free = (self.threshold == 0.0) & ~self.bounded
         self.u = np.where(self.bounded, np.maximum(self.u, 0.0), self.u)
-        self.first_look = self._look()
-        _, plain, _ = self.first_look
-        self.stage_value = plain + self._penalty(self.u)
+        self.damping = LEAST_DAMPING
+        self._look()
+        self.first_look, self.stage_value = self.seen, self._value(self.seen[1])
 
     def _look(self):
-        """F as it is descended on, the mean loss without smoothing, and the gradient of loss and l2 at u."""
+        """Make u the point in hand: `seen` is F as it is descended on, the mean loss without smoothing, the gradient."""
         loss, plain, gradient = self.look_at(self.u)
-        return loss + self._penalty(self.u), plain, gradient + self.ridge * self.u
+        self.seen, self.advance = (self._value(loss), plain, gradient + self.ridge * self.u), False
 
     def _penalty(self, u):
         """The penalty at u."""
         return 0.5 * float((self.ridge * u) @ u) + float(self.threshold @ np.abs(u))
 
-    def _prox(self, v, step):
-        """The soft threshold of the l1 part over a step, and the bound at zero."""
-        moved = np.sign(v) * np.maximum(np.abs(v) - step * self.threshold, 0.0)
-        return np.where(self.bounded & (moved < 0.0), 0.0, moved)
+    def _violation(self):
+        """Half the square of the violation: about how far F, as it is descended on, can fall by each coefficient alone."""
+        left = violation(self.u, self.seen[2], self.threshold, self.bounded, self.free)
+        return 0.5 * float(left @ left)
 
     def iterates(self):
-        (value, plain, gradient), last, on_support, step, advance = self.first_look, None, SUPPORT_STEPS, 1.0, False
+        stalls = 0
         while True:
             if self.stage_is_over:
-                (value, plain, gradient), last, on_support, step, advance = self.next_stage(), None, SUPPORT_STEPS, 1.0, False
-            threshold = self.threshold
-            # 1. the gradient on the support, and the violation of the optimality conditions off it
-            u = self.u
-            free = u != 0.0
-            free[self.n_coef :] = True
-            inside = np.where(free, gradient + threshold * np.sign(u), 0.0)
-            off = np.where(free, 0.0, np.sign(gradient) * np.maximum(np.abs(gradient) - threshold, 0.0))
-            off = np.where(self.bounded, np.minimum(off, 0.0), off)
-            on_norm, off_norm = math.sqrt(inside @ inside), math.sqrt(off @ off)
-            if on_norm == off_norm == 0.0:
-                yield self.iterate(value, plain, end=Status.PLATEAU)
-                continue
-            accepted = False
-            if on_support < SUPPORT_STEPS and on_norm >= SUPPORT_SHARE * off_norm:
-                # 2. a plane step on the support
-                accepted, line, new, last = self._support_step(value, inside, last, advance)
-                on_support = on_support + 1 if accepted else SUPPORT_STEPS
-                advance = accepted
-            if not accepted:
-                # 3. or a proximal step that chooses the support
-                target = self._prox(u - step * gradient, step)
-                direction = target - u
-                slope = float(gradient @ direction) + float(threshold @ (np.abs(target) - np.abs(u)))
-                if not slope < -1e-16 * abs(value):
-                    yield self.iterate(value, plain, end=Status.PLATEAU)
-                    continue
-                line = Line(self, ("line", *self.model(direction)), (advance,))
-                t, new = backtrack(self._along(line, u, direction, target), value, -slope)
-                if t == 0.0:
-                    yield self.iterate(value, plain, promised=-0.5 * slope, end=Status.PLATEAU)
-                    continue
-                self.u = target if t == 1.0 else u + t * direction
-                last, on_support, advance = None, 0, True
-            before, gradient = gradient, line.gradient + self.ridge * self.u
-            value, plain = new, line.plain
-            if not accepted:
-                step = spectral_length(self.u - u, gradient - before, step)
+                self.next_stage()
+                stalls = 0
+            value, left = self.seen[0], self._violation()
+            # 1. F on the working set
+            columns = self._working_set()
+            some = WorkingSet(self, columns)
+            promised = some.minimise(ENOUGH * left)
+            # 2. a look at all features
+            self.u = self.u.copy()
+            self.u[some.index] = some.u
+            self.seen, self.advance = some.look_wide(), some.advance
             if (self.n_iter + 1) % REFRESH == 0:
-                (value, plain, gradient), advance = self._look(), False
-            yield self.iterate(value, plain, gap=self._gap(gradient, value))
+                self._look()
+            new, plain, gradient = self.seen
+            fallen = value - new
+            stalls = stalls + 1 if fallen <= 1e-13 * abs(value) else 0
+            left, gap = self._violation(), self._gap(plain, gradient)
+            # 3. the end, of all or of a stage
+            known, end = gap < math.inf, None
+            stuck = left == 0.0 or stalls >= MOST_STALLS
+            if known and self._has_narrower() and (stuck or max(left, fallen) <= ENOUGH * (new - self._value(plain))):
+                self.stage_is_over = True
+            elif stuck:
+                end = Status.PLATEAU
+            still = gap if known else None if self.width else left
+            yield self.iterate(new, plain, gap=gap, left=still, promised=promised, end=end)
 
-    def _along(self, line, u, direction, target):
-        """F along a line, as the backtracking asks for it."""
+    def _value(self, loss):
+        """F at u, from the mean loss there."""
+        return loss + self._penalty(self.u)
 
-        def look(t):
-            loss = line(t)[0]
-            return loss + self._penalty(target if t == 1.0 else u + t * direction)
+    def _has_narrower(self):
+        """Whether there is another stage of smoothing."""
+        return self.stage + 1 < len(self.objective.widths)
 
-        return look
+    def _working_set(self):
+        """The features that F is minimised over next; None for all."""
+        n_coef, (_, n_features) = self.n_coef, self.shape
+        u, gradient = self.u[:n_coef], self.seen[2][:n_coef]
+        excess = np.where(self.bounded[:n_coef], -gradient, np.abs(gradient)) - self.threshold[:n_coef]
+        excess = np.where((u != 0.0) | self.free[:n_coef], math.inf, excess).reshape(self.shape).max(axis=0)
+        size = max(LEAST_FEATURES, 2 * int(np.count_nonzero(excess == math.inf)))
+        if 2 * size >= n_features:
+            return None
+        return np.sort(np.argpartition(excess, -size)[-size:])
 
-    def _support_step(self, value, inside, last, advance):
-        """One plane step on the support; a coefficient that would change its sign stops at zero.
+    def on_plateau(self, tolerance):
+        """The next stage of smoothing, unless the gap has ended the descent."""
+        return self.lower == -math.inf and super().on_plateau(tolerance)
 
-        Returns whether a step was taken, the line whose last look is there, F after it, and the last move (None where the
-        support changed).
-        """
-        u, ridge = self.u, self.ridge
-        (forms,) = self.parts.mean("plane", *self.model(-inside), last is not None, advance)
-        direction, slope, step = plane_step(self, inside, last, forms)
-        line = Line(self, step, penalty=parabola(ridge, u, direction, self.threshold * np.sign(u)))
-        t, new = strong_wolfe(line, value, slope)
-        if t == 0.0:
-            return False, line, value, None
-        moved = u + t * direction
-        crossed = u * moved < 0.0
-        crossed[self.n_coef :] = False
-        if not crossed.any():
-            line.settle(t)
-            self.u = moved
-            return True, line, new, (t * direction, t)
-        # Project onto the orthant if F falls all the same; else stop at the first crossing.
-        projected = np.where(crossed, 0.0, moved)
-        line = Line(self, ("line", *self.model(projected - u)), (False,))
-        new = line(1.0)[0] + self._penalty(projected)
-        if not new < value:
-            crossings = np.full(len(u), math.inf)
-            np.divide(-u, direction, out=crossings, where=crossed)
-            first = int(crossings.argmin())
-            projected = u + crossings[first] * direction
-            projected[first] = 0.0
-            line = Line(self, ("line", *self.model(projected - u)), (False,))
-            new = line(1.0)[0] + self._penalty(projected)
-            if not new < value:
-                return False, line, value, None
-        self.u = projected
-        return True, line, new, None
-
-    def _gap(self, gradient, value):
-        """A bound on F less its minimum under l1: the duality gap over the models whose penalty is no larger than F here.
-
-        F is convex, so it falls by at most g'(u - v) + l1(u) - l1(v) on the way to v; the optimum has l1(v) <= F(u) where no
-        loss is negative. The intercept's part is that of `quadratic_gap`. Infinite where nothing is known.
-        """
-        if self.nonnegative or self.objective.loss.curvature_bound is None:
+    def _gap(self, plain, gradient):
+        """The duality gap, F less the best lower bound on its minimum so far; infinite where none is known."""
+        if not self.objective.array_loss.has_conjugate:
             return math.inf
-        g, l1, u = gradient[: self.n_coef], self.threshold[: self.n_coef], self.u[: self.n_coef]
-        held, intercept = l1 > 0.0, gradient[self.n_coef :]
-        beyond = max((np.abs(g[held]) / l1[held]).max(initial=0.0) - 1.0, 0.0)
-        return float(g @ u + l1 @ np.abs(u) + beyond * value + 0.5 * intercept @ intercept)
+        n_coef = self.n_coef
+        u, ridge, threshold, bounded = self.u[:n_coef], self.ridge[:n_coef], self.threshold[:n_coef], self.bounded[:n_coef]
+        slopes, shares = gradient[:n_coef] - ridge * u, None
+        if self.objective.fit_intercept:
+            # A dual point has slopes that add up to zero.
+            (sums,) = self.parts.mean("group_sums")
+            if np.abs(sums.sum(axis=1)).max() > BALANCED * np.abs(sums).max():
+                shares = self.objective.array_loss.balancing_shares(sums)
+                slopes = self.gradient(*self.parts.mean("shared_gradient", shares))[:n_coef]
+        slopes = np.where(bounded, -np.minimum(slopes, 0.0), np.abs(slopes))
+        beyond, bent = slopes > threshold, ridge > 0.0
+        if (beyond & ~bent & (threshold == 0.0)).any():
+            return math.inf
+        # And obeys the bounds of the penalty; where l2 bends it, going beyond has a price instead.
+        for factor in {float((threshold[each] / slopes[each]).min(initial=1.0)) for each in (beyond, beyond & ~bent)}:
+            (conjugate,) = self.parts.mean("conjugate", shares, factor)
+            price = np.maximum(factor * slopes[bent] - threshold[bent], 0.0)
+            found = -float(conjugate) - 0.5 * float(price @ (price / ridge[bent]))
+            if math.isfinite(found):
+                self.lower = max(self.lower, found)
+        return max(self._value(plain) - self.lower, 0.0)

@@ -98,6 +98,7 @@ class VarianceReduction:
             rows.from_coef(np.tile(mean, (len(outputs), 1))),
             rows.from_coef(output).astype(np.int64),
         )
+        unit = np.ones(len(features)) if objective.unit is None else objective.unit
         form = objective.penalty.elastic_net() or ElasticNetForm(0.0, 0.0, False)
         plan = kernels.ReducedPlan(
             batch_size=batch,
@@ -107,8 +108,8 @@ class VarianceReduction:
             row_norms=np.empty(0) if row_norms is None else row_norms,
             mean_weight=objective.weight_sum / n,
             alpha=objective.alpha,
-            l1=objective.alpha * form.l1,
-            l2=objective.alpha * form.l2,
+            l1=objective.alpha * form.l1 * unit,
+            l2=objective.alpha * form.l2 * unit * unit,
             nonnegative=form.nonnegative,
         )
         self.memory = kernels.Memory(np.zeros((n, len(outputs))), np.zeros(len(state.theta)))
@@ -250,13 +251,13 @@ def _compiled_pass(objective, metric, memory, plan):
         coef, blocks = objective.split(theta)[0], objective.penalty_blocks
         kernels.reduced_pass(rows, data, order, theta, coef, memory, metric, changes, blocks, plan, rates)
 
-    if plan.batch_size > 1 or penalty.standardize or penalty.elastic_net() is None:
+    if plan.batch_size > 1 or penalty.elastic_net() is None:
         return batch_pass
 
     if rows.layout == "csr":
 
         def lazy_pass(theta, order, rates):
-            shrinks = rates[0] * metric.coef_length.max() * plan.l2
+            shrinks = rates[0] * metric.outputs.max() * (metric.features * plan.l2).max()
             if rates.min() < rates.max() or shrinks >= 0.5:
                 batch_pass(theta, order, rates)
                 return
@@ -302,6 +303,5 @@ def _feature_lengths(objective, curvature, *, centred):
     form = penalty.elastic_net()
     l2 = objective.alpha * (form.l2 if form else 1.0) / curvature.min()
     variance = usable_variance(moments, fit_intercept=objective.fit_intercept, centred=centred)
-    scale = feature_scale(variance, l2_of_features(moments, l2, standardize=penalty.standardize))
-    lengths = np.minimum(scale, LONGEST) ** 2
+    lengths = np.minimum(feature_scale(variance, l2_of_features(objective.unit, l2)), LONGEST) ** 2
     return lengths, moments.mean if centred else np.zeros(len(lengths))

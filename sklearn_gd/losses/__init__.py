@@ -47,11 +47,11 @@ from ._classification import (
     Hinge,
     LogLoss,
     ModifiedHuber,
-    MulticlassHinge,
     Perceptron,
     SquaredHinge,
 )
 from ._deviance import Gamma, LogLinkLoss, Poisson, Tweedie
+from ._multiclass_hinge import MulticlassHinge
 from ._regression import (
     AbsoluteError,
     EpsilonInsensitive,

@@ -19,6 +19,8 @@ N_ARGUMENTS = {
     "classwise_value": 2,
     "classwise_second_order": 3,
     "classwise_hessian_product": 3,
+    "conjugate": 2,
+    "classwise_conjugate": 2,
 }
 # What a loss's functions are tried on.
 TARGETS = np.array([-2.0, -1.0, -0.3, 0.0, 0.4, 1.0, 2.5, 6.0])
@@ -156,6 +158,24 @@ class RegressionLoss(Loss):
     [4.]
     """
 
+    def typical_scores(self, mean: NDArray, deviation: NDArray) -> tuple[NDArray, NDArray]:
+        """Two scores between which the slope of the loss, at a target equal to the mean, gives its typical curvature.
+
+        The penalty "auto" is in proportion to that curvature, so that the units of y do not change the fit: it is 1 for squared
+        error, one over the deviation for absolute error, the mean for Poisson.
+
+        Parameters
+        ----------
+        mean, deviation : ndarray, (n_outputs,)
+            Weighted mean and standard deviation of each target.
+
+        Returns
+        -------
+        tuple of ndarray, (n_outputs,)
+            Scores, the lower one first; by default one deviation below and above the mean. A loss with a link overrides this.
+        """
+        return mean - deviation, mean + deviation
+
     def inverse_link(self, raw: NDArray) -> NDArray:
         """The prediction of a raw score: the score itself, unless the loss has a link.
 
@@ -248,3 +268,14 @@ def weighted_quantiles(y, weight, quantile):
         reached = np.cumsum(weight[order])
         out[k] = y[order[np.searchsorted(reached, quantile * reached[-1])], k]
     return out
+
+
+def is_own(y, raw):
+    """Mask of each sample's own class, in the shape of raw."""
+    return np.arange(raw.shape[0])[:, None] == y
+
+
+def xlogx(x):
+    """x log x, zero where x is zero; what rounding made negative counts as zero."""
+    x = np.maximum(x, 0.0)
+    return x * np.log(np.maximum(x, 1e-300))

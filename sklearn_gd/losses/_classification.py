@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from ._base import ClassificationLoss
+from ._base import ClassificationLoss, is_own, xlogx
 from ._smoothing import plus_curvature, plus_slope, plus_value
 
 
@@ -147,6 +147,16 @@ class LogLoss(ClassificationLoss):
         product *= curvature
         return product
 
+    @staticmethod
+    def conjugate(y, slope):
+        """The negative entropy of the two classes."""
+        return xlogx(-y * slope) + xlogx(1.0 + y * slope)
+
+    @staticmethod
+    def classwise_conjugate(y, slope):
+        """The negative entropy of the classes."""
+        return np.add.reduce(xlogx(slope + is_own(y, slope)), axis=0)
+
     def probability(self, raw: NDArray) -> NDArray:
         """Sigmoid of one score, softmax of several."""
         return expit(raw) if raw.ndim == 1 else softmax(raw, axis=1)
@@ -186,6 +196,11 @@ class Hinge(ClassificationLoss):
         u = 1.0 - y * raw
         return plus_value(u, width), -y * plus_slope(u, width), plus_curvature(u, width)
 
+    @staticmethod
+    def conjugate(y, slope):
+        """Linear, for -y slope within [0, 1]."""
+        return y * slope
+
 
 class SquaredHinge(ClassificationLoss):
     r"""The squared hinge, :math:`\max(0, 1 - y\,raw)^2`.
@@ -221,6 +236,11 @@ class SquaredHinge(ClassificationLoss):
     def second_derivative(y, raw):
         """Two inside the margin."""
         return 2.0 * np.where(y * raw < 1.0, 1.0, 0.0)
+
+    @staticmethod
+    def conjugate(y, slope):
+        """A parabola in -y slope, where that is not negative."""
+        return y * slope + 0.25 * slope * slope
 
 
 class ModifiedHuber(ClassificationLoss):
@@ -259,6 +279,11 @@ class ModifiedHuber(ClassificationLoss):
         """Two between -1 and 1."""
         m = y * raw
         return 2.0 * np.where((m >= -1.0) & (m < 1.0), 1.0, 0.0)
+
+    @staticmethod
+    def conjugate(y, slope):
+        """That of the squared hinge, for -y slope within [0, 4]."""
+        return y * slope + 0.25 * slope * slope
 
     def probability(self, raw: NDArray) -> NDArray:
         """The score clipped to [-1, 1], as a probability; classes normalised, all alike where every one is at zero."""
@@ -303,6 +328,11 @@ class Perceptron(ClassificationLoss):
         u = -y * raw
         return plus_value(u, width), -y * plus_slope(u, width), plus_curvature(u, width)
 
+    @staticmethod
+    def conjugate(y, slope):
+        """Zero, for -y slope within [0, 1]."""
+        return 0.0 * slope
+
 
 class Exponential(ClassificationLoss):
     r"""The exponential loss of boosting, :math:`e^{-y\,raw}`.
@@ -343,105 +373,15 @@ class Exponential(ClassificationLoss):
         e = np.exp(-y * raw)
         return e, -y * e, e
 
+    @staticmethod
+    def conjugate(y, slope):
+        """In terms of the value, -y slope."""
+        return xlogx(-y * slope) + y * slope
+
     def probability(self, raw: NDArray) -> NDArray:
         """Sigmoid of twice the score; classes normalised."""
         one = expit(2.0 * raw)
         return one if raw.ndim == 1 else _normalised(one)
-
-
-class MulticlassHinge(ClassificationLoss):
-    r"""The multi-class hinge: every other class must stay a margin below the row's own.
-
-    :math:`\sum_{j \ne y} \max(0, raw_j - raw_y + 1)`. Gradient: 1 for each class inside the margin, minus their number for the
-    row's own. With two classes there is one score, and it is the hinge.
-
-    References
-    ----------
-    J. Weston and C. Watkins, "Support vector machines for multi-class pattern recognition", 1999, eq. 8.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_gd.losses import MulticlassHinge
-    >>> print(MulticlassHinge.multiclass_value(0, np.array([1.0, 0.5, -3.0])))
-    0.5
-    """
-
-    smooth = False
-    value = staticmethod(Hinge.value)
-    gradient = staticmethod(Hinge.gradient)
-    second_order = staticmethod(Hinge.second_order)
-
-    @staticmethod
-    def multiclass_value(y, raw):
-        """The sum of what the margins lack."""
-        total = 0.0
-        for k in range(len(raw)):
-            if k != y:
-                total += max(raw[k] - raw[y] + 1.0, 0.0)
-        return total
-
-    @staticmethod
-    def multiclass_gradient(y, raw, out):
-        """One for each class inside the margin."""
-        inside = 0.0
-        for k in range(len(raw)):
-            out[k] = 1.0 if k != y and raw[k] - raw[y] + 1.0 > 0.0 else 0.0
-            inside += out[k]
-        out[y] = -inside
-
-    @staticmethod
-    def multiclass_second_order(y, raw, width, gradient, curvature):
-        """Each margin smoothed as the hinge is; the curvature kept is theirs."""
-        total, inside = 0.0, 0.0
-        for k in range(len(raw)):
-            if k != y:
-                u = raw[k] - raw[y] + 1.0
-                total += plus_value(u, width)
-                gradient[k] = plus_slope(u, width)
-                curvature[k] = plus_curvature(u, width)
-                inside += gradient[k]
-        gradient[y] = -inside
-        curvature[y] = 0.0
-        return total
-
-    @staticmethod
-    def multiclass_hessian_product(y, curvature, a, out):
-        """Each rival's curvature times the difference from the own class; the own class balances them."""
-        total = 0.0
-        for k in range(len(a)):
-            out[k] = curvature[k] * (a[k] - a[y])
-            total += out[k]
-        out[y] = -total
-
-    @staticmethod
-    def classwise_value(y, raw):
-        """The sum of what the margins lack."""
-        return np.sum(np.maximum(lacking(y, raw), 0.0), axis=0)
-
-    @staticmethod
-    def classwise_second_order(y, raw, width):
-        """Each margin smoothed as the hinge is; the curvature is theirs."""
-        u = lacking(y, raw)
-        slope = plus_slope(u, width)
-        slope = np.where(is_own(y, raw), -np.sum(slope, axis=0), slope)
-        return np.sum(plus_value(u, width), axis=0), slope, plus_curvature(u, width)
-
-    @staticmethod
-    def classwise_hessian_product(y, curvature, a):
-        """Each rival's curvature times the difference from the own class; the own class balances them."""
-        product = curvature * (a - a[y, np.arange(a.shape[1])])
-        return np.where(is_own(y, a), -np.sum(product, axis=0), product)
-
-
-def is_own(y, raw):
-    """Mask of each sample's own class, in the shape of raw."""
-    return np.arange(raw.shape[0])[:, None] == y
-
-
-def lacking(y, raw):
-    """What each rival's margin lacks; minus infinity for the own class, which has no margin to keep."""
-    return np.where(is_own(y, raw), -np.inf, raw - raw[y, np.arange(raw.shape[1])] + 1.0)
 
 
 def _normalised(scores):

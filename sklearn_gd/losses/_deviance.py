@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 
 from .._components import Range
-from ._base import RegressionLoss
+from ._base import RegressionLoss, xlogx
 
 
 class LogLinkLoss(RegressionLoss):
@@ -16,6 +16,11 @@ class LogLinkLoss(RegressionLoss):
     def inverse_link(self, raw: np.ndarray) -> np.ndarray:
         """The mean, exp(raw)."""
         return np.exp(raw)
+
+    def typical_scores(self, mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The logarithm of the mean, a thousandth less and more: the second derivative there."""
+        centre = np.log(np.maximum(mean, 1e-300))
+        return centre - 1e-3, centre + 1e-3
 
     def best_constant(self, y: np.ndarray, weight: np.ndarray, n_outputs: int) -> np.ndarray:
         """The logarithm of the mean."""
@@ -105,6 +110,11 @@ class Poisson(LogLinkLoss):
         mean = np.exp(raw)
         return mean - y * raw + best_poisson(y), mean - y, mean
 
+    @staticmethod
+    def conjugate(y, slope):
+        """In terms of the mean, y + slope."""
+        return xlogx(y + slope) - slope - xlogx(y)
+
 
 class Gamma(LogLinkLoss):
     r"""Half the gamma deviance of a positive amount, with a logarithmic link: the mean is :math:`e^{raw}`.
@@ -149,6 +159,11 @@ class Gamma(LogLinkLoss):
         """All three from one exponential; the loss is smooth, so width plays no part."""
         ratio = y * np.exp(-raw)
         return ratio + raw - np.log(y) - 1.0, 1.0 - ratio, ratio
+
+    @staticmethod
+    def conjugate(y, slope):
+        """In terms of the ratio of target to mean, 1 - slope."""
+        return slope * np.log(y) + xlogx(1.0 - slope) + slope
 
 
 class Tweedie(LogLinkLoss):

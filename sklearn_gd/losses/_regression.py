@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._components import Range
-from ._base import RegressionLoss, weighted_quantiles
+from ._base import RegressionLoss, weighted_quantiles, xlogx
 from ._smoothing import plus_curvature, plus_slope, plus_value
 
 LOG_2 = 0.6931471805599453
@@ -57,6 +57,11 @@ class SquaredError(RegressionLoss):
         r = raw - y
         return 0.5 * r * r, r, 1.0
 
+    @staticmethod
+    def conjugate(y, slope):
+        """Half its square, at the target."""
+        return slope * (y + 0.5 * slope)
+
 
 class AbsoluteError(RegressionLoss):
     r"""The absolute error, :math:`|raw - y|`; estimates the conditional median.
@@ -96,6 +101,11 @@ class AbsoluteError(RegressionLoss):
         r = raw - y
         value = plus_value(r, width) + plus_value(-r, width)
         return value, plus_slope(r, width) - plus_slope(-r, width), 2.0 * plus_curvature(r, width)
+
+    @staticmethod
+    def conjugate(y, slope):
+        """Linear, for slopes within [-1, 1]."""
+        return slope * y
 
 
 class Huber(RegressionLoss):
@@ -150,6 +160,11 @@ class Huber(RegressionLoss):
         slope = np.minimum(np.maximum(r, -delta), delta)
         return slope * (r - 0.5 * slope), slope, 1.0 - np.where(np.abs(r) > delta, 1.0, 0.0)
 
+    @staticmethod
+    def conjugate(y, slope, delta):
+        """That of the squared error, for slopes within [-delta, delta]."""
+        return slope * (y + 0.5 * slope)
+
 
 class Quantile(RegressionLoss):
     r"""The pinball loss; estimates a conditional quantile.
@@ -200,6 +215,11 @@ class Quantile(RegressionLoss):
         slope = (1.0 - quantile) * plus_slope(r, width) - quantile * plus_slope(-r, width)
         return value, slope, plus_curvature(r, width)
 
+    @staticmethod
+    def conjugate(y, slope, quantile):
+        """Linear, for slopes within [-quantile, 1 - quantile]."""
+        return slope * y
+
 
 class LogCosh(RegressionLoss):
     r"""The logarithm of the hyperbolic cosine, :math:`\log\cosh(raw - y)`: squared near the target, absolute far from it.
@@ -237,6 +257,11 @@ class LogCosh(RegressionLoss):
     def second_derivative(y, raw):
         """One minus the squared slope."""
         return 1.0 - np.tanh(raw - y) ** 2
+
+    @staticmethod
+    def conjugate(y, slope):
+        """The negative entropy of two shares, for slopes within [-1, 1]."""
+        return slope * y + 0.5 * (xlogx(1.0 + slope) + xlogx(1.0 - slope))
 
 
 class EpsilonInsensitive(RegressionLoss):
@@ -284,6 +309,11 @@ class EpsilonInsensitive(RegressionLoss):
         slope = plus_slope(above, width) - plus_slope(under, width)
         return value, slope, plus_curvature(above, width) + plus_curvature(under, width)
 
+    @staticmethod
+    def conjugate(y, slope, epsilon):
+        """Linear on each side, for slopes within [-1, 1]."""
+        return slope * y + epsilon * np.abs(slope)
+
 
 class SquaredEpsilonInsensitive(RegressionLoss):
     r"""The squared distance to a tube of free residuals, :math:`\max(0, |raw - y| - \epsilon)^2`, as in scikit-learn's SGD.
@@ -328,3 +358,8 @@ class SquaredEpsilonInsensitive(RegressionLoss):
     def second_derivative(y, raw, epsilon):
         """Two outside, zero inside."""
         return 2.0 * np.where(np.abs(raw - y) >= epsilon, 1.0, 0.0)
+
+    @staticmethod
+    def conjugate(y, slope, epsilon):
+        """A quarter of the square, and the tube."""
+        return slope * (y + 0.25 * slope) + epsilon * np.abs(slope)

@@ -76,6 +76,31 @@ class ArrayLoss(ABC):
     def diagonal(self, y, curvature, shape):
         """The second derivative with respect to each score alone, an array (n_outputs, n_samples) to be read only."""
 
+    @abstractmethod
+    def hessian_blocks(self, y, curvature, shape):
+        """The Hessian of each sample's loss, in blocks of scores that share a loss: (n_blocks, size, size, n_samples)."""
+
+    @property
+    def has_conjugate(self):
+        """Whether the loss gives its convex conjugate."""
+        return self._conjugate is not None
+
+    def conjugate(self, y, slope):
+        """The convex conjugate of each sample's loss, summed over its scores, (n_samples,), at slopes within their range."""
+        return self._of_sample(self._conjugate(y, slope))
+
+    @abstractmethod
+    def group_sums(self, y, slope):
+        """The sums of slopes over groups of samples, (n_outputs, n_groups); see `balancing_shares`."""
+
+    @abstractmethod
+    def balancing_shares(self, sums):
+        """A share between 0 and 1 for each group, such that its sums, times the shares, add up to zero for each output."""
+
+    @abstractmethod
+    def times_shares(self, y, slope, shares):
+        """Slopes times the shares of their groups: a new array."""
+
     def __reduce__(self):
         return array_loss, self.made_of
 
@@ -110,7 +135,7 @@ class ElementwiseLoss(ArrayLoss):
         self._classes = np.arange(n_outputs, dtype=np.float64)[:, None] if one_vs_rest else None
         self._of_sample = operator.itemgetter(0) if n_outputs == 1 else functools.partial(np.sum, axis=0)
         # What the methods call, bound once.
-        self._value = _on_arrays(loss, "value")
+        self._value, self._conjugate = _on_arrays(loss, "value"), _on_arrays(loss, "conjugate")
         written = _on_arrays(loss, "gradient")
         self._gradient = written or numeric_gradient(self._value)
         self._second_order = _on_arrays(loss, "second_order")
@@ -139,6 +164,19 @@ class ElementwiseLoss(ArrayLoss):
         value, gradient, curvature = self._second_order(y, raw, width)
         return self._of_sample(value), gradient, curvature
 
+    def group_sums(self, y, slope):
+        """See `ArrayLoss.group_sums`: positive and negative slopes."""
+        return np.stack([np.maximum(slope, 0.0).sum(axis=1), np.minimum(slope, 0.0).sum(axis=1)], axis=1)
+
+    def balancing_shares(self, sums):
+        """See `ArrayLoss.balancing_shares`: the larger side is made as large as the other."""
+        sizes = np.abs(sums)
+        return np.divide(sizes.min(axis=1, keepdims=True), sizes, out=np.zeros(sizes.shape), where=sizes > 0.0)
+
+    def times_shares(self, y, slope, shares):
+        """See `ArrayLoss.times_shares`."""
+        return slope * np.where(slope > 0.0, shares[:, :1], shares[:, 1:])
+
     def hessian_product(self, y, curvature, a):
         """See `ArrayLoss.hessian_product`."""
         return curvature * a
@@ -147,11 +185,16 @@ class ElementwiseLoss(ArrayLoss):
         """See `ArrayLoss.diagonal`."""
         return np.broadcast_to(curvature, shape)
 
+    def hessian_blocks(self, y, curvature, shape):
+        """See `ArrayLoss.hessian_blocks`: a block for each score."""
+        return self.diagonal(y, curvature, shape)[:, None, None, :]
+
 
 class CoupledLoss(ArrayLoss):
     """A loss of all scores of a sample."""
 
     coupled = True
+    _of_sample = staticmethod(np.asarray)
 
     def __init__(self, loss):
         bound = {name: loss.bound_function(name, N_ARGUMENTS[name]) for name in N_ARGUMENTS if not name.startswith("second")}
@@ -169,6 +212,7 @@ class CoupledLoss(ArrayLoss):
             else:
                 second_order, product = _together(self._value, self._gradient, _scores), numeric_product(self._gradient)
         self._second_order, self._product = second_order, product
+        self._conjugate = bound["classwise_conjugate"]
 
     def encode(self, target):
         """As class indices."""
@@ -186,16 +230,38 @@ class CoupledLoss(ArrayLoss):
         """See `ArrayLoss.second_order`; the curvature is what the loss's own function keeps."""
         return self._second_order(y, raw, width)
 
+    def group_sums(self, y, slope):
+        """See `ArrayLoss.group_sums`: samples of one class."""
+        return np.stack([slope[:, y == k].sum(axis=1) for k in range(len(slope))], axis=1)
+
+    def balancing_shares(self, sums):
+        """See `ArrayLoss.balancing_shares`.
+
+        A sample's slope is negative in its own class only, and its slopes add up to zero. So the sums are the generator of a
+        Markov chain, and its stationary distribution balances them.
+        """
+        n = len(sums)
+        shares = np.linalg.lstsq(np.vstack([sums / np.abs(sums).max(), np.ones(n)]), np.append(np.zeros(n), 1.0), rcond=None)[0]
+        return np.maximum(shares, 0.0) / shares.max()
+
+    def times_shares(self, y, slope, shares):
+        """See `ArrayLoss.times_shares`."""
+        return slope * shares[y]
+
     def hessian_product(self, y, curvature, a):
         """See `ArrayLoss.hessian_product`."""
         return self._product(y, curvature, a)
 
     def diagonal(self, y, curvature, shape):
         """See `ArrayLoss.diagonal`."""
-        out, one = np.empty(shape), np.zeros(shape)
-        for k in range(len(out)):
+        return np.einsum("kkn->kn", self.hessian_blocks(y, curvature, shape)[0])
+
+    def hessian_blocks(self, y, curvature, shape):
+        """See `ArrayLoss.hessian_blocks`: a single one."""
+        out, one = np.empty((1, shape[0], *shape)), np.zeros(shape)
+        for k in range(len(one)):
             one[k] = 1.0
-            out[k] = self._product(y, curvature, one)[k]
+            out[0, k] = self._product(y, curvature, one)
             one[k] = 0.0
         return out
 

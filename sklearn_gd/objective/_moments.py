@@ -1,4 +1,4 @@
-"""Means and variances of the columns, over all rows seen so far."""
+"""Mean, variance and share of non-zero values of each feature, over all samples seen so far."""
 
 from dataclasses import dataclass
 
@@ -9,19 +9,26 @@ from .._layout import rounding_error
 
 @dataclass(frozen=True)
 class Moments:
-    """Weighted mean and variance of every column, and the weight that they stand for.
+    """Weighted mean, variance and share of non-zero values of each feature, and the weight that they stand for.
 
     Parameters
     ----------
     weight : float
-        Sum of the rows' weights.
+        Sum of the samples' weights.
     mean, variance : ndarray, (n_features,)
-        Of the columns.
+        Of the features.
+    share : ndarray, (n_features,), optional
+        Weight of the samples in which the feature is not zero, over `weight`. By default, and in pickles of versions that did
+        not count zeros, all of them.
+    target : Moments, optional
+        Those of the targets, where the loss is in units of y.
     """
 
     weight: float
     mean: np.ndarray
     variance: np.ndarray
+    share: np.ndarray | None = None
+    target: "Moments | None" = None
 
     @property
     def known_variance(self):
@@ -29,8 +36,22 @@ class Moments:
         with np.errstate(over="ignore"):
             return np.where(self.variance <= rounding_error(self.mean, 0.0), 0.0, self.variance)
 
+    @property
+    def known_share(self):
+        """The share of non-zero values, 1 where zeros have not been counted."""
+        return np.ones(len(self.mean)) if self.share is None else self.share
+
+    @property
+    def deviation(self):
+        """The standard deviation, exactly 0 for features that are constant up to rounding."""
+        return np.sqrt(self.known_variance)
+
+    def unit(self, penalty, curvature):
+        """The unit in which a penalty counts the coefficient of each feature, for a loss of this typical curvature."""
+        return penalty.unit()(self.deviation, self.known_share, curvature)
+
     def merged(self, other):
-        """Those of the rows of both; `other` may be None.
+        """The moments over the samples of both; `other` may be None.
 
         References
         ----------
@@ -42,4 +63,6 @@ class Moments:
         weight = self.weight + other.weight
         share, away = other.weight / weight, other.mean - self.mean
         variance = (1.0 - share) * self.variance + share * other.variance + share * (1.0 - share) * away * away
-        return Moments(weight, self.mean + share * away, variance)
+        nonzero = (1.0 - share) * self.known_share + share * other.known_share
+        target = self.target if self.target is None or other.target is None else self.target.merged(other.target)
+        return Moments(weight, self.mean + share * away, variance, nonzero, target)

@@ -76,10 +76,9 @@ class Objective:
         self.n_outputs, self.fit_intercept, self.one_vs_rest = n_outputs, fit_intercept, one_vs_rest
         self.array_loss = array_loss(loss, n_outputs, one_vs_rest)
         self.parts = parts or in_memory(self.rows, target, weight, self.array_loss, n_outputs)
-        # The unit in which the penalty counts each coefficient, where that is not 1.
-        self.scale = None
-        if penalty.standardize:
-            self.scale = self.rows.from_coef(np.tile(np.sqrt(self.moments.known_variance), (n_outputs, 1)))
+        # The unit in which the penalty counts each feature's coefficient, and each entry of theta's coefficients; None for 1.
+        self.unit = self.unit_at(self.moments) if penalty.standardize else None
+        self.scale = None if self.unit is None else self.rows.from_coef(np.tile(self.unit, (n_outputs, 1)))
         self.array_penalty = ArrayPenalty(penalty, self.alpha, self.scale)
 
     def __enter__(self):
@@ -185,9 +184,9 @@ class Objective:
     @functools.cached_property
     @QUIET
     def moments(self):
-        """Weighted mean and variance of every feature, over these samples and those seen before."""
+        """The `Moments` of these samples and those seen before."""
         shift = self.rows.first_row()
-        total, square = self.parts.mean("moments", shift)
+        total, square, share = self.parts.mean("moments", shift)
         mean, variance = shift + total, square - total * total
         wild = ~np.isfinite(square + mean * mean)
         if wild.any():
@@ -196,7 +195,31 @@ class Objective:
                 f"X[:, {column}] has values whose squares, weighted, have an infinite sum: divide the column by a constant"
             )
         variance = np.where(variance <= rounding_error(mean, square), 0.0, variance)
-        return Moments(self.weight_sum, mean, variance).merged(self.seen)
+        return Moments(self.weight_sum, mean, variance, share, self._target_moments()).merged(self.seen)
+
+    def _target_moments(self):
+        """The `Moments` of the targets; None for a loss whose scores have units of their own."""
+        if not self.loss.scales_with_target:
+            return None
+        first = self.target[0]
+        away = self.target - first
+        mean, square = self.weight @ away / self.weight_sum, self.weight @ (away * away) / self.weight_sum
+        return Moments(self.weight_sum, first + mean, np.maximum(square - mean * mean, 0.0))
+
+    def unit_at(self, moments):
+        """The unit in which the penalty counts the coefficient of each feature, of what is known of the samples."""
+        return moments.unit(self.penalty, self.typical_curvature(moments.target))
+
+    @QUIET
+    def typical_curvature(self, target):
+        """The curvature of the loss in a score for targets of these moments, a mean over the outputs; 1 without them."""
+        if target is None:
+            return 1.0
+        raw = np.array(self.loss.typical_scores(target.mean, target.deviation)).T
+        y = self.array_loss.encode(np.repeat(target.mean[None], 2, axis=0))
+        slope = self.array_loss.gradient(y, raw)
+        curvature = float(np.mean((slope[:, 1] - slope[:, 0]) / (raw[:, 1] - raw[:, 0])))
+        return curvature if 0.0 < curvature < np.inf else 1.0
 
     @functools.cached_property
     def widths(self):

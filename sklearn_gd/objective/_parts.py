@@ -72,7 +72,7 @@ class Part:
         return self.loss.gradient(self.y, self.rows.scores(coef, intercept)).T
 
     def moments(self, shift):
-        """Weighted sums of x - shift and of its square, for each feature."""
+        """Weighted sums of x - shift, of its square, and of ones where x is not zero, for each feature."""
         return self.rows.moments(self.given_weight, shift)
 
     def gram(self, mean, target_mean):
@@ -133,6 +133,72 @@ class Part:
         """Look t along the last direction."""
         self.ahead = self.raw + self.last if t == 1.0 else self.raw + t * self.last
         return self._look(self.ahead, self.last)
+
+    # --- on some of the features ------------------------------------------------------------------------------------------
+
+    def select(self, columns):
+        """Some features, for `within`: a copy of their values."""
+        self.selected = Part.__new__(Part)
+        self.selected.__dict__.update(self.__dict__, rows=self.rows.columns(columns))
+        return ()
+
+    def within(self, verb, *arguments):
+        """Any verb on the selected features."""
+        return getattr(self.selected, verb)(*arguments)
+
+    def widen(self):
+        """Look with all features at the point where the last look with some of them was."""
+        self.width = self.selected.width
+        self.raw = self.ahead = self.selected.ahead
+        looked = self._look(self.raw, None)
+        self.curvature = self.curvature_ahead
+        return looked
+
+    def hessian(self, mean, advance):
+        """The second derivatives of the losses at the point in hand, a matrix for each block of scores that share a loss.
+
+        Each score of a block has its features, less `mean`, and then its intercept. `advance` as in `plane`.
+        """
+        if advance:
+            self.raw, self.curvature = self.ahead, self.curvature_ahead
+        blocks = self.loss.hessian_blocks(self.y, self.curvature, self.raw.shape)
+        size, one = len(mean) + 1, np.ones((1, self.raw.shape[1]))
+        out = np.empty((len(blocks), blocks.shape[1], size, blocks.shape[1], size))
+        for matrix, block in zip(out, blocks):
+            for k in range(len(block)):
+                for j in range(k + 1):
+                    weight = block[k, j] * self.given_weight
+                    if j == k:
+                        weight = np.maximum(weight, 0.0)
+                    matrix[k, :-1, j, :-1], cross = self.rows.gram(weight, mean, one)
+                    matrix[k, :-1, j, -1] = matrix[k, -1, j, :-1] = cross[0]
+                    matrix[k, -1, j, -1] = weight.sum()
+                    matrix[j, :, k, :] = matrix[k, :, j, :]
+        return (out.reshape(len(blocks), blocks.shape[1] * size, -1),)
+
+    # --- dual points: the slopes of the last look, times shares -----------------------------------------------------------
+
+    def _slopes_ahead(self):
+        """The slopes of the last look."""
+        return self.loss.second_order(self.y, self.ahead, self.width)[1]
+
+    def group_sums(self):
+        """The sums of the slopes over the loss's groups of samples: those of `ArrayLoss.balancing_shares`."""
+        return (self.loss.group_sums(self.y, self._weighted(self._slopes_ahead())),)
+
+    def shared_gradient(self, shares):
+        """The gradient, with respect to coefficients and intercept, of the slopes times the shares of their groups."""
+        slope = self._weighted(self.loss.times_shares(self.y, self._slopes_ahead(), shares))
+        return self.rows.pull_back(slope), slope.sum(axis=1)
+
+    def conjugate(self, shares, factor):
+        """The sum of the losses' conjugates at the slopes times the shares of their groups, times a factor; None for shares of 1."""
+        slope = self._slopes_ahead()
+        if shares is not None:
+            slope = self.loss.times_shares(self.y, slope, shares)
+        return (self._summed(self.loss.conjugate(self.y, factor * slope)),)
+
+    # ----------------------------------------------------------------------------------------------------------------------
 
     def _look(self, raw, move):
         """What a sweep tells of the scores `raw`; its curvature is kept for the next plane."""
@@ -197,6 +263,17 @@ class Parts:
         if self.is_single:
             return [each / by for each in getattr(self.parts[0], verb)(*arguments)]
         return [each / by for each in self.total(verb, *arguments)]
+
+
+class Selected:
+    """The samples with the features that each part has selected: the same verbs, of shorter models."""
+
+    def __init__(self, parts):
+        self.parts = parts
+
+    def mean(self, verb, *arguments):
+        """See `Parts.mean`."""
+        return self.parts.mean("within", verb, *arguments)
 
 
 class Threads:

@@ -4,9 +4,12 @@ The scale of a feature is :math:`1 / \sqrt{h v + r}` with v its variance, h the 
 curvature of the l2 penalty in the coefficient. In the scaled coordinates the diagonal of F's second derivative is about one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+
+SMALLEST_VARIANCE = 1e-290  # of a feature that a model can use; the square of the scale is finite, too
 
 
 def usable_variance(moments, *, fit_intercept, centred):
@@ -34,14 +37,14 @@ def usable_variance(moments, *, fit_intercept, centred):
     return np.where(variance > 0.0, about_zero, 0.0) if fit_intercept else about_zero
 
 
-def l2_of_features(moments, l2, *, standardize):
-    """The l2 penalty's curvature in each coefficient: `l2`, times the feature's variance where the penalty is standardised."""
-    return l2 * (moments.known_variance if standardize else np.ones(len(moments.mean)))
+def l2_of_features(unit, l2):
+    """The l2 penalty's curvature in each coefficient: `l2` times the square of the unit that it is counted in, 1 where None."""
+    return l2 if unit is None else l2 * unit * unit
 
 
 def feature_scale(variance, l2):
-    """One over the square root of ``variance + l2``; 0 where the variance is 0, whatever the penalty."""
-    usable = variance > 0.0
+    """One over the square root of ``variance + l2``; 0 where the variance is 0 or has few digits left, whatever the penalty."""
+    usable = variance > SMALLEST_VARIANCE
     return np.where(usable, 1.0 / np.sqrt(np.where(usable, variance + l2, 1.0)), 0.0)
 
 
@@ -70,7 +73,7 @@ class Preconditioner:
     inverse_ridge: np.ndarray
 
     @classmethod
-    def from_moments(cls, moments, curvature, l2, *, fit_intercept, standardize):
+    def from_moments(cls, moments, curvature, l2, *, fit_intercept, unit):
         """Build the preconditioner of an objective.
 
         Parameters
@@ -83,15 +86,15 @@ class Preconditioner:
             Strength of the l2 penalty, alpha included.
         fit_intercept : bool
             Whether an intercept absorbs the means; without one the features are scaled about zero.
-        standardize : bool
-            Whether the penalty counts coefficients in the features' standard deviations.
+        unit : ndarray, (n_features,), or None
+            The unit in which the penalty counts each feature's coefficient; None for 1.
 
         Returns
         -------
         Preconditioner
         """
         variance = usable_variance(moments, fit_intercept=fit_intercept, centred=fit_intercept)
-        l2 = l2_of_features(moments, l2, standardize=standardize)
+        l2 = l2_of_features(unit, l2)
         scale = feature_scale(np.outer(curvature, variance), l2)
         ridge = l2 * scale**2
         mean, intercept_scale = np.zeros(len(moments.mean)), np.zeros(len(curvature))
@@ -99,6 +102,11 @@ class Preconditioner:
             mean, intercept_scale = moments.mean, 1.0 / np.sqrt(curvature)
         inverse_ridge = np.divide(1.0, ridge, out=np.where(scale > 0.0, np.inf, 0.0), where=ridge > 0.0)
         return cls(scale, mean, intercept_scale, ridge, inverse_ridge)
+
+    def columns(self, index):
+        """The preconditioner of some of the features."""
+        some = {name: getattr(self, name)[:, index] for name in ("scale", "ridge", "inverse_ridge")}
+        return replace(self, mean=self.mean[index], **some)
 
     def to_theta(self, U, b):
         """The model of the scaled coordinates.

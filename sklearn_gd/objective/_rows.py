@@ -27,6 +27,10 @@ class DenseRows:
         """Samples `start` to `stop`: a view."""
         return DenseRows(self.X[start:stop])
 
+    def columns(self, index):
+        """Some of the features: a copy, in float64."""
+        return DenseRows(np.ascontiguousarray(self.X[:, index], dtype=np.float64))
+
     def tiles(self):
         """Slices of samples whose values fit the cache."""
         size = max(TILE // max(self.shape[1], 1), 16)
@@ -54,14 +58,15 @@ class DenseRows:
         return self.X[0].astype(np.float64)
 
     def moments(self, weight, shift):
-        """Weighted sums of x - shift and of its square, for each feature."""
-        total, square = np.zeros(self.shape[1]), np.zeros(self.shape[1])
+        """Weighted sums of x - shift, of its square, and of ones where x is not zero, for each feature."""
+        total, square, nonzero = np.zeros((3, self.shape[1]))
         for tile in self.tiles():
             away = self.X[tile] - shift
             total += np.dot(weight[tile], away)
             away *= away
             square += np.dot(weight[tile], away)
-        return total, square
+            nonzero += np.dot(weight[tile], self.X[tile] != 0.0)
+        return total, square, nonzero
 
     def gram(self, weight, mean, target):
         """Weighted sums of (x - mean)(x - mean)' and target (x - mean)', target (n_outputs, n_samples); None weighs all by 1."""
@@ -115,6 +120,10 @@ class CsrRows:
         own = (X.data[begin:end], X.indices[begin:end], pointers[start : stop + 1] - begin)
         return CsrRows(sp.csr_array(own, shape=(stop - start, self.shape[1]), copy=False))
 
+    def columns(self, index):
+        """Some of the features: a copy, in float64."""
+        return CsrRows(sp.csr_array(self.X[:, index]))
+
     @functools.cached_property
     def arrays(self):
         """Values, indices and pointers as the compiled loops take them."""
@@ -156,8 +165,10 @@ class CsrRows:
         return sp.csr_array((X.data * X.data, X.indices, X.indptr), shape=self.shape, copy=False)
 
     def moments(self, weight, shift):
-        """Weighted sums of x - shift and of its square, for each feature; `shift` is zero."""
-        return self.transposed @ weight, self._squared().T @ weight
+        """Weighted sums of x, of its square, and of ones where x is not zero, for each feature; `shift` is zero."""
+        squared = self._squared()
+        nonzero = sp.csr_array(((squared.data != 0.0).astype(np.float64), squared.indices, squared.indptr), shape=self.shape)
+        return self.transposed @ weight, squared.T @ weight, nonzero.T @ weight
 
     def gram(self, weight, mean, target):
         """Weighted sums of (x - mean)(x - mean)' and target (x - mean)', target (n_outputs, n_samples); None weighs all by 1."""

@@ -6,7 +6,7 @@ a  test score of `fit` beside that of F's exact minimiser
 b  beside the best of {StandardScaler + SGD tuned over alpha and eta0, StandardScaler + LogisticRegression or Ridge, SGD}
 c  the same with `penalty=L2(standardize=True), alpha=1/n`, dense sets
 d  time of `fit` as a share of StandardScaler + LogisticRegression or Ridge, and of StandardScaler + SGD
-e  the largest change of predictions when a column is scaled by 10^k or moved by 1e6 of its spread
+e  the largest change of predictions when columns are scaled by 10^k or moved by 1e6 of their spread
 f  one pass of `partial_fit`, beside the best; progressive scores of three streams in file order
 
 The scores of scikit-learn's side take minutes: `--references` keeps them in a file.
@@ -161,27 +161,40 @@ def bar_d(names, _):
 
 
 def bar_e(names, _):
-    print("e: largest change of the scores, columns scaled by 10^k, k = -6 ... 6, or moved by 1e6 of their spread")
+    print("e: largest change of the scores when columns are scaled by 10^k or moved by 1e6 of their spread (bar: 1e-3)")
     for name in names:
         X, X_test, y, _ = data.load(name, max_train=5000)
-        if sp.issparse(X):
-            continue
         rng = np.random.default_rng(0)
-        spread = X.std(axis=0)
-        for title, parameters in (("alpha=0", {"alpha": 0.0}), ("standardize", {"penalty": L2(standardize=True)})):
-            parameters = parameters | {"max_iter": 50, "tol": None}
-            before = scores_of(ours(name, **parameters).fit(X, y), X_test)
-            changes = []
-            for factor, shift in (
-                (10.0 ** rng.integers(-6, 7, X.shape[1]), 0.0),
-                (1.0, 1e6 * spread * rng.integers(0, 2, X.shape[1])),
-            ):
-                after = scores_of(ours(name, **parameters).fit(X * factor + shift, y), X_test * factor + shift)
-                changes.append(np.abs(after - before).max() / max(np.abs(before).max(), 1e-300))
-            print(
-                f"  {name:20} {title:12} scaled {changes[0]:.1e}  moved {changes[1]:.1e}{verdict(max(changes) < 1e-3)}",
-                flush=True,
+        factor = 10.0 ** rng.integers(-6, 7, X.shape[1])
+        first = {"classes": np.unique(y)} if is_classification(name) else {}
+        changes = {}
+        for each in (factor, 1e-6, 1e6):
+            changes["fit, each" if np.ndim(each) else f"fit, all {each:.0e}"] = change_of(
+                lambda Z: ours(name).fit(Z, y), X, X_test, each
             )
+        changes["partial_fit, each"] = change_of(lambda Z: streamed(ours(name), Z, y, 100, **first), X, X_test, factor)
+        if not sp.issparse(X):
+            shift = 1e6 * X.std(axis=0) * rng.integers(0, 2, X.shape[1])
+            for title, parameters in (("alpha=0", {"alpha": 0.0}), ("standardize", {"penalty": L2(standardize=True)})):
+                steady = parameters | {"max_iter": 50, "tol": None}
+                changes[f"{title}, moved"] = change_of(lambda Z, p=steady: ours(name, **p).fit(Z, y), X, X_test, 1.0, shift)
+        print(
+            f"  {name:20} "
+            + "  ".join(f"{key} {value:.1e}" for key, value in changes.items())
+            + verdict(max(changes.values()) < 1e-3),
+            flush=True,
+        )
+
+
+def change_of(learn, X, X_test, factor, shift=None):
+    """The largest change of the scores, relative to the largest score, of a model that learns from columns in another unit."""
+
+    def changed(matrix):
+        scaled = matrix.multiply(factor).tocsr() if sp.issparse(matrix) else matrix * factor
+        return scaled if shift is None else scaled + shift
+
+    before, after = scores_of(learn(X), X_test), scores_of(learn(changed(X)), changed(X_test))
+    return np.abs(after - before).max() / max(np.abs(before).max(), 1e-300)
 
 
 def scores_of(model, X):

@@ -1,0 +1,215 @@
+"""F on some of the features, the working set, the others' coefficients being zero: what `SupportDescent` minimises at a time."""
+
+import math
+
+import numpy as np
+
+from ..objective._parts import Selected
+from ._active_set import l1_minimiser
+from ._line_search import backtrack, spectral_length, strong_wolfe
+from ._preconditioned import Coordinates, Line, parabola
+from .memory_gradient import plane_step
+
+MOST_STEPS = 30  # on one set, before it is chosen anew
+SUPPORT_SHARE = 0.1  # of the violation off the support that the gradient on it must exceed for descent there to go on
+STEEP = 0.5  # share of the slope at the start of a step that sends it further
+LEAST_DAMPING, MOST_DAMPING = 1e-9, 1e3  # of the second derivatives, whose diagonal is about one
+PER_PASS = 32.0  # squared features of a set, per feature of X, up to which its second derivatives are worth their time
+CHEAP = 3e7  # multiplications that always are
+
+
+def violation(u, gradient, threshold, bounded, free):
+    """The element of the subdifferential that is nearest to zero: the smooth part's gradient with the l1 part's slopes."""
+    on = (u != 0.0) | free
+    off = np.sign(gradient) * np.maximum(np.abs(gradient) - threshold, 0.0)
+    found = np.where(on, gradient + threshold * np.sign(u), off)
+    return np.where(bounded & ~on, np.minimum(found, 0.0), found)
+
+
+class WorkingSet(Coordinates):
+    """F as a function of the coefficients of some features, and of the intercepts.
+
+    Parameters
+    ----------
+    method : SupportDescent
+        The method, at its point u.
+    columns : ndarray of int, or None
+        The features; None for all, whose last look is that of the method.
+    """
+
+    def __init__(self, method, columns):
+        self.method, self.columns, self.width = method, columns, method.width
+        n_outputs, n_features = method.shape
+        if columns is None:
+            self.parts, self.frame, self.shape, self.index = method.parts, method.frame, method.shape, slice(None)
+        else:
+            method.parts.each("select", columns)
+            self.parts, self.frame = Selected(method.parts), method.frame.columns(columns)
+            self.shape = n_outputs, len(columns)
+            coefs = np.add.outer(n_features * np.arange(n_outputs), columns).ravel()
+            self.index = np.concatenate([coefs, n_features * n_outputs + np.arange(n_outputs)])
+        self.u, self.ridge, self.threshold = method.u[self.index], method.ridge[self.index], method.threshold[self.index]
+        self.bounded, self.free = method.bounded[self.index], method.free[self.index]
+        if columns is None:
+            self.value, self.plain, self.slopes = method.seen
+            self.advance = method.advance
+        else:
+            loss, self.plain, gradient = self.look_at(self.u)
+            self.value, self.slopes, self.advance = loss + self.penalty(self.u), gradient + self.ridge * self.u, False
+
+    def penalty(self, u):
+        """The penalty at u."""
+        return 0.5 * float((self.ridge * u) @ u) + float(self.threshold @ np.abs(u))
+
+    def violation(self):
+        """See the function of this name."""
+        return violation(self.u, self.slopes, self.threshold, self.bounded, self.free)
+
+    def minimise(self, enough):
+        """Descend until half the squared violation is `enough`; returns by how much F should have fallen at a dead end, else 0."""
+        steps = self._newton_steps() if self._has_cheap_hessian() else self._plane_steps()
+        for _, promised in zip(range(MOST_STEPS), steps):
+            if promised:
+                return promised
+            left = self.violation()
+            if 0.5 * float(left @ left) <= enough:
+                break
+        return 0.0
+
+    def _has_cheap_hessian(self):
+        """Whether the second derivatives on the set are cheap beside some passes over the samples."""
+        n_outputs, n = self.shape
+        squares = float(n * n * n_outputs * (n_outputs if self.method.objective.array_loss.coupled else 1))
+        return squares <= PER_PASS * self.method.shape[1] or squares * self.method.objective.n_samples <= CHEAP
+
+    # --- steps ------------------------------------------------------------------------------------------------------------
+    # Each generator takes a step whenever it is asked, and yields the decrease that was promised where none was found, else 0.
+
+    def _newton_steps(self):
+        """Steps to the minimiser of the second-order model plus the l1 part, each score on its own."""
+        method, (n_outputs, n) = self.method, self.shape
+        while True:
+            (hessians,) = self.parts.mean("hessian", self.frame.mean, self.advance)
+            self.advance = False
+            target = self.u.copy()
+            order = np.column_stack([np.arange(n_outputs * n).reshape(n_outputs, n), n_outputs * n + np.arange(n_outputs)])
+            scales = np.column_stack([self.frame.scale, self.frame.intercept_scale])
+            for hessian, own, scale in zip(hessians, order.reshape(len(hessians), -1), scales.reshape(len(hessians), -1)):
+                hessian = hessian * np.outer(scale, scale)
+                hessian[np.diag_indices(len(own))] += self.ridge[own] + method.damping
+                target[own] = l1_minimiser(hessian, self.slopes[own], self.threshold[own], self.u[own], self.bounded[own])
+            t, promised = self._towards(target)
+            if t < 0.5:
+                method.damping = min(max(10.0 * method.damping, 1e-3), MOST_DAMPING)
+            elif t == 1.0:
+                method.damping = max(0.1 * method.damping, LEAST_DAMPING)
+            yield promised
+
+    def _plane_steps(self):
+        """Steps of the memory gradient method on the support; a proximal step of spectral length chooses it."""
+        last, length, chosen = None, 1.0, False
+        while True:
+            left = self.violation()
+            on = (self.u != 0.0) | self.free
+            inside, off = np.where(on, left, 0.0), np.where(on, 0.0, left)
+            if chosen and math.sqrt(inside @ inside) >= SUPPORT_SHARE * math.sqrt(off @ off):
+                chosen, last = self._support_step(inside, last)
+                if chosen:
+                    yield 0.0
+                    continue
+            u, before = self.u, self.slopes
+            t, promised = self._towards(self.prox(u - length * before, length))
+            chosen, last = t > 0.0, None
+            if chosen:
+                length = spectral_length(self.u - u, self.slopes - before, length)
+            yield promised
+
+    def prox(self, v, step):
+        """The soft threshold of the l1 part over a step, and the bound at zero."""
+        moved = np.sign(v) * np.maximum(np.abs(v) - step * self.threshold, 0.0)
+        return np.where(self.bounded & (moved < 0.0), 0.0, moved)
+
+    def _towards(self, target):
+        """Move towards a target as far as F falls, and beyond it where F still falls there; coefficients stop at zero.
+
+        Returns the step length and the promise that was not kept.
+        """
+        u, direction = self.u, target - self.u
+        slope = float(self.slopes @ direction) + float(self.threshold @ (np.abs(target) - np.abs(u)))
+        if not slope < -1e-15 * abs(self.value):
+            return 0.0, max(-0.5 * slope, 1e-300)
+        line = Line(self, ("line", *self.model(direction)), (self.advance,))
+
+        def look(t):
+            return line(t)[0] + self.penalty(target if t == 1.0 else u + t * direction)
+
+        t, new = backtrack(look, self.value, -slope)
+        self.advance = False
+        if t == 0.0:
+            return 0.0, -0.5 * slope
+        end = target if t == 1.0 else u + t * direction
+        while t >= 1.0 and self._slope_along(end, direction, line) <= STEEP * slope:
+            beyond = u + 2.0 * t * direction
+            beyond[(beyond * target <= 0.0) & ~self.free] = 0.0
+            further = Line(self, ("line", *self.model(beyond - u)), (False,))
+            lower = further(1.0)[0] + self.penalty(beyond)
+            if not lower < new:
+                line = Line(self, ("line", *self.model(end - u)), (False,))
+                line(1.0)
+                break
+            t, new, end, line = 2.0 * t, lower, beyond, further
+        self._arrive(end, new, line)
+        return t, 0.0
+
+    def _slope_along(self, u, direction, line):
+        """The derivative of F at u, where the last look of a line was, along a direction, for the coefficients that are not zero."""
+        slopes = line.gradient + self.ridge * u + self.threshold * np.sign(u)
+        return float(np.where((u != 0.0) | self.free, slopes, 0.0) @ direction)
+
+    def _arrive(self, u, value, line):
+        """Make the last look along a line the present one."""
+        self.u, self.value, self.plain, self.advance = u, value, line.plain, True
+        self.slopes = line.gradient + self.ridge * u
+
+    def _support_step(self, inside, last):
+        """One plane step on the support; a coefficient that would change its sign stops at zero.
+
+        Returns whether a step was taken, and the last move (None where the support changed).
+        """
+        u, value, ridge = self.u, self.value, self.ridge
+        (forms,) = self.parts.mean("plane", *self.model(-inside), last is not None, self.advance)
+        self.advance = False
+        direction, slope, step = plane_step(self, inside, last, forms)
+        line = Line(self, step, penalty=parabola(ridge, u, direction, self.threshold * np.sign(u)))
+        t, new = strong_wolfe(line, value, slope)
+        if t == 0.0:
+            return False, None
+        moved = u + t * direction
+        crossed = (u * moved < 0.0) & ~self.free
+        if not crossed.any():
+            line.settle(t)
+            self._arrive(moved, new, line)
+            return True, (t * direction, t)
+        # Project onto the orthant if F falls all the same; else stop at the first crossing.
+        crossings = np.full(len(u), math.inf)
+        np.divide(-u, direction, out=crossings, where=crossed)
+        first = int(crossings.argmin())
+        stopped = u + crossings[first] * direction
+        stopped[first] = 0.0
+        for end in (np.where(crossed, 0.0, moved), stopped):
+            line = Line(self, ("line", *self.model(end - u)), (False,))
+            new = line(1.0)[0] + self.penalty(end)
+            if new < value:
+                self._arrive(end, new, line)
+                return True, None
+        return False, None
+
+    # ----------------------------------------------------------------------------------------------------------------------
+
+    def look_wide(self):
+        """F, the mean loss without smoothing and the gradient of all features, where the descent on this set has come."""
+        if self.columns is None:
+            return self.value, self.plain, self.slopes
+        sums, *gradient = self.method.parts.mean("widen")
+        u = self.method.u
+        return self.value, float(sums[3]), self.method.gradient(*gradient) + self.method.ridge * u

@@ -1,0 +1,103 @@
+"""The hinge of several classes at once."""
+
+import numpy as np
+
+from ._base import ClassificationLoss, is_own
+from ._classification import Hinge
+from ._smoothing import plus_curvature, plus_slope, plus_value
+
+
+class MulticlassHinge(ClassificationLoss):
+    r"""The multi-class hinge: every other class must stay a margin below the row's own.
+
+    :math:`\sum_{j \ne y} \max(0, raw_j - raw_y + 1)`. Gradient: 1 for each class inside the margin, minus their number for the
+    row's own. With two classes there is one score, and it is the hinge.
+
+    References
+    ----------
+    J. Weston and C. Watkins, "Support vector machines for multi-class pattern recognition", 1999, eq. 8.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gd.losses import MulticlassHinge
+    >>> print(MulticlassHinge.multiclass_value(0, np.array([1.0, 0.5, -3.0])))
+    0.5
+    """
+
+    smooth = False
+    value = staticmethod(Hinge.value)
+    gradient = staticmethod(Hinge.gradient)
+    second_order = staticmethod(Hinge.second_order)
+    conjugate = staticmethod(Hinge.conjugate)
+
+    @staticmethod
+    def multiclass_value(y, raw):
+        """The sum of what the margins lack."""
+        total = 0.0
+        for k in range(len(raw)):
+            if k != y:
+                total += max(raw[k] - raw[y] + 1.0, 0.0)
+        return total
+
+    @staticmethod
+    def multiclass_gradient(y, raw, out):
+        """One for each class inside the margin."""
+        inside = 0.0
+        for k in range(len(raw)):
+            out[k] = 1.0 if k != y and raw[k] - raw[y] + 1.0 > 0.0 else 0.0
+            inside += out[k]
+        out[y] = -inside
+
+    @staticmethod
+    def multiclass_second_order(y, raw, width, gradient, curvature):
+        """Each margin smoothed as the hinge is; the curvature kept is theirs."""
+        total, inside = 0.0, 0.0
+        for k in range(len(raw)):
+            if k != y:
+                u = raw[k] - raw[y] + 1.0
+                total += plus_value(u, width)
+                gradient[k] = plus_slope(u, width)
+                curvature[k] = plus_curvature(u, width)
+                inside += gradient[k]
+        gradient[y] = -inside
+        curvature[y] = 0.0
+        return total
+
+    @staticmethod
+    def multiclass_hessian_product(y, curvature, a, out):
+        """Each rival's curvature times the difference from the own class; the own class balances them."""
+        total = 0.0
+        for k in range(len(a)):
+            out[k] = curvature[k] * (a[k] - a[y])
+            total += out[k]
+        out[y] = -total
+
+    @staticmethod
+    def classwise_value(y, raw):
+        """The sum of what the margins lack."""
+        return np.sum(np.maximum(lacking(y, raw), 0.0), axis=0)
+
+    @staticmethod
+    def classwise_second_order(y, raw, width):
+        """Each margin smoothed as the hinge is; the curvature is theirs."""
+        u = lacking(y, raw)
+        slope = plus_slope(u, width)
+        slope = np.where(is_own(y, raw), -np.sum(slope, axis=0), slope)
+        return np.sum(plus_value(u, width), axis=0), slope, plus_curvature(u, width)
+
+    @staticmethod
+    def classwise_hessian_product(y, curvature, a):
+        """Each rival's curvature times the difference from the own class; the own class balances them."""
+        product = curvature * (a - a[y, np.arange(a.shape[1])])
+        return np.where(is_own(y, a), -np.sum(product, axis=0), product)
+
+    @staticmethod
+    def classwise_conjugate(y, slope):
+        """The slope of the own class: linear, where each rival's is within [0, 1]."""
+        return slope[y, np.arange(slope.shape[1])]
+
+
+def lacking(y, raw):
+    """What each rival's margin lacks; minus infinity for the own class, which has no margin to keep."""
+    return np.where(is_own(y, raw), -np.inf, raw - raw[y, np.arange(raw.shape[1])] + 1.0)
