@@ -177,6 +177,7 @@ def stable_rates(objective, optimizer, state, order, batch):
     return np.divide(1.0, curvature, out=np.zeros(n_steps), where=curvature > np.finfo(float).tiny)
 
 
+@np.errstate(over="ignore")
 def stable_rate(objective, optimizer, batch):
     """One over the largest curvature that a step of so many samples can meet; None if unknown."""
     if optimizer.default_rate is not None:

@@ -162,7 +162,7 @@ class AutomaticVarianceReduction(VarianceReduction):
             state.theta[objective.n_coef :] = intercept
         # 1. the metric: one over the curvature of the loss, one over the variance of the features and the ridge
         centred = objective.fit_intercept and not _is_wide(objective.rows, batch)
-        features, mean = _feature_lengths(objective, curvature, centred=centred)
+        features, mean, ridge = _feature_lengths(objective, curvature, centred=centred)
         norms = metric_norms(objective.rows, mean, features) + float(objective.fit_intercept)
         # 2. SAGA's implicit step sees the mean as it will be after its own change, as in Point-SAGA
         change_factor = 1.0 + batch / n if passes_per_table is None else 1.0
@@ -178,10 +178,12 @@ class AutomaticVarianceReduction(VarianceReduction):
             row_norms=relative * norms,
             change_factor=change_factor,
         )
-        # 3. the first step length follows the mean sample, and for batches the largest curvature over all samples
+        # 3. the first step length follows the mean sample, and for batches the largest curvature over all samples; the ridge is
+        #    no part of the implicit equation, and must not be overshot either
         step_curvature = float(relative @ norms) / n
         if batch > 1:
             step_curvature += (batch - 1) * objective.largest_eigenvalue(features, mean)
+        step_curvature = max(step_curvature, batch * ridge)
         self.step = batch / step_curvature if step_curvature > 0.0 else 1.0
         self.last_move, self.longest = None, math.inf
         self.first = self.lowest = objective.value(state.theta)
@@ -298,10 +300,11 @@ def _is_wide(rows, batch):
 
 
 def _feature_lengths(objective, curvature, *, centred):
-    """A step length for each feature, one over its variance and the ridge, and the means to centre by."""
+    """A step length for each feature, one over its variance and the ridge; the means to centre by; the ridge in that metric."""
     moments, penalty = objective.moments, objective.penalty
     form = penalty.elastic_net()
     l2 = objective.alpha * (form.l2 if form else 1.0) / curvature.min()
     variance = usable_variance(moments, fit_intercept=objective.fit_intercept, centred=centred)
-    lengths = np.minimum(feature_scale(variance, l2_of_features(objective.unit, l2)), LONGEST) ** 2
-    return lengths, moments.mean if centred else np.zeros(len(lengths))
+    l2 = l2_of_features(objective.unit, l2)
+    lengths = np.minimum(feature_scale(variance, l2), LONGEST) ** 2
+    return lengths, moments.mean if centred else np.zeros(len(lengths)), float((l2 * lengths).max())

@@ -266,6 +266,7 @@ class Objective:
                 return 0.0
         return 1.1 * value
 
+    @QUIET
     def curvature_bounds(self, order):
         """A bound of the loss's curvature along each sample: of its second derivative, times the squared norm of the sample."""
         return self.square_norms[order] * self._score_bounds(self.target[order])
