@@ -187,7 +187,7 @@ class RowsState:
             self.null = self.null_scores(objective)
         counters[INFORMATION], counters[NULL_LOSS] = max(rows, NULL_UNTIL), np.inf
         counters[REFRESH_AT] = np.floor(1.1 * rows) + 1.0
-        counters[MEAN_SQUARE] = 1.0 + (variance * scale**2).sum()
+        counters[MEAN_SQUARE] = 1.0 + (variance * scale * scale).sum()
         # 3. what the models have predicted so far
         self.track.losses[:] = PAST_LOSSES * max(model.value, 0.0)
         self.track.losses[0] *= LAST_ITERATE_HANDICAP
@@ -296,6 +296,7 @@ class RowsState:
         intercept = intercept - coef @ self.columns.mean if objective.fit_intercept else np.zeros(self.n_outputs)
         return objective.pack(coef, intercept)
 
+    @np.errstate(over="ignore")
     def _after_prox(self, objective, coef):
         """The coefficients after a proximal step of the cautious track's length."""
         # The unit is that of the stream so far, not of the objective's samples.

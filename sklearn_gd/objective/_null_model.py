@@ -32,6 +32,7 @@ class TargetsOnly(NamedTuple):
     weight_sum: float
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def null_model(objective, width):
     """The `NullModel` of an objective whose loss is smoothed over `width`: a function of targets and weights alone.
 
@@ -39,13 +40,13 @@ def null_model(objective, width):
     one stands for all of them.
     """
     loss, arrays, n_outputs = objective.loss, objective.array_loss, objective.n_outputs
-    target, weight = objective.target, objective.weight
+    target, weight = objective.target, safe_weight(objective)
     known = loss.best_constant(target, weight, n_outputs)
     first = target_centre(objective) if known is None else known
     if not loss.scales_with_target:
         kinds, kind = np.unique(target[:, 0], return_inverse=True)
         target, weight = kinds[:, None], np.bincount(kind, weights=weight)
-    y, share = arrays.encode(target), weight / objective.weight_sum
+    y, share = arrays.encode(target), weight / weight.sum()
     shape = (n_outputs, len(share))
 
     def look(intercept):
@@ -55,27 +56,31 @@ def null_model(objective, width):
         value, slope, curvature = arrays.second_order(y, raw, width)
         return float(value @ share), slope @ share, arrays.diagonal(y, curvature, shape) @ share
 
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        intercept = np.zeros(n_outputs)
-        if objective.fit_intercept:
-            intercept[:] = first
+    intercept = np.zeros(n_outputs)
+    if objective.fit_intercept:
+        intercept[:] = first
+    value, slope, curvature = look(intercept)
+    if not math.isfinite(value):
+        intercept[:] = 0.0
         value, slope, curvature = look(intercept)
-        if not math.isfinite(value):
-            intercept[:] = 0.0
-            value, slope, curvature = look(intercept)
-        for _ in range(NEWTON_STEPS if objective.fit_intercept and known is None else 0):
-            step = -slope / np.maximum(curvature, 1e-10 * max(curvature.max(), 1e-300))
-            t = 1.0
-            new = look(intercept + step)
-            while not new[0] < value and t > 1e-9:
-                t *= 0.25
-                new = look(intercept + t * step)
-            if not new[0] < value:
-                break
-            gain, intercept = value - new[0], intercept + t * step
-            value, slope, curvature = new
-            if gain <= 1e-10 * abs(value):
-                break
+    for _ in range(NEWTON_STEPS if objective.fit_intercept and known is None else 0):
+        step = -slope / np.maximum(curvature, 1e-10 * max(curvature.max(), 1e-300))
+        t = 1.0
+        new = look(intercept + step)
+        while not new[0] < value and t > 1e-9:
+            t *= 0.25
+            new = look(intercept + t * step)
+        if not new[0] < value:
+            break
+        gain, intercept = value - new[0], intercept + t * step
+        value, slope, curvature = new
+        if gain <= 1e-10 * abs(value):
+            break
+    if not math.isfinite(value) and loss.scales_with_target:
+        raise ValueError(
+            f"y has values of up to {np.abs(objective.target).max():.3g}, for which the mean of {loss!r} is {value} at the best "
+            f"constant: divide y by a constant"
+        )
     largest = curvature.max()
     return NullModel(intercept, value, np.maximum(curvature, 1e-8 * largest if largest > 0.0 else 1e-8))
 
@@ -103,11 +108,17 @@ def running_constant(objective, targets, weight, rows):
     return null_model(only, 0.0 if loss.smooth else NARROW).intercept
 
 
+def safe_weight(objective):
+    """The weights over a power of two, which changes no digit: none so large that its product with a target is infinite."""
+    return np.ldexp(objective.weight, -math.frexp(objective.weight_sum)[1])
+
+
 def target_centre(objective):
     """Where the search for the best intercept begins: the targets' median in regression, zero in classification."""
-    return weighted_quantiles(objective.target, objective.weight, 0.5) if objective.loss.scales_with_target else 0.0
+    return weighted_quantiles(objective.target, safe_weight(objective), 0.5) if objective.loss.scales_with_target else 0.0
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def smoothing_widths(objective):
     """The widths over which a non-smooth loss is smoothed, one for each stage; a zero for a smooth one.
 
@@ -118,5 +129,5 @@ def smoothing_widths(objective):
     first = 1.0
     if objective.loss.scales_with_target:
         deviation = np.abs(objective.target - target_centre(objective))
-        first = float(np.average(deviation, axis=0, weights=objective.weight).mean()) or 1.0
+        first = float(np.average(deviation, axis=0, weights=safe_weight(objective)).mean()) or 1.0
     return [first * 0.1**stage for stage in range(SMOOTHING_STAGES)]
