@@ -13,6 +13,7 @@ from .memory_gradient import plane_step
 MOST_STEPS = 30  # on one set, before it is chosen anew
 SUPPORT_SHARE = 0.1  # of the violation off the support that the gradient on it must exceed for descent there to go on
 STEEP = 0.5  # share of the slope at the start of a step that sends it further
+LEAST_CAUTION = 1e-4  # share of the parabolas above a smoothed loss in its second derivatives
 LEAST_DAMPING, MOST_DAMPING = 1e-9, 1e3  # of the second derivatives, whose diagonal is about one
 PER_PASS = 32.0  # squared features of a set, per feature of X, up to which its second derivatives are worth their time
 CHEAP = 3e7  # multiplications that always are
@@ -89,7 +90,7 @@ class WorkingSet(Coordinates):
         """Steps to the minimiser of the second-order model plus the l1 part, each score on its own."""
         method, (n_outputs, n) = self.method, self.shape
         while True:
-            (hessians,) = self.parts.mean("hessian", self.frame.mean, self.advance)
+            (hessians,) = self.parts.mean("hessian", self.frame.mean, method.caution, self.advance)
             self.advance = False
             target = self.u.copy()
             order = np.column_stack([np.arange(n_outputs * n).reshape(n_outputs, n), n_outputs * n + np.arange(n_outputs)])
@@ -101,8 +102,10 @@ class WorkingSet(Coordinates):
             t, promised = self._towards(target)
             if t < 0.5:
                 method.damping = min(max(10.0 * method.damping, 1e-3), MOST_DAMPING)
-            elif t == 1.0:
+                method.caution = min(10.0 * method.caution, 1.0)
+            elif t >= 1.0:
                 method.damping = max(0.1 * method.damping, LEAST_DAMPING)
+                method.caution = max(0.1 * method.caution, LEAST_CAUTION)
             yield promised
 
     def _plane_steps(self):

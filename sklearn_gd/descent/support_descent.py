@@ -47,7 +47,7 @@ class SupportDescent(PreconditionedMethod):
         self.bounded[:n_coef] = form.nonnegative
         self.free = (self.threshold == 0.0) & ~self.bounded
         self.u = np.where(self.bounded, np.maximum(self.u, 0.0), self.u)
-        self.damping = LEAST_DAMPING
+        self.damping, self.caution = LEAST_DAMPING, 1.0
         self._look()
         self.first_look, self.stage_value = self.seen, self._value(self.seen[1])
 
