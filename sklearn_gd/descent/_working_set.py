@@ -16,7 +16,7 @@ STEEP = 0.5  # share of the slope at the start of a step that sends it further
 LEAST_CAUTION = 1e-4  # share of the parabolas above a smoothed loss in its second derivatives
 LEAST_DAMPING, MOST_DAMPING = 1e-9, 1e3  # of the second derivatives, whose diagonal is about one
 PER_PASS = 32.0  # squared features of a set, per feature of X, up to which its second derivatives are worth their time
-CHEAP = 3e7  # multiplications that always are
+CHEAP, CHEAP_SMOOTHED = 1e8, 1e9  # multiplications that always are; a smoothed loss, whose curvature jumps, needs them more
 
 
 def violation(u, gradient, threshold, bounded, free):
@@ -81,7 +81,8 @@ class WorkingSet(Coordinates):
         """Whether the second derivatives on the set are cheap beside some passes over the samples."""
         n_outputs, n = self.shape
         squares = float(n * n * n_outputs * (n_outputs if self.method.objective.array_loss.coupled else 1))
-        return squares <= PER_PASS * self.method.shape[1] or squares * self.method.objective.n_samples <= CHEAP
+        cheap = CHEAP_SMOOTHED if self.width else CHEAP
+        return squares <= PER_PASS * self.method.shape[1] or squares * self.method.objective.n_samples <= cheap
 
     # --- steps ------------------------------------------------------------------------------------------------------------
     # Each generator takes a step whenever it is asked, and yields the decrease that was promised where none was found, else 0.

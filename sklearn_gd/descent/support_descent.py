@@ -23,7 +23,7 @@ import math
 import numpy as np
 
 from ._monitor import Status
-from ._preconditioned import REFRESH, PreconditionedMethod
+from ._preconditioned import LEAST_STAGES, REFRESH, PreconditionedMethod
 from ._working_set import LEAST_DAMPING, WorkingSet, violation
 
 LEAST_FEATURES = 32  # of a working set
@@ -89,8 +89,12 @@ class SupportDescent(PreconditionedMethod):
             # 3. the end, of all or of a stage
             known, end = gap < math.inf, None
             stuck = left == 0.0 or stalls >= MOST_STALLS
-            if known and self._has_narrower() and (stuck or max(left, fallen) <= ENOUGH * (new - self._value(plain))):
+            smoothing = new - self._value(plain)
+            if known and self._has_narrower() and (stuck or max(left, fallen) <= ENOUGH * smoothing):
                 self.stage_is_over = True
+                if self.stage >= LEAST_STAGES:
+                    # A stage gains about a tenth of what the stage before has gained: what is left is less than its gain.
+                    gap = min(gap, max(abs(self.stage_value - self._value(plain)), smoothing))
             elif stuck:
                 end = Status.PLATEAU
             still = gap if known else None if self.width else left
@@ -110,7 +114,8 @@ class SupportDescent(PreconditionedMethod):
         u, gradient = self.u[:n_coef], self.seen[2][:n_coef]
         excess = np.where(self.bounded[:n_coef], -gradient, np.abs(gradient)) - self.threshold[:n_coef]
         excess = np.where((u != 0.0) | self.free[:n_coef], math.inf, excess).reshape(self.shape).max(axis=0)
-        size = max(LEAST_FEATURES, 2 * int(np.count_nonzero(excess == math.inf)))
+        on_support = int(np.count_nonzero(excess == math.inf))
+        size = max(LEAST_FEATURES, on_support + min(on_support, self.objective.n_samples))
         if 2 * size >= n_features:
             return None
         return np.sort(np.argpartition(excess, -size)[-size:])
