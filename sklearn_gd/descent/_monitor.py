@@ -119,7 +119,8 @@ class Monitor:
             return Status.PLATEAU
         if iterate.end is None:
             return Status.RUNNING
-        misled = iterate.watched is None and iterate.promised > max(self.tolerance, 1e-6 * abs(iterate.value))
+        rounding = 1e-12 * self.null_value
+        misled = iterate.watched is None and iterate.promised > max(self.tolerance, 1e-6 * abs(iterate.value), rounding)
         return Status.MISLED if misled else iterate.end
 
     def _rank(self):

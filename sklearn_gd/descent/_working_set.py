@@ -12,9 +12,10 @@ from .memory_gradient import plane_step
 
 MOST_STEPS = 30  # on one set, before it is chosen anew
 SUPPORT_SHARE = 0.1  # of the violation off the support that the gradient on it must exceed for descent there to go on
+KEEPING = 0.1  # fall of the squared violation in a step after which the second derivatives serve another one
 STEEP = 0.5  # share of the slope at the start of a step that sends it further
 LEAST_CAUTION = 1e-4  # share of the parabolas above a smoothed loss in its second derivatives
-LEAST_DAMPING, MOST_DAMPING = 1e-9, 1e3  # of the second derivatives, whose diagonal is about one
+LEAST_DAMPING, MOST_DAMPING = 1e-6, 1e3  # of the second derivatives, whose diagonal is about one
 PER_PASS = 32.0  # squared features of a set, per feature of X, up to which its second derivatives are worth their time
 CHEAP, CHEAP_SMOOTHED = 1e8, 1e9  # multiplications that always are; a smoothed loss, whose curvature jumps, needs them more
 
@@ -51,6 +52,7 @@ class WorkingSet(Coordinates):
             self.index = np.concatenate([coefs, n_features * n_outputs + np.arange(n_outputs)])
         self.u, self.ridge, self.threshold = method.u[self.index], method.ridge[self.index], method.threshold[self.index]
         self.bounded, self.free = method.bounded[self.index], method.free[self.index]
+        self.hessians, self.steep = None, math.inf
         if columns is None:
             self.value, self.plain, self.slopes = method.seen
             self.advance = method.advance
@@ -91,9 +93,12 @@ class WorkingSet(Coordinates):
         """Steps to the minimiser of the second-order model plus the l1 part, each score on its own."""
         method, (n_outputs, n) = self.method, self.shape
         while True:
-            (hessians,) = self.parts.mean("hessian", self.frame.mean, method.caution, self.advance)
-            self.advance = False
-            target = self.u.copy()
+            left = self.violation()
+            steep = float(left @ left)
+            if self.hessians is None or steep > KEEPING * self.steep:
+                (self.hessians,) = self.parts.mean("hessian", self.frame.mean, method.caution, self.advance)
+                self.advance = False
+            self.steep, hessians, target = steep, self.hessians, self.u.copy()
             order = np.column_stack([np.arange(n_outputs * n).reshape(n_outputs, n), n_outputs * n + np.arange(n_outputs)])
             scales = np.column_stack([self.frame.scale, self.frame.intercept_scale])
             for hessian, own, scale in zip(hessians, order.reshape(len(hessians), -1), scales.reshape(len(hessians), -1)):
@@ -102,6 +107,7 @@ class WorkingSet(Coordinates):
                 target[own] = l1_minimiser(hessian, self.slopes[own], self.threshold[own], self.u[own], self.bounded[own])
             t, promised = self._towards(target)
             if t < 0.5:
+                self.hessians = None
                 method.damping = min(max(10.0 * method.damping, 1e-3), MOST_DAMPING)
                 method.caution = min(10.0 * method.caution, 1.0)
             elif t >= 1.0:

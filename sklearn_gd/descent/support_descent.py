@@ -23,12 +23,13 @@ import math
 import numpy as np
 
 from ._monitor import Status
-from ._preconditioned import LEAST_STAGES, REFRESH, PreconditionedMethod
+from ._preconditioned import REFRESH, PreconditionedMethod
 from ._working_set import LEAST_DAMPING, WorkingSet, violation
 
 LEAST_FEATURES = 32  # of a working set
 ENOUGH = 0.1  # of what is left to gain: a set is minimised, and a stage of smoothing kept, up to that
 BALANCED = 1e-12  # a sum of slopes, as a share of their size, that counts as zero
+LEAST_JUDGED = 2  # stages of smoothing, after which a stage's gain tells what is left
 MOST_STALLS = 3  # working sets in turn on which F does not fall
 
 
@@ -66,15 +67,16 @@ class SupportDescent(PreconditionedMethod):
         return 0.5 * float(left @ left)
 
     def iterates(self):
-        stalls = 0
+        some, stalls = None, 0
         while True:
             if self.stage_is_over:
                 self.next_stage()
-                stalls = 0
+                some, stalls = None, 0
             value, left = self.seen[0], self._violation()
             # 1. F on the working set
             columns = self._working_set()
-            some = WorkingSet(self, columns)
+            if some is None or some.columns is not None or columns is not None:
+                some = WorkingSet(self, columns)
             promised = some.minimise(ENOUGH * left)
             # 2. a look at all features
             self.u = self.u.copy()
@@ -82,6 +84,7 @@ class SupportDescent(PreconditionedMethod):
             self.seen, self.advance = some.look_wide(), some.advance
             if (self.n_iter + 1) % REFRESH == 0:
                 self._look()
+                some = None
             new, plain, gradient = self.seen
             fallen = value - new
             stalls = stalls + 1 if fallen <= 1e-13 * abs(value) else 0
@@ -92,7 +95,7 @@ class SupportDescent(PreconditionedMethod):
             smoothing = new - self._value(plain)
             if known and self._has_narrower() and (stuck or max(left, fallen) <= ENOUGH * smoothing):
                 self.stage_is_over = True
-                if self.stage >= LEAST_STAGES:
+                if self.stage >= LEAST_JUDGED:
                     # A stage gains about a tenth of what the stage before has gained: what is left is less than its gain.
                     gap = min(gap, max(abs(self.stage_value - self._value(plain)), smoothing))
             elif stuck:
