@@ -7,7 +7,7 @@ import numpy as np
 from ..objective._parts import Selected
 from ._active_set import l1_minimiser
 from ._line_search import backtrack, spectral_length, strong_wolfe
-from ._preconditioned import Coordinates, Line, parabola
+from ._preconditioned import Line, ScaledCoordinates, parabola
 from .memory_gradient import plane_step
 
 MOST_STEPS = 30  # on one set, before it is chosen anew
@@ -28,7 +28,7 @@ def violation(u, gradient, threshold, bounded, free):
     return np.where(bounded & ~on, np.minimum(found, 0.0), found)
 
 
-class WorkingSet(Coordinates):
+class WorkingSet(ScaledCoordinates):
     """F as a function of the coefficients of some features, and of the intercepts.
 
     Parameters
@@ -69,7 +69,10 @@ class WorkingSet(Coordinates):
         return violation(self.u, self.slopes, self.threshold, self.bounded, self.free)
 
     def minimise(self, enough):
-        """Descend until half the squared violation is `enough`; returns by how much F should have fallen at a dead end, else 0."""
+        """Descend until half the squared violation is `enough`.
+
+        Returns 0, or at a dead end by how much F should have fallen.
+        """
         steps = self._newton_steps() if self._has_cheap_hessian() else self._plane_steps()
         for _, promised in zip(range(MOST_STEPS), steps):
             if promised:
@@ -172,7 +175,7 @@ class WorkingSet(Coordinates):
         return t, 0.0
 
     def _slope_along(self, u, direction, line):
-        """The derivative of F at u, where the last look of a line was, along a direction, for the coefficients that are not zero."""
+        """The derivative of F along a direction, at the last look of a line, in the coefficients that are not zero there."""
         slopes = line.gradient + self.ridge * u + self.threshold * np.sign(u)
         return float(np.where((u != 0.0) | self.free, slopes, 0.0) @ direction)
 

@@ -10,10 +10,10 @@ along the features obey the penalty's bounds are a lower bound on the minimum, a
 
 References
 ----------
-M. Massias, A. Gramfort and J. Salmon, "Celer: a fast solver for the lasso with dual extrapolation", 2018 (working
+M. Massias, A. Gramfort and J. Salmon, "Celer: a fast solver for the lasso with dual extrapolation", 2018 (working sets that the
 duality gap judges).
-Q. Bertrand, Q. Klopfenstein, P.-A. Bannier, G. Gidel and M. Massias, "Beyond L1: faster and better sparse models with skglm", 2022
-(the same for other losses).
+Q. Bertrand, Q. Klopfenstein, P.-A. Bannier, G. Gidel and M. Massias, "Beyond L1: faster and better sparse models with skglm",
+2022 (the same for other losses).
 G. Andrew and J. Gao, "Scalable training of L1-regularized log-linear models", 2007 (descent within an orthant).
 S. J. Wright, R. D. Nowak and M. A. T. Figueiredo, "Sparse reconstruction by separable approximation", 2009 (the proximal steps).
 """

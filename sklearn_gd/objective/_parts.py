@@ -204,7 +204,7 @@ class Part:
         return self.rows.pull_back(slope), slope.sum(axis=1)
 
     def conjugate(self, shares, factor):
-        """The sum of the losses' conjugates at the slopes times the shares of their groups, times a factor; None for shares of 1."""
+        """The sum of the losses' conjugates at the slopes, times the shares of their groups (None for 1), times a factor."""
         slope = self._slopes_ahead()
         if shares is not None:
             slope = self.loss.times_shares(self.y, slope, shares)
