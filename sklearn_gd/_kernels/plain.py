@@ -12,7 +12,7 @@ from .._layout import ROWS, SCALE, SCALE_SUM, STEPS, THRESHOLD, WEIGHT_SUM
 from .intrinsics import prefetch
 
 PREFETCH_ROWS = 8  # samples between the one in hand and the one being fetched
-LARGEST_SHRINKAGE = 1e-3  # of a coefficient in one step, up to which `kept` holds to rounding
+LARGEST_SHRINKAGE = 1e-4  # of a coefficient in one step, up to which `kept` holds to rounding
 SMALLEST_SCALE = 1e-4  # of lazy coefficients; below it they are written out
 
 
@@ -271,14 +271,15 @@ def make_lazy_pass(soft_threshold):
     return lazy_pass
 
 
-def kept(decay, total, squares, cubes):
-    """The product of 1 - rate * decay over steps, from the sums of their rates, squared rates and cubed rates.
+def kept(decay, total, squares):
+    """The product of 1 - rate * decay over steps, from the sums of their rates and squared rates.
 
-    The logarithm of a factor is taken to third order: (rate * decay)^4 / 4 is missing, 3e-13 at `LARGEST_SHRINKAGE`.
+    The logarithm of a factor is taken to second order: (rate * decay)^3 / 3 is missing, 3e-13 at `LARGEST_SHRINKAGE`.
     """
-    x = decay * total + 0.5 * decay * decay * squares + decay * decay * decay / 3.0 * cubes
+    x = decay * (total + 0.5 * decay * squares)
     if x < 1e-2:
-        return 1.0 - x * (1.0 - x / 2.0 * (1.0 - x / 3.0 * (1.0 - x / 4.0 * (1.0 - x / 5.0))))
+        # The series; products, because a division costs as much as all the rest.
+        return 1.0 - x * (1.0 - x * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0 - x * (1.0 / 120.0)))))
     return np.exp(-x)
 
 
@@ -286,7 +287,7 @@ def make_shrinking_pass(kept, fetch):
     """One pass over CSR samples under an l2 penalty that shrinks each feature at a rate of its own.
 
     A coefficient is shrunk when the next sample has its feature, for all steps since it was last; at the end of the pass all
-    are.
+    are. A sample has each feature once.
     """
 
     def shrinking_pass(data, order, model, loss, plan, rates, counters):
@@ -294,8 +295,8 @@ def make_shrinking_pass(kept, fetch):
         coef, intercept, l2 = model.coef, model.intercept, plan.l2
         n_outputs = len(intercept)
         raw, slope = np.empty((1, n_outputs)), np.empty((1, n_outputs))
-        stamps = np.zeros((coef.shape[0], 3))
-        total, squares, cubes = 0.0, 0.0, 0.0
+        stamps = np.zeros((coef.shape[0], 2))
+        total, squares = 0.0, 0.0
         for at in range(len(order)):
             if at + PREFETCH_ROWS < len(order):
                 soon = order[at + PREFETCH_ROWS]
@@ -310,14 +311,14 @@ def make_shrinking_pass(kept, fetch):
                 raw[0, k] = intercept[k]
             for place in range(begin, end):
                 j = indices[place]
-                factor = kept(l2[j], total - stamps[j, 0], squares - stamps[j, 1], cubes - stamps[j, 2])
+                factor = kept(l2[j], total - stamps[j, 0], squares - stamps[j, 1])
+                stamps[j, 0], stamps[j, 1] = total + rate, squares + rate * rate
                 for k in range(n_outputs):
                     coef[j, k] *= factor
                     raw[0, k] += values[place] * coef[j, k]
-                stamps[j, 0], stamps[j, 1], stamps[j, 2] = total, squares, cubes
             # 2. their slopes
             loss.gradient(data.target[row : row + 1], raw, slope, loss.parameters)
-            # 3. the step along the sample and the l2 penalty  4. coefficients below zero, where these are not allowed
+            # 3. the step along the sample and the l2 penalty  4. no coefficient below zero, where these are not allowed
             relative = data.weight[row] / (counters[WEIGHT_SUM] / counters[ROWS])
             for k in range(n_outputs):
                 slope[0, k] = slope[0, k] * relative * rate
@@ -325,20 +326,14 @@ def make_shrinking_pass(kept, fetch):
                     intercept[k] -= slope[0, k]
             for place in range(begin, end):
                 j = indices[place]
-                # A feature may be stored twice.
-                factor = 1.0 - rate * l2[j] if stamps[j, 0] == total else 1.0
-                stamps[j, 0], stamps[j, 1], stamps[j, 2] = total + rate, squares + rate * rate, cubes + rate * rate * rate
+                factor = 1.0 - rate * l2[j]
                 for k in range(n_outputs):
-                    coef[j, k] = coef[j, k] * factor - slope[0, k] * values[place]
-            if plan.nonnegative:
-                for place in range(begin, end):
-                    for k in range(n_outputs):
-                        coef[indices[place], k] = max(coef[indices[place], k], 0.0)
+                    w = coef[j, k] * factor - slope[0, k] * values[place]
+                    coef[j, k] = max(w, 0.0) if plan.nonnegative else w
             total += rate
             squares += rate * rate
-            cubes += rate * rate * rate
         for j in range(coef.shape[0]):
-            factor = kept(l2[j], total - stamps[j, 0], squares - stamps[j, 1], cubes - stamps[j, 2])
+            factor = kept(l2[j], total - stamps[j, 0], squares - stamps[j, 1])
             for k in range(n_outputs):
                 coef[j, k] *= factor
 

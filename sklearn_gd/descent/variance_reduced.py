@@ -38,8 +38,8 @@ class ReducedSteps(Steps):
     def make_pass(self):
         return self._reduction.one_pass
 
-    def auto_rates(self, order):
-        return self._reduction.rates(order)
+    def rates(self, order):
+        return super().rates(order) if self.schedule is not None else self._reduction.rates(order)
 
     def start(self):
         kind = VarianceReduction if self.schedule is not None else AutomaticVarianceReduction

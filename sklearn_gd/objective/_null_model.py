@@ -9,6 +9,7 @@ from ..losses._base import weighted_quantiles
 
 SMOOTHING_STAGES = 10
 NEWTON_STEPS = 50
+NARROW = 0.01  # width over which the loss of a running constant is smoothed
 
 
 class NullModel(NamedTuple):
@@ -17,6 +18,18 @@ class NullModel(NamedTuple):
     intercept: np.ndarray
     value: float
     curvature: np.ndarray
+
+
+class TargetsOnly(NamedTuple):
+    """What the null model needs of an objective."""
+
+    loss: object
+    array_loss: object
+    n_outputs: int
+    fit_intercept: bool
+    target: np.ndarray
+    weight: np.ndarray
+    weight_sum: float
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -75,6 +88,29 @@ def null_model(objective, width):
 def safe_weight(objective):
     """The weights over a power of two, which changes no digit: none so large that its product with a target is infinite."""
     return np.ldexp(objective.weight, -math.frexp(objective.weight_sum)[1])
+
+
+def running_constant(objective, targets, weight, rows):
+    """The scores of the null model of a stream, from the sums of its targets; (n_outputs,).
+
+    The loss's best constant for the classes and their weights so far, or for the mean target: exact where the null model is a
+    function of that. Where it has none, or one out of reach, all is as if one more sample had been shared by the classes, or the
+    mean target is raised by half a sample's.
+    """
+    loss, n_outputs = objective.loss, objective.n_outputs
+    shift, total, _ = targets
+    unit = weight / max(rows, 1.0)
+    if objective.one_vs_rest:
+        y, share = np.arange(float(n_outputs))[:, None], total + unit / n_outputs
+    elif not loss.scales_with_target:
+        positive = 0.5 * (weight * (1.0 + shift[0]) + total[0])
+        y, share = np.array([[-1.0], [1.0]]), np.array([weight - positive, positive]) + 0.5 * unit
+    else:
+        mean = shift + total / weight
+        inside = loss.in_domain(mean) & (mean != 0.0)
+        y, share = np.where(inside | loss.in_domain(-1.0), mean, 0.5 / rows)[None], np.ones(1)
+    only = TargetsOnly(loss, objective.array_loss, n_outputs, True, y, share, float(share.sum()))
+    return null_model(only, 0.0 if loss.smooth else NARROW).intercept
 
 
 def target_centre(objective):

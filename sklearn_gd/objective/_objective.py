@@ -179,6 +179,14 @@ class Objective:
         """The derivative of each sample's loss with respect to its scores, (n_samples, n_outputs)."""
         return np.concatenate(self.parts.each("slopes", *self.unpack(theta)))
 
+    @QUIET
+    def squared_slopes(self, theta, limit):
+        """The means of each score's squared slope, each at most `limit`, and of its curvature; (n_outputs,) both.
+
+        The loss is smoothed as in the first stage.
+        """
+        return self.parts.mean("squared_slopes", *self.unpack(theta), self.widths[0], limit)
+
     # --- what is known of the samples -------------------------------------------------------------------------------------
 
     @functools.cached_property
