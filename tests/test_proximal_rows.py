@@ -267,8 +267,12 @@ def test_the_step_of_a_row_never_overshoots_it(name):
             continue
         compiled.prox(np.array([[y]]), np.array([z]), np.empty(1), g, q, loss.curvature_bound or 1.0, found, functions.parameters)
         moved = z + q * found[0]
-        rounding = 1e-9 * (abs(z) + abs(moved) + (0.0 if loss.domain == "-1 or +1" else abs(y) if loss.scales_with_target else 0.0))
+        rounding = 1e-9 * (
+            abs(z) + abs(moved) + (0.0 if loss.domain == "-1 or +1" else abs(y) if loss.scales_with_target else 0.0)
+        )
         assert found[0] * before <= 0.0
-        assert min(slope_at(y, moved - rounding) * np.sign(before), slope_at(y, moved + rounding) * np.sign(before)) <= abs(before) * (1 + 1e-9)
+        assert min(slope_at(y, moved - rounding) * np.sign(before), slope_at(y, moved + rounding) * np.sign(before)) <= abs(
+            before
+        ) * (1 + 1e-9)
         beyond = moved - rounding if found[0] > 0 else moved + rounding
         assert slope_at(y, beyond) * before >= 0.0, (y, z, g, q, found[0])

@@ -85,11 +85,6 @@ def null_model(objective, width):
     return NullModel(intercept, value, np.maximum(curvature, 1e-8 * largest if largest > 0.0 else 1e-8))
 
 
-def safe_weight(objective):
-    """The weights over a power of two, which changes no digit: none so large that its product with a target is infinite."""
-    return np.ldexp(objective.weight, -math.frexp(objective.weight_sum)[1])
-
-
 def running_constant(objective, targets, weight, rows):
     """The scores of the null model of a stream, from the sums of its targets; (n_outputs,).
 
@@ -111,6 +106,11 @@ def running_constant(objective, targets, weight, rows):
         y, share = np.where(inside | loss.in_domain(-1.0), mean, 0.5 / rows)[None], np.ones(1)
     only = TargetsOnly(loss, objective.array_loss, n_outputs, True, y, share, float(share.sum()))
     return null_model(only, 0.0 if loss.smooth else NARROW).intercept
+
+
+def safe_weight(objective):
+    """The weights over a power of two, which changes no digit: none so large that its product with a target is infinite."""
+    return np.ldexp(objective.weight, -math.frexp(objective.weight_sum)[1])
 
 
 def target_centre(objective):

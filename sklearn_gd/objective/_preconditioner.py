@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-
 SMALLEST_VARIANCE = 1e-290  # of a feature that a model can use; the square of the scale is finite, too
 
 
