@@ -110,8 +110,9 @@ def test_no_unit_of_a_feature_or_of_y_matters(name, problem):
 def test_dense_and_csr_agree(name, penalty, call):
     X, y = classification()
     models = []
+    parts = {"optimizer": name, "solver": "minibatch", "penalty": penalty, "alpha": 1e-3, "max_iter": 3, "tol": None}
     for rows in (X, sp.csr_array(X)):
-        model = GDClassifier(optimizer=name, solver="minibatch", penalty=penalty, alpha=1e-3, random_state=0, max_iter=3, tol=None)
+        model = GDClassifier(**parts, random_state=0)
         models.append(model.fit(rows, y) if call == "fit" else streamed(model, rows, y))
     np.testing.assert_allclose(scores(models[1], X), scores(models[0], X), rtol=1e-6, atol=1e-7)
 
@@ -215,7 +216,7 @@ def test_an_explicit_rate_is_the_textbook_to_the_last_bit(solver, momentum):
     x, y = np.array([1.5, -0.25, 3.0, 0.5]), np.array([2.0, 1.0, -1.0, 0.25])
     rate, w, velocity = 0.125, 0.0, 0.0
     for _ in range(3):
-        for rows in ([[0], [1], [2], [3]] if solver == "sgd" else [[0, 1, 2, 3]]):
+        for rows in [[0], [1], [2], [3]] if solver == "sgd" else [[0, 1, 2, 3]]:
             slope = 0.0
             for i in rows:
                 slope += x[i] * (x[i] * w - y[i])
