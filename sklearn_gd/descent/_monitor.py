@@ -228,7 +228,7 @@ class Monitor:
         return min(self.objectives) > (self.FAR if self.tol is None else 2.0) * max(self.first, null_value, 0.0)
 
     def is_no_better_than_null(self):
-        """Whether F of the kept model is not below that of the null model; never where `tol` is None, which asks for no quality."""
+        """Whether F of the kept model is above that of the null model; never where `tol` is None, which asks for no quality."""
         return self.tol is not None and self.validate is None and self.best_objective > self.null_value > 0.0
 
     def forget_stall(self):
