@@ -198,7 +198,7 @@ class Monitor:
         if self.validate is None:
             better = not value >= self.best_objective
         else:
-            better = self.validate(theta) > self.score_curve[self.best_epoch - 1]
+            better = not self.validate(theta) <= self.score_curve[self.best_epoch - 1]
         if better:
             self.best, self.best_epoch, self.best_objective = theta, 0, value
 
