@@ -19,12 +19,16 @@ REFRESH_AT = 3  # number of samples at which mean and scale of the features are 
 SNAPSHOT_AT = 4  # number of samples at which the models to be scored are copied next
 NONZEROS = 5  # values other than zero since the penalty last acted
 MEAN_SQUARE = 6  # mean of |x|^2 + 1 over the standardised samples
-CURVATURE_SUM = 7  # sum of the second derivatives along the steps, and their weight
+CURVATURE_SUM = 7  # sum of the mean curvatures of samples from the null model, and the weight and number of these
 CURVATURE_WEIGHT = 8
-ITERATE_WEIGHT = 9  # sum of the weights t of the averaged iterates
+ITERATE_WEIGHT = 9  # sum of the weights of the averaged iterates
 PENDING_WEIGHT = 10  # the part of it that CSR has not added to `Track.total`
 R_SQUARE = 11  # CSR: sum over the features of r^2, r = mean * scale
-N_ROW_COUNTERS = 12
+CURVATURE_ROWS = 12
+INFORMATION = 13  # sum of the curvatures at the samples, relative to the one that steps count with
+TARGET_WEIGHT = 14  # weight of the samples in `Track.targets`
+NULL_LOSS = 15  # discounted progressive loss of the null model
+N_ROW_COUNTERS = 16
 
 
 class Lazy(NamedTuple):
@@ -46,7 +50,7 @@ class Track(NamedTuple):
     """The models that proximal row steps move: two step lengths, the tracks, side by side.
 
     Scores are those of all tracks, track by track. Dense coefficients are (scores, features), CSR (features, scores).
-    `v` has the last iterates, coef / scale; `total` and `intercept_total` the sums of the iterates, the t-th t times.
+    `v` has the last iterates, coef / scale; `total` and `intercept_total` the sums of the iterates, the n-th times the root of n.
     On CSR the model is ``v - centring * r`` with r = mean * scale, and the sum of the iterates
     ``PENDING_WEIGHT * v + total - centring_total * r``; `mean_score` is the score of the mean sample, sum over the features of r
     times the model, and `mean_score_total` the same of the sum of the iterates.
@@ -63,7 +67,9 @@ class Track(NamedTuple):
     pending_step: np.ndarray  # (tracks,): length of the steps since the penalty last acted
     step: np.ndarray  # (tracks,): length of the last step
     losses: np.ndarray  # (2, tracks): discounted progressive losses of the last iterates and of the averages
-    targets: np.ndarray  # (3, n_outputs): shift of the targets, and sums of y - shift and of its square
+    # (3, n_outputs): shift of the targets, and weighted sums of y - shift and of its square; where targets are class indices, the
+    # second row has the weight of each class
+    targets: np.ndarray
 
 
 class Columns(NamedTuple):

@@ -68,10 +68,9 @@ def make_dense_pass(begin_sample, update_scale, add_value, penalty_step, step_sc
         d, n_scores = matrix.shape[1], len(track.intercept)
         n_outputs = n_scores // len(plan.lengths)
         x = np.zeros(d)
-        raw, snapshot_raw = np.zeros(n_scores), np.zeros(2 * n_scores)
+        raw, centre, snapshot_raw = np.zeros(n_scores), np.zeros(n_outputs), np.zeros(2 * n_scores)
         u, intercept_step = np.zeros(n_scores), np.zeros(n_scores)
         mean, scale = columns.mean, columns.scale
-        counters[SNAPSHOT_AT] = counters[ROWS]
         for at in range(len(order)):
             row = order[at]
             values, weight = matrix[row], data.weight[row]
@@ -86,11 +85,11 @@ def make_dense_pass(begin_sample, update_scale, add_value, penalty_step, step_sc
                 track.pending_step[:] = 0.0
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
-            relative = begin_sample(counters, weight)
+            relative, largest = begin_sample(counters, weight)
             nonzeros = 0
             for j in range(d):
                 nonzeros += values[j] != 0.0
-                add_value(columns, j, values[j], weight)
+                add_value(columns, j, values[j], weight, largest)
             if counters[ROWS] >= counters[REFRESH_AT]:
                 for j in range(d):
                     update_scale(columns, j, counters[WEIGHT_SUM], plan)
@@ -110,6 +109,13 @@ def make_dense_pass(begin_sample, update_scale, add_value, penalty_step, step_sc
                 for j in range(d):
                     a += x[j] * v[j]
                 raw[m] = a + track.intercept[m]
+            weight_sum = max(counters[ITERATE_WEIGHT], 1.0)
+            for m in range(n_outputs):
+                a = 0.0
+                total = track.total[m]
+                for j in range(d):
+                    a += x[j] * total[j]
+                centre[m] = (a + track.intercept_total[m]) / weight_sum
             for m in range(2 * n_scores):
                 a = 0.0
                 w = snapshot.coef[m]
@@ -118,9 +124,9 @@ def make_dense_pass(begin_sample, update_scale, add_value, penalty_step, step_sc
                 snapshot_raw[m] = a + snapshot.intercept[m]
             # 5. the proximal step of each score
             target = data.target[row : row + 1]
-            step_scores(target, raw, snapshot_raw, track, loss, plan, square, relative, counters, u, intercept_step)
-            # 6. the models move along the sample, and their sums take in iterate t with weight t
-            t = counters[ROWS]
+            step_scores(target, raw, centre, snapshot_raw, track, loss, plan, square, relative, counters, u, intercept_step)
+            # 6. the models move along the sample, and their sums take in iterate n with weight t, the root of n
+            t = np.sqrt(counters[ROWS])
             counters[ITERATE_WEIGHT] += t
             for m in range(n_scores):
                 v, total, step = track.v[m], track.total[m], u[m]
@@ -195,10 +201,9 @@ def make_csr_pass(
         values, indices, indptr = data.X
         d, n_scores = track.v.shape
         n_outputs = n_scores // len(plan.lengths)
-        raw, snapshot_raw = np.zeros(n_scores), np.zeros(2 * n_scores)
+        raw, centre, snapshot_raw = np.zeros(n_scores), np.zeros(n_outputs), np.zeros(2 * n_scores)
         u, intercept_step = np.zeros(n_scores), np.zeros(n_scores)
         mean, scale, centring, centring_total = columns.mean, columns.scale, track.centring, track.centring_total
-        counters[SNAPSHOT_AT] = counters[ROWS]
         for at in range(len(order)):
             row = order[at]
             begin, end, weight = indptr[row], indptr[row + 1], data.weight[row]
@@ -219,9 +224,9 @@ def make_csr_pass(
                 track.pending_step[:] = 0.0
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
-            relative = begin_sample(counters, weight)
+            relative, largest = begin_sample(counters, weight)
             for place in range(begin, end):
-                add_value(columns, indices[place], values[place], weight)
+                add_value(columns, indices[place], values[place], weight, largest)
             if refresh_is_due:
                 for j in range(d):
                     update_scale(columns, j, counters[WEIGHT_SUM], plan)
@@ -244,6 +249,8 @@ def make_csr_pass(
             nonzeros, mean_product = 0, 0.0
             for m in range(n_scores):
                 raw[m] = track.intercept[m] - track.mean_score[m]
+            for m in range(n_outputs):
+                centre[m] = track.intercept_total[m] - track.mean_score_total[m]
             for m in range(2 * n_scores):
                 snapshot_raw[m] = snapshot.intercept[m]
             for place in range(begin, end):
@@ -254,13 +261,18 @@ def make_csr_pass(
                 mean_product += x * r
                 for m in range(n_scores):
                     raw[m] += x * (track.v[j, m] - centring[m] * r)
+                for m in range(n_outputs):
+                    centre[m] += x * (pending * track.v[j, m] + track.total[j, m] - centring_total[m] * r)
                 for m in range(2 * n_scores):
                     snapshot_raw[m] += values[place] * snapshot.coef[j, m]
+            for m in range(n_outputs):
+                centre[m] /= max(counters[ITERATE_WEIGHT], 1.0)
             # 5. the proximal step of each score
             target = data.target[row : row + 1]
-            step_scores(target, raw, snapshot_raw, track, loss, plan, max(square, 0.0), relative, counters, u, intercept_step)
-            # 6. the models move along the sample, and their sums take in iterate t with weight t
-            t = counters[ROWS]
+            square = max(square, 0.0)
+            step_scores(target, raw, centre, snapshot_raw, track, loss, plan, square, relative, counters, u, intercept_step)
+            # 6. the models move along the sample, and their sums take in iterate n with weight t, the root of n
+            t = np.sqrt(counters[ROWS])
             counters[ITERATE_WEIGHT] += t
             for place in range(begin, end):
                 j = indices[place]
@@ -281,15 +293,17 @@ def make_csr_pass(
     return csr_pass
 
 
-def row_pass(rows, data, order, track, columns, loss, penalty, plan, counters):
-    """Run the pass of the rows' layout, with a snapshot taken at its start."""
+def new_snapshot(rows, track):
+    """Room for a snapshot in the layout of the rows; it is taken when a sample finds it due."""
     n_scores, d = len(track.intercept), rows.shape[1]
+    return Snapshot(np.empty((d, 2 * n_scores) if rows.layout == "csr" else (2 * n_scores, d)), np.empty(2 * n_scores))
+
+
+def row_pass(rows, data, order, track, columns, snapshot, loss, penalty, plan, counters):
+    """Run the pass of the rows' layout over the samples in `order`."""
     shared = tuple(map(leaf, (begin_sample, update_scale, add_value, penalty_step, step_scores, snapshot_is_due)))
     if rows.layout == "csr":
-        make, shape = make_csr_pass, (d, 2 * n_scores)
-        leaves = (*shared, leaf(take_csr_snapshot), leaf(write_out), leaf(sum_over_features))
+        make, leaves = make_csr_pass, (*shared, leaf(take_csr_snapshot), leaf(write_out), leaf(sum_over_features))
     else:
-        make, shape = make_dense_pass, (2 * n_scores, d)
-        leaves = (*shared, leaf(take_dense_snapshot))
-    snapshot = Snapshot(np.empty(shape), np.empty(2 * n_scores))
+        make, leaves = make_dense_pass, (*shared, leaf(take_dense_snapshot))
     run(make, leaves, data, order, track, columns, snapshot, loss, penalty, plan, counters)

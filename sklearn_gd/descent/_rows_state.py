@@ -6,24 +6,31 @@ import numpy as np
 
 from .._array_parts import ArrayPenalty
 from .._layout import (
+    CURVATURE_SUM,
+    CURVATURE_WEIGHT,
+    INFORMATION,
     ITERATE_WEIGHT,
     MEAN_SQUARE,
     N_ROW_COUNTERS,
+    NULL_LOSS,
     PENDING_WEIGHT,
     R_SQUARE,
     REFRESH_AT,
     ROWS,
     STEPS,
+    TARGET_WEIGHT,
     WEIGHT_SUM,
     Columns,
     Track,
 )
 from ..objective._moments import Moments
+from ..objective._null_model import running_constant
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
 from ._state import ModelState, copied
 
 LENGTHS = (0.4, 10.0)  # relative step lengths of the two tracks, the cautious one first
 LAST_ITERATE_HANDICAP = 1.05  # after a fit, which has averaged enough, a last iterate must predict better by this factor
+NULL_UNTIL = 50.0  # information of the samples up to which the intercept is that of the null model
 PAST_LOSSES = 500.0  # samples whose loss a fit contributes to the progressive losses
 
 
@@ -38,10 +45,16 @@ def known_curvature(objective):
     return None if loss.smooth or loss.scales_with_target else 1.0
 
 
-def relative_l2(objective):
-    """The l2 penalty's curvature over that of the loss, which counts as 1 if it is unknown."""
+def slopes_at_average(objective):
+    """Whether the cautious track takes slopes at its average: for smooth losses, if of all scores with a bounded curvature."""
+    loss, coupled = objective.loss, objective.array_loss.coupled
+    return bool(loss.smooth) and not (coupled and loss.largest_curvature(True) is None)
+
+
+def relative_l2(objective, typical_curvature):
+    """The l2 penalty's curvature over that of the loss: of the loss as it is known, else as it is typical of the targets."""
     form = objective.penalty.elastic_net()
-    return objective.alpha * (form.l2 if form else 0.0) / (known_curvature(objective) or 1.0)
+    return objective.alpha * (form.l2 if form else 0.0) / (known_curvature(objective) or typical_curvature)
 
 
 @dataclass
@@ -60,6 +73,8 @@ class RowsState:
         Moments of the features, and the mean and scale in use.
     counters : ndarray, (N_ROW_COUNTERS,)
         Steps, weight and number of the samples, and sums over them; the places are named in `_layout`.
+    null : ndarray, (n_outputs,)
+        Scores of the null model at the last update of the features' scales; NaN before any sample.
     length : float
         Factor on all step lengths, which plateaus of `fit` lower.
     averaged_only : bool
@@ -73,17 +88,10 @@ class RowsState:
     track: Track
     columns: Columns
     counters: np.ndarray
+    null: np.ndarray
     length: float = 1.0
     averaged_only: bool = False
     seen: Moments | None = None
-
-    def __setstate__(self, stored):
-        vars(self).update(stored)
-        columns = self.columns
-        if len(columns.nonzero) < len(columns.total):
-            # A pickle of a version that did not count zeros, nor kept units: these are updated with the next sample.
-            self.columns = columns._replace(nonzero=np.full(len(columns.total), self.counters[WEIGHT_SUM]))
-            self.counters[REFRESH_AT] = 0.0
 
     @classmethod
     def resumed(cls, state, objective, averaged_only):
@@ -116,7 +124,8 @@ class RowsState:
         """
         state = cls._empty(objective, averaged_only)
         state.columns.shift[:] = objective.rows.first_row()
-        state.track.targets[0] = objective.target[0]
+        if not objective.one_vs_rest:
+            state.track.targets[0] = objective.target[0]
         return state
 
     @classmethod
@@ -140,7 +149,8 @@ class RowsState:
             losses=np.zeros((2, n_tracks)),
             targets=np.zeros((3, n_outputs)),
         )
-        return cls(n_outputs, dense, track, Columns(*np.zeros((7, d))), np.zeros(N_ROW_COUNTERS), averaged_only=averaged_only)
+        columns, counters, null = Columns(*np.zeros((7, d))), np.zeros(N_ROW_COUNTERS), np.full(n_outputs, np.nan)
+        return cls(n_outputs, dense, track, columns, counters, null, averaged_only=averaged_only)
 
     def _resume(self, objective, model):
         """Set a new state as if the samples behind a `ModelState` had led to its model."""
@@ -151,7 +161,7 @@ class RowsState:
         centred = objective.fit_intercept
         variance = usable_variance(moments, fit_intercept=centred, centred=centred)
         unit = objective.unit_at(moments)
-        l2 = l2_of_features(unit, relative_l2(objective))
+        l2 = l2_of_features(unit, relative_l2(objective, objective.typical_curvature(moments.target)))
         scale = feature_scale(variance, l2)
         self.columns = Columns(
             shift.copy(),
@@ -168,16 +178,34 @@ class RowsState:
         intercept = intercept + coef @ moments.mean if centred else np.zeros(self.n_outputs)
         v = np.divide(coef, scale, out=np.zeros(coef.shape), where=scale > 0.0)
         v, intercept = np.tile(v, (len(LENGTHS), 1)), np.tile(intercept, len(LENGTHS))
-        weight = 0.5 * rows * (rows + 1.0)
+        weight = 2.0 / 3.0 * rows**1.5
         self._set_models(v, weight * v)
         self.track = self.track._replace(intercept=intercept, intercept_total=weight * intercept)
-        self.track.targets[0] = model.target_mean
         counters[[STEPS, WEIGHT_SUM, ROWS, ITERATE_WEIGHT]] = model.steps, moments.weight, rows, weight
+        if not objective.one_vs_rest:
+            self.track.targets[0], counters[TARGET_WEIGHT] = model.target_mean, moments.weight
+            self.null = self.null_scores(objective)
+        counters[INFORMATION], counters[NULL_LOSS] = max(rows, NULL_UNTIL), np.inf
         counters[REFRESH_AT] = np.floor(1.1 * rows) + 1.0
-        counters[MEAN_SQUARE] = 1.0 + (variance * scale**2).sum()
+        counters[MEAN_SQUARE] = 1.0 + (variance * scale * scale).sum()
         # 3. what the models have predicted so far
         self.track.losses[:] = PAST_LOSSES * max(model.value, 0.0)
         self.track.losses[0] *= LAST_ITERATE_HANDICAP
+
+    def __setstate__(self, stored):
+        """Complete a state that an older version pickled: without a null model, without counts of zeros."""
+        vars(self).update(stored)
+        missing = N_ROW_COUNTERS - len(self.counters)
+        if missing > 0:
+            self.counters = counters = np.append(self.counters, np.zeros(missing))
+            counters[[CURVATURE_SUM, CURVATURE_WEIGHT]] = 0.0
+            counters[INFORMATION], counters[NULL_LOSS] = max(counters[ROWS], NULL_UNTIL), np.inf
+            self.track.targets[1:] = 0.0
+            self.null = np.full(self.track.targets.shape[1], np.nan)
+        columns = self.columns
+        if len(columns.nonzero) < len(columns.total):
+            self.columns = columns._replace(nonzero=np.full(len(columns.total), self.counters[WEIGHT_SUM]))
+            self.counters[REFRESH_AT] = 0.0  # the units are those of the next sample on
 
     @property
     def steps(self):
@@ -188,6 +216,45 @@ class RowsState:
     def rows(self):
         """How many samples the model stands for."""
         return self.counters[ROWS]
+
+    def rows_to_refresh(self):
+        """How many samples there are before the next update of the features' means and scales, but for one that is due."""
+        if not np.isfinite(self.null[0]):
+            return 1
+        rows, due = self.counters[ROWS], self.counters[REFRESH_AT]
+        return int((np.floor(1.1 * (rows + 1.0)) + 1.0 if rows + 1.0 >= due else due) - 1.0 - rows)
+
+    def null_scores(self, objective):
+        """The scores of the null model of the samples so far, (n_outputs,); NaN before the first."""
+        weight, n_outputs = self.counters[TARGET_WEIGHT], self.n_outputs
+        if not objective.fit_intercept:
+            return np.zeros(n_outputs)
+        if weight == 0.0:
+            return np.full(n_outputs, np.nan)
+        return running_constant(objective, self.track.targets, weight, self.rows)
+
+    def typical_curvature(self, objective):
+        """The loss's typical curvature for the targets so far."""
+        weight = self.counters[TARGET_WEIGHT]
+        if not objective.loss.scales_with_target or weight == 0.0:
+            return 1.0
+        shift, total, square = self.track.targets
+        away = total / weight
+        return objective.typical_curvature(Moments(weight, shift + away, np.maximum(square / weight - away * away, 0.0)))
+
+    def update_null(self, objective):
+        """Update the null model, and set the intercepts to it while the samples tell little of more than that.
+
+        When the features' scales are to be updated only, so that the cuts of a stream into calls make no difference.
+        """
+        counters, track = self.counters, self.track
+        if counters[ROWS] + 1.0 < counters[REFRESH_AT] and np.isfinite(self.null[0]):
+            return
+        self.null = self.null_scores(objective)
+        if objective.fit_intercept and slopes_at_average(objective) and counters[INFORMATION] < NULL_UNTIL:
+            track.intercept[:] = np.tile(self.null, len(LENGTHS))
+            if counters[INFORMATION] == 0.0:
+                track.intercept_total[:] = counters[ITERATE_WEIGHT] * track.intercept
 
     def copy(self):
         """A state that shares no array with this one."""
@@ -217,6 +284,8 @@ class RowsState:
         losses = self.track.losses[1:] if self.averaged_only else self.track.losses[::-1]
         not_averaged, best = np.unravel_index(int(losses.argmin()), losses.shape)
         last, average, last_intercept, average_intercept = self.models()
+        if self.counters[NULL_LOSS] <= losses.min() and objective.fit_intercept and self.counters[TARGET_WEIGHT] > 0.0:
+            return objective.pack(np.zeros((self.n_outputs, objective.n_features)), self.null_scores(objective))
         scores = slice(best * self.n_outputs, (best + 1) * self.n_outputs)
         coef = (last if not_averaged else average)[scores] * self.columns.scale
         intercept = (last_intercept if not_averaged else average_intercept)[scores]
@@ -227,6 +296,7 @@ class RowsState:
         intercept = intercept - coef @ self.columns.mean if objective.fit_intercept else np.zeros(self.n_outputs)
         return objective.pack(coef, intercept)
 
+    @np.errstate(over="ignore")
     def _after_prox(self, objective, coef):
         """The coefficients after a proximal step of the cautious track's length."""
         # The unit is that of the stream so far, not of the objective's samples.
@@ -283,8 +353,25 @@ class RowsState:
         self.track = self.track._replace(
             intercept=grown(intercept, growth.intercepts),
             intercept_total=weight * grown(average_intercept, growth.intercepts),
-            targets=np.zeros((3, self.n_outputs)),
+            targets=self._grown_targets(growth),
         )
+        self.null = np.full(self.n_outputs, np.nan)
+
+    def _grown_targets(self, growth):
+        """The sums of the targets, for the scores of more classes."""
+        shift, total, square = self.track.targets
+        if len(shift) == self.n_outputs == 1:
+            sign = growth.mapping[0, 0]
+            return np.array([sign * shift, sign * total, square])
+        weights, places = total, growth.mapping
+        if len(shift) == 1:
+            # Targets of -1 and 1 become class indices.
+            weight = self.counters[TARGET_WEIGHT]
+            positive = 0.5 * (weight * (1.0 + shift[0]) + total[0])
+            weights = np.array([weight - positive, positive])
+            places = np.hstack([growth.mapping < 0.0, growth.mapping > 0.0])
+        zeros = np.zeros(self.n_outputs)
+        return np.array([zeros, places @ weights, zeros])
 
     def kept_at(self, objective, theta, value):
         """A copy that predicts with `theta`, the best model, where the objective is `value`."""

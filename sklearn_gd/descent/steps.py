@@ -149,6 +149,7 @@ def expected_decrease(objective):
     return decrease
 
 
+@np.errstate(over="ignore")
 def stable_rate(objective, optimizer, batch):
     """One over the largest curvature that a step of so many samples can meet; None if unknown."""
     if optimizer.default_rate is not None:
@@ -159,5 +160,5 @@ def stable_rate(objective, optimizer, batch):
         relative = objective.weight * (objective.n_samples / objective.weight_sum)
         h = (objective.curvature_bounds(np.arange(objective.n_samples)) * relative).max()
     unit = 1.0 if objective.scale is None else objective.scale.max(initial=1.0)
-    rate = 1.0 / ((h + objective.alpha * unit * unit) * optimizer.gain())
-    return rate if 0.0 < rate < math.inf else None
+    curvature = float((h + objective.alpha * unit * unit) * optimizer.gain())
+    return 1.0 / curvature if np.finfo(float).tiny < curvature < math.inf else None
