@@ -1,5 +1,8 @@
 """scikit-learn's own checks of an estimator: no expected failure for batch descent, two for stochastic solvers."""
 
+import pytest
+from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data as on_dense
+from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_sparse_data as on_sparse
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_gd import GDClassifier, GDRegressor, MiniBatch
@@ -10,6 +13,13 @@ DETERMINISTIC = [
     GDClassifier(),
     *[GDRegressor(loss=name, solver="batch") for name in REGRESSION_LOSSES],
     *[GDClassifier(loss=name, solver="batch") for name in CLASSIFICATION_LOSSES],
+]
+SPARSE = [
+    kind(loss=name, penalty=penalty)
+    for kind, registry in ((GDRegressor, REGRESSION_LOSSES), (GDClassifier, CLASSIFICATION_LOSSES))
+    for name in registry
+    for penalty in ("l1", "elasticnet")
+    if name != "perceptron"  # its minimum is 0, and no share of that ends the descent early
 ]
 STOCHASTIC = [
     GDRegressor(solver="sgd", max_iter=20, tol=None),
@@ -39,6 +49,12 @@ def rounding_failures(estimator):
 @parametrize_with_checks(DETERMINISTIC, expected_failed_checks=rounding_failures)
 def test_batch_descent_passes_every_check(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("estimator", SPARSE, ids=repr)
+@pytest.mark.parametrize("check", [on_dense, on_sparse])
+def test_a_weight_of_two_is_the_sample_twice(estimator, check):
+    check(type(estimator).__name__, estimator)
 
 
 def stochastic_failures(estimator):
