@@ -33,20 +33,7 @@ WEIGHTS = (
 )
 
 
-ROUNDING = (
-    "the check allows 1e-9: on a smoothing that narrows tenfold from stage to stage, the last digits of a sum of weights and of "
-    "a sum over repeated samples grow to about 1e-8"
-)
-
-
-def rounding_failures(estimator):
-    """The checks of equal weights for the loss whose descent amplifies rounding; they may pass on another processor."""
-    if estimator.loss != "multiclass_hinge":
-        return {}
-    return {f"check_sample_weight_equivalence_on_{kind}_data": ROUNDING for kind in ("dense", "sparse")}
-
-
-@parametrize_with_checks(DETERMINISTIC, expected_failed_checks=rounding_failures)
+@parametrize_with_checks(DETERMINISTIC)
 def test_batch_descent_passes_every_check(estimator, check):
     check(estimator)
 
