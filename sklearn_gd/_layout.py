@@ -25,7 +25,7 @@ ITERATE_WEIGHT = 9  # sum of the weights of the averaged iterates
 PENDING_WEIGHT = 10  # the part of it that CSR has not added to `Track.total`
 R_SQUARE = 11  # CSR: sum over the features of r^2, r = mean * scale
 CURVATURE_ROWS = 12
-INFORMATION = 13  # sum of the curvatures at the samples, relative to the one that steps count with
+INFORMATION = 13  # of a sample: the mean curvature at the null model, relative to the one that steps count with
 TARGET_WEIGHT = 14  # weight of the samples in `Track.targets`
 NULL_LOSS = 15  # discounted progressive loss of the null model
 N_ROW_COUNTERS = 16

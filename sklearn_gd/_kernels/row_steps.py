@@ -26,18 +26,21 @@ from .blocks import MATRIX, VECTOR
 from .implicit import WORK_ROWS, make_coupled_implicit, make_implicit
 
 UNIT = FLOAT(FLOAT, FLOAT, FLOAT)
-PROX = FLOAT(MATRIX, VECTOR, VECTOR, FLOAT, FLOAT, FLOAT, VECTOR, VECTOR)
+PROX = types.void(MATRIX, VECTOR, VECTOR, FLOAT, FLOAT, FLOAT, VECTOR, VECTOR)
 NULL_TERMS = types.void(MATRIX, VECTOR, VECTOR, VECTOR)
 
 LEAST_INFORMATION = 1e-5  # of a sample, by which its loss is remembered
 CLIP = 10.0  # largest standardised value, up to which a value counts in the moments of its feature: at least this
+CLIP_GROWTH = 0.3  # and this times the root of the number of samples
 TARGET_CLIP = 30.0  # the same of a target, whose deviation sets the length of steps
 MEMORY = 1000.0  # information after which the progressive losses have been discounted to a third
 LARGEST_RELATIVE_LOSS = 100.0  # of a sample, against the worst model's progressive loss: no single sample decides
 LARGEST_RELATIVE_NORM = 100.0  # of a sample, against the mean squared norm: an outlier must not shorten all later steps
 LARGEST_RELATIVE_TERM = 100.0  # of a sample in the curvature, against the mean: as above
 FARTHEST = 10.0  # an averaged step reaches no farther than an implicit one this many times as long
-CENTRED_FROM = 50.0  # information from which slopes are taken at the average; before, it is too far from the minimum
+CENTRED_FROM = (
+    50.0  # information of all samples from which slopes are taken at the average; before, it is too far from the minimum
+)
 CONSTANT_LENGTH = 1000.0  # information up to which the cautious steps are about constant; then they shrink as its root
 EVERY_CURVATURE = 1000.0  # samples that all enter the curvature; later one in `CURVATURE_PERIOD` does
 CURVATURE_PERIOD = 8.0
@@ -92,11 +95,10 @@ def make_prox(target, implicit):
     """The implicit step of each score: the u that solves u = -g slope(z + q u)."""
 
     def prox(y, raw, centre, g, q, curvature, out, p):
-        """Write u to `out`; return what the sample tells of the loss's curvature: as much as any other."""
+        """Write u to `out`."""
         for k in range(len(raw)):
             c, _ = implicit(target(y, 0, k), raw[k], 0.0, g * q, curvature, TOLERANCE, p)
             out[k] = -g * c if np.isfinite(c) else 0.0
-        return curvature
 
     return prox
 
@@ -109,8 +111,8 @@ def make_averaged_prox(target, slope, implicit):
     """
 
     def averaged_prox(y, raw, centre, g, q, curvature, out, p):
-        """Write u to `out`; return the mean of the h."""
-        total, length = 0.0, g * q
+        """Write u to `out`."""
+        length = g * q
         damping = 1.0 + length * curvature
         for k in range(len(raw)):
             y_k, h = target(y, 0, k), 0.0
@@ -130,8 +132,6 @@ def make_averaged_prox(target, slope, implicit):
                     h = fall / (length * c) if length * c != 0.0 else 0.0
             h = min(max(h, 0.0), curvature)
             out[k] = -g * (c + h * (raw[k] - centre[k]) / damping)
-            total += h
-        return total / len(raw)
 
     return averaged_prox
 
@@ -145,7 +145,6 @@ def make_coupled_prox(implicit):
         implicit(int(y[0, 0]), raw, g * q, curvature, COUPLED_TOLERANCE, work, p, out)
         for k in range(len(raw)):
             out[k] = -g * out[k] if np.isfinite(out[k]) else 0.0
-        return curvature
 
     return prox
 
@@ -172,25 +171,19 @@ def make_coupled_averaged_prox(gradient):
         slope, nearby, nearby_slope = np.empty(n_outputs), np.empty(n_outputs), np.empty(n_outputs)
         gradient(label, centre, slope, p)
         damping = 1.0 + g * q * curvature
-        # 1. the Hessian along the way to the iterate, or along the step where that is at the centre
+        # 1. the slope some way to the iterate, for the Hessian
         largest = 0.0
         for k in range(n_outputs):
             largest = max(largest, abs(raw[k] - centre[k]))
         share = min(1.0, NEARBY / largest) if largest > 0.0 else 0.0
         for k in range(n_outputs):
-            nearby[k] = share * (raw[k] - centre[k]) if share > 0.0 else -g * q * slope[k] / damping
-        product, square = 0.0, 0.0
-        for k in range(n_outputs):
-            out[k] = centre[k] + nearby[k]
-        gradient(label, out, nearby_slope, p)
+            nearby[k] = centre[k] + share * (raw[k] - centre[k])
+        gradient(label, nearby, nearby_slope, p)
         # 2. the step
         for k in range(n_outputs):
-            change = nearby_slope[k] - slope[k]
-            product += change * nearby[k]
-            square += nearby[k] * nearby[k]
-            u = -g * (slope[k] + (change / share if share > 0.0 else 0.0)) / damping
+            change = (nearby_slope[k] - slope[k]) / share if share > 0.0 else 0.0
+            u = -g * (slope[k] + change) / damping
             out[k] = u if np.isfinite(u) else 0.0
-        return min(max(product / square, 0.0), curvature) if square > 0.0 else 0.0
 
     return averaged_prox
 
@@ -305,13 +298,13 @@ def penalty_step(v, columns, plan, pending_step, penalty):
 def begin_sample(counters, weight):
     """Count a sample; returns its weight relative to the mean weight so far, and the largest standardised value to count in full.
 
-    One value among n can be sqrt(n) deviations out without being wild: think of a feature that few samples have. Counted as that,
-    it doubles the variance at most.
+    One value among n can be sqrt(n) deviations out without being wild: think of a feature that few samples have. A share of
+    that is counted, which raises the variance by a tenth at most; after some ten samples with the feature it is all of it.
     """
     counters[STEPS] += 1.0
     counters[ROWS] += 1.0
     counters[WEIGHT_SUM] += weight
-    return weight / (counters[WEIGHT_SUM] / counters[ROWS]), max(CLIP, np.sqrt(counters[ROWS]))
+    return weight / (counters[WEIGHT_SUM] / counters[ROWS]), max(CLIP, CLIP_GROWTH * np.sqrt(counters[ROWS]))
 
 
 def add_target(target, track, counters, weight):
@@ -386,7 +379,7 @@ def step_scores(target, raw, centre, snapshot_raw, track, loss, plan, square, re
         curvature = 1.0 / target_deviation(track, counters)
     # 3. the progressive losses; the first samples count less, because the models had hardly begun
     # Rare events tell much and rarely: the memory counts information, and they may cost the more.
-    share = min(max(counters[INFORMATION] / rows, LEAST_INFORMATION), 1.0)
+    share = min(max(counters[INFORMATION], LEAST_INFORMATION), 1.0)
     memory = min(1.0 - share / MEMORY, 1.0 - 2.0 / (rows + 2.0))
     limit = LARGEST_RELATIVE_LOSS / share * (1.0 - memory) * track.losses.max() if rows > 100.0 else 1e10
     scored, weight = np.empty((1, n_outputs)), np.ones(1)
@@ -407,7 +400,7 @@ def step_scores(target, raw, centre, snapshot_raw, track, loss, plan, square, re
     intercept_step[:] = 0.0
     if plan.smooth and not np.isfinite(plan.null[0]):
         return
-    information = counters[INFORMATION]
+    information = share * rows
     for s in range(n_tracks):
         scores = slice(s * n_outputs, (s + 1) * n_outputs)
         g = plan.lengths[s] / (curvature * counters[MEAN_SQUARE])
@@ -419,8 +412,7 @@ def step_scores(target, raw, centre, snapshot_raw, track, loss, plan, square, re
         q = square + intercept_square
         if s == 0:
             about = centre if information >= CENTRED_FROM else raw[scores]
-            h = loss.averaged_prox(target, raw[scores], about, relative * g, q, curvature, u[scores], loss.parameters)
-            counters[INFORMATION] += relative * h / curvature
+            loss.averaged_prox(target, raw[scores], about, relative * g, q, curvature, u[scores], loss.parameters)
         else:
             loss.prox(target, raw[scores], centre, relative * g, q, curvature, u[scores], loss.parameters)
         track.step[s] = g

@@ -24,13 +24,13 @@ from .._layout import (
     Track,
 )
 from ..objective._moments import Moments
-from ..objective._null_model import running_constant
+from ..objective._null_model import NullModel, running_null_model
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
 from ._state import ModelState, copied
 
 LENGTHS = (0.4, 10.0)  # relative step lengths of the two tracks, the cautious one first
 LAST_ITERATE_HANDICAP = 1.05  # after a fit, which has averaged enough, a last iterate must predict better by this factor
-NULL_UNTIL = 50.0  # information of the samples up to which the intercept is that of the null model
+NULL_UNTIL = 50.0  # information of all samples up to which the intercept is that of the null model
 PAST_LOSSES = 500.0  # samples whose loss a fit contributes to the progressive losses
 
 
@@ -184,8 +184,8 @@ class RowsState:
         counters[[STEPS, WEIGHT_SUM, ROWS, ITERATE_WEIGHT]] = model.steps, moments.weight, rows, weight
         if not objective.one_vs_rest:
             self.track.targets[0], counters[TARGET_WEIGHT] = model.target_mean, moments.weight
-            self.null = self.null_scores(objective)
-        counters[INFORMATION], counters[NULL_LOSS] = max(rows, NULL_UNTIL), np.inf
+            self.null = self.null_model(objective).intercept
+        counters[INFORMATION], counters[NULL_LOSS] = 1.0, np.inf
         counters[REFRESH_AT] = np.floor(1.1 * rows) + 1.0
         counters[MEAN_SQUARE] = 1.0 + (variance * scale * scale).sum()
         # 3. what the models have predicted so far
@@ -199,7 +199,7 @@ class RowsState:
         if missing > 0:
             self.counters = counters = np.append(self.counters, np.zeros(missing))
             counters[[CURVATURE_SUM, CURVATURE_WEIGHT]] = 0.0
-            counters[INFORMATION], counters[NULL_LOSS] = max(counters[ROWS], NULL_UNTIL), np.inf
+            counters[INFORMATION], counters[NULL_LOSS] = 1.0, np.inf
             self.track.targets[1:] = 0.0
             self.null = np.full(self.track.targets.shape[1], np.nan)
         columns = self.columns
@@ -224,14 +224,12 @@ class RowsState:
         rows, due = self.counters[ROWS], self.counters[REFRESH_AT]
         return int((np.floor(1.1 * (rows + 1.0)) + 1.0 if rows + 1.0 >= due else due) - 1.0 - rows)
 
-    def null_scores(self, objective):
-        """The scores of the null model of the samples so far, (n_outputs,); NaN before the first."""
-        weight, n_outputs = self.counters[TARGET_WEIGHT], self.n_outputs
-        if not objective.fit_intercept:
-            return np.zeros(n_outputs)
-        if weight == 0.0:
-            return np.full(n_outputs, np.nan)
-        return running_constant(objective, self.track.targets, weight, self.rows)
+    def null_model(self, objective):
+        """The null model of the samples so far; its intercept is NaN before the first, and 0 where there is to be none."""
+        if self.counters[TARGET_WEIGHT] == 0.0 or not objective.fit_intercept:
+            intercept = np.full(self.n_outputs, np.nan if objective.fit_intercept else 0.0)
+            return NullModel(intercept, np.nan, np.full(self.n_outputs, np.nan))
+        return running_null_model(objective, self.track.targets, self.counters[TARGET_WEIGHT], self.rows)
 
     def typical_curvature(self, objective):
         """The loss's typical curvature for the targets so far."""
@@ -250,10 +248,18 @@ class RowsState:
         counters, track = self.counters, self.track
         if counters[ROWS] + 1.0 < counters[REFRESH_AT] and np.isfinite(self.null[0]):
             return
-        self.null = self.null_scores(objective)
-        if objective.fit_intercept and slopes_at_average(objective) and counters[INFORMATION] < NULL_UNTIL:
+        # 1. the null model, and how much a sample tells: little where most are far from any doubt
+        null, averaged = self.null_model(objective), slopes_at_average(objective)
+        self.null = null.intercept
+        counters[INFORMATION] = 1.0
+        curvature = known_curvature(objective) or counters[CURVATURE_SUM] / max(counters[CURVATURE_WEIGHT], 1e-300)
+        if averaged and curvature > 0.0 and np.isfinite(null.curvature[0]):
+            counters[INFORMATION] = min(null.curvature.mean() / curvature, 1.0)
+        # 2. the start; the intercept of a fit is better than that
+        begun = counters[INFORMATION] * counters[ROWS] >= NULL_UNTIL or np.isinf(counters[NULL_LOSS])
+        if objective.fit_intercept and averaged and not begun:
             track.intercept[:] = np.tile(self.null, len(LENGTHS))
-            if counters[INFORMATION] == 0.0:
+            if not track.intercept_total.any():
                 track.intercept_total[:] = counters[ITERATE_WEIGHT] * track.intercept
 
     def copy(self):
@@ -285,7 +291,7 @@ class RowsState:
         not_averaged, best = np.unravel_index(int(losses.argmin()), losses.shape)
         last, average, last_intercept, average_intercept = self.models()
         if self.counters[NULL_LOSS] <= losses.min() and objective.fit_intercept and self.counters[TARGET_WEIGHT] > 0.0:
-            return objective.pack(np.zeros((self.n_outputs, objective.n_features)), self.null_scores(objective))
+            return objective.pack(np.zeros((self.n_outputs, objective.n_features)), self.null_model(objective).intercept)
         scores = slice(best * self.n_outputs, (best + 1) * self.n_outputs)
         coef = (last if not_averaged else average)[scores] * self.columns.scale
         intercept = (last_intercept if not_averaged else average_intercept)[scores]

@@ -85,8 +85,8 @@ def null_model(objective, width):
     return NullModel(intercept, value, np.maximum(curvature, 1e-8 * largest if largest > 0.0 else 1e-8))
 
 
-def running_constant(objective, targets, weight, rows):
-    """The scores of the null model of a stream, from the sums of its targets; (n_outputs,).
+def running_null_model(objective, targets, weight, rows):
+    """The null model of a stream, from the sums of its targets.
 
     The loss's best constant for the classes and their weights so far, or for the mean target: exact where the null model is a
     function of that. Where it has none, or one out of reach, all is as if one more sample had been shared by the classes, or the
@@ -105,7 +105,7 @@ def running_constant(objective, targets, weight, rows):
         inside = loss.in_domain(mean) & (mean != 0.0)
         y, share = np.where(inside | loss.in_domain(-1.0), mean, 0.5 / rows)[None], np.ones(1)
     only = TargetsOnly(loss, objective.array_loss, n_outputs, True, y, share, float(share.sum()))
-    return null_model(only, 0.0 if loss.smooth else NARROW).intercept
+    return null_model(only, 0.0 if loss.smooth else NARROW)
 
 
 def safe_weight(objective):
