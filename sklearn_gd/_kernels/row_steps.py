@@ -16,8 +16,7 @@ UNIT = FLOAT(FLOAT, FLOAT, FLOAT)
 PROX = FLOAT(MATRIX, VECTOR, FLOAT, FLOAT, FLOAT, VECTOR, VECTOR)
 
 CLIP = 10.0  # largest standardised value, up to which a value counts in the moments of its feature
-MEMORY = 0.999  # discount of the progressive losses from sample to sample
-LARGEST_RELATIVE_LOSS = 100.0  # of a sample, against the worst model's progressive loss: no single sample decides
+FAR = 6.0  # standardised value from which on its feature is standardised anew at once
 LARGEST_RELATIVE_NORM = 100.0  # of a sample, against the mean squared norm: an outlier must not shorten all later steps
 # Residual of an implicit step, relative to the explicit one. A single score is solved exactly, so that a stream does not depend
 # on the solver. Coupled scores take 3 to 5 evaluations for 0.03 and 3 to 8 for 1e-3, which predicts no better (digits, 12
@@ -27,10 +26,11 @@ COUPLED_TOLERANCE = 0.03
 
 
 class RowLoss(NamedTuple):
-    """The compiled proximal step and value of a loss, and its parameters."""
+    """The compiled proximal step, value and gradient of a loss, and its parameters."""
 
     prox: object
     value: object
+    gradient: object
     parameters: np.ndarray
 
 
@@ -105,13 +105,13 @@ def compiled_unit(penalty):
     return compiled(make_unit, UNIT, leaf(penalty.unit()))
 
 
-def row_loss(functions, value):
-    """The compiled proximal step of a loss, with its value."""
+def row_loss(functions, blocks):
+    """The compiled proximal step of a loss, with its value and gradient."""
     if functions.whole_row:
         prox = compiled(make_coupled_prox, PROX, derived_leaf(make_coupled_implicit, functions.gradient))
     else:
         prox = compiled(make_prox, PROX, functions.target, derived_leaf(make_implicit, functions.gradient))
-    return RowLoss(prox, value, functions.parameters)
+    return RowLoss(prox, blocks.value, blocks.gradient, functions.parameters)
 
 
 # --- features, penalty, step ---------------------------------------------------------------------------------------------
@@ -135,6 +135,11 @@ def update_scale(columns, j, weight_sum, plan):
         mean = 0.0
     columns.mean[j] = mean
     columns.scale[j] = 1.0 / np.sqrt(variance + l2) if variance > 0.0 else 0.0
+
+
+def is_far(x, mean, scale):
+    """Whether a value tells that its feature is no longer standardised by `mean` and `scale`; zeros are not asked."""
+    return x != 0.0 and (scale == 0.0 or abs(x - mean) * scale > FAR)
 
 
 def add_value(columns, j, x, weight):
@@ -182,11 +187,11 @@ def begin_sample(counters, weight):
     return weight / (counters[WEIGHT_SUM] / counters[ROWS])
 
 
-def step_scores(target, raw, snapshot_raw, track, loss, plan, square, relative, counters, u, intercept_step):
-    """Take the proximal step of every score of a sample, after scoring the models of the snapshot.
+def step_scores(target, raw, track, loss, plan, square, relative, counters, u, intercept_step):
+    """Take the proximal step of every score of a sample.
 
-    `raw` has the sample's scores under each track and `snapshot_raw` those under the snapshot; `square` is |x~|^2 and `relative`
-    the weight over the mean weight. Writes the steps u along x~ and those of the intercepts.
+    `raw` has the sample's scores under each track; `square` is |x~|^2 and `relative` the weight over the mean weight. Writes the
+    steps u along x~ and those of the intercepts; returns the loss's curvature.
     """
     n_tracks = len(plan.lengths)
     n_outputs = len(raw) // n_tracks
@@ -209,18 +214,7 @@ def step_scores(target, raw, snapshot_raw, track, loss, plan, square, relative, 
             mean = track.targets[1, k] / rows
             std += np.sqrt(max(track.targets[2, k] / rows - mean * mean, 0.0)) / n_outputs
         curvature = 1.0 / std if std > 0.0 else 1.0
-    # 3. the progressive losses; the first samples count less, because the models had hardly begun
-    memory = min(MEMORY, 1.0 - 2.0 / (rows + 2.0))
-    limit = LARGEST_RELATIVE_LOSS * (1.0 - memory) * track.losses.max() if rows > 100.0 else 1e10
-    scored, weight = np.empty((1, n_outputs)), np.ones(1)
-    for s in range(n_tracks):
-        for kind in range(2):
-            for k in range(n_outputs):
-                scored[0, k] = snapshot_raw[kind * len(raw) + s * n_outputs + k]
-            value = loss.value(target, scored, weight, loss.parameters)
-            value = min(relative * value, limit) if np.isfinite(value) else limit
-            track.losses[kind, s] = memory * track.losses[kind, s] + value
-    # 4. the steps. The intercept is the coefficient of a feature whose squared value is at least 1. At first it is so large
+    # 3. the steps. The intercept is the coefficient of a feature whose squared value is at least 1. At first it is so large
     # that the intercept is a running mean of the values that the first samples ask for.
     mean_curvature = 0.0
     for s in range(n_tracks):
@@ -238,3 +232,4 @@ def step_scores(target, raw, snapshot_raw, track, loss, plan, square, relative, 
     if mean_curvature > 0.0:
         counters[CURVATURE_SUM] += relative * mean_curvature
         counters[CURVATURE_WEIGHT] += relative
+    return curvature

@@ -8,7 +8,9 @@ from .._array_parts import ArrayPenalty
 from .._layout import (
     ITERATE_WEIGHT,
     MEAN_SQUARE,
+    N_MIXTURE_SUMS,
     N_ROW_COUNTERS,
+    PAST_WEIGHT,
     PENDING_WEIGHT,
     R_SQUARE,
     REFRESH_AT,
@@ -16,13 +18,15 @@ from .._layout import (
     STEPS,
     WEIGHT_SUM,
     Columns,
+    Mixture,
     Track,
 )
 from ..objective._moments import Moments
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
 from ._state import ModelState, copied
 
-LENGTHS = (0.4, 10.0)  # relative step lengths of the two tracks, the cautious one first
+LENGTHS = (0.4, 10.0, 0.02)  # relative step lengths of the tracks: a cautious one, a bold one, and one that drifts slowly
+N_AVERAGED = 2  # tracks whose iterates are averaged: the first ones
 LAST_ITERATE_HANDICAP = 1.05  # after a fit, which has averaged enough, a last iterate must predict better by this factor
 PAST_LOSSES = 500.0  # samples whose loss a fit contributes to the progressive losses
 
@@ -44,6 +48,21 @@ def relative_l2(objective):
     return objective.alpha * (form.l2 if form else 0.0) / (known_curvature(objective) or 1.0)
 
 
+def new_mixture(n_outputs):
+    """A mixture that has seen no sample: the first average predicts."""
+    n_models = len(LENGTHS) + N_AVERAGED
+    n_terms = n_models + 1
+    mixture = Mixture(
+        weights=np.zeros(n_terms),
+        products=np.zeros((n_terms, n_terms)),
+        right=np.zeros(n_terms),
+        offset=np.zeros(n_outputs),
+        sums=np.zeros(N_MIXTURE_SUMS),
+    )
+    mixture.weights[len(LENGTHS)] = 1.0
+    return mixture
+
+
 @dataclass
 class RowsState:
     """What one pass of proximal row steps hands on to the next.
@@ -55,7 +74,9 @@ class RowsState:
     dense_layout : bool
         Whether coefficients are laid out for dense rows.
     track : Track
-        The models: two step lengths, each with its last iterate and its average.
+        The models: a step length for each track, their last iterates, and the averages of the first tracks.
+    mixture : Mixture
+        How the models are weighed into the one that predicts.
     columns : Columns
         Moments of the features, and the mean and scale in use.
     counters : ndarray, (N_ROW_COUNTERS,)
@@ -71,6 +92,7 @@ class RowsState:
     n_outputs: int
     dense_layout: bool
     track: Track
+    mixture: Mixture
     columns: Columns
     counters: np.ndarray
     length: float = 1.0
@@ -84,6 +106,8 @@ class RowsState:
             # A pickle of a version that did not count zeros, nor kept units: these are updated with the next sample.
             self.columns = columns._replace(nonzero=np.full(len(columns.total), self.counters[WEIGHT_SUM]))
             self.counters[REFRESH_AT] = 0.0
+        if "mixture" not in stored:
+            self._add_mixture()
 
     @classmethod
     def resumed(cls, state, objective, averaged_only):
@@ -131,16 +155,23 @@ class RowsState:
         """A state of zeros in the layout of the objective's rows."""
         d, n_outputs, n_tracks = objective.n_features, objective.n_outputs, len(LENGTHS)
         dense = objective.rows.layout == "dense"
-        shape = (n_tracks * n_outputs, d) if dense else (d, n_tracks * n_outputs)
+        last, averaged = [(n * n_outputs, d) if dense else (d, n * n_outputs) for n in (n_tracks, N_AVERAGED)]
         track = Track(
-            *np.zeros((2, *shape)),
-            *np.zeros((6, n_tracks * n_outputs)),
+            v=np.zeros(last),
+            total=np.zeros(averaged),
+            intercept=np.zeros(n_tracks * n_outputs),
+            intercept_total=np.zeros(N_AVERAGED * n_outputs),
+            centring=np.zeros(n_tracks * n_outputs),
+            centring_total=np.zeros(N_AVERAGED * n_outputs),
+            mean_score=np.zeros(n_tracks * n_outputs),
+            mean_score_total=np.zeros(N_AVERAGED * n_outputs),
             pending_step=np.zeros(n_tracks),
             step=np.zeros(n_tracks),
-            losses=np.zeros((2, n_tracks)),
+            losses=np.zeros(n_tracks + N_AVERAGED),
             targets=np.zeros((3, n_outputs)),
         )
-        return cls(n_outputs, dense, track, Columns(*np.zeros((7, d))), np.zeros(N_ROW_COUNTERS), averaged_only=averaged_only)
+        columns, counters = Columns(*np.zeros((len(Columns._fields), d))), np.zeros(N_ROW_COUNTERS)
+        return cls(n_outputs, dense, track, new_mixture(n_outputs), columns, counters, averaged_only=averaged_only)
 
     def _resume(self, objective, model):
         """Set a new state as if the samples behind a `ModelState` had led to its model."""
@@ -169,15 +200,33 @@ class RowsState:
         v = np.divide(coef, scale, out=np.zeros(coef.shape), where=scale > 0.0)
         v, intercept = np.tile(v, (len(LENGTHS), 1)), np.tile(intercept, len(LENGTHS))
         weight = 0.5 * rows * (rows + 1.0)
-        self._set_models(v, weight * v)
-        self.track = self.track._replace(intercept=intercept, intercept_total=weight * intercept)
+        averaged = slice(0, N_AVERAGED * self.n_outputs)
+        self._set_models(v, weight * v[averaged])
+        self.track = self.track._replace(intercept=intercept, intercept_total=weight * intercept[averaged])
         self.track.targets[0] = model.target_mean
         counters[[STEPS, WEIGHT_SUM, ROWS, ITERATE_WEIGHT]] = model.steps, moments.weight, rows, weight
         counters[REFRESH_AT] = np.floor(1.1 * rows) + 1.0
         counters[MEAN_SQUARE] = 1.0 + (variance * scale**2).sum()
         # 3. what the models have predicted so far
         self.track.losses[:] = PAST_LOSSES * max(model.value, 0.0)
-        self.track.losses[0] *= LAST_ITERATE_HANDICAP
+        self.track.losses[: len(LENGTHS)] *= LAST_ITERATE_HANDICAP
+        self.mixture.sums[PAST_WEIGHT] = PAST_LOSSES
+
+    def _add_mixture(self):
+        """Complete a state of two tracks, both averaged, where the one with the lowest of (2, tracks) losses predicted."""
+        last, average, intercept, average_intercept = self.models()
+        added, weight = slice(0, self.n_outputs), max(self.counters[ITERATE_WEIGHT], 1.0)
+        self._set_models(np.concatenate([last, average[added]]), weight * average)
+        losses = self.track.losses.ravel()
+        self.track = self.track._replace(
+            intercept=np.concatenate([intercept, average_intercept[added]]),
+            pending_step=np.append(self.track.pending_step, 0.0),
+            step=np.append(self.track.step, 0.0),
+            losses=np.insert(losses, N_AVERAGED, losses[N_AVERAGED]),
+        )
+        self.mixture = new_mixture(self.n_outputs)
+        self.mixture.weights[:-1] = np.arange(len(self.track.losses)) == self.track.losses.argmin()
+        self.mixture.sums[PAST_WEIGHT] = min(self.rows, PAST_LOSSES)
 
     @property
     def steps(self):
@@ -196,36 +245,43 @@ class RowsState:
     # --- models ----------------------------------------------------------------------------------------------------------
 
     def models(self):
-        """Last iterates and averages of all tracks, in scaled coordinates.
+        """Last iterates of all tracks and averages of the first, in scaled coordinates.
 
         Returns
         -------
         tuple of ndarray
             Coefficients over `Columns.scale`, (scores, n_features), of the last iterates and of the averages; then the
-            intercepts of both, (scores,), for centred features.
+            intercepts of both, (scores,), for centred features. Scores are those of all tracks, track by track.
         """
         track = self.track
         v, total = self._by_score(track.v), self._by_score(track.total)
         r = self.columns.mean * self.columns.scale
         weight = max(self.counters[ITERATE_WEIGHT], 1.0)
-        average = (self.counters[PENDING_WEIGHT] * v + total - np.outer(track.centring_total, r)) / weight
+        average = (self.counters[PENDING_WEIGHT] * v[: len(total)] + total - np.outer(track.centring_total, r)) / weight
         return v - np.outer(track.centring, r), average, track.intercept, track.intercept_total / weight
 
     def predicting(self, objective):
-        """theta of the model that has predicted best so far, after a last step of the penalty's prox."""
-        # 1. the model: the average where an average and a last iterate have predicted equally well
-        losses = self.track.losses[1:] if self.averaged_only else self.track.losses[::-1]
-        not_averaged, best = np.unravel_index(int(losses.argmin()), losses.shape)
-        last, average, last_intercept, average_intercept = self.models()
-        scores = slice(best * self.n_outputs, (best + 1) * self.n_outputs)
-        coef = (last if not_averaged else average)[scores] * self.columns.scale
-        intercept = (last_intercept if not_averaged else average_intercept)[scores]
+        """theta of the mixture of the models, after a last step of the penalty's prox."""
+        # 1. the mixture: a sum of models with an intercept of its own
+        weights = self._weights()
+        coef, average, intercept, average_intercept = self.models()
+        coef, intercept = np.concatenate([coef, average]), np.concatenate([intercept, average_intercept])
+        coef = np.tensordot(weights[:-1], coef.reshape(-1, self.n_outputs, coef.shape[1]), 1) * self.columns.scale
+        intercept = weights[:-1] @ intercept.reshape(-1, self.n_outputs) + weights[-1] * self.mixture.offset
         # 2. a short proximal step, so that it lies in the penalty's domain and has its exact zeros
         if objective.penalty.has_prox():
             coef = self._after_prox(objective, coef)
         # 3. the intercept for features that are not centred
         intercept = intercept - coef @ self.columns.mean if objective.fit_intercept else np.zeros(self.n_outputs)
         return objective.pack(coef, intercept)
+
+    def _weights(self):
+        """The weights of the models and of the offset: those of the mixture, or all on the better of the averages."""
+        if not self.averaged_only:
+            return self.mixture.weights
+        weights = np.zeros(len(self.mixture.weights))
+        weights[len(LENGTHS) + self.track.losses[len(LENGTHS) :].argmin()] = 1.0
+        return weights
 
     def _after_prox(self, objective, coef):
         """The coefficients after a proximal step of the cautious track's length."""
@@ -246,7 +302,7 @@ class RowsState:
             v=self._by_score(last),
             total=self._by_score(total),
             centring=np.zeros(len(last)),
-            centring_total=np.zeros(len(last)),
+            centring_total=np.zeros(len(total)),
             mean_score=last @ r,
             mean_score_total=total @ r,
         )
@@ -285,6 +341,7 @@ class RowsState:
             intercept_total=weight * grown(average_intercept, growth.intercepts),
             targets=np.zeros((3, self.n_outputs)),
         )
+        self.mixture = self.mixture._replace(offset=growth.coefficients(self.mixture.offset[:, None])[:, 0])
 
     def kept_at(self, objective, theta, value):
         """A copy that predicts with `theta`, the best model, where the objective is `value`."""

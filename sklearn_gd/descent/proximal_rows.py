@@ -77,7 +77,7 @@ class ProximalRows(Method):
         """The compiled proximal step of the loss."""
         from .._kernels.row_steps import row_loss
 
-        return row_loss(self.objective.functions, self.objective.loss_blocks.value)
+        return row_loss(self.objective.functions, self.objective.loss_blocks)
 
     def _one_pass(self, order):
         """Take a step on each sample in `order`."""
@@ -101,6 +101,7 @@ class ProximalRows(Method):
             objective.data,
             order,
             state.track,
+            state.mixture,
             state.columns,
             self._loss,
             objective.penalty_blocks,
