@@ -79,8 +79,8 @@ class Track(NamedTuple):
 class Mixture(NamedTuple):
     """How the scores of the models are weighed into the one that predicts.
 
-    The terms are the models, whose weights add up to one, and last the offset. `products` and `right` are sums over the samples of
-    the quadratic model of the loss in the weights.
+    The terms are the models, whose weights add up to one, and last the offset. `products` and `right` are sums over the samples
+    of the quadratic model of the loss in the weights.
     """
 
     weights: np.ndarray  # (terms,)

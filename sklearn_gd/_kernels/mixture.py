@@ -14,13 +14,14 @@ OVERFLOW = 1e200  # the largest loss of the first hundred samples
 PRIOR_ROWS = 10.0  # samples that the weights by the models' losses alone count for, next to those predicted at once
 SHARED_ROWS = 10.0  # samples predicted at once that halve what their losses tell of the models
 FIRST_ROW = 10.0  # number of samples before which no weights are learned
-FOLLOWING = 2.3  # relative length of the offset's steps: it takes 0.7 of a residual under squared loss
+FOLLOWING = 9.0  # relative length of the steps of the offset: it takes 0.9 of a residual under squared loss
 LEAST_CURVATURE = 0.1  # of a sample, against the mean: less is not believed
 SMALLEST_CURVATURE = 1e-3  # of the mean, against the bound: so as not to divide by zero
 FIRST_SLOPES = 10.0  # samples that the bound of the curvature counts for
 SWEEPS = 100
 ACCURACY = 1e-6
 SMALLEST = 1e-300
+NEGLIGIBLE = 1e-6  # squared difference of two scores, against the squared residual: models nearer than that count as alike
 
 
 def gain(mixture, prior, ridge, c):
@@ -45,7 +46,8 @@ def weigh(losses, mixture):
     # 1. weights by the losses alone. Losses of samples that are predicted at once tell less.
     horizon = mixture.sums[MIXED_HORIZON] / rows
     unit = losses.min() / (rows + mixture.sums[PAST_WEIGHT]) * (1.0 + horizon / SHARED_ROWS)
-    prior, total, trace = np.zeros(n_terms), 0.0, 0.0
+    prior, total = np.zeros(n_terms), 0.0
+    trace = NEGLIGIBLE * mixture.sums[MIXED_SLOPE] ** 2 / max(mixture.sums[MIXED_CURVATURE], SMALLEST)
     for c in range(n_models):
         prior[c] = np.exp(-(losses[c] - losses.min()) / max(unit, SMALLEST))
         total += prior[c]
@@ -56,7 +58,7 @@ def weigh(losses, mixture):
     ridge = (PRIOR_ROWS + horizon + mixture.sums[PAST_WEIGHT]) / rows * trace
     if not (ridge > 0.0 and np.isfinite(ridge)):
         return
-    # 2. the minimum: weight goes from one model to another, pair by pair; the offset's is free
+    # 2. the minimum: weight goes from one model to another, pair by pair; the offset's is one at most
     for _ in range(SWEEPS):
         largest = 0.0
         for c in range(n_models):
@@ -69,7 +71,7 @@ def weigh(losses, mixture):
                 largest = max(largest, abs(moved))
         for c in range(n_models, n_terms):
             before = weights[c]
-            weights[c] = max(before + gain(mixture, prior, ridge, c) / (products[c, c] + ridge), 0.0)
+            weights[c] = min(max(before + gain(mixture, prior, ridge, c) / (products[c, c] + ridge), 0.0), 1.0)
             largest = max(largest, abs(weights[c] - before))
         if largest <= ACCURACY:
             break
