@@ -117,7 +117,8 @@ class ArrayPenalty:
 
     def __init__(self, penalty, alpha, scale=None):
         self.alpha, self.scale = float(alpha), scale
-        self._strengths = self.alpha if scale is None else self.alpha * scale * scale
+        with np.errstate(over="ignore"):
+            self._strengths = self.alpha if scale is None else self.alpha * scale * scale
         value = penalty.bound_function("value", 1)
         gradient = penalty.bound_function("gradient", 1) if penalty.has_gradient() else None
         prox = penalty.bound_function("prox", 2) if penalty.has_prox() else None

@@ -7,6 +7,8 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import compute_class_weight
 
+from ._validation import check_total
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -125,9 +127,11 @@ class ClassCoder:
         totals = np.bincount(code[counted], weights=weight[counted], minlength=len(classes))
         if len(known):
             totals[np.searchsorted(classes, known)] += self.totals
-        weight = weight * _class_weights(class_weight, classes, totals)[code]
+        with np.errstate(over="ignore", invalid="ignore"):
+            weight = weight * _class_weights(class_weight, classes, totals)[code]
         if not (weight > 0).any():
             raise ValueError(f"class_weight={class_weight!r} leaves no row of positive weight")
+        check_total(weight, f"class_weight={class_weight!r} times sample_weight")
         coder = replace(self, classes=classes, totals=totals, fewest=1)
         if len(classes) > 2:
             return Targets(code[:, None].astype(np.float64), weight, len(classes), one_vs_rest=True, coder=coder)
@@ -135,6 +139,18 @@ class ClassCoder:
         target = np.where(code == 1, 1.0, -1.0)[:, None]
         loss.check_targets(target[:0])
         return Targets(target, weight, 1, coder=coder)
+
+
+def check_comparable(y):
+    """Raise a TypeError that names y where its labels are of kinds that do not compare, such as text and numbers."""
+    if y.dtype.kind != "O":
+        return
+    labels = y.tolist()
+    try:
+        sorted(set(labels))
+    except TypeError as error:
+        names = sorted({type(label).__name__ for label in labels})
+        raise TypeError(f"y has labels of types {names}, which do not compare: labels are all text or all numbers") from error
 
 
 def _is_text(labels):

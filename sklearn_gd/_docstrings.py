@@ -21,8 +21,8 @@ penalty : {_strings("auto", *PENALTIES)}, Penalty or None, default="auto"
     string leaves at their defaults.
 alpha : float >= 0, default=1e-4
     Regularization strength: the factor of the penalty in F.
-l1_ratio : float in [0, 1], default=0.15
-    Share of the l1 term under ``penalty="elasticnet"``. A penalty object has its own.
+l1_ratio : float in [0, 1] or None, default=0.15
+    Share of the l1 term under ``penalty="elasticnet"``; None where it is not used. A penalty object has its own.
 fit_intercept : bool, default=True
     Whether to fit an intercept. The intercept is not regularized.
 solver : {_strings("auto", *SOLVERS)} or Solver, default="auto"

@@ -19,12 +19,15 @@ REFRESH_AT = 3  # number of samples at which mean and scale of the features are 
 SNAPSHOT_AT = 4  # number of samples at which the models to be scored are copied next
 NONZEROS = 5  # values other than zero since the penalty last acted
 MEAN_SQUARE = 6  # mean of |x|^2 + 1 over the standardised samples
-CURVATURE_SUM = 7  # sum of the second derivatives along the steps, and their weight
+CURVATURE_SUM = 7  # sum of the mean curvatures of samples from the null model, and the weight and number of these
 CURVATURE_WEIGHT = 8
-ITERATE_WEIGHT = 9  # sum of the weights t of the averaged iterates
+ITERATE_WEIGHT = 9  # sum of the weights of the averaged iterates
 PENDING_WEIGHT = 10  # the part of it that CSR has not added to `Track.total`
 R_SQUARE = 11  # CSR: sum over the features of r^2, r = mean * scale
-N_ROW_COUNTERS = 12
+CURVATURE_ROWS = 12
+INFORMATION = 13  # of a sample: the mean curvature at the null model, relative to the one that steps count with
+TARGET_WEIGHT = 14  # weight of the samples in `Track.targets`
+N_ROW_COUNTERS = 15
 
 # `Mixture.sums`, all but the last discounted from sample to sample.
 MIXED_WEIGHT = 0  # weight of the samples
@@ -56,7 +59,7 @@ class Track(NamedTuple):
 
     Scores are those of all tracks, track by track. The first tracks are averaged: `total` and what belongs to it have the scores
     of these alone. Dense coefficients are (scores, features), CSR (features, scores).
-    `v` has the last iterates, coef / scale; `total` and `intercept_total` the sums of the iterates, the t-th t times.
+    `v` has the last iterates, coef / scale; `total` and `intercept_total` the sums of the iterates, the n-th times the root of n.
     On CSR the model is ``v - centring * r`` with r = mean * scale, and the sum of the iterates
     ``PENDING_WEIGHT * v + total - centring_total * r``; `mean_score` is the score of the mean sample, sum over the features of r
     times the model, and `mean_score_total` the same of the sum of the iterates.
@@ -72,15 +75,18 @@ class Track(NamedTuple):
     mean_score_total: np.ndarray
     pending_step: np.ndarray  # (tracks,): length of the steps since the penalty last acted
     step: np.ndarray  # (tracks,): length of the last step
-    losses: np.ndarray  # (models,): discounted progressive losses of the last iterates, then of the averages
-    targets: np.ndarray  # (3, n_outputs): shift of the targets, and sums of y - shift and of its square
+    losses: np.ndarray  # (models,): discounted progressive losses; the models are in the order of `Mixture.weights`
+    # (3, n_outputs): shift of the targets, and weighted sums of y - shift and of its square; where targets are class indices, the
+    # second row has the weight of each class
+    targets: np.ndarray
 
 
 class Mixture(NamedTuple):
     """How the scores of the models are weighed into the one that predicts.
 
-    The terms are the models, whose weights add up to one, and last the offset. `products` and `right` are sums over the samples
-    of the quadratic model of the loss in the weights.
+    The terms are the last iterates of all tracks but the first, the averages, the null model, and an offset. The weights of the
+    models, which are all but the last, add up to one. `products` and `right` are sums over the samples of the quadratic model of
+    the loss in the weights.
     """
 
     weights: np.ndarray  # (terms,)

@@ -12,6 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 FLOATS = [np.float64, np.float32]
+SMALLEST_TOTAL = 1e-200  # of weights; the largest is one over it
 # What X may be.
 Samples = ArrayLike | sparray | spmatrix
 
@@ -123,7 +124,19 @@ def check_weight(sample_weight, n_samples, name="sample_weight"):
         )
     if not weight.any():
         raise ValueError(f"{name} is zero for every row: at least one must be positive")
+    check_total(weight, name)
     return weight
+
+
+def check_total(weight, name):
+    """Raise a ValueError where the sum of the weights leaves no room for their products with losses."""
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not SMALLEST_TOTAL <= total <= 1.0 / SMALLEST_TOTAL:
+        raise ValueError(
+            f"{name}: the sum of the weights, {total:.3g}, must lie between {SMALLEST_TOTAL} and {1.0 / SMALLEST_TOTAL:.0e}; "
+            f"multiply them by a constant"
+        )
 
 
 def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode, *, numeric_y):
@@ -155,9 +168,10 @@ def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode,
     try:
         X_val, y_val = check_samples(estimator, X_val, y_val, reset=False, numeric_y=numeric_y)
         targets = encode(y_val, check_weight(sample_weight_val, X_val.shape[0], "sample_weight_val"))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         # The messages above speak of X and y.
-        raise ValueError(f"X_val, y_val: {error}") from error
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"X_val, y_val: {error}") from error
     counted = np.flatnonzero(targets.weight > 0)
     return Held(X_val[counted], y_val[counted], targets.rows(counted))
 

@@ -28,6 +28,12 @@ def warn_of(estimator, status, method, monitor, stacklevel):
             f"{name} has not converged in max_iter={estimator.max_iter} epochs: the objective can still fall by more than "
             f"tol={estimator.tol} times that of the null model. Raise max_iter or tol."
         )
+    if status not in (Status.DIVERGED, Status.MISLED) and method.rate is not None and monitor.is_no_better_than_null():
+        message = (
+            f"{name} ends with an objective no lower than that of the null model, the best intercept alone: a learning rate of up "
+            f"to {method.rate:.3g} does not suit these data. Leave learning_rate at 'auto', which measures features and targets, "
+            f"or raise it, or scale features and targets to about one."
+        )
     if message is None and monitor.scores and not any(map(math.isfinite, monitor.scores)):
         message = (
             f"{name}: no epoch had a finite score on the validation samples, scoring={estimator.scoring!r}, and so the model of "
@@ -45,7 +51,7 @@ def _at_rate(method):
 def _advice(method):
     """What to do about divergence."""
     check = "verify it with sklearn_gd.check_loss"
-    if method.rate is None:
+    if method.rate is None or method.finds_rates:
         return f"Scale the targets and the features; if the loss is your own, {check}"
     stable, advice = method.stable_rate(), "Lower learning_rate"
     if stable is not None and method.rate <= stable:

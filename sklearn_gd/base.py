@@ -38,7 +38,7 @@ from .solvers import resolve_solver
 # What each parameter that is not a part may be.
 CONSTRAINTS = {
     "alpha": Range(0),
-    "l1_ratio": Range(0, 1),
+    "l1_ratio": Range(0, 1, none=True),
     "max_iter": Range(1, integer=True),
     "tol": Range(0, none=True),
     "validation_fraction": Range(0, 1, closed="neither"),

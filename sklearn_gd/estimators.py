@@ -10,7 +10,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from ._classes import ClassCoder, Targets
+from ._classes import ClassCoder, Targets, check_comparable
 from ._components import resolve
 from ._docstrings import CLASSIFIER, REGRESSOR
 from ._validation import Samples, check_weight
@@ -33,7 +33,7 @@ class GDRegressor(RegressorMixin, BaseGD):
         *,
         penalty: str | Penalty | None = "auto",
         alpha: float = 1e-4,
-        l1_ratio: float = 0.15,
+        l1_ratio: float | None = 0.15,
         fit_intercept: bool = True,
         solver: str | Solver = "auto",
         optimizer: str | Optimizer = "auto",
@@ -228,7 +228,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         *,
         penalty: str | Penalty | None = "auto",
         alpha: float = 1e-4,
-        l1_ratio: float = 0.15,
+        l1_ratio: float | None = 0.15,
         fit_intercept: bool = True,
         solver: str | Solver = "auto",
         optimizer: str | Optimizer = "auto",
@@ -425,6 +425,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
 
     def _encode(self, y, weight, loss, coder=None):
         y = column_or_1d(y, warn=True)
+        check_comparable(y)
         check_classification_targets(y)
         coder = ClassCoder(fewest=2) if coder is None else coder
         return coder.encode(y, weight, self.class_weight, loss)

@@ -55,7 +55,7 @@ class Optimizer(Component):
     evaluated_slot : str or None
         The slot that predicts after a step, where that is not the coefficient itself.
     default_rate : float or None
-        The learning rate that "auto" takes; None where it follows from the curvature of the loss.
+        The learning rate around which "auto" looks for one; None where it follows from the curvature of the loss.
     decay : float
         Share of each coefficient, never the intercept, taken off before the step, times the learning rate; no part of F.
 

@@ -129,7 +129,7 @@ def standard_deviation(deviation, share, curvature):
 
 def typical_size(deviation, share, curvature):
     """The standard deviation over the root of the share of non-zero values, times the root of the loss's curvature."""
-    return deviation * np.sqrt(curvature / np.maximum(share, SMALLEST_SHARE))
+    return deviation * (np.sqrt(curvature) / np.sqrt(np.maximum(share, SMALLEST_SHARE)))
 
 
 SMALLEST_SHARE = 1e-300  # of a feature that has not been other than zero: its deviation is 0
@@ -349,5 +349,7 @@ def resolve_penalty(value, l1_ratio):
     if isinstance(value, str) and value == "auto":
         return L2(standardize="typical_size")
     if isinstance(value, str) and value == "elasticnet":
+        if l1_ratio is None:
+            raise ValueError("l1_ratio=None with penalty='elasticnet': it needs a number >= 0 and <= 1")
         return ElasticNet(l1_ratio=l1_ratio)
     return resolve("penalty", value, Penalty, PENALTIES, ["auto"])

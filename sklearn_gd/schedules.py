@@ -247,16 +247,23 @@ class Optimal(Schedule):
         if not run.alpha > 0:
             raise ValueError(f"learning_rate='optimal' needs alpha > 0; alpha={run.alpha!r}")
         typical = 1.0 / math.sqrt(math.sqrt(run.alpha))
-        parameters = [getattr(run.loss, name) for name in run.loss.function_parameters("value", 2)]
-        if run.loss.written_functions("gradient") is None:
-            h = 1e-5 * typical
-            value = run.loss.written_functions("value")
-            slope = (value(1.0, h - typical, *parameters) - value(1.0, -h - typical, *parameters)) / (2 * h)
-        else:
-            parameters = [getattr(run.loss, name) for name in run.loss.function_parameters("gradient", 2)]
-            slope = run.loss.written_functions("gradient")(1.0, -typical, *parameters)
-        first = typical / max(1.0, slope)
-        return 1.0 / (run.alpha * (1.0 / (first * run.alpha) + t - 1.0))
+        first = typical / max(1.0, self._slope(run.loss, typical))
+        start = 1.0 / (first * run.alpha)
+        # The sum is rounded away where t is far larger than the start.
+        return 1.0 / (run.alpha * np.maximum(start + t - 1.0, start))
+
+    @staticmethod
+    def _slope(loss, typical):
+        """The slope of the loss of the target 1 at the score -typical; -inf where it overflows."""
+        gradient, value = loss.written_functions("gradient"), loss.written_functions("value")
+        try:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                if gradient is not None:
+                    return float(gradient(1.0, -typical, *loss.numbers_for("gradient", 2)))
+                h, numbers = 1e-5 * typical, loss.numbers_for("value", 2)
+                return float(value(1.0, h - typical, *numbers) - value(1.0, -h - typical, *numbers)) / (2 * h)
+        except OverflowError:  # of Python's own numbers: so far below the target a loss falls
+            return -math.inf
 
 
 class Adaptive(Schedule):

@@ -4,6 +4,7 @@ from typing import Any
 
 from ._components import Component, Range, resolve
 from .descent._loop import Method
+from .descent.automatic_steps import AutomaticSteps
 from .descent.gram_descent import GramDescent, has_gram
 from .descent.memory_gradient import MemoryGradient
 from .descent.proximal_descent import ProximalDescent
@@ -97,7 +98,8 @@ class Solver(Component):
         Method
             By default the steps of the optimizer on batches of `batch_rows` samples.
         """
-        return Steps(objective, self, settings, state)
+        steps = AutomaticSteps if settings.schedule is None else Steps
+        return steps(objective, self, settings, state)
 
     def validate(self) -> None:
         """Raise where a parameter is out of its range, or both `batch_rows` and `method` are missing."""
@@ -122,14 +124,6 @@ class Solver(Component):
             holds, missing = REQUIREMENTS[name]
             if not holds(loss, penalty):
                 raise ValueError(f"solver={self!r} needs " + missing.format(loss=loss, penalty=penalty))
-
-
-class _ByRows(Solver):
-    """What SGD and MiniBatch share: proximal steps on single samples where optimizer and learning rate are "auto"."""
-
-    def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
-        way = ProximalRows if settings.automatic else Steps
-        return way(objective, self, settings, state)
 
 
 class Automatic(Solver):
@@ -172,7 +166,7 @@ class Batch(Solver):
 
     def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
         if not settings.automatic or settings.averages:
-            return Steps(objective, self, settings, state)
+            return super().method(objective, settings, state)
         if settings.streaming:
             return ProximalRows(objective, self, settings, state)
         theta = None if state is None else state.predicting(objective)
@@ -189,7 +183,7 @@ class Batch(Solver):
         return GramDescent if has_gram(objective) else MemoryGradient
 
 
-class SGD(_ByRows):
+class SGD(Solver):
     """Stochastic descent: every step sees one sample; the samples come in a new order each epoch.
 
     References
@@ -206,8 +200,13 @@ class SGD(_ByRows):
     def batch_rows(self, n_samples: int) -> int:
         return 1
 
+    def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
+        if settings.automatic:
+            return ProximalRows(objective, self, settings, state)
+        return super().method(objective, settings, state)
 
-class MiniBatch(_ByRows):
+
+class MiniBatch(Solver):
     """Mini-batch descent: every step sees a few samples; they come in a new order each epoch.
 
     Parameters

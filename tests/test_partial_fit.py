@@ -79,7 +79,7 @@ def test_calls_are_one_epoch_of_fit(point):
 NO_STREAM = ("exponential", "step", "polynomial", "cosine", "cosine_restarts", "one_cycle")
 
 
-STREAMED_SCHEDULES = [name for name in SCHEDULE_OBJECTS if name not in (*NO_STREAM, "callable")] + ["auto", "function"]
+STREAMED_SCHEDULES = [name for name in SCHEDULE_OBJECTS if name not in (*NO_STREAM, "callable")] + ["function"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ STREAMED_SCHEDULES = [name for name in SCHEDULE_OBJECTS if name not in (*NO_STRE
 )
 def test_schedules_go_on_between_calls(schedule, solver, optimizer, layout):
     """The step count, and all that a rate depends on, outlives a call and a pickle."""
-    rate = {"auto": "auto", "function": CallableSchedule(some_rate)}.get(schedule) or SCHEDULE_OBJECTS[schedule]
+    rate = {"function": CallableSchedule(some_rate)}.get(schedule) or SCHEDULE_OBJECTS[schedule]
     model = estimator("log_loss-2", solver=SOLVERS[solver], optimizer=optimizer, learning_rate=rate)
     check_calls(model, *data("log_loss-2"), solver, layout)
 
@@ -261,8 +261,8 @@ def test_after_a_fit_that_kept_an_earlier_model_descent_goes_on_from_it(name):
 @pytest.mark.parametrize("name", ["dog", "dowg", "coordinate_dog"])
 def test_letting_another_of_its_models_predict_begins_anew(name):
     X, y, _ = data("huber")
-    changed = estimator("huber", solver="sgd", optimizer=OPTIMIZERS[name]()).partial_fit(X, y)
-    fresh = estimator("huber", solver="sgd", optimizer=OPTIMIZERS[name](averaged=False), max_iter=1)
+    changed = estimator("huber", solver="sgd", optimizer=OPTIMIZERS[name](), learning_rate=1.0).partial_fit(X, y)
+    fresh = estimator("huber", solver="sgd", optimizer=OPTIMIZERS[name](averaged=False), learning_rate=1.0, max_iter=1)
     fresh.fit(X, y, coef_init=changed.coef_, intercept_init=changed.intercept_)
     changed.set_params(optimizer__averaged=False).partial_fit(X, y)
     np.testing.assert_allclose(changed.coef_, fresh.coef_, rtol=1e-11)

@@ -33,11 +33,11 @@ class Quartic(Penalty):
 
     @staticmethod
     def value(w):
-        return w**4
+        return 1e-4 * w**4
 
     @staticmethod
     def gradient(w):
-        return 4.0 * w**3
+        return 4e-4 * w**3
 
 
 def estimator(loss, **parameters):
@@ -66,7 +66,7 @@ def test_the_step_of_a_row_solves_its_equation(name, g):
     """u = -g slope(z + q u), found by another root finder where the loss is smooth; between the one-sided slopes at a kink."""
     loss = {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES}[name]()
     functions = loss_functions(loss, 1, False)
-    compiled = row_loss(functions, loss_blocks(functions))
+    compiled = row_loss(functions, loss_blocks(functions), averaged=True)
     slope = loss_blocks(functions).gradient
     for y, z, q in ((1.0, -0.7, 3.0), (1.0, 2.5, 1.0), (1.0, 0.9, 40.0)):
 
@@ -76,7 +76,7 @@ def test_the_step_of_a_row_solves_its_equation(name, g):
             return u + g * out[0, 0]
 
         found = np.empty(1)
-        compiled.prox(np.array([[y]]), np.array([z]), g, q, loss.curvature_bound or 1.0, found, functions.parameters)
+        compiled.prox(np.array([[y]]), np.array([z]), np.empty(1), g, q, loss.curvature_bound or 1.0, found, functions.parameters)
         low, high = sorted((0.0, -(at(0.0))))
         if at(0.0) == 0.0:
             assert found[0] == 0.0
@@ -91,9 +91,9 @@ def test_the_step_of_a_row_solves_its_equation(name, g):
 @pytest.mark.parametrize("g", [0.01, 1.0, 30.0])
 def test_the_step_of_a_softmax_row_nearly_solves_its_equation(g):
     functions = loss_functions(LogLoss(), 4, True)
-    compiled = row_loss(functions, loss_blocks(functions))
+    compiled = row_loss(functions, loss_blocks(functions), averaged=True)
     z, q, u, slope = np.array([0.3, -1.0, 2.0, 0.1]), 5.0, np.empty(4), np.empty((1, 4))
-    compiled.prox(np.array([[1.0]]), z, g, q, 1.0, u, functions.parameters)
+    compiled.prox(np.array([[1.0]]), z, z, g, q, 1.0, u, functions.parameters)
     loss_blocks(functions).gradient(np.array([[1.0]]), (z + q * u)[None], slope, functions.parameters)
     explicit = np.empty((1, 4))
     loss_blocks(functions).gradient(np.array([[1.0]]), z[None], explicit, functions.parameters)
@@ -179,7 +179,7 @@ def test_averages_alone_predict_where_asked():
     """Whatever the last iterates are worth."""
     model = GDRegressor(average=True).partial_fit(X, SCORE)
     state = model._state
-    state.track.losses[:] = [0.0, 0.0, 0.0, 1.0, 2.0]
+    state.track.losses[:] = [0.0, 0.0, 0.0, 1.0, 2.0, 3.0]
     model.partial_fit(X[:1], SCORE[:1])
     average = state.copy().models()[1]
     assert model._state.averaged_only
@@ -244,3 +244,35 @@ def test_an_epoch_without_gain_shortens_the_steps():
     best = GDRegressor(tol=1e-12, alpha=1e-3).fit(X, SCORE).loss_curve_[-1]
     assert model._state.length < 1.0
     assert model.loss_curve_[-1] < best + 0.02 * (SCORE.var() / 2.0 - best)
+
+
+@pytest.mark.parametrize("name", {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES})
+def test_the_step_of_a_row_never_overshoots_it(name):
+    """Whatever the row: the slope after the step has the sign that it had before, or is zero."""
+    loss = {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES}[name]()
+    functions = loss_functions(loss, 1, False)
+    compiled, slope = row_loss(functions, loss_blocks(functions), averaged=True), loss_blocks(functions).gradient
+    draw, found, out = np.random.default_rng(0), np.empty(1), np.empty((1, 1))
+
+    def slope_at(y, z):
+        slope(np.array([[y]]), np.array([[z]]), out, functions.parameters)
+        return out[0, 0]
+
+    for _ in range(500):
+        y = draw.choice([-1.0, 1.0]) * 10.0 ** draw.uniform(-6, 12)
+        y = np.sign(y) if loss.domain == "-1 or +1" else (abs(y) if not loss.in_domain(np.array([-1.0]))[0] else y)
+        z, g, q = draw.choice([-1.0, 1.0]) * 10.0 ** draw.uniform(-3, 3), 10.0 ** draw.uniform(-8, 2), 10.0 ** draw.uniform(0, 24)
+        before = slope_at(y, z)
+        if not np.isfinite(before):
+            continue
+        compiled.prox(np.array([[y]]), np.array([z]), np.empty(1), g, q, loss.curvature_bound or 1.0, found, functions.parameters)
+        moved = z + q * found[0]
+        rounding = 1e-9 * (
+            abs(z) + abs(moved) + (0.0 if loss.domain == "-1 or +1" else abs(y) if loss.scales_with_target else 0.0)
+        )
+        assert found[0] * before <= 0.0
+        assert min(slope_at(y, moved - rounding) * np.sign(before), slope_at(y, moved + rounding) * np.sign(before)) <= abs(
+            before
+        ) * (1 + 1e-9)
+        beyond = moved - rounding if found[0] > 0 else moved + rounding
+        assert slope_at(y, beyond) * before >= 0.0, (y, z, g, q, found[0])

@@ -64,7 +64,7 @@ def test_the_unit_of_a_feature_does_not_matter(name, layout, how):
 WITHOUT_UNITS = ["squared_error", "absolute_error", "quantile", "poisson", "gamma", "tweedie"]
 
 
-@pytest.mark.parametrize("how", ["fit"])
+@pytest.mark.parametrize("how", ["fit", "partial_fit"])
 @pytest.mark.parametrize("loss", WITHOUT_UNITS)
 def test_the_unit_of_y_does_not_matter(loss, how):
     X, y = samples()

@@ -6,12 +6,13 @@
 import numpy as np
 
 from .._layout import MIXED_CURVATURE, MIXED_HORIZON, MIXED_SLOPE, MIXED_WEIGHT, PAST_WEIGHT, ROWS, TAKEN_AT
+from .row_steps import information_share
 
-MEMORY = 0.9995  # discount of all sums from sample to sample
+MEMORY = 2000.0  # information after which all sums have been discounted to a third
 LARGEST_RELATIVE_LOSS = 100.0  # of a sample, against the worst model's progressive loss: no single sample decides
 LARGEST_MIXED_LOSS = 1000.0  # the same for the weights, against the best model's
 OVERFLOW = 1e200  # the largest loss of the first hundred samples
-PRIOR_ROWS = 10.0  # samples that the weights by the models' losses alone count for, next to those predicted at once
+PRIOR_ROWS = 10.0  # information that the weights by the models' losses alone count for, next to those predicted at once
 SHARED_ROWS = 10.0  # samples predicted at once that halve what their losses tell of the models
 FIRST_ROW = 10.0  # number of samples before which no weights are learned
 FOLLOWING = 9.0  # relative length of the steps of the offset: it takes 0.9 of a residual under squared loss
@@ -32,7 +33,7 @@ def gain(mixture, prior, ridge, c):
     return slope
 
 
-def weigh(losses, mixture):
+def weigh(losses, mixture, counters):
     """Set the weights to the minimum of the quadratic model of the loss over weights that are not negative.
 
     Those of the models add up to one. A squared distance from weights by the models' losses alone, as in a Bayesian mixture, is
@@ -55,7 +56,7 @@ def weigh(losses, mixture):
         prior[c] /= total
         trace += products[c, c] / n_terms
     weights[:] = prior
-    ridge = (PRIOR_ROWS + horizon + mixture.sums[PAST_WEIGHT]) / rows * trace
+    ridge = (PRIOR_ROWS / information_share(counters) + horizon + mixture.sums[PAST_WEIGHT]) / rows * trace
     if not (ridge > 0.0 and np.isfinite(ridge)):
         return
     # 2. the minimum: weight goes from one model to another, pair by pair; the offset's is one at most
@@ -84,33 +85,38 @@ def judge(target, raw, snapshot_raw, offset, track, mixture, loss, plan, relativ
     is the weight over the mean weight, and `curvature` the loss's second derivative or a bound.
     """
     n_outputs, n_models, n_terms, sums = len(offset), len(track.losses), len(mixture.weights), mixture.sums
-    anchor, rows = len(plan.lengths) * n_outputs, counters[ROWS]
+    anchor, rows = (len(plan.lengths) - 1) * n_outputs, counters[ROWS]
     best = track.losses.min() / max(sums[MIXED_WEIGHT] + sums[PAST_WEIGHT], 1.0)
     # 1. everything so far counts less; the first samples most so, because the models had hardly begun
-    memory = min(MEMORY, 1.0 - 2.0 / (rows + 2.0))
+    # Rare events tell much and rarely: the memory counts information, and they may cost the more.
+    share = information_share(counters)
+    memory = min(1.0 - share / MEMORY, 1.0 - 2.0 / (rows + 2.0))
     sums[:TAKEN_AT] *= memory
     mixture.right[:] *= memory
     mixture.products[:] *= memory
     sums[MIXED_WEIGHT] += relative
     sums[MIXED_HORIZON] += relative * (1.0 + 2.0 * (rows - 1.0 - sums[TAKEN_AT]))
     # 2. the losses of the models
-    limit = LARGEST_RELATIVE_LOSS * (1.0 - memory) * track.losses.max() if rows > 100.0 else OVERFLOW
+    limit = LARGEST_RELATIVE_LOSS / share * (1.0 - memory) * track.losses[:-1].max() if rows > 100.0 else OVERFLOW
     scored, weight = np.empty((1, n_outputs)), np.ones(1)
+    terms = np.empty((n_terms, n_outputs))
+    for k in range(n_outputs):
+        for c in range(n_models - 1):
+            terms[c, k] = snapshot_raw[c * n_outputs + k]
+        terms[n_models - 1, k] = plan.null[k] if np.isfinite(plan.null[k]) else 0.0
+        terms[n_models, k] = offset[k]
     for c in range(n_models):
-        for k in range(n_outputs):
-            scored[0, k] = snapshot_raw[c * n_outputs + k]
+        scored[0] = terms[c]
         value = loss.value(target, scored, weight, loss.parameters)
         value = min(relative * value, limit) if np.isfinite(value) else limit
         track.losses[c] = memory * track.losses[c] + value
     # 3. the terms: models less the first average, which their weights do not need, and the offset. The score of the mixture,
     # the loss's slope there, and its curvature over a step along the slope
-    terms, slope = np.empty((n_terms, n_outputs)), np.empty((1, n_outputs))
-    nearby, nearby_slope = np.empty((1, n_outputs)), np.empty((1, n_outputs))
+    slope, nearby, nearby_slope = np.empty((1, n_outputs)), np.empty((1, n_outputs)), np.empty((1, n_outputs))
     for k in range(n_outputs):
         scored[0, k] = snapshot_raw[anchor + k]
         for c in range(n_models):
-            terms[c, k] = snapshot_raw[c * n_outputs + k] - snapshot_raw[anchor + k]
-        terms[n_models, k] = offset[k]
+            terms[c, k] -= snapshot_raw[anchor + k]
         for c in range(n_terms):
             scored[0, k] += mixture.weights[c] * terms[c, k]
     value = loss.value(target, scored, weight, loss.parameters)
@@ -136,18 +142,18 @@ def judge(target, raw, snapshot_raw, offset, track, mixture, loss, plan, relativ
                 sums[MIXED_SLOPE] += relative * square
                 sums[MIXED_CURVATURE] += relative * square * bend
         # 4. the quadratic model of the loss in the weights
-        share = relative * min(1.0, LARGEST_MIXED_LOSS * best / value) if value > 0.0 else relative
+        counted = relative * min(1.0, LARGEST_MIXED_LOSS / share * best / value) if value > 0.0 else relative
         for c in range(n_terms):
             for k in range(n_outputs):
                 wanted = bend * (scored[0, k] - snapshot_raw[anchor + k]) - slope[0, k]
-                mixture.right[c] += share * terms[c, k] * wanted
+                mixture.right[c] += counted * terms[c, k] * wanted
                 for e in range(n_terms):
-                    mixture.products[c, e] += share * bend * terms[c, k] * terms[e, k]
+                    mixture.products[c, e] += counted * bend * terms[c, k] * terms[e, k]
     # 5. the offset: a proximal step of an intercept alone, on top of the track with the shortest steps
-    if plan.fit_intercept:
+    if plan.fit_intercept and rows > FIRST_ROW:
         shortest = plan.lengths.argmin() * n_outputs
         for k in range(n_outputs):
             scored[0, k] = raw[shortest + k] + mixture.offset[k]
-        loss.prox(target, scored[0], relative * FOLLOWING / curvature, 1.0, curvature, nearby[0], loss.parameters)
+        loss.prox(target, scored[0], scored[0], relative * FOLLOWING / curvature, 1.0, curvature, nearby[0], loss.parameters)
         for k in range(n_outputs):
             mixture.offset[k] += nearby[0, k]

@@ -7,17 +7,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._compile import run
+from .._compile import leaf, run
 from .._layout import ROWS, STEPS, WEIGHT_SUM
 from .rows import leaves_of
 
 
 class Model(NamedTuple):
-    """What descent updates. theta is coef then intercept, flat; `coef` and `intercept` are views of it."""
+    """What descent updates. theta is coef then intercept, flat; `coef` and `intercept` are views of it.
+
+    The optimizer moves `point`, the coordinates of theta; in the coordinates of the data it is theta itself.
+    """
 
     theta: np.ndarray
     coef: np.ndarray
     intercept: np.ndarray
+    point: np.ndarray
     slots: np.ndarray
     average: np.ndarray
 
@@ -38,6 +42,16 @@ class StepPlan(NamedTuple):
     alpha: float
     decay: float
     average_from: float
+    average_power: float
+
+
+def to_theta(point, coordinates, theta):
+    """Overwrite theta by the model whose coordinates are `point`."""
+    n_coef = len(coordinates.mean)
+    for i in range(len(point)):
+        theta[i] = coordinates.size[i] * point[i]
+    for i in range(n_coef):
+        theta[n_coef + coordinates.output[i]] -= coordinates.mean[i] * theta[i]
 
 
 def tile_rows(n_features):
@@ -45,11 +59,14 @@ def tile_rows(n_features):
     return int(min(max(32768 // max(n_features, 1), 16), 256))
 
 
-def make_batch_pass(scores, accumulate):
+def make_batch_pass(scores, accumulate, to_theta):
     """One pass over the samples in `order`, a step for each batch of them."""
 
-    def batch_pass(data, order, model, leaves, plan, rates, counters, tile):
-        penalty = leaves.penalty
+    def batch_pass(data, order, model, coordinates, leaves, plan, rates, counters, tile):
+        penalty, point = leaves.penalty, model.point
+        changed = len(coordinates.size) > 0
+        if changed:
+            to_theta(point, coordinates, model.theta)
         n_outputs = len(model.intercept)
         n_coef = len(model.theta) - n_outputs
         gradient = np.zeros(len(model.theta))
@@ -87,20 +104,34 @@ def make_batch_pass(scores, accumulate):
                 accumulate(data.X, rows, slope[:m], gradient_coef)
             # 4. the smooth part of the penalty  5. the optimizer's step  6. the proximal step of the other part
             penalty.gradient(model.theta[:n_coef], gradient[:n_coef], plan.alpha, penalty.scale, penalty.parameters)
+            if changed:
+                for j in range(n_coef):
+                    gradient[j] -= coordinates.mean[j] * gradient_intercept[coordinates.output[j]]
+                for j in range(len(gradient)):
+                    gradient[j] *= coordinates.gradient_size[j]
             if plan.decay > 0.0:
                 for j in range(n_coef):
-                    model.theta[j] *= 1.0 - rate * plan.decay
-            leaves.step.step(model.theta, gradient, model.slots, prox_step, rate, t, leaves.step.parameters)
-            penalty.prox(model.theta[:n_coef], prox_step[:n_coef], plan.alpha, penalty.scale, penalty.parameters)
+                    point[j] *= 1.0 - rate * plan.decay
+            leaves.step.step(point, gradient, model.slots, prox_step, rate, t, leaves.step.parameters)
+            if changed:
+                for j in range(n_coef):
+                    point[j] *= coordinates.size[j]
+                    prox_step[j] *= coordinates.size[j] * coordinates.gradient_size[j]
+            penalty.prox(point[:n_coef], prox_step[:n_coef], plan.alpha, penalty.scale, penalty.parameters)
+            if changed:
+                for j in range(n_coef):
+                    point[j] = point[j] / coordinates.size[j] if coordinates.size[j] > 0.0 else 0.0
+                to_theta(point, coordinates, model.theta)
             if t >= plan.average_from:
-                share = 1.0 / (t - plan.average_from + 1.0)
-                for j in range(len(model.theta)):
-                    model.average[j] += share * (model.theta[j] - model.average[j])
+                share = (1.0 + plan.average_power) / (t - plan.average_from + 1.0 + plan.average_power)
+                for j in range(len(point)):
+                    model.average[j] += share * (point[j] - model.average[j])
 
     return batch_pass
 
 
-def batch_pass(rows, data, model, leaves, plan, counters, order, rates):
+def batch_pass(rows, data, model, coordinates, leaves, plan, counters, order, rates):
     """Run `make_batch_pass` over the samples in `order`, at the rate of each step."""
     tile = min(tile_rows(rows.shape[1]), plan.batch_size)
-    run(make_batch_pass, leaves_of(rows), data, order, model, leaves, plan, rates, counters, tile)
+    inlined = (*leaves_of(rows), leaf(to_theta))
+    run(make_batch_pass, inlined, data, order, model, coordinates, leaves, plan, rates, counters, tile)

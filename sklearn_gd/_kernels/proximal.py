@@ -30,7 +30,7 @@ PENALTY_PERIOD = 4  # the penalty acts once this many values per feature, other 
 
 
 class Snapshot(NamedTuple):
-    """Coefficients and intercepts of the last iterates, then of the averages, and the offset, as they were some samples ago."""
+    """The last iterates but for the first track's, then the averages, and the offset, as they were some samples ago."""
 
     coef: np.ndarray
     intercept: np.ndarray
@@ -52,15 +52,17 @@ def snapshot_is_due(counters, mixture):
 def take_dense_snapshot(track, columns, counters, snapshot):
     """Copy the models as coefficients and intercepts of samples that are not standardised."""
     n_scores, d = track.v.shape
+    n_outputs = len(snapshot.offset)
     weight = max(counters[ITERATE_WEIGHT], 1.0)
-    for m in range(len(snapshot.intercept)):
+    for m in range(n_outputs, n_scores + len(track.intercept_total)):
         averaged = m >= n_scores
         a = track.intercept_total[m - n_scores] / weight if averaged else track.intercept[m]
+        coef = snapshot.coef[m - n_outputs]
         for j in range(d):
             v = track.total[m - n_scores, j] / weight if averaged else track.v[m, j]
-            snapshot.coef[m, j] = v * columns.scale[j]
-            a -= columns.mean[j] * snapshot.coef[m, j]
-        snapshot.intercept[m] = a
+            coef[j] = v * columns.scale[j]
+            a -= columns.mean[j] * coef[j]
+        snapshot.intercept[m - n_outputs] = a
 
 
 def make_dense_pass(
@@ -73,18 +75,17 @@ def make_dense_pass(
         d, n_scores = matrix.shape[1], len(track.intercept)
         n_outputs = n_scores // len(plan.lengths)
         x = np.zeros(d)
-        raw, snapshot_raw = np.zeros(n_scores), np.zeros(len(snapshot.intercept))
+        raw, centre, snapshot_raw = np.zeros(n_scores), np.zeros(n_outputs), np.zeros(len(snapshot.intercept))
         u, intercept_step = np.zeros(n_scores), np.zeros(n_scores)
         mean, scale = columns.mean, columns.scale
-        counters[SNAPSHOT_AT] = counters[ROWS]
         for at in range(len(order)):
             row = order[at]
             values, weight = matrix[row], data.weight[row]
             # 1. the snapshot of the models to be scored
             if snapshot_is_due(counters, mixture):
-                weigh(track.losses, mixture)
-                take_snapshot(track, columns, counters, snapshot)
+                weigh(track.losses, mixture, counters)
                 snapshot.offset[:] = mixture.offset
+                take_snapshot(track, columns, counters, snapshot)
             # 2. the penalty, for the steps since it last acted
             if counters[NONZEROS] >= PENALTY_PERIOD * d:
                 if plan.alpha > 0.0:
@@ -93,11 +94,11 @@ def make_dense_pass(
                 track.pending_step[:] = 0.0
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
-            relative = begin_sample(counters, weight)
+            relative, largest = begin_sample(counters, weight)
             nonzeros = 0
             for j in range(d):
                 nonzeros += values[j] != 0.0
-                add_value(columns, j, values[j], weight)
+                add_value(columns, j, values[j], weight, largest)
             if counters[ROWS] >= counters[REFRESH_AT]:
                 for j in range(d):
                     update_scale(columns, j, counters[WEIGHT_SUM], plan)
@@ -117,18 +118,25 @@ def make_dense_pass(
                 for j in range(d):
                     a += x[j] * v[j]
                 raw[m] = a + track.intercept[m]
+            weight_sum = max(counters[ITERATE_WEIGHT], 1.0)
+            for m in range(n_outputs):
+                a = 0.0
+                total = track.total[m]
+                for j in range(d):
+                    a += x[j] * total[j]
+                centre[m] = (a + track.intercept_total[m]) / weight_sum
             for m in range(len(snapshot_raw)):
                 a = 0.0
                 w = snapshot.coef[m]
                 for j in range(d):
                     a += values[j] * w[j]
                 snapshot_raw[m] = a + snapshot.intercept[m]
-            # 5. how well the models have predicted it; the proximal step of each score
+            # 5. the proximal step of each score; how well the models have predicted it
             target = data.target[row : row + 1]
-            curvature = step_scores(target, raw, track, loss, plan, square, relative, counters, u, intercept_step)
+            curvature = step_scores(target, raw, centre, track, loss, plan, square, relative, counters, u, intercept_step)
             judge(target, raw, snapshot_raw, snapshot.offset, track, mixture, loss, plan, relative, curvature, counters)
-            # 6. the models move along the sample, and their sums take in iterate t with weight t
-            t = counters[ROWS]
+            # 6. the models move along the sample, and their sums take in iterate n with weight t, the root of n
+            t = np.sqrt(counters[ROWS])
             counters[ITERATE_WEIGHT] += t
             for m in range(n_scores):
                 v, step = track.v[m], u[m]
@@ -141,7 +149,7 @@ def make_dense_pass(
                     total[j] += t * v[j]
                 track.intercept_total[m] += t * track.intercept[m]
             counters[NONZEROS] += nonzeros
-        weigh(track.losses, mixture)
+        weigh(track.losses, mixture, counters)
 
     return dense_pass
 
@@ -152,22 +160,23 @@ def make_dense_pass(
 def take_csr_snapshot(track, columns, counters, snapshot):
     """As `take_dense_snapshot`, with the centring that has not been written out."""
     d, n_scores = track.v.shape
-    n_averaged = len(track.intercept_total)
+    n_outputs = len(snapshot.offset)
+    n_last = n_scores - n_outputs
     weight, pending = max(counters[ITERATE_WEIGHT], 1.0), counters[PENDING_WEIGHT]
-    snapshot.intercept[:n_scores] = track.intercept
-    snapshot.intercept[n_scores:] = track.intercept_total / weight
+    snapshot.intercept[:n_last] = track.intercept[n_outputs:]
+    snapshot.intercept[n_last:] = track.intercept_total / weight
     for j in range(d):
         mean, scale = columns.mean[j], columns.scale[j]
         r = mean * scale
-        for m in range(n_scores):
-            a = (track.v[j, m] - track.centring[m] * r) * scale
+        for m in range(n_last):
+            a = (track.v[j, n_outputs + m] - track.centring[n_outputs + m] * r) * scale
             snapshot.coef[j, m] = a
             snapshot.intercept[m] -= mean * a
-        for m in range(n_averaged):
+        for m in range(len(track.intercept_total)):
             total = pending * track.v[j, m] + track.total[j, m] - track.centring_total[m] * r
             b = total / weight * scale
-            snapshot.coef[j, n_scores + m] = b
-            snapshot.intercept[n_scores + m] -= mean * b
+            snapshot.coef[j, n_last + m] = b
+            snapshot.intercept[n_last + m] -= mean * b
 
 
 def write_out(track, columns, counters):
@@ -239,18 +248,17 @@ def make_csr_pass(
         values, indices, indptr = data.X
         d, n_scores = track.v.shape
         n_averaged, n_outputs = len(track.intercept_total), n_scores // len(plan.lengths)
-        raw, snapshot_raw = np.zeros(n_scores), np.zeros(len(snapshot.intercept))
+        raw, centre, snapshot_raw = np.zeros(n_scores), np.zeros(n_outputs), np.zeros(len(snapshot.intercept))
         u, intercept_step = np.zeros(n_scores), np.zeros(n_scores)
         mean, scale, centring, centring_total = columns.mean, columns.scale, track.centring, track.centring_total
-        counters[SNAPSHOT_AT] = counters[ROWS]
         for at in range(len(order)):
             row = order[at]
             begin, end, weight = indptr[row], indptr[row + 1], data.weight[row]
             # 1. the snapshot of the models to be scored
             if snapshot_is_due(counters, mixture):
-                weigh(track.losses, mixture)
-                take_snapshot(track, columns, counters, snapshot)
+                weigh(track.losses, mixture, counters)
                 snapshot.offset[:] = mixture.offset
+                take_snapshot(track, columns, counters, snapshot)
             penalty_is_due = counters[NONZEROS] >= PENALTY_PERIOD * d
             refresh_is_due = counters[ROWS] + 1.0 >= counters[REFRESH_AT]
             if penalty_is_due or refresh_is_due:
@@ -265,9 +273,9 @@ def make_csr_pass(
                 track.pending_step[:] = 0.0
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
-            relative = begin_sample(counters, weight)
+            relative, largest = begin_sample(counters, weight)
             for place in range(begin, end):
-                add_value(columns, indices[place], values[place], weight)
+                add_value(columns, indices[place], values[place], weight, largest)
             if refresh_is_due:
                 for j in range(d):
                     update_scale(columns, j, counters[WEIGHT_SUM], plan)
@@ -286,6 +294,8 @@ def make_csr_pass(
             nonzeros, mean_product = 0, 0.0
             for m in range(n_scores):
                 raw[m] = track.intercept[m] - track.mean_score[m]
+            for m in range(n_outputs):
+                centre[m] = track.intercept_total[m] - track.mean_score_total[m]
             for m in range(len(snapshot_raw)):
                 snapshot_raw[m] = snapshot.intercept[m]
             for place in range(begin, end):
@@ -296,15 +306,19 @@ def make_csr_pass(
                 mean_product += x * r
                 for m in range(n_scores):
                     raw[m] += x * (track.v[j, m] - centring[m] * r)
+                for m in range(n_outputs):
+                    centre[m] += x * (pending * track.v[j, m] + track.total[j, m] - centring_total[m] * r)
                 for m in range(len(snapshot_raw)):
                     snapshot_raw[m] += values[place] * snapshot.coef[j, m]
-            # 5. how well the models have predicted it; the proximal step of each score
+            for m in range(n_outputs):
+                centre[m] /= max(counters[ITERATE_WEIGHT], 1.0)
+            # 5. the proximal step of each score; how well the models have predicted it
             target = data.target[row : row + 1]
             square = max(square, 0.0)
-            curvature = step_scores(target, raw, track, loss, plan, square, relative, counters, u, intercept_step)
+            curvature = step_scores(target, raw, centre, track, loss, plan, square, relative, counters, u, intercept_step)
             judge(target, raw, snapshot_raw, snapshot.offset, track, mixture, loss, plan, relative, curvature, counters)
-            # 6. the models move along the sample, and their sums take in iterate t with weight t
-            t = counters[ROWS]
+            # 6. the models move along the sample, and their sums take in iterate n with weight t, the root of n
+            t = np.sqrt(counters[ROWS])
             counters[ITERATE_WEIGHT] += t
             for place in range(begin, end):
                 j = indices[place]
@@ -323,19 +337,24 @@ def make_csr_pass(
                 track.mean_score_total[m] += t * track.mean_score[m]
                 track.intercept_total[m] += t * track.intercept[m]
             counters[NONZEROS] += nonzeros
-        weigh(track.losses, mixture)
+        weigh(track.losses, mixture, counters)
 
     return csr_pass
 
 
-def row_pass(rows, data, order, track, mixture, columns, loss, penalty, plan, counters):
-    """Run the pass of the rows' layout, with a snapshot taken at its start."""
-    n_models, d = len(track.intercept) + len(track.intercept_total), rows.shape[1]
-    shared = (begin_sample, update_scale, is_far, add_value, penalty_step, step_scores, judge, weigh, snapshot_is_due)
+def new_snapshot(rows, track, n_outputs):
+    """Room for a snapshot in the layout of the rows; it is taken when a sample finds it due."""
+    n_scores, d = len(track.intercept) - n_outputs + len(track.intercept_total), rows.shape[1]
+    coef = np.empty((d, n_scores) if rows.layout == "csr" else (n_scores, d))
+    return Snapshot(coef, np.empty(n_scores), np.empty(n_outputs))
+
+
+def row_pass(rows, data, order, track, mixture, columns, snapshot, loss, penalty, plan, counters):
+    """Run the pass of the rows' layout over the samples in `order`."""
+    functions = (begin_sample, update_scale, is_far, add_value, penalty_step, step_scores, judge, weigh, snapshot_is_due)
     if rows.layout == "csr":
-        make, shape, functions = make_csr_pass, (d, n_models), (take_csr_snapshot, write_out, sum_over_features, rescale)
+        make, functions = make_csr_pass, (*functions, take_csr_snapshot, write_out, sum_over_features, rescale)
     else:
-        make, shape, functions = make_dense_pass, (n_models, d), (take_dense_snapshot,)
-    snapshot = Snapshot(np.empty(shape), np.empty(n_models), np.empty(len(mixture.offset)))
-    leaves = tuple(map(leaf, shared + functions))
+        make, functions = make_dense_pass, (*functions, take_dense_snapshot)
+    leaves = tuple(map(leaf, functions))
     run(make, leaves, data, order, track, mixture, columns, snapshot, loss, penalty, plan, counters)

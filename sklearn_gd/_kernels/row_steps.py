@@ -6,29 +6,59 @@
 from typing import NamedTuple
 
 import numpy as np
+from numba import types
 
 from .._compile import FLOAT, compiled, derived_leaf, leaf
-from .._layout import CURVATURE_SUM, CURVATURE_WEIGHT, MEAN_SQUARE, ROWS, STEPS, WEIGHT_SUM, rounding_error
+from .._layout import (
+    CURVATURE_ROWS,
+    CURVATURE_SUM,
+    CURVATURE_WEIGHT,
+    INFORMATION,
+    MEAN_SQUARE,
+    ROWS,
+    STEPS,
+    TARGET_WEIGHT,
+    WEIGHT_SUM,
+    rounding_error,
+)
 from .blocks import MATRIX, VECTOR
 from .implicit import WORK_ROWS, make_coupled_implicit, make_implicit
 
 UNIT = FLOAT(FLOAT, FLOAT, FLOAT)
-PROX = FLOAT(MATRIX, VECTOR, FLOAT, FLOAT, FLOAT, VECTOR, VECTOR)
+PROX = types.void(MATRIX, VECTOR, VECTOR, FLOAT, FLOAT, FLOAT, VECTOR, VECTOR)
+NULL_TERMS = types.void(MATRIX, VECTOR, VECTOR, VECTOR)
 
-CLIP = 10.0  # largest standardised value, up to which a value counts in the moments of its feature
+LEAST_INFORMATION = 1e-5  # of a sample, by which its loss is remembered
 FAR = 6.0  # standardised value from which on its feature is standardised anew at once
+CLIP = 10.0  # largest standardised value, up to which a value counts in the moments of its feature: at least this
+CLIP_GROWTH = 0.3  # and this times the root of the number of samples
+TARGET_CLIP = 30.0  # the same of a target, whose deviation sets the length of steps
 LARGEST_RELATIVE_NORM = 100.0  # of a sample, against the mean squared norm: an outlier must not shorten all later steps
+LARGEST_RELATIVE_TERM = 100.0  # of a sample in the curvature, against the mean: as above
+FARTHEST = 10.0  # an averaged step reaches no farther than an implicit one this many times as long
+CENTRED_FROM = (
+    50.0  # information of all samples from which slopes are taken at the average; before, it is too far from the minimum
+)
+CONSTANT_LENGTH = 1000.0  # information up to which the cautious steps are about constant; then they shrink as its root
+EVERY_CURVATURE = 1000.0  # samples that all enter the curvature; later one in `CURVATURE_PERIOD` does
+CURVATURE_PERIOD = 8.0
 # Residual of an implicit step, relative to the explicit one. A single score is solved exactly, so that a stream does not depend
 # on the solver. Coupled scores take 3 to 5 evaluations for 0.03 and 3 to 8 for 1e-3, which predicts no better (digits, 12
 # splits: 0.9485 and 0.9480 after one pass).
 TOLERANCE = 1e-13
 COUPLED_TOLERANCE = 0.03
+NEARBY = 1e-3  # distance between scores over which the Hessian of coupled scores is taken
 
 
 class RowLoss(NamedTuple):
-    """The compiled proximal step, value and gradient of a loss, and its parameters."""
+    """The compiled steps, value and gradient of a loss, and its parameters.
 
+    `averaged_prox` is the step of the cautious track, `prox` that of the others.
+    """
+
+    averaged_prox: object
     prox: object
+    null_terms: object
     value: object
     gradient: object
     parameters: np.ndarray
@@ -38,9 +68,10 @@ class RowPlan(NamedTuple):
     """What stays the same over a pass.
 
     `unit` gives the unit in which the penalty counts a coefficient, of the feature's standard deviation and share of non-zeros.
-    `curvature` is the loss's second derivative in a score or a bound of it, unless it is estimated: as the mean along the steps
-    so far, or as one over the standard deviation of the targets, for a loss with a kink in units of y. `l2` is the l2 penalty's
-    curvature over that of the loss.
+    `curvature` is the loss's second derivative in a score or a bound of it, unless it is estimated: as the mean from the null
+    model to the samples' own minima, or as one over the standard deviation of the targets, for a loss with a kink in units of y.
+    `l2` is the l2 penalty's curvature over that of the loss. `null` has the scores of the null model, NaN before any sample;
+    `typical_curvature` is that of the loss for the targets so far, which `unit` takes last.
     """
 
     fit_intercept: bool
@@ -48,45 +79,71 @@ class RowPlan(NamedTuple):
     alpha: float
     l2: float
     curvature: float
-    curvature_from_steps: bool
+    curvature_from_null: bool
     curvature_from_targets: bool
+    smooth: bool
     lengths: np.ndarray
+    null: np.ndarray
+    typical_curvature: float
 
 
 # --- the proximal step of a sample ---------------------------------------------------------------------------------------
 
 
 def make_prox(target, implicit):
-    """For each score the u that solves u = -g slope(z + q u)."""
+    """The implicit step of each score: the u that solves u = -g slope(z + q u)."""
 
-    def prox(y, raw, g, q, curvature, out, p):
-        """Write u to `out`; return the mean second derivative along the steps, 0 where no step was taken."""
-        total, count = 0.0, 0
+    def prox(y, raw, centre, g, q, curvature, out, p):
+        """Write u to `out`."""
         for k in range(len(raw)):
-            c, fall = implicit(target(y, 0, k), raw[k], 0.0, g * q, curvature, TOLERANCE, p)
-            if c == 0.0 or not np.isfinite(c):
-                out[k] = 0.0
-                continue
-            out[k] = -g * c
-            moved = g * q * c
-            if moved != 0.0:
-                total += abs(fall / moved)
-                count += 1
-        return total / count if count else 0.0
+            c, _ = implicit(target(y, 0, k), raw[k], 0.0, g * q, curvature, TOLERANCE, p)
+            out[k] = -g * c if np.isfinite(c) else 0.0
 
     return prox
 
 
-def make_coupled_prox(implicit):
-    """`make_prox` for a loss of all scores of a sample, whose second derivative is not asked for."""
+def make_averaged_prox(target, slope, implicit):
+    r"""The step of each score on the second-order model of the loss about `centre`, the score under the average.
 
-    def prox(y, raw, g, q, curvature, out, p):
+    With h the mean second derivative over the step and L = `curvature`, :math:`u = -g (l' + h (raw - centre)) / (1 + g q L)`:
+    linear in the iterate, so that the mean of the iterates has no bias however long the steps are.
+    """
+
+    def averaged_prox(y, raw, centre, g, q, curvature, out, p):
+        """Write u to `out`."""
+        length = g * q
+        damping = 1.0 + length * curvature
+        for k in range(len(raw)):
+            y_k, h = target(y, 0, k), 0.0
+            first = slope(y_k, centre[k], p)
+            c = first / damping
+            if not np.isfinite(c):
+                out[k] = 0.0
+                continue
+            if length * c != 0.0:
+                fall = first - slope(y_k, centre[k] - length * c, p)
+                if (first - fall) * np.sign(c) >= abs(c) / FARTHEST:
+                    h = fall / (length * c)
+                else:
+                    # The loss bends more than L says: an implicit step, which cannot overshoot the sample.
+                    c, fall = implicit(y_k, centre[k], 0.0, FARTHEST * length, curvature, TOLERANCE, p)
+                    c *= FARTHEST
+                    h = fall / (length * c) if length * c != 0.0 else 0.0
+            h = min(max(h, 0.0), curvature)
+            out[k] = -g * (c + h * (raw[k] - centre[k]) / damping)
+
+    return averaged_prox
+
+
+def make_coupled_prox(implicit):
+    """`make_prox` for a loss of all scores of a sample."""
+
+    def prox(y, raw, centre, g, q, curvature, out, p):
         work = np.empty((WORK_ROWS, len(raw)))
         out[:] = 0.0
         implicit(int(y[0, 0]), raw, g * q, curvature, COUPLED_TOLERANCE, work, p, out)
         for k in range(len(raw)):
             out[k] = -g * out[k] if np.isfinite(out[k]) else 0.0
-        return 0.0
 
     return prox
 
@@ -105,13 +162,76 @@ def compiled_unit(penalty):
     return compiled(make_unit, UNIT, leaf(penalty.unit()))
 
 
-def row_loss(functions, blocks):
-    """The compiled proximal step of a loss, with its value and gradient."""
+def make_coupled_averaged_prox(gradient):
+    """`make_averaged_prox` for a loss of all scores of a sample whose curvature is bounded."""
+
+    def averaged_prox(y, raw, centre, g, q, curvature, out, p):
+        n_outputs, label = len(raw), int(y[0, 0])
+        slope, nearby, nearby_slope = np.empty(n_outputs), np.empty(n_outputs), np.empty(n_outputs)
+        gradient(label, centre, slope, p)
+        damping = 1.0 + g * q * curvature
+        # 1. the slope some way to the iterate, for the Hessian
+        largest = 0.0
+        for k in range(n_outputs):
+            largest = max(largest, abs(raw[k] - centre[k]))
+        share = min(1.0, NEARBY / largest) if largest > 0.0 else 0.0
+        for k in range(n_outputs):
+            nearby[k] = centre[k] + share * (raw[k] - centre[k])
+        gradient(label, nearby, nearby_slope, p)
+        # 2. the step
+        for k in range(n_outputs):
+            change = (nearby_slope[k] - slope[k]) / share if share > 0.0 else 0.0
+            u = -g * (slope[k] + change) / damping
+            out[k] = u if np.isfinite(u) else 0.0
+
+    return averaged_prox
+
+
+def make_null_terms(target, slope, implicit):
+    """Of the scores of the null model: the sum of the squared slopes, and the same times the curvature down to the minimum."""
+
+    def null_terms(y, null, out, p):
+        out[:] = 0.0
+        for k in range(len(null)):
+            y_k = target(y, 0, k)
+            first = slope(y_k, null[k], p)
+            if first == 0.0 or not np.isfinite(first):
+                continue
+            # So long a step ends near the minimum.
+            length = 1e3 / abs(first)
+            c, fall = implicit(y_k, null[k], 0.0, length, abs(first), 1e-6, p)
+            if length * c != 0.0:
+                out[0] += first * first
+                out[1] += first * first * max(fall / (length * c), 0.0)
+
+    return null_terms
+
+
+def no_null_terms(y, null, out, p):
+    """Of a loss of all scores: its curvature is not estimated."""
+
+
+def make_nothing(function):
+    """A kernel that is the leaf itself."""
+
+    def nothing(y, null, out, p):
+        function(y, null, out, p)
+
+    return nothing
+
+
+def row_loss(functions, blocks, averaged):
+    """The compiled steps of a loss, with its value and gradient; `averaged` where slopes can be taken at the average."""
     if functions.whole_row:
         prox = compiled(make_coupled_prox, PROX, derived_leaf(make_coupled_implicit, functions.gradient))
+        averaged_prox = compiled(make_coupled_averaged_prox, PROX, functions.gradient) if averaged else prox
+        null_terms = compiled(make_nothing, NULL_TERMS, leaf(no_null_terms))
     else:
-        prox = compiled(make_prox, PROX, functions.target, derived_leaf(make_implicit, functions.gradient))
-    return RowLoss(prox, blocks.value, blocks.gradient, functions.parameters)
+        implicit = derived_leaf(make_implicit, functions.gradient)
+        prox = compiled(make_prox, PROX, functions.target, implicit)
+        averaged_prox = compiled(make_averaged_prox, PROX, functions.target, functions.gradient, implicit) if averaged else prox
+        null_terms = compiled(make_null_terms, NULL_TERMS, functions.target, functions.gradient, implicit)
+    return RowLoss(averaged_prox, prox, null_terms, blocks.value, blocks.gradient, functions.parameters)
 
 
 # --- features, penalty, step ---------------------------------------------------------------------------------------------
@@ -128,7 +248,7 @@ def update_scale(columns, j, weight_sum, plan):
     mean, variance = shift + offset, mean_square - offset * offset
     if variance <= rounding_error(mean, mean_square):
         variance = 0.0
-    columns.unit[j] = plan.unit(np.sqrt(variance), columns.nonzero[j] / weight_sum, 1.0)
+    columns.unit[j] = plan.unit(np.sqrt(variance), columns.nonzero[j] / weight_sum, plan.typical_curvature)
     l2 = plan.l2 * columns.unit[j] * columns.unit[j]
     if not plan.fit_intercept:
         variance = mean_square + shift * (shift + 2.0 * offset)
@@ -142,17 +262,17 @@ def is_far(x, mean, scale):
     return x != 0.0 and (scale == 0.0 or abs(x - mean) * scale > FAR)
 
 
-def add_value(columns, j, x, weight):
-    """Add a value to the sums of feature j, its distance from the mean clipped to `CLIP` / scale; zeros are not clipped."""
+def add_value(columns, j, x, weight, largest):
+    """Add a value to the sums of feature j, its distance from the mean clipped to `largest` / scale; zeros are not clipped."""
     scale = columns.scale[j]
     if x != 0.0:
         columns.nonzero[j] += weight
         if scale > 0.0:
             standardised = (x - columns.mean[j]) * scale
-            if standardised > CLIP:
-                x = columns.mean[j] + CLIP / scale
-            elif standardised < -CLIP:
-                x = columns.mean[j] - CLIP / scale
+            if standardised > largest:
+                x = columns.mean[j] + largest / scale
+            elif standardised < -largest:
+                x = columns.mean[j] - largest / scale
     offset = x - columns.shift[j]
     columns.total[j] += weight * offset
     columns.square[j] += weight * offset * offset
@@ -180,18 +300,76 @@ def penalty_step(v, columns, plan, pending_step, penalty):
 
 
 def begin_sample(counters, weight):
-    """Count a sample; returns its weight relative to the mean weight so far."""
+    """Count a sample; returns its weight relative to the mean weight so far, and the largest standardised value to count in full.
+
+    One value among n can be sqrt(n) deviations out without being wild: think of a feature that few samples have. A share of
+    that is counted, which raises the variance by a tenth at most; after some ten samples with the feature it is all of it.
+    """
     counters[STEPS] += 1.0
     counters[ROWS] += 1.0
     counters[WEIGHT_SUM] += weight
-    return weight / (counters[WEIGHT_SUM] / counters[ROWS])
+    return weight / (counters[WEIGHT_SUM] / counters[ROWS]), max(CLIP, CLIP_GROWTH * np.sqrt(counters[ROWS]))
 
 
-def step_scores(target, raw, track, loss, plan, square, relative, counters, u, intercept_step):
+def add_target(target, track, counters, weight):
+    """Add a sample to the sums of the targets, its distance from their mean clipped to `TARGET_CLIP` standard deviations."""
+    shift, total, square = track.targets[0], track.targets[1], track.targets[2]
+    before = counters[TARGET_WEIGHT]
+    counters[TARGET_WEIGHT] += weight
+    if target.shape[1] < len(total):
+        total[int(target[0, 0])] += weight
+        return
+    for k in range(len(total)):
+        offset = target[0, k] - shift[k]
+        if counters[ROWS] > 10.0 and before > 0.0:
+            mean = total[k] / before
+            widest = TARGET_CLIP * np.sqrt(max(square[k] / before - mean * mean, 0.0))
+            if widest > 0.0:
+                offset = min(max(offset, mean - widest), mean + widest)
+        total[k] += weight * offset
+        square[k] += weight * offset * offset
+
+
+def target_deviation(track, counters):
+    """The standard deviation of the targets, averaged over the outputs; where it is 0, the size of their mean, or 1."""
+    total, square = track.targets[1] / counters[TARGET_WEIGHT], track.targets[2] / counters[TARGET_WEIGHT]
+    deviation, size = 0.0, 0.0
+    for k in range(len(total)):
+        deviation += np.sqrt(max(square[k] - total[k] * total[k], 0.0)) / len(total)
+        size += abs(track.targets[0, k] + total[k]) / len(total)
+    if deviation > 0.0:
+        return deviation
+    return size if size > 0.0 else 1.0
+
+
+def null_curvature(target, loss, plan, relative, counters, terms):
+    """The mean over samples of the curvature from the null model to the sample's minimum, the steepest ones counting most."""
+    rows = counters[ROWS]
+    if np.isfinite(plan.null[0]) and (rows <= EVERY_CURVATURE or rows % CURVATURE_PERIOD == 0.0):
+        loss.null_terms(target, plan.null, terms, loss.parameters)
+        if terms[0] > 0.0 and np.isfinite(terms[1]):
+            weight, curvature = relative * relative * terms[0], relative * terms[1] / terms[0]
+            count, weight_sum = counters[CURVATURE_ROWS], counters[CURVATURE_WEIGHT]
+            if count > 10.0:
+                weight = min(weight, LARGEST_RELATIVE_TERM * weight_sum / count)
+                curvature = min(curvature, LARGEST_RELATIVE_TERM * counters[CURVATURE_SUM] / weight_sum)
+            counters[CURVATURE_ROWS] += 1.0
+            counters[CURVATURE_WEIGHT] += weight
+            counters[CURVATURE_SUM] += weight * curvature
+    return counters[CURVATURE_SUM] / counters[CURVATURE_WEIGHT] if counters[CURVATURE_SUM] > 0.0 else 1.0
+
+
+def information_share(counters):
+    """How much a sample tells, from 0 to 1: little where most samples are far from any doubt."""
+    return min(max(counters[INFORMATION], LEAST_INFORMATION), 1.0)
+
+
+def step_scores(target, raw, centre, track, loss, plan, square, relative, counters, u, intercept_step):
     """Take the proximal step of every score of a sample.
 
-    `raw` has the sample's scores under each track; `square` is |x~|^2 and `relative` the weight over the mean weight. Writes the
-    steps u along x~ and those of the intercepts; returns the loss's curvature.
+    `raw` has the sample's scores under each track, `centre` those under the average of the cautious one; `square` is |x~|^2 and
+    `relative` the weight over the mean weight. Writes the steps u along x~ and those of the intercepts; returns the loss's
+    curvature.
     """
     n_tracks = len(plan.lengths)
     n_outputs = len(raw) // n_tracks
@@ -202,34 +380,35 @@ def step_scores(target, raw, track, loss, plan, square, relative, counters, u, i
         norm = min(norm, LARGEST_RELATIVE_NORM * counters[MEAN_SQUARE])
     counters[MEAN_SQUARE] += (norm - counters[MEAN_SQUARE]) / rows
     # 2. the loss's curvature
+    add_target(target, track, counters, relative * counters[WEIGHT_SUM] / rows)
     curvature = plan.curvature
-    if plan.curvature_from_steps:
-        curvature = counters[CURVATURE_SUM] / counters[CURVATURE_WEIGHT] if counters[CURVATURE_WEIGHT] > 0.0 else 1.0
+    if plan.curvature_from_null:
+        curvature = null_curvature(target, loss, plan, relative, counters, np.zeros(2))
     elif plan.curvature_from_targets:
-        std = 0.0
-        for k in range(n_outputs):
-            offset = target[0, k] - track.targets[0, k]
-            track.targets[1, k] += relative * offset
-            track.targets[2, k] += relative * offset * offset
-            mean = track.targets[1, k] / rows
-            std += np.sqrt(max(track.targets[2, k] / rows - mean * mean, 0.0)) / n_outputs
-        curvature = 1.0 / std if std > 0.0 else 1.0
-    # 3. the steps. The intercept is the coefficient of a feature whose squared value is at least 1. At first it is so large
-    # that the intercept is a running mean of the values that the first samples ask for.
-    mean_curvature = 0.0
+        curvature = 1.0 / target_deviation(track, counters)
+    # 3. the steps, once a null model is known. Where slopes are not taken at an average, the intercept is at first the
+    # coefficient of a feature whose squared value is so large that it is a running mean of what the first samples ask for.
+    u[:] = 0.0
+    intercept_step[:] = 0.0
+    if plan.smooth and not np.isfinite(plan.null[0]):
+        return curvature
+    information = information_share(counters) * rows
     for s in range(n_tracks):
         scores = slice(s * n_outputs, (s + 1) * n_outputs)
         g = plan.lengths[s] / (curvature * counters[MEAN_SQUARE])
-        intercept_square = 0.0
-        if plan.fit_intercept:
-            intercept_square = max(1.0, (1.0 / g + counters[MEAN_SQUARE]) / max(rows - 1.0, 0.05))
+        if s == 0:
+            g /= np.sqrt(1.0 + information / CONSTANT_LENGTH)
+        intercept_square = 1.0 if plan.fit_intercept else 0.0
+        if plan.fit_intercept and not plan.smooth:
+            intercept_square = max(1.0, (1.0 / (g * curvature) + counters[MEAN_SQUARE]) / max(rows - 1.0, 0.05))
         q = square + intercept_square
-        mean_curvature += loss.prox(target, raw[scores], relative * g, q, curvature, u[scores], loss.parameters) / n_tracks
+        if s == 0:
+            about = centre if information >= CENTRED_FROM else raw[scores]
+            loss.averaged_prox(target, raw[scores], about, relative * g, q, curvature, u[scores], loss.parameters)
+        else:
+            loss.prox(target, raw[scores], centre, relative * g, q, curvature, u[scores], loss.parameters)
         track.step[s] = g
         track.pending_step[s] += relative * g
         for k in range(s * n_outputs, (s + 1) * n_outputs):
             intercept_step[k] = intercept_square * u[k]
-    if mean_curvature > 0.0:
-        counters[CURVATURE_SUM] += relative * mean_curvature
-        counters[CURVATURE_WEIGHT] += relative
     return curvature

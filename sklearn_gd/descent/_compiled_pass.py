@@ -8,29 +8,38 @@ import numpy as np
 from ..optimizers import GradientDescent
 
 
-def compiled_pass(objective, state, optimizer, batch):
+def compiled_pass(objective, state, optimizer, batch, average_power=0.0):
     """The function of (order, rates) that moves a `StepState` by one pass over the samples.
 
-    Plain descent under a penalty of the elastic-net family, one sample at a time, has loops of its own. On CSR they cost only
-    the stored values of a sample.
+    The weights of the averaged iterates grow with the power `average_power` of their number. Plain descent in the coordinates of
+    the data, under a penalty of the elastic-net family, one sample at a time, has loops of its own. On CSR they cost only the
+    stored values of a sample.
     """
     form = objective.penalty.elastic_net()
-    if batch == 1 and type(optimizer) is GradientDescent and form is not None:
+    own = not len(state.coordinates.size) and average_power == 0.0
+    if own and batch == 1 and type(optimizer) is GradientDescent and form is not None:
         plain = _plain_pass(objective, state, form)
         if plain is not None:
             return plain
-    return _batch_pass(objective, state, optimizer, batch)
+    return _batch_pass(objective, state, optimizer, batch, average_power)
 
 
-def _batch_pass(objective, state, optimizer, batch):
+def _batch_pass(objective, state, optimizer, batch, average_power=0.0):
     """The loop that serves every optimizer, penalty and size of batch; each step updates all coefficients."""
     from .._kernels import passes
     from .._kernels.blocks import step_blocks
 
     leaves = passes.Leaves(objective.loss_blocks, objective.penalty_blocks, step_blocks(optimizer))
-    plan = passes.StepPlan(batch, objective.fit_intercept, objective.alpha, optimizer.decay, state.average_from)
+    plan = passes.StepPlan(batch, objective.fit_intercept, objective.alpha, optimizer.decay, state.average_from, average_power)
     return functools.partial(
-        passes.batch_pass, objective.rows, objective.data, _model(objective, state), leaves, plan, state.counters
+        passes.batch_pass,
+        objective.rows,
+        objective.data,
+        _model(objective, state),
+        state.coordinates,
+        leaves,
+        plan,
+        state.counters,
     )
 
 
@@ -39,7 +48,8 @@ def _model(objective, state):
     from .._kernels.passes import Model
 
     state.leave_lazy()
-    return Model(state.theta, *objective.split(state.theta), state.slots, state.average)
+    theta = np.zeros(len(state.theta)) if len(state.coordinates.size) else state.theta
+    return Model(theta, *objective.split(theta), state.theta, state.slots, state.average)
 
 
 def _plain_pass(objective, state, form):

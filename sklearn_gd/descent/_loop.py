@@ -105,12 +105,15 @@ class Method(ABC):
         Whether every step sees all samples: a rise of F is then an oscillation and no noise.
     rate : float or None
         The largest learning rate of the last epoch, for messages; None for a method without one.
+    finds_rates : bool
+        Whether the rate is the method's own choice and no parameter, for messages.
     expected_decrease : callable or None
         Takes theta to an estimate of how far F can still fall; None where the stall of F alone decides.
     """
 
     full_batch = False
     rate = None
+    finds_rates = False
     expected_decrease = None
 
     def __init__(self, objective):

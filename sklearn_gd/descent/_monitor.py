@@ -226,6 +226,10 @@ class Monitor:
             return min(self.objectives) > self.first + self.tolerance
         return min(self.objectives) > (self.FAR if self.tol is None else 2.0) * max(self.first, null_value, 0.0)
 
+    def is_no_better_than_null(self):
+        """Whether F of the kept model is not below that of the null model; never where `tol` is None, which asks for no quality."""
+        return self.tol is not None and self.validate is None and self.best_objective > self.null_value > 0.0
+
     def forget_stall(self):
         """Begin the patience anew, as after the learning rate was lowered."""
         self.best_values, self.watched = self.best_values[-1:], []

@@ -6,6 +6,9 @@ import numpy as np
 
 from .._array_parts import ArrayPenalty
 from .._layout import (
+    CURVATURE_SUM,
+    CURVATURE_WEIGHT,
+    INFORMATION,
     ITERATE_WEIGHT,
     MEAN_SQUARE,
     N_MIXTURE_SUMS,
@@ -16,18 +19,24 @@ from .._layout import (
     REFRESH_AT,
     ROWS,
     STEPS,
+    TARGET_WEIGHT,
     WEIGHT_SUM,
     Columns,
     Mixture,
     Track,
 )
 from ..objective._moments import Moments
+from ..objective._null_model import NullModel, running_null_model
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
 from ._state import ModelState, copied
 
-LENGTHS = (0.4, 10.0, 0.02)  # relative step lengths of the tracks: a cautious one, a bold one, and one that drifts slowly
+# Relative step lengths of the tracks: a cautious one whose steps shrink, a bold one, and two that follow at a constant pace.
+LENGTHS = (0.4, 10.0, 0.4, 0.02)
 N_AVERAGED = 2  # tracks whose iterates are averaged: the first ones
+N_MODELS = len(LENGTHS) + N_AVERAGED  # last iterates but for the first track's, averages, and the null model
+FIRST_AVERAGE = len(LENGTHS) - 1  # its place among the models
 LAST_ITERATE_HANDICAP = 1.05  # after a fit, which has averaged enough, a last iterate must predict better by this factor
+NULL_UNTIL = 50.0  # information of all samples up to which the intercept is that of the null model
 PAST_LOSSES = 500.0  # samples whose loss a fit contributes to the progressive losses
 
 
@@ -42,25 +51,24 @@ def known_curvature(objective):
     return None if loss.smooth or loss.scales_with_target else 1.0
 
 
-def relative_l2(objective):
-    """The l2 penalty's curvature over that of the loss, which counts as 1 if it is unknown."""
+def slopes_at_average(objective):
+    """Whether the cautious track takes slopes at its average: for smooth losses, if of all scores with a bounded curvature."""
+    loss, coupled = objective.loss, objective.array_loss.coupled
+    return bool(loss.smooth) and not (coupled and loss.largest_curvature(True) is None)
+
+
+def relative_l2(objective, typical_curvature):
+    """The l2 penalty's curvature over that of the loss: of the loss as it is known, else as it is typical of the targets."""
     form = objective.penalty.elastic_net()
-    return objective.alpha * (form.l2 if form else 0.0) / (known_curvature(objective) or 1.0)
+    return objective.alpha * (form.l2 if form else 0.0) / (known_curvature(objective) or typical_curvature)
 
 
 def new_mixture(n_outputs):
     """A mixture that has seen no sample: the first average predicts."""
-    n_models = len(LENGTHS) + N_AVERAGED
-    n_terms = n_models + 1
-    mixture = Mixture(
-        weights=np.zeros(n_terms),
-        products=np.zeros((n_terms, n_terms)),
-        right=np.zeros(n_terms),
-        offset=np.zeros(n_outputs),
-        sums=np.zeros(N_MIXTURE_SUMS),
-    )
-    mixture.weights[len(LENGTHS)] = 1.0
-    return mixture
+    n_terms = N_MODELS + 1
+    weights = np.zeros(n_terms)
+    weights[FIRST_AVERAGE] = 1.0
+    return Mixture(weights, np.zeros((n_terms, n_terms)), np.zeros(n_terms), np.zeros(n_outputs), np.zeros(N_MIXTURE_SUMS))
 
 
 @dataclass
@@ -81,6 +89,8 @@ class RowsState:
         Moments of the features, and the mean and scale in use.
     counters : ndarray, (N_ROW_COUNTERS,)
         Steps, weight and number of the samples, and sums over them; the places are named in `_layout`.
+    null : ndarray, (n_outputs,)
+        Scores of the null model at the last update of the features' scales; NaN before any sample.
     length : float
         Factor on all step lengths, which plateaus of `fit` lower.
     averaged_only : bool
@@ -95,19 +105,10 @@ class RowsState:
     mixture: Mixture
     columns: Columns
     counters: np.ndarray
+    null: np.ndarray
     length: float = 1.0
     averaged_only: bool = False
     seen: Moments | None = None
-
-    def __setstate__(self, stored):
-        vars(self).update(stored)
-        columns = self.columns
-        if len(columns.nonzero) < len(columns.total):
-            # A pickle of a version that did not count zeros, nor kept units: these are updated with the next sample.
-            self.columns = columns._replace(nonzero=np.full(len(columns.total), self.counters[WEIGHT_SUM]))
-            self.counters[REFRESH_AT] = 0.0
-        if "mixture" not in stored:
-            self._add_mixture()
 
     @classmethod
     def resumed(cls, state, objective, averaged_only):
@@ -140,7 +141,8 @@ class RowsState:
         """
         state = cls._empty(objective, averaged_only)
         state.columns.shift[:] = objective.rows.first_row()
-        state.track.targets[0] = objective.target[0]
+        if not objective.one_vs_rest:
+            state.track.targets[0] = objective.target[0]
         return state
 
     @classmethod
@@ -167,11 +169,12 @@ class RowsState:
             mean_score_total=np.zeros(N_AVERAGED * n_outputs),
             pending_step=np.zeros(n_tracks),
             step=np.zeros(n_tracks),
-            losses=np.zeros(n_tracks + N_AVERAGED),
+            losses=np.zeros(N_MODELS),
             targets=np.zeros((3, n_outputs)),
         )
-        columns, counters = Columns(*np.zeros((len(Columns._fields), d))), np.zeros(N_ROW_COUNTERS)
-        return cls(n_outputs, dense, track, new_mixture(n_outputs), columns, counters, averaged_only=averaged_only)
+        columns, counters, null = Columns(*np.zeros((7, d))), np.zeros(N_ROW_COUNTERS), np.full(n_outputs, np.nan)
+        mixture = new_mixture(n_outputs)
+        return cls(n_outputs, dense, track, mixture, columns, counters, null, averaged_only=averaged_only)
 
     def _resume(self, objective, model):
         """Set a new state as if the samples behind a `ModelState` had led to its model."""
@@ -182,7 +185,7 @@ class RowsState:
         centred = objective.fit_intercept
         variance = usable_variance(moments, fit_intercept=centred, centred=centred)
         unit = objective.unit_at(moments)
-        l2 = l2_of_features(unit, relative_l2(objective))
+        l2 = l2_of_features(unit, relative_l2(objective, objective.typical_curvature(moments.target)))
         scale = feature_scale(variance, l2)
         self.columns = Columns(
             shift.copy(),
@@ -199,33 +202,54 @@ class RowsState:
         intercept = intercept + coef @ moments.mean if centred else np.zeros(self.n_outputs)
         v = np.divide(coef, scale, out=np.zeros(coef.shape), where=scale > 0.0)
         v, intercept = np.tile(v, (len(LENGTHS), 1)), np.tile(intercept, len(LENGTHS))
-        weight = 0.5 * rows * (rows + 1.0)
+        weight = 2.0 / 3.0 * rows**1.5
         averaged = slice(0, N_AVERAGED * self.n_outputs)
         self._set_models(v, weight * v[averaged])
         self.track = self.track._replace(intercept=intercept, intercept_total=weight * intercept[averaged])
-        self.track.targets[0] = model.target_mean
         counters[[STEPS, WEIGHT_SUM, ROWS, ITERATE_WEIGHT]] = model.steps, moments.weight, rows, weight
+        if not objective.one_vs_rest:
+            self.track.targets[0], counters[TARGET_WEIGHT] = model.target_mean, moments.weight
+            self.null = self.null_model(objective).intercept
+        counters[INFORMATION] = 1.0
         counters[REFRESH_AT] = np.floor(1.1 * rows) + 1.0
-        counters[MEAN_SQUARE] = 1.0 + (variance * scale**2).sum()
+        counters[MEAN_SQUARE] = 1.0 + (variance * scale * scale).sum()
         # 3. what the models have predicted so far
         self.track.losses[:] = PAST_LOSSES * max(model.value, 0.0)
-        self.track.losses[: len(LENGTHS)] *= LAST_ITERATE_HANDICAP
+        self.track.losses[:FIRST_AVERAGE] *= LAST_ITERATE_HANDICAP
+        self.track.losses[-1] = np.inf
         self.mixture.sums[PAST_WEIGHT] = PAST_LOSSES
+
+    def __setstate__(self, stored):
+        """Complete a state that an older version pickled: without a null model, without counts of zeros."""
+        vars(self).update(stored)
+        missing = N_ROW_COUNTERS - len(self.counters)
+        if missing > 0:
+            self.counters = counters = np.append(self.counters, np.zeros(missing))
+            counters[[CURVATURE_SUM, CURVATURE_WEIGHT]] = 0.0
+            counters[INFORMATION] = 1.0
+            self.track.targets[1:] = 0.0
+            self.null = np.full(self.track.targets.shape[1], np.nan)
+        columns = self.columns
+        if len(columns.nonzero) < len(columns.total):
+            self.columns = columns._replace(nonzero=np.full(len(columns.total), self.counters[WEIGHT_SUM]))
+            self.counters[REFRESH_AT] = 0.0  # the units are those of the next sample on
+        if "mixture" not in stored:
+            self._add_mixture()
 
     def _add_mixture(self):
         """Complete a state of two tracks, both averaged, where the one with the lowest of (2, tracks) losses predicted."""
         last, average, intercept, average_intercept = self.models()
         added, weight = slice(0, self.n_outputs), max(self.counters[ITERATE_WEIGHT], 1.0)
-        self._set_models(np.concatenate([last, average[added]]), weight * average)
-        losses = self.track.losses.ravel()
+        self._set_models(np.concatenate([last, last[added], average[added]]), weight * average)
+        (cautious, bold), averages = self.track.losses
         self.track = self.track._replace(
-            intercept=np.concatenate([intercept, average_intercept[added]]),
-            pending_step=np.append(self.track.pending_step, 0.0),
-            step=np.append(self.track.step, 0.0),
-            losses=np.insert(losses, N_AVERAGED, losses[N_AVERAGED]),
+            intercept=np.concatenate([intercept, intercept[added], average_intercept[added]]),
+            pending_step=np.append(self.track.pending_step, np.zeros(len(LENGTHS) - 2)),
+            step=np.append(self.track.step, np.zeros(len(LENGTHS) - 2)),
+            losses=np.array([bold, cautious, averages[0], *averages, np.inf]),
         )
         self.mixture = new_mixture(self.n_outputs)
-        self.mixture.weights[:-1] = np.arange(len(self.track.losses)) == self.track.losses.argmin()
+        self.mixture.weights[:-1] = np.arange(N_MODELS) == self.track.losses.argmin()
         self.mixture.sums[PAST_WEIGHT] = min(self.rows, PAST_LOSSES)
 
     @property
@@ -237,6 +261,51 @@ class RowsState:
     def rows(self):
         """How many samples the model stands for."""
         return self.counters[ROWS]
+
+    def rows_to_refresh(self):
+        """How many samples there are before the next update of the features' means and scales, but for one that is due."""
+        if not np.isfinite(self.null[0]):
+            return 1
+        rows, due = self.counters[ROWS], self.counters[REFRESH_AT]
+        return int((np.floor(1.1 * (rows + 1.0)) + 1.0 if rows + 1.0 >= due else due) - 1.0 - rows)
+
+    def null_model(self, objective):
+        """The null model of the samples so far; its intercept is NaN before the first, and 0 where there is to be none."""
+        if self.counters[TARGET_WEIGHT] == 0.0 or not objective.fit_intercept:
+            intercept = np.full(self.n_outputs, np.nan if objective.fit_intercept else 0.0)
+            return NullModel(intercept, np.nan, np.full(self.n_outputs, np.nan))
+        return running_null_model(objective, self.track.targets, self.counters[TARGET_WEIGHT], self.rows)
+
+    def typical_curvature(self, objective):
+        """The loss's typical curvature for the targets so far."""
+        weight = self.counters[TARGET_WEIGHT]
+        if not objective.loss.scales_with_target or weight == 0.0:
+            return 1.0
+        shift, total, square = self.track.targets
+        away = total / weight
+        return objective.typical_curvature(Moments(weight, shift + away, np.maximum(square / weight - away * away, 0.0)))
+
+    def update_null(self, objective):
+        """Update the null model, and set the intercepts to it while the samples tell little of more than that.
+
+        When the features' scales are to be updated only, so that the cuts of a stream into calls make no difference.
+        """
+        counters, track = self.counters, self.track
+        if counters[ROWS] + 1.0 < counters[REFRESH_AT] and np.isfinite(self.null[0]):
+            return
+        # 1. the null model, and how much a sample tells: little where most are far from any doubt
+        null, averaged = self.null_model(objective), slopes_at_average(objective)
+        self.null = null.intercept
+        counters[INFORMATION] = 1.0
+        curvature = known_curvature(objective) or counters[CURVATURE_SUM] / max(counters[CURVATURE_WEIGHT], 1e-300)
+        if averaged and curvature > 0.0 and np.isfinite(null.curvature[0]):
+            counters[INFORMATION] = min(null.curvature.mean() / curvature, 1.0)
+        # 2. the start; the intercept of a fit is better than that
+        begun = counters[INFORMATION] * counters[ROWS] >= NULL_UNTIL or np.isinf(track.losses[-1])
+        if objective.fit_intercept and averaged and not begun:
+            track.intercept[:] = np.tile(self.null, len(LENGTHS))
+            if not track.intercept_total.any():
+                track.intercept_total[:] = counters[ITERATE_WEIGHT] * np.tile(self.null, N_AVERAGED)
 
     def copy(self):
         """A state that shares no array with this one."""
@@ -251,7 +320,7 @@ class RowsState:
         -------
         tuple of ndarray
             Coefficients over `Columns.scale`, (scores, n_features), of the last iterates and of the averages; then the
-            intercepts of both, (scores,), for centred features. Scores are those of all tracks, track by track.
+            intercepts of both, (scores,), for centred features.
         """
         track = self.track
         v, total = self._by_score(track.v), self._by_score(track.total)
@@ -262,12 +331,14 @@ class RowsState:
 
     def predicting(self, objective):
         """theta of the mixture of the models, after a last step of the penalty's prox."""
-        # 1. the mixture: a sum of models with an intercept of its own
-        weights = self._weights()
-        coef, average, intercept, average_intercept = self.models()
-        coef, intercept = np.concatenate([coef, average]), np.concatenate([intercept, average_intercept])
-        coef = np.tensordot(weights[:-1], coef.reshape(-1, self.n_outputs, coef.shape[1]), 1) * self.columns.scale
-        intercept = weights[:-1] @ intercept.reshape(-1, self.n_outputs) + weights[-1] * self.mixture.offset
+        # 1. the mixture: a sum of models, with the null model and the offset in its intercept
+        weights, n_outputs = self._weights(), self.n_outputs
+        last, average, intercept, average_intercept = self.models()
+        coef = np.concatenate([last[n_outputs:], average]).reshape(-1, n_outputs, last.shape[1])
+        intercept = np.concatenate([intercept[n_outputs:], average_intercept]).reshape(-1, n_outputs)
+        coef = np.tensordot(weights[:-2], coef, 1) * self.columns.scale
+        null = np.nan_to_num(self.null_model(objective).intercept) if weights[-2] > 0.0 else 0.0
+        intercept = weights[:-2] @ intercept + weights[-2] * null + weights[-1] * self.mixture.offset
         # 2. a short proximal step, so that it lies in the penalty's domain and has its exact zeros
         if objective.penalty.has_prox():
             coef = self._after_prox(objective, coef)
@@ -276,13 +347,14 @@ class RowsState:
         return objective.pack(coef, intercept)
 
     def _weights(self):
-        """The weights of the models and of the offset: those of the mixture, or all on the better of the averages."""
+        """The weights of the models and of the offset: those of the mixture, or all on the best of averages and null model."""
         if not self.averaged_only:
             return self.mixture.weights
-        weights = np.zeros(len(self.mixture.weights))
-        weights[len(LENGTHS) + self.track.losses[len(LENGTHS) :].argmin()] = 1.0
+        weights = np.zeros(N_MODELS + 1)
+        weights[FIRST_AVERAGE + self.track.losses[FIRST_AVERAGE:].argmin()] = 1.0
         return weights
 
+    @np.errstate(over="ignore")
     def _after_prox(self, objective, coef):
         """The coefficients after a proximal step of the cautious track's length."""
         # The unit is that of the stream so far, not of the objective's samples.
@@ -339,9 +411,26 @@ class RowsState:
         self.track = self.track._replace(
             intercept=grown(intercept, growth.intercepts),
             intercept_total=weight * grown(average_intercept, growth.intercepts),
-            targets=np.zeros((3, self.n_outputs)),
+            targets=self._grown_targets(growth),
         )
+        self.null = np.full(self.n_outputs, np.nan)
         self.mixture = self.mixture._replace(offset=growth.coefficients(self.mixture.offset[:, None])[:, 0])
+
+    def _grown_targets(self, growth):
+        """The sums of the targets, for the scores of more classes."""
+        shift, total, square = self.track.targets
+        if len(shift) == self.n_outputs == 1:
+            sign = growth.mapping[0, 0]
+            return np.array([sign * shift, sign * total, square])
+        weights, places = total, growth.mapping
+        if len(shift) == 1:
+            # Targets of -1 and 1 become class indices.
+            weight = self.counters[TARGET_WEIGHT]
+            positive = 0.5 * (weight * (1.0 + shift[0]) + total[0])
+            weights = np.array([weight - positive, positive])
+            places = np.hstack([growth.mapping < 0.0, growth.mapping > 0.0])
+        zeros = np.zeros(self.n_outputs)
+        return np.array([zeros, places @ weights, zeros])
 
     def kept_at(self, objective, theta, value):
         """A copy that predicts with `theta`, the best model, where the objective is `value`."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from .._layout import N_STEP_COUNTERS, ROWS, SCALE, SCALE_SUM, STEPS, THRESHOLD, Lazy
+from ..objective._coordinates import Coordinates
 from ..objective._moments import Moments
 from ..penalties import soft_threshold
 
@@ -96,7 +97,7 @@ class StepState:
     Parameters
     ----------
     theta : ndarray, (n_coef + n_outputs,)
-        The last iterate: coefficients in the layout of the rows, then the intercept.
+        The last iterate: coefficients in the layout of the rows, then the intercept; in `coordinates`, as slots and average are.
     slots : ndarray, (n_slots, n_coef + n_outputs)
         What the optimizer keeps.
     average : ndarray
@@ -114,13 +115,13 @@ class StepState:
     lazy : Lazy or None
         Holds the model instead of theta while descent is lazy.
     rate_scale : float
-        What an adaptive schedule has multiplied its rate by.
-    largest_norm : float
-        Largest curvature bound of a sample so far: what the stable learning rate follows.
+        What an adaptive schedule has multiplied its rate by; under an automatic rate, the rate.
     seen : Moments or None
         Of the features so far, where the penalty counts coefficients in standard deviations.
     evaluated_slot : int or None
         Which slot predicts instead of theta, once a step has been taken.
+    coordinates : Coordinates
+        Those that the optimizer moves.
     """
 
     theta: np.ndarray
@@ -133,14 +134,15 @@ class StepState:
     counters: np.ndarray = field(default_factory=new_counters)
     lazy: Lazy | None = None
     rate_scale: float = 1.0
-    largest_norm: float = 0.0
     seen: Moments | None = None
     evaluated_slot: int | None = None
+    coordinates: Coordinates = Coordinates()
 
     @classmethod
     def resumed(cls, state, objective, optimizer, average_from):
         """The state to go on from: `state` itself where the optimizer can, else a new one at its model, or at zero."""
         if isinstance(state, cls) and state.continues(optimizer, average_from):
+            state.leave_coordinates()
             return state
         theta = np.zeros(objective.n_theta) if state is None else state.predicting(objective).copy()
         return cls.begin(objective, theta, optimizer, average_from)
@@ -185,8 +187,9 @@ class StepState:
         if self.lazy is not None:
             return self._lazy_average() if self.averaging else self._lazy_iterate()
         if self.averaging:
-            return self.average
-        return self.theta if self.evaluated_slot is None or not self.steps else self.slots[self.evaluated_slot]
+            return self.coordinates.theta(self.average)
+        last = self.evaluated_slot is None or not self.steps
+        return self.coordinates.theta(self.theta if last else self.slots[self.evaluated_slot])
 
     def copy(self):
         """A state that shares no array with this one."""
@@ -200,6 +203,7 @@ class StepState:
     def grow(self, growth):
         """Make room for new classes, whose coefficients and slots begin at zero."""
         self.leave_lazy()
+        self.leave_coordinates()
         k = self.n_outputs
         n_coef = len(self.theta) - k
 
@@ -229,9 +233,36 @@ class StepState:
     def replace(self, theta):
         """Go on from another model, the optimizer's state as it is."""
         self.leave_lazy()
-        self.theta = theta.copy()
+        self.theta = self.coordinates.point(theta).copy()
         if self.evaluated_slot is not None:
-            self.slots[self.evaluated_slot] = theta
+            self.slots[self.evaluated_slot] = self.theta
+
+    def restore(self, earlier):
+        """Go back to a copy taken earlier, in the arrays of this state."""
+        for name in ("theta", "slots", "average", "counters"):
+            getattr(self, name)[...] = getattr(earlier, name)
+
+    def enter_coordinates(self, coordinates):
+        """Let theta, the average and the slot that predicts hold a model in other coordinates, the model being the same."""
+        before = self.coordinates
+        held = [self.theta, self.average] if len(self.average) else [self.theta]
+        if self.evaluated_slot is not None:
+            held.append(self.slots[self.evaluated_slot])
+        for point in held:
+            point[:] = coordinates.point(before.theta(point))
+        self.coordinates = coordinates
+
+    def renew_coordinates(self, coordinates):
+        """Go on in other scaled coordinates, at the same point; from those of the data, at the same model."""
+        if len(self.coordinates.size):
+            self.coordinates = coordinates
+        else:
+            self.enter_coordinates(coordinates)
+
+    def leave_coordinates(self):
+        """Go back to the coordinates of the data."""
+        if len(self.coordinates.size):
+            self.enter_coordinates(Coordinates())
 
     def enter_lazy(self, nonnegative):
         """Let the lazy arrays hold the model; CSR layout."""
@@ -276,6 +307,7 @@ class StepState:
         if dense == self.dense_layout:
             return
         self.leave_lazy()
+        self.leave_coordinates()
         n_coef = objective.n_coef
         old = (objective.rows.shape[1], self.n_outputs) if dense else (self.n_outputs, objective.rows.shape[1])
 

@@ -25,8 +25,9 @@ import functools
 
 import numpy as np
 
+from .._layout import ROWS, SNAPSHOT_AT
 from ._loop import Iterate, Method
-from ._rows_state import LENGTHS, RowsState, known_curvature, relative_l2
+from ._rows_state import LENGTHS, RowsState, known_curvature, relative_l2, slopes_at_average
 
 
 class ProximalRows(Method):
@@ -77,11 +78,11 @@ class ProximalRows(Method):
         """The compiled proximal step of the loss."""
         from .._kernels.row_steps import row_loss
 
-        return row_loss(self.objective.functions, self.objective.loss_blocks)
+        return row_loss(self.objective.functions, self.objective.loss_blocks, slopes_at_average(self.objective))
 
     def _one_pass(self, order):
-        """Take a step on each sample in `order`."""
-        from .._kernels.proximal import row_pass
+        """Take a step on each sample in `order`, from one update of the features' scales to the next."""
+        from .._kernels.proximal import new_snapshot, row_pass
         from .._kernels.row_steps import RowPlan, compiled_unit
 
         objective, state = self.objective, self.rows_state
@@ -90,21 +91,37 @@ class ProximalRows(Method):
             fit_intercept=bool(objective.fit_intercept),
             unit=compiled_unit(objective.penalty),
             alpha=objective.alpha,
-            l2=relative_l2(objective),
+            l2=0.0,
             curvature=curvature or 1.0,
-            curvature_from_steps=curvature is None and smooth,
+            curvature_from_null=curvature is None and smooth,
             curvature_from_targets=curvature is None and not smooth,
+            smooth=slopes_at_average(objective),
             lengths=state.length * np.array(LENGTHS),
+            null=np.empty(0),
+            typical_curvature=1.0,
         )
-        row_pass(
-            objective.rows,
-            objective.data,
-            order,
-            state.track,
-            state.mixture,
-            state.columns,
-            self._loss,
-            objective.penalty_blocks,
-            plan,
-            state.counters,
-        )
+        snapshot = new_snapshot(objective.rows, state.track, state.n_outputs)
+        state.counters[SNAPSHOT_AT] = state.counters[ROWS]
+        at = 0
+        while at < len(order):
+            typical_curvature = state.typical_curvature(objective)
+            part = order[at : at + state.rows_to_refresh()]
+            row_pass(
+                objective.rows,
+                objective.data,
+                part,
+                state.track,
+                state.mixture,
+                state.columns,
+                snapshot,
+                self._loss,
+                objective.penalty_blocks,
+                plan._replace(
+                    null=state.null,
+                    typical_curvature=typical_curvature,
+                    l2=relative_l2(objective, typical_curvature),
+                ),
+                state.counters,
+            )
+            state.update_null(objective)
+            at += len(part)

@@ -15,7 +15,7 @@ from ._state import StepState
 
 
 class Steps(Method):
-    """Epochs of steps on batches: one compiled pass over the samples, or one step of whole arrays in full-batch descent.
+    """Epochs of steps on batches at given rates: one compiled pass over the samples, or one step of whole arrays in full-batch descent.
 
     Parameters
     ----------
@@ -24,8 +24,7 @@ class Steps(Method):
     solver : Solver
         Says how many samples a step sees, and whether their order is drawn.
     settings : Settings
-        The optimizer (plain gradient descent where it is None), the schedule (rates of `stable_rates` where it is None), the
-        limits.
+        The optimizer (plain gradient descent where it is None), the schedule, the limits.
     state : object, optional
         The state to resume from, of any method; zeros where None.
     """
@@ -57,11 +56,7 @@ class Steps(Method):
             # 1. an order of the samples
             order = settings.rng.permutation(n) if settings.shuffle and self.solver.shuffles else np.arange(n)
             # 2. a learning rate for every step
-            if self.schedule is None:
-                rates = self.auto_rates(order)
-            else:
-                t = np.arange(state.steps + 1.0, state.steps + self.n_steps + 1.0)
-                rates = self.schedule.checked_rates(t, self.run) * state.rate_scale
+            rates = self.rates(order)
             self.rate, self.last_rate = float(rates.max()), float(rates[-1])
             # 3. one pass: scores, slopes, gradient, penalty, optimizer, proximal step, for each batch
             value = one_pass(order, rates)
@@ -86,13 +81,11 @@ class Steps(Method):
             return full_batch_pass(self.objective, self.steps_state, self.optimizer)
         return compiled_pass(self.objective, self.steps_state, self.optimizer, self.batch)
 
-    def auto_rates(self, order):
-        """The rates of ``learning_rate="auto"``."""
-        if self.full_batch and not self.settings.streaming:
-            stable = self.stable_rate()
-            if stable is not None:
-                return np.full(1, stable)
-        return stable_rates(self.objective, self.optimizer, self.steps_state, order, self.batch)
+    def rates(self, order):
+        """The learning rate of each step over the samples in `order`."""
+        state = self.steps_state
+        t = np.arange(state.steps + 1.0, state.steps + self.n_steps + 1.0)
+        return self.schedule.checked_rates(t, self.run) * state.rate_scale
 
     def stable_rate(self):
         """A learning rate at which descent cannot diverge where the loss's curvature is bounded; None if unknown.
@@ -104,26 +97,27 @@ class Steps(Method):
         return self._stable
 
 
-def full_batch_pass(objective, state, optimizer):
+def full_batch_pass(objective, state, optimizer, average_power=0.0):
     """One step on all samples, in array operations; nothing is compiled."""
     step, prox_step = ArrayStep(optimizer), np.zeros(objective.n_theta)
     n_coef, penalty = objective.n_coef, objective.array_penalty
 
     def one_pass(order, rates):
         state.leave_lazy()
-        theta, counters, rate = state.theta, state.counters, float(rates[0])
+        theta, coordinates, counters, rate = state.theta, state.coordinates, state.counters, float(rates[0])
         counters[WEIGHT_SUM] += objective.weight_sum
         counters[ROWS] += objective.n_samples
         counters[STEPS] += 1.0
         # The mean over the batch, weights relative to the mean weight of the samples so far.
         divisor = objective.n_samples * (counters[WEIGHT_SUM] / counters[ROWS])
-        gradient = objective.gradient(theta, divisor)
+        gradient = coordinates.gradient(objective.gradient(coordinates.theta(theta), divisor))
         if optimizer.decay > 0.0:
             theta[:n_coef] *= 1.0 - rate * optimizer.decay
         step(theta, gradient, state.slots, prox_step, rate, counters[STEPS])
-        penalty.prox(theta[:n_coef], prox_step[:n_coef])
+        coordinates.prox(theta[:n_coef], prox_step[:n_coef], penalty.prox)
         if counters[STEPS] >= state.average_from:
-            state.average += (theta - state.average) / (counters[STEPS] - state.average_from + 1.0)
+            count = counters[STEPS] - state.average_from + 1.0
+            state.average += (1.0 + average_power) * (theta - state.average) / (count + average_power)
 
     return one_pass
 
@@ -155,26 +149,7 @@ def expected_decrease(objective):
     return decrease
 
 
-def stable_rates(objective, optimizer, state, order, batch):
-    r"""Learning rates of ``learning_rate="auto"`` for an explicit optimizer or a stochastic solver.
-
-    An optimizer that scales its own steps has a `default_rate`. For the others the rate of a step is
-    :math:`1 / (h q + \alpha)`, over the optimizer's `gain`, times :math:`(1 + r / 1000)^{-1/2}`: h bounds the loss's second
-    derivative, q is the largest squared norm of a sample so far (1 added for the intercept), r the samples seen. No step can
-    overshoot a sample of a loss whose curvature is bounded; of one that is not, h grows with the target.
-    """
-    n_steps = -(-len(order) // batch)
-    if optimizer.default_rate is not None:
-        return np.full(n_steps, float(optimizer.default_rate))
-    h = objective.curvature_bounds(order)
-    largest = np.maximum.accumulate(np.append(h, 0.0))[:-1]
-    largest = np.maximum(largest, state.largest_norm)
-    state.largest_norm = float(largest[-1])
-    last = np.minimum(np.arange(1, n_steps + 1) * batch, len(order)) - 1
-    seen = state.counters[ROWS] + last
-    return 1.0 / ((largest[last] + objective.alpha) * optimizer.gain() * np.sqrt(1.0 + seen / 1000.0))
-
-
+@np.errstate(over="ignore")
 def stable_rate(objective, optimizer, batch):
     """One over the largest curvature that a step of so many samples can meet; None if unknown."""
     if optimizer.default_rate is not None:
@@ -185,5 +160,5 @@ def stable_rate(objective, optimizer, batch):
         relative = objective.weight * (objective.n_samples / objective.weight_sum)
         h = (objective.curvature_bounds(np.arange(objective.n_samples)) * relative).max()
     unit = 1.0 if objective.scale is None else objective.scale.max(initial=1.0)
-    rate = 1.0 / ((h + objective.alpha * unit * unit) * optimizer.gain())
-    return rate if 0.0 < rate < math.inf else None
+    curvature = float((h + objective.alpha * unit * unit) * optimizer.gain())
+    return 1.0 / curvature if np.finfo(float).tiny < curvature < math.inf else None

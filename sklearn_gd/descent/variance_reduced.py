@@ -27,6 +27,7 @@ SHORTER = 0.25  # factor on the step after a pass that was undone
 RISE = 0.1  # by how much F may exceed its lowest value so far, relative to its total decrease
 # The step is multiplied by LONGER where the cosine between the moves of two passes is over AGREEMENT, divided under DISCORD.
 LONGER, AGREEMENT, DISCORD = 1.3, 0.8, 0.6
+LONGEST = 1e150  # scale of a feature: its square is a length
 MOST_TRIALS = 40  # of one pass, each with a shorter step
 WIDE = 8  # features per stored value from which a step on the stored values of a CSR row is worth leaving features uncentred
 
@@ -37,8 +38,8 @@ class ReducedSteps(Steps):
     def make_pass(self):
         return self._reduction.one_pass
 
-    def auto_rates(self, order):
-        return self._reduction.rates(order)
+    def rates(self, order):
+        return super().rates(order) if self.schedule is not None else self._reduction.rates(order)
 
     def start(self):
         kind = VarianceReduction if self.schedule is not None else AutomaticVarianceReduction
@@ -161,7 +162,7 @@ class AutomaticVarianceReduction(VarianceReduction):
             state.theta[objective.n_coef :] = intercept
         # 1. the metric: one over the curvature of the loss, one over the variance of the features and the ridge
         centred = objective.fit_intercept and not _is_wide(objective.rows, batch)
-        features, mean = _feature_lengths(objective, curvature, centred=centred)
+        features, mean, ridge = _feature_lengths(objective, curvature, centred=centred)
         norms = metric_norms(objective.rows, mean, features) + float(objective.fit_intercept)
         # 2. SAGA's implicit step sees the mean as it will be after its own change, as in Point-SAGA
         change_factor = 1.0 + batch / n if passes_per_table is None else 1.0
@@ -177,10 +178,12 @@ class AutomaticVarianceReduction(VarianceReduction):
             row_norms=relative * norms,
             change_factor=change_factor,
         )
-        # 3. the first step length follows the mean sample, and for batches the largest curvature over all samples
+        # 3. the first step length follows the mean sample, and for batches the largest curvature over all samples; the ridge is
+        #    no part of the implicit equation, and must not be overshot either
         step_curvature = float(relative @ norms) / n
         if batch > 1:
             step_curvature += (batch - 1) * objective.largest_eigenvalue(features, mean)
+        step_curvature = max(step_curvature, batch * ridge)
         self.step = batch / step_curvature if step_curvature > 0.0 else 1.0
         self.last_move, self.longest = None, math.inf
         self.first = self.lowest = objective.value(state.theta)
@@ -297,10 +300,11 @@ def _is_wide(rows, batch):
 
 
 def _feature_lengths(objective, curvature, *, centred):
-    """A step length for each feature, one over its variance and the ridge, and the means to centre by."""
+    """A step length for each feature, one over its variance and the ridge; the means to centre by; the ridge in that metric."""
     moments, penalty = objective.moments, objective.penalty
     form = penalty.elastic_net()
     l2 = objective.alpha * (form.l2 if form else 1.0) / curvature.min()
     variance = usable_variance(moments, fit_intercept=objective.fit_intercept, centred=centred)
-    lengths = feature_scale(variance, l2_of_features(objective.unit, l2)) ** 2
-    return lengths, moments.mean if centred else np.zeros(len(lengths))
+    l2 = l2_of_features(objective.unit, l2)
+    lengths = np.minimum(feature_scale(variance, l2), LONGEST) ** 2
+    return lengths, moments.mean if centred else np.zeros(len(lengths)), float((l2 * lengths).max())

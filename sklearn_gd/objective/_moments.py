@@ -33,7 +33,8 @@ class Moments:
     @property
     def known_variance(self):
         """The variance, exactly 0 for features that are constant up to rounding."""
-        return np.where(self.variance <= rounding_error(self.mean, 0.0), 0.0, self.variance)
+        with np.errstate(over="ignore"):
+            return np.where(self.variance <= rounding_error(self.mean, 0.0), 0.0, self.variance)
 
     @property
     def known_share(self):

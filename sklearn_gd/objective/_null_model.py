@@ -9,6 +9,7 @@ from ..losses._base import weighted_quantiles
 
 SMOOTHING_STAGES = 10
 NEWTON_STEPS = 50
+NARROW = 0.01  # width over which the loss of a running constant is smoothed
 
 
 class NullModel(NamedTuple):
@@ -19,6 +20,19 @@ class NullModel(NamedTuple):
     curvature: np.ndarray
 
 
+class TargetsOnly(NamedTuple):
+    """What the null model needs of an objective."""
+
+    loss: object
+    array_loss: object
+    n_outputs: int
+    fit_intercept: bool
+    target: np.ndarray
+    weight: np.ndarray
+    weight_sum: float
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def null_model(objective, width):
     """The `NullModel` of an objective whose loss is smoothed over `width`: a function of targets and weights alone.
 
@@ -26,13 +40,13 @@ def null_model(objective, width):
     one stands for all of them.
     """
     loss, arrays, n_outputs = objective.loss, objective.array_loss, objective.n_outputs
-    target, weight = objective.target, objective.weight
+    target, weight = objective.target, safe_weight(objective)
     known = loss.best_constant(target, weight, n_outputs)
     first = target_centre(objective) if known is None else known
     if not loss.scales_with_target:
         kinds, kind = np.unique(target[:, 0], return_inverse=True)
         target, weight = kinds[:, None], np.bincount(kind, weights=weight)
-    y, share = arrays.encode(target), weight / objective.weight_sum
+    y, share = arrays.encode(target), weight / weight.sum()
     shape = (n_outputs, len(share))
 
     def look(intercept):
@@ -42,36 +56,69 @@ def null_model(objective, width):
         value, slope, curvature = arrays.second_order(y, raw, width)
         return float(value @ share), slope @ share, arrays.diagonal(y, curvature, shape) @ share
 
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        intercept = np.zeros(n_outputs)
-        if objective.fit_intercept:
-            intercept[:] = first
+    intercept = np.zeros(n_outputs)
+    if objective.fit_intercept:
+        intercept[:] = first
+    value, slope, curvature = look(intercept)
+    if not math.isfinite(value):
+        intercept[:] = 0.0
         value, slope, curvature = look(intercept)
-        if not math.isfinite(value):
-            intercept[:] = 0.0
-            value, slope, curvature = look(intercept)
-        for _ in range(NEWTON_STEPS if objective.fit_intercept and known is None else 0):
-            step = -slope / np.maximum(curvature, 1e-10 * max(curvature.max(), 1e-300))
-            t = 1.0
-            new = look(intercept + step)
-            while not new[0] < value and t > 1e-9:
-                t *= 0.25
-                new = look(intercept + t * step)
-            if not new[0] < value:
-                break
-            gain, intercept = value - new[0], intercept + t * step
-            value, slope, curvature = new
-            if gain <= 1e-10 * abs(value):
-                break
+    for _ in range(NEWTON_STEPS if objective.fit_intercept and known is None else 0):
+        step = -slope / np.maximum(curvature, 1e-10 * max(curvature.max(), 1e-300))
+        t = 1.0
+        new = look(intercept + step)
+        while not new[0] < value and t > 1e-9:
+            t *= 0.25
+            new = look(intercept + t * step)
+        if not new[0] < value:
+            break
+        gain, intercept = value - new[0], intercept + t * step
+        value, slope, curvature = new
+        if gain <= 1e-10 * abs(value):
+            break
+    if not math.isfinite(value) and loss.scales_with_target:
+        raise ValueError(
+            f"y has values of up to {np.abs(objective.target).max():.3g}, for which the mean of {loss!r} is {value} at the best "
+            f"constant: divide y by a constant"
+        )
     largest = curvature.max()
     return NullModel(intercept, value, np.maximum(curvature, 1e-8 * largest if largest > 0.0 else 1e-8))
 
 
+def running_null_model(objective, targets, weight, rows):
+    """The null model of a stream, from the sums of its targets.
+
+    The loss's best constant for the classes and their weights so far, or for the mean target: exact where the null model is a
+    function of that. Where it has none, or one out of reach, all is as if one more sample had been shared by the classes, or the
+    mean target is raised by half a sample's.
+    """
+    loss, n_outputs = objective.loss, objective.n_outputs
+    shift, total, _ = targets
+    unit = weight / max(rows, 1.0)
+    if objective.one_vs_rest:
+        y, share = np.arange(float(n_outputs))[:, None], total + unit / n_outputs
+    elif not loss.scales_with_target:
+        positive = 0.5 * (weight * (1.0 + shift[0]) + total[0])
+        y, share = np.array([[-1.0], [1.0]]), np.array([weight - positive, positive]) + 0.5 * unit
+    else:
+        mean = shift + total / weight
+        inside = loss.in_domain(mean) & (mean != 0.0)
+        y, share = np.where(inside | loss.in_domain(-1.0), mean, 0.5 / rows)[None], np.ones(1)
+    only = TargetsOnly(loss, objective.array_loss, n_outputs, True, y, share, float(share.sum()))
+    return null_model(only, 0.0 if loss.smooth else NARROW)
+
+
+def safe_weight(objective):
+    """The weights over a power of two, which changes no digit: none so large that its product with a target is infinite."""
+    return np.ldexp(objective.weight, -math.frexp(objective.weight_sum)[1])
+
+
 def target_centre(objective):
     """Where the search for the best intercept begins: the targets' median in regression, zero in classification."""
-    return weighted_quantiles(objective.target, objective.weight, 0.5) if objective.loss.scales_with_target else 0.0
+    return weighted_quantiles(objective.target, safe_weight(objective), 0.5) if objective.loss.scales_with_target else 0.0
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def smoothing_widths(objective):
     """The widths over which a non-smooth loss is smoothed, one for each stage; a zero for a smooth one.
 
@@ -82,5 +129,5 @@ def smoothing_widths(objective):
     first = 1.0
     if objective.loss.scales_with_target:
         deviation = np.abs(objective.target - target_centre(objective))
-        first = float(np.average(deviation, axis=0, weights=objective.weight).mean()) or 1.0
+        first = float(np.average(deviation, axis=0, weights=safe_weight(objective)).mean()) or 1.0
     return [first * 0.1**stage for stage in range(SMOOTHING_STAGES)]

@@ -179,6 +179,14 @@ class Objective:
         """The derivative of each sample's loss with respect to its scores, (n_samples, n_outputs)."""
         return np.concatenate(self.parts.each("slopes", *self.unpack(theta)))
 
+    @QUIET
+    def squared_slopes(self, theta, limit):
+        """The means of each score's squared slope, each at most `limit`, and of its curvature; (n_outputs,) both.
+
+        The loss is smoothed as in the first stage.
+        """
+        return self.parts.mean("squared_slopes", *self.unpack(theta), self.widths[0], limit)
+
     # --- what is known of the samples -------------------------------------------------------------------------------------
 
     @functools.cached_property
@@ -188,6 +196,12 @@ class Objective:
         shift = self.rows.first_row()
         total, square, share = self.parts.mean("moments", shift)
         mean, variance = shift + total, square - total * total
+        wild = ~np.isfinite(square + mean * mean)
+        if wild.any():
+            column = int(wild.argmax())
+            raise ValueError(
+                f"X[:, {column}] has values whose squares, weighted, have an infinite sum: divide the column by a constant"
+            )
         variance = np.where(variance <= rounding_error(mean, square), 0.0, variance)
         return Moments(self.weight_sum, mean, variance, share, self._target_moments()).merged(self.seen)
 
@@ -232,9 +246,13 @@ class Objective:
         return self.pack(np.zeros((self.n_outputs, self.n_features)), self.null_model().intercept)
 
     @functools.cached_property
+    @QUIET
     def square_norms(self):
         """|x|^2 of each sample, and 1 for the intercept."""
-        return self.rows.square_norms() + float(self.fit_intercept)
+        norms = self.rows.square_norms()
+        if not np.isfinite(norms).all():
+            raise ValueError("X has a row of values whose squares have an infinite sum: divide the large columns by a constant")
+        return norms + float(self.fit_intercept)
 
     @QUIET
     def largest_eigenvalue(self, lengths=None, mean=None):
@@ -256,6 +274,7 @@ class Objective:
                 return 0.0
         return 1.1 * value
 
+    @QUIET
     def curvature_bounds(self, order):
         """A bound of the loss's curvature along each sample: of its second derivative, times the squared norm of the sample."""
         return self.square_norms[order] * self._score_bounds(self.target[order])

@@ -85,6 +85,14 @@ class Part:
         raw = self._weighted(self.rows.scores(coef, intercept))
         return self.rows.pull_back(raw), raw.sum(axis=1)
 
+    def squared_slopes(self, coef, intercept, width, limit):
+        """The sums of each score's squared slope, at most `limit`, and of its curvature; the loss smoothed over `width`."""
+        raw = self.rows.scores(coef, intercept)
+        _, slope, curvature = self.loss.second_order(self.y, raw, width)
+        curvature = self.loss.diagonal(self.y, curvature, raw.shape)
+        square = np.minimum(slope * slope, limit[:, None])
+        return self._weighted(square).sum(axis=1), self._weighted(curvature * np.ones(raw.shape)).sum(axis=1)
+
     # --- along lines ------------------------------------------------------------------------------------------------------
 
     def start(self, coef, intercept, width):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+SMALLEST_VARIANCE = 1e-290  # of a feature that a model can use; the square of the scale is finite, too
+
 
 def usable_variance(moments, *, fit_intercept, centred):
     """The variance that a step can use, 0 for a feature that cannot lower the loss.
@@ -40,8 +42,8 @@ def l2_of_features(unit, l2):
 
 
 def feature_scale(variance, l2):
-    """One over the square root of ``variance + l2``; 0 where the variance is 0, whatever the penalty."""
-    usable = variance > 0.0
+    """One over the square root of ``variance + l2``; 0 where the variance is 0 or has few digits left, whatever the penalty."""
+    usable = variance > SMALLEST_VARIANCE
     return np.where(usable, 1.0 / np.sqrt(np.where(usable, variance + l2, 1.0)), 0.0)
 
 

@@ -1,0 +1,129 @@
+"""What steps at an automatic rate keep from one call of `partial_fit` to the next. Pickled with the estimator."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from ..objective._coordinates import Coordinates
+from ..objective._moments import Moments
+from ._state import StepState, copied
+
+OUTLYING = 100.0  # a squared slope counts as at most so many times the mean square, once there are SAMPLES of them
+SAMPLES = 100.0
+DEGENERATE = 1e-3  # curvature at the best intercept over that at zero, below which descent begins at zero
+
+
+@dataclass
+class Sizes:
+    """What is known of features and scores so far: the coordinates follow from it.
+
+    Parameters
+    ----------
+    reference : ndarray, (n_outputs,)
+        The intercept of the model without features at which slopes and curvatures are taken.
+    moments : Moments or None
+        Of the features.
+    square, curvature : ndarray, (n_outputs,)
+        Means of the squared slopes and of the curvatures.
+    weight : float
+        The weight of the samples behind them.
+    """
+
+    reference: np.ndarray
+    moments: Moments | None
+    square: np.ndarray
+    curvature: np.ndarray
+    weight: float = 0.0
+
+    @classmethod
+    def begin(cls, objective, moments=None):
+        """Before any sample, except those of which `moments` are known."""
+        k, unlimited = objective.n_outputs, np.full(objective.n_outputs, np.inf)
+        null, zero = objective.null_model(), np.zeros(objective.n_theta)
+        _, at_zero = objective.squared_slopes(zero, unlimited)
+        usable = np.isfinite(null.intercept) & (null.curvature > DEGENERATE * at_zero)
+        # Without a sample of some class, say, there is no best intercept.
+        return cls(null.intercept.copy() if usable.all() else np.zeros(k), moments, np.zeros(k), np.zeros(k))
+
+    def start(self, objective):
+        """theta of the model without features."""
+        return objective.pack(np.zeros((objective.n_outputs, objective.n_features)), self.reference)
+
+    def add(self, objective):
+        """Take in the samples of an objective."""
+        limit = OUTLYING * self.square if self.weight >= SAMPLES else np.full(len(self.square), np.inf)
+        square, curvature = objective.squared_slopes(self.start(objective), limit)
+        share = objective.weight_sum / (self.weight + objective.weight_sum)
+        self.square = self.square + share * (square - self.square)
+        self.curvature = self.curvature + share * (curvature - self.curvature)
+        self.weight += objective.weight_sum
+        self.moments = objective.moments if objective.seen is not None else objective.moments.merged(self.moments)
+
+    def coordinates(self, objective):
+        """The coordinates of the objective's model."""
+        curvature = np.maximum(self.curvature, 1e-8 * max(self.curvature.max(), 1e-300))
+        curvature = np.where(curvature > 0.0, curvature, 1.0)
+        slope = np.sqrt(self.square)
+        spread = np.where(slope > 0.0, slope, curvature) / curvature
+        return Coordinates.of(objective, self.moments, curvature, spread)
+
+
+@dataclass
+class AutomaticState:
+    """The tracks of a descent whose rate is found on the way.
+
+    Parameters
+    ----------
+    tracks : list of StepState
+        Models that the same optimizer moves at different rates, each its `rate_scale`.
+    losses : ndarray, (n_tracks,)
+        What the models of the tracks have cost on samples that they had not seen, older ones discounted.
+    sizes : Sizes
+        What the coordinates follow from.
+    earlier_steps : int
+        The steps before the optimizer was last started afresh.
+    seen : Moments or None
+        Of the features so far, where the penalty counts coefficients in standard deviations.
+    """
+
+    tracks: list[StepState]
+    losses: np.ndarray
+    sizes: Sizes
+    earlier_steps: int = 0
+    seen: Moments | None = None
+
+    @property
+    def best(self):
+        """The track that predicts."""
+        return self.tracks[int(np.argmin(self.losses))]
+
+    @property
+    def steps(self):
+        """How many steps have been taken."""
+        return self.earlier_steps + self.best.steps
+
+    @property
+    def rows(self):
+        """How many samples have been seen."""
+        return self.best.rows
+
+    def predicting(self, objective):
+        """theta of the track that predicts."""
+        return self.best.predicting(objective)
+
+    def copy(self):
+        """A state that shares no array with this one."""
+        sizes = Sizes(**{each.name: copied(getattr(self.sizes, each.name)) for each in fields(Sizes)})
+        return AutomaticState([track.copy() for track in self.tracks], self.losses.copy(), sizes, self.earlier_steps, self.seen)
+
+    def grow(self, growth):
+        """Make room for new classes; slopes and curvatures are gathered anew."""
+        for track in self.tracks:
+            track.grow(growth)
+        sizes, k = self.sizes, len(growth.mapping)
+        self.sizes = Sizes(growth.intercepts(sizes.reference), sizes.moments, np.zeros(k), np.zeros(k))
+
+    def adapt(self, objective):
+        """Lay the coefficients out for the objective's rows, dense or CSR."""
+        for track in self.tracks:
+            track.adapt(objective)

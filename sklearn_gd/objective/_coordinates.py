@@ -1,0 +1,122 @@
+r"""The coordinates in which an optimizer sees the model: those of the data, or scaled and centred ones, in the algebra only.
+
+In scaled coordinates u a coefficient is :math:`w = D u`, and the intercept absorbs the means of the features. D is the size that
+the coefficient would have in a model of this feature alone that explains the whole target. The optimizer is given the gradient
+in w times E, with :math:`D E = 1 / (h v + r)`: v is the variance of the feature, h the curvature of the loss in a score, r that
+of the l2 penalty in the coefficient. So a coordinate is at most about one, and the curvature in it is about one, whatever the
+units of feature and target.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ._preconditioner import l2_of_features, usable_variance
+
+
+class Coordinates(NamedTuple):
+    """A diagonal change of coordinates with centring, in the layout of theta; of empty arrays for the coordinates of the data.
+
+    The compiled loops read it: no method of theirs may depend on more than these arrays.
+
+    Parameters
+    ----------
+    size : ndarray, (n_theta,)
+        A coefficient, or the intercept for centred features, over its coordinate; 0 for a feature that is constant.
+    gradient_size : ndarray, (n_theta,)
+        The gradient that the optimizer is given, over that in theta.
+    mean : ndarray, (n_coef,)
+        What the feature of a coefficient is centred by.
+    output : ndarray of int64, (n_coef,)
+        The score that a coefficient belongs to.
+    """
+
+    size: np.ndarray = np.empty(0)
+    gradient_size: np.ndarray = np.empty(0)
+    mean: np.ndarray = np.empty(0)
+    output: np.ndarray = np.empty(0, dtype=np.int64)
+
+    @classmethod
+    def of(cls, objective, moments, curvature, spread):
+        """The scaled coordinates of an objective.
+
+        Parameters
+        ----------
+        objective : Objective
+            Says what is penalised, and how theta is laid out.
+        moments : Moments
+            Of the features.
+        curvature : ndarray, (n_outputs,)
+            Curvature of the loss in each score, positive.
+        spread : ndarray, (n_outputs,)
+            The size of the scores, positive.
+
+        Returns
+        -------
+        Coordinates
+        """
+        centred = objective.fit_intercept
+        form = objective.penalty.elastic_net()
+        variance = usable_variance(moments, fit_intercept=centred, centred=centred)
+        l2 = l2_of_features(objective.unit, objective.alpha * (form.l2 if form else 1.0))
+        usable = variance > 0.0
+        deviation, variance = np.sqrt(variance), np.where(usable, variance, 1.0)
+        explained = np.outer(curvature, deviation)
+        size = spread[:, None] * explained / (np.outer(curvature, variance) + l2)
+        gradient_size = np.divide(1.0, spread[:, None] * explained, out=np.zeros(size.shape), where=usable)
+        ones = np.ones(len(spread)) * float(centred)
+        output = np.outer(np.arange(len(spread)), np.ones(len(variance)))
+        mean = np.tile(moments.mean * float(centred), (len(spread), 1))
+        return cls(
+            objective.pack(size, spread * ones),
+            objective.pack(gradient_size, ones / (spread * curvature)),
+            objective.rows.from_coef(mean),
+            objective.rows.from_coef(output).astype(np.int64),
+        )
+
+    def theta(self, point):
+        """The model whose coordinates are `point`; in the coordinates of the data, `point` itself."""
+        if not len(self.size):
+            return point
+        n_coef = len(self.mean)
+        theta = self.size * point
+        theta[n_coef:] -= np.bincount(self.output, theta[:n_coef] * self.mean, len(point) - n_coef)
+        return theta
+
+    def point(self, theta):
+        """The coordinates of a model, the inverse of `theta`; the coefficient of a constant feature is dropped."""
+        if not len(self.size):
+            return theta
+        n_coef = len(self.mean)
+        point = np.where(self.size > 0.0, theta, 0.0)
+        point[n_coef:] += np.bincount(self.output, point[:n_coef] * self.mean, len(point) - n_coef)
+        return np.divide(point, self.size, out=np.zeros(len(point)), where=self.size > 0.0)
+
+    def gradient(self, gradient):
+        """What the optimizer is given for the gradient in theta."""
+        if not len(self.size):
+            return gradient
+        n_coef = len(self.mean)
+        centred = gradient.copy()
+        centred[:n_coef] -= self.mean * gradient[n_coef:][self.output]
+        return centred * self.gradient_size
+
+    def prox(self, point, step, prox):
+        """Apply the penalty's proximal step to the coordinates of the coefficients, in place.
+
+        Parameters
+        ----------
+        point : ndarray, (n_coef,)
+            The coordinates, overwritten.
+        step : ndarray, (n_coef,)
+            Its length in each.
+        prox : callable
+            Takes coefficients and lengths, and overwrites the coefficients.
+        """
+        if not len(self.size):
+            prox(point, step)
+            return
+        size, gradient_size = self.size[: len(point)], self.gradient_size[: len(point)]
+        coef = size * point
+        prox(coef, size * gradient_size * step)
+        point[:] = np.divide(coef, size, out=np.zeros(len(point)), where=size > 0.0)
