@@ -115,7 +115,7 @@ OF_CLASSES = {
     "probabilities": lambda cls: "yes" if hasattr(cls, "probability") else "",
     "beyond two classes": lambda cls: "all at once" if cls().has_row_functions() else "one against the rest",
 }
-RATE = {'rate under "auto"': lambda cls: "from the rows" if cls.default_rate is None else str(cls.default_rate)}
+RATE = {'rate under "auto"': lambda cls: "from the data" if cls.default_rate is None else str(cls.default_rate)}
 CAPTIONS = {
     "estimators": "Estimators",
     "losses": "Losses",

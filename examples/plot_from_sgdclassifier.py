@@ -23,9 +23,10 @@ scaler = StandardScaler().fit(X_train)
 # %%
 # The same steps
 # --------------
-# Loss strings, `alpha`, `penalty`, `max_iter`, `tol` and the rest are called alike; a constant rate is a number. Rows in
-# their order, one at a time, and the coefficients agree to rounding.
-shared = {"loss": "hinge", "alpha": 1e-3, "shuffle": False, "max_iter": 5, "tol": None}
+# Loss strings, `alpha`, `penalty`, `max_iter`, `tol` and the rest are called alike; a constant rate is a number. With samples in
+# their order, one at a time, the coefficients agree to rounding. The default penalty here is free of units, so that
+# SGDClassifier's has to be named.
+shared = {"loss": "hinge", "penalty": "l2", "alpha": 1e-3, "shuffle": False, "max_iter": 5, "tol": None}
 theirs = SGDClassifier(learning_rate="constant", eta0=0.01, **shared).fit(scaler.transform(X_train), y_train)
 ours = GDClassifier(solver="sgd", optimizer="gd", learning_rate=0.01, **shared).fit(scaler.transform(X_train), y_train)
 difference = float(abs(ours.coef_ - theirs.coef_).max())
@@ -41,11 +42,11 @@ print(f"largest difference of a coefficient: {difference:.0e}")
 # Raw columns
 # -----------
 # SGDClassifier on raw columns of very different sizes ends in a model far from the minimum of its own objective, and says
-# nothing. The default here needs no scaler.
+# nothing. The same objective is minimised here without a scaler.
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     raw = SGDClassifier(loss="log_loss", random_state=0).fit(X_train, y_train)
-default = GDClassifier().fit(X_train, y_train)
+default = GDClassifier(penalty="l2").fit(X_train, y_train)
 
 
 def objective(model):
@@ -68,5 +69,5 @@ model = GDClassifier(solver="minibatch", optimizer="adam", learning_rate=0.01, m
 model.fit(scaler.transform(X_train), y_train)
 print(f"objective after 1, 5 and 20 epochs: {np.round([model.loss_curve_[k] for k in (0, 4, 19)], 4)}")
 
-LossCurveDisplay.from_estimators({"Adam, standardised columns": model, "default, raw columns": default})
+LossCurveDisplay.from_estimators({"Adam, standardised columns": model, "no rate, raw columns": default})
 plt.show()

@@ -28,15 +28,17 @@ fit_intercept : bool, default=True
 solver : {_strings("auto", *SOLVERS)} or Solver, default="auto"
     How many samples each step uses. "auto" is batch descent if `optimizer` and `learning_rate` are "auto" too, and
     mini-batches of 32 samples if either is given; in `partial_fit` and with `average` it is one sample at a time if both are
-    "auto". "sgd" and "minibatch" take proximal steps on single samples if both are "auto".
+    "auto". "sgd" takes proximal steps on single samples if both are "auto", and "minibatch" steps of Adam at an
+    automatic rate.
 optimizer : {_strings("auto", *OPTIMIZERS)} or Optimizer, default="auto"
-    How a step is computed from the gradient. "auto" is the memory gradient method in batch descent if `learning_rate` is
-    "auto" too, and plain gradient descent otherwise.
+    How a step is computed from the gradient. "auto" is the memory gradient method in batch descent, and Adam on mini-batches,
+    if `learning_rate` is "auto" too, and plain gradient descent otherwise.
 learning_rate : {_strings("auto", *SCHEDULES)}, float, callable or Schedule, default="auto"
     The learning rate. A number is a constant rate and gives the textbook update, without any internal scaling. A string
     selects a schedule with its default parameters. A callable takes the number of the step, 1, 2, ..., and returns the rate.
-    Under "auto", the memory gradient method needs no rate, and other methods use the optimizer's `default_rate`; gradient
-    descent with or without momentum uses the largest rate at which no step can overshoot a sample, and lowers it slowly.
+    Under "auto", the memory gradient method and proximal steps need no rate. Any other optimizer then moves coefficients of
+    centred and scaled features, in units of the targets; five rates are tried side by side, and `fit` lowers the best one where
+    F stalls. `partial_fit` keeps all five models, and predicts with the one that has predicted best so far.
 max_iter : int >= 1, default=1000
     Maximum number of epochs (passes over the samples) in `fit`; of iterations of the memory gradient method.
 tol : float >= 0 or None, default=1e-4

@@ -30,9 +30,9 @@ def warn_of(estimator, status, method, monitor, stacklevel):
         )
     if status not in (Status.DIVERGED, Status.MISLED) and method.rate is not None and monitor.is_no_better_than_null():
         message = (
-            f"{name} ends with an objective no lower than that of the null model, the best intercept alone: a learning rate of up "
-            f"to {method.rate:.3g} does not suit these data. Leave learning_rate at 'auto', which measures features and targets, "
-            f"or raise it, or scale features and targets to about one."
+            f"{name} ends with an objective no lower than that of the null model, the best intercept alone: a learning rate of "
+            f"up to {method.rate:.3g} does not suit these data. Leave learning_rate at 'auto', which measures features and "
+            f"targets, or raise it, or scale features and targets to about one."
         )
     if message is None and monitor.scores and not any(map(math.isfinite, monitor.scores)):
         message = (

@@ -209,6 +209,8 @@ class SGD(Solver):
 class MiniBatch(Solver):
     """Mini-batch descent: every step sees a few samples; they come in a new order each epoch.
 
+    With ``optimizer="auto"`` and ``learning_rate="auto"`` the steps are those of Adam, at a rate that is found from the data.
+
     Parameters
     ----------
     batch_size : int >= 1, default=32

@@ -110,10 +110,9 @@ def test_no_unit_of_a_feature_or_of_y_matters(name, problem):
 def test_dense_and_csr_agree(name, penalty, call):
     X, y = classification()
     models = []
+    parts = {"optimizer": name, "solver": "minibatch", "penalty": penalty, "alpha": 1e-3, "max_iter": 3, "tol": None}
     for rows in (X, sp.csr_array(X)):
-        model = GDClassifier(
-            optimizer=name, solver="minibatch", penalty=penalty, alpha=1e-3, random_state=0, max_iter=3, tol=None
-        )
+        model = GDClassifier(**parts, random_state=0)
         models.append(model.fit(rows, y) if call == "fit" else streamed(model, rows, y))
     np.testing.assert_allclose(scores(models[1], X), scores(models[0], X), rtol=1e-6, atol=1e-7)
 

@@ -1155,7 +1155,7 @@ def test_the_loss_of_the_other_estimator(estimator, loss, other):
 
 OUT_OF_RANGE = {
     "alpha": [-1e-9, np.nan, np.inf, "much", None, True, [1.0]],
-    "l1_ratio": [-0.1, 1.1, np.nan, "half", None],
+    "l1_ratio": [-0.1, 1.1, np.nan, "half"],
     "max_iter": [0, -1, 2.5, "many", None, True],
     "tol": [-1e-9, np.nan, np.inf, "small"],
     "validation_fraction": [0.0, 1.0, -0.5, 1.5, np.nan, "some", None],

@@ -440,6 +440,35 @@ def test_second_order_of_a_smooth_loss_is_value_gradient_and_second_derivative(l
                 assert of(loss, "second_order")(y, raw, width) == pytest.approx(together, rel=2e-15, abs=1e-300)
 
 
+CONJUGATES = [loss for loss in OBJECTS if loss.written_functions("conjugate") is not None]
+
+
+@pytest.mark.parametrize("loss", CONJUGATES, ids=repr)
+def test_the_conjugate_is_the_largest_difference_of_slope_times_score_and_value(loss):
+    """At the slopes of the loss, where the score that they belong to reaches it, and at shares of them."""
+    value, gradient, conjugate = of(loss, "value"), of(loss, "gradient"), of(loss, "conjugate")
+    scores = np.linspace(-12.0, 12.0, 4801)
+    for y in targets(loss):
+        values = value(np.full(scores.shape, y), scores)
+        for raw in scores[1200:3600:171]:
+            slope = float(gradient(y, raw))
+            assert float(conjugate(y, slope)) == pytest.approx(slope * raw - float(value(y, raw)), rel=1e-9, abs=1e-9)
+            for share in (0.3, 0.9):
+                largest = (share * slope * scores - values).max()
+                assert float(conjugate(y, share * slope)) == pytest.approx(largest, rel=1e-3, abs=2e-3)
+
+
+@pytest.mark.parametrize("loss", [loss for loss in ROWS if loss.written_functions("classwise_conjugate")], ids=repr)
+def test_the_conjugate_of_a_row_is_that_of_its_slopes(loss):
+    """Slope times score less value, at the slopes of the loss; no less at shares of them."""
+    labels, scores = np.arange(30) % 4, np.random.default_rng(0).normal(size=(4, 30)) * 2.0
+    value, slope, _ = of(loss, "classwise_second_order")(labels, scores, 0.0)
+    conjugate = of(loss, "classwise_conjugate")
+    np.testing.assert_allclose(conjugate(labels, slope), (slope * scores).sum(axis=0) - value, atol=1e-12)
+    for share in (0.2, 0.7):
+        assert (conjugate(labels, share * slope) >= share * (slope * scores).sum(axis=0) - value - 1e-12).all()
+
+
 @pytest.mark.parametrize("loss", KINKED, ids=repr)
 def test_second_order_of_a_kinked_loss_tends_to_the_loss_as_the_width_shrinks(loss):
     """Nowhere further off than a quarter of the width for each unit that a kink bends; away from kinks, not at all."""

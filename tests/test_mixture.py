@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from scipy.optimize import minimize
 
 from sklearn_gd import GDClassifier, GDRegressor
-from sklearn_gd._kernels.mixture import PRIOR_ROWS, weigh
+from sklearn_gd._kernels.mixture import NULL_HANDICAP, PRIOR_ROWS, weigh
 from sklearn_gd._layout import INFORMATION, MIXED_HORIZON, MIXED_WEIGHT, N_ROW_COUNTERS
 from sklearn_gd.descent._rows_state import new_mixture
 
@@ -44,7 +44,8 @@ def test_the_weights_minimise_the_quadratic_model(seed):
     losses = 25.0 + draw.random(n - 1)
     weigh(losses, mixture, counters)
     unit = losses.min() / 50.0 * 1.1
-    prior = np.append(np.exp((losses.min() - losses) / unit), 0.0)
+    handicap = np.append(np.ones(n - 2), NULL_HANDICAP)
+    prior = np.append(np.exp((losses.min() - handicap * losses) / unit), 0.0)
     prior /= prior.sum()
     ridge = (PRIOR_ROWS + 1.0) / 50.0 * np.trace(mixture.products) / n
 

@@ -381,9 +381,6 @@ def test_multiclass_hinge(layout):
     assert_same_optimum(model, X, y, *multiclass_program(X, y, 0.1), same_coefficients=False)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a tight tolerance is asked of every stage of the smoothing: max_iter is used up before the narrow ones"
-)
 def test_a_tight_tolerance_does_not_end_in_a_wide_smoothing():
     """3000 iterations bring the multi-class hinge, with a weak penalty, within a ten-thousandth of its least F."""
     X, y = WINE

@@ -14,6 +14,7 @@ LARGEST_MIXED_LOSS = 1000.0  # the same for the weights, against the best model'
 OVERFLOW = 1e200  # the largest loss of the first hundred samples
 PRIOR_ROWS = 10.0  # information that the weights by the models' losses alone count for, next to those predicted at once
 SHARED_ROWS = 10.0  # samples predicted at once that halve what their losses tell of the models
+NULL_HANDICAP = 1.05  # by which the null model must predict better than the others to count for as much as they do
 FIRST_ROW = 10.0  # number of samples before which no weights are learned
 FOLLOWING = 9.0  # relative length of the steps of the offset: it takes 0.9 of a residual under squared loss
 LEAST_CURVATURE = 0.1  # of a sample, against the mean: less is not believed
@@ -50,7 +51,8 @@ def weigh(losses, mixture, counters):
     prior, total = np.zeros(n_terms), 0.0
     trace = NEGLIGIBLE * mixture.sums[MIXED_SLOPE] ** 2 / max(mixture.sums[MIXED_CURVATURE], SMALLEST)
     for c in range(n_models):
-        prior[c] = np.exp(-(losses[c] - losses.min()) / max(unit, SMALLEST))
+        handicap = NULL_HANDICAP if c == n_models - 1 else 1.0
+        prior[c] = np.exp(-(handicap * losses[c] - losses.min()) / max(unit, SMALLEST))
         total += prior[c]
     for c in range(n_terms):
         prior[c] /= total

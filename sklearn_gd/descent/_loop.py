@@ -70,7 +70,8 @@ class Iterate(NamedTuple):
     watched : float or None
         The smoothed objective whose stall ends a stage, in the place of F; None where F itself is watched.
     gap : float
-        A bound on F less its minimum, in the unit of F; infinite where none is known.
+        A bound on F less its minimum, in the unit of F, or at the end of a stage of smoothing an estimate; infinite where none
+        is known.
     left : float or None
         By how much F can still fall, a bound or an estimate: while it is open, no stall of F ends the descent. None where the
         stall decides.

@@ -119,7 +119,8 @@ class Monitor:
             return Status.PLATEAU
         if iterate.end is None:
             return Status.RUNNING
-        misled = iterate.watched is None and iterate.promised > max(self.tolerance, 1e-6 * abs(iterate.value))
+        rounding = 1e-12 * self.null_value
+        misled = iterate.watched is None and iterate.promised > max(self.tolerance, 1e-6 * abs(iterate.value), rounding)
         return Status.MISLED if misled else iterate.end
 
     def _rank(self):
@@ -129,9 +130,9 @@ class Monitor:
         return -self.scores[-1] if math.isfinite(self.scores[-1]) else math.inf
 
     def _is_open(self, iterate):
-        """Whether the method says that F can still fall: then a stall of F is no end."""
+        """Whether the method says that F can still fall by what counts: then a stall of F is no end."""
         known = iterate.left is not None and self.tol is not None and self.validate is None
-        return known and iterate.left > self._share_of_null(self.NEAR_MINIMUM)
+        return known and iterate.left > self._share_of_null(self.NEAR_MINIMUM) > 0.0
 
     def _stall(self, iterate):
         """Whether descent has stalled: of the smoothed objective within a stage of smoothing, else of the best value."""
@@ -227,7 +228,7 @@ class Monitor:
         return min(self.objectives) > (self.FAR if self.tol is None else 2.0) * max(self.first, null_value, 0.0)
 
     def is_no_better_than_null(self):
-        """Whether F of the kept model is not below that of the null model; never where `tol` is None, which asks for no quality."""
+        """Whether F of the kept model is above that of the null model; never where `tol` is None, which asks for no quality."""
         return self.tol is not None and self.validate is None and self.best_objective > self.null_value > 0.0
 
     def forget_stall(self):

@@ -12,7 +12,7 @@ REFRESH = 25  # iterations between two computations of the scores from the coeff
 LEAST_STAGES = 3  # of smoothing, before F decides whether a narrower one is worth its while
 
 
-class Coordinates:
+class ScaledCoordinates:
     """The coordinates u of a model: one flat vector, the coefficients (n_outputs, n_features) over their scales, then intercepts.
 
     Attributes
@@ -47,7 +47,7 @@ class Coordinates:
         return float(sums[0]), float(sums[3]), self.gradient(*gradient)
 
 
-class PreconditionedMethod(Coordinates, Method):
+class PreconditionedMethod(ScaledCoordinates, Method):
     """Abstract base of the batch methods: descent in coordinates u of about unit curvature, F itself untouched.
 
     u is one flat vector: the coefficients (n_outputs, n_features) over their scales, then the intercepts. A non-smooth loss is

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from .._layout import N_STEP_COUNTERS, ROWS, SCALE, SCALE_SUM, STEPS, THRESHOLD, Lazy
-from ..objective._coordinates import Coordinates
+from ..objective._coordinates import OF_THE_DATA, Coordinates
 from ..objective._moments import Moments
 from ..penalties import soft_threshold
 
@@ -136,7 +136,7 @@ class StepState:
     rate_scale: float = 1.0
     seen: Moments | None = None
     evaluated_slot: int | None = None
-    coordinates: Coordinates = Coordinates()
+    coordinates: Coordinates = OF_THE_DATA
 
     @classmethod
     def resumed(cls, state, objective, optimizer, average_from):
@@ -262,7 +262,7 @@ class StepState:
     def leave_coordinates(self):
         """Go back to the coordinates of the data."""
         if len(self.coordinates.size):
-            self.enter_coordinates(Coordinates())
+            self.enter_coordinates(OF_THE_DATA)
 
     def enter_lazy(self, nonnegative):
         """Let the lazy arrays hold the model; CSR layout."""

@@ -7,15 +7,17 @@ import numpy as np
 from ..objective._parts import Selected
 from ._active_set import l1_minimiser
 from ._line_search import backtrack, spectral_length, strong_wolfe
-from ._preconditioned import Coordinates, Line, parabola
+from ._preconditioned import Line, ScaledCoordinates, parabola
 from .memory_gradient import plane_step
 
 MOST_STEPS = 30  # on one set, before it is chosen anew
 SUPPORT_SHARE = 0.1  # of the violation off the support that the gradient on it must exceed for descent there to go on
+KEEPING = 0.1  # fall of the squared violation in a step after which the second derivatives serve another one
 STEEP = 0.5  # share of the slope at the start of a step that sends it further
-LEAST_DAMPING, MOST_DAMPING = 1e-9, 1e3  # of the second derivatives, whose diagonal is about one
+LEAST_CAUTION = 1e-4  # share of the parabolas above a smoothed loss in its second derivatives
+LEAST_DAMPING, MOST_DAMPING = 1e-6, 1e3  # of the second derivatives, whose diagonal is about one
 PER_PASS = 32.0  # squared features of a set, per feature of X, up to which its second derivatives are worth their time
-CHEAP = 3e7  # multiplications that always are
+CHEAP, CHEAP_SMOOTHED = 1e8, 1e9  # multiplications that always are; a smoothed loss, whose curvature jumps, needs them more
 
 
 def violation(u, gradient, threshold, bounded, free):
@@ -26,7 +28,7 @@ def violation(u, gradient, threshold, bounded, free):
     return np.where(bounded & ~on, np.minimum(found, 0.0), found)
 
 
-class WorkingSet(Coordinates):
+class WorkingSet(ScaledCoordinates):
     """F as a function of the coefficients of some features, and of the intercepts.
 
     Parameters
@@ -50,6 +52,7 @@ class WorkingSet(Coordinates):
             self.index = np.concatenate([coefs, n_features * n_outputs + np.arange(n_outputs)])
         self.u, self.ridge, self.threshold = method.u[self.index], method.ridge[self.index], method.threshold[self.index]
         self.bounded, self.free = method.bounded[self.index], method.free[self.index]
+        self.hessians, self.steep = None, math.inf
         if columns is None:
             self.value, self.plain, self.slopes = method.seen
             self.advance = method.advance
@@ -66,7 +69,10 @@ class WorkingSet(Coordinates):
         return violation(self.u, self.slopes, self.threshold, self.bounded, self.free)
 
     def minimise(self, enough):
-        """Descend until half the squared violation is `enough`; returns by how much F should have fallen at a dead end, else 0."""
+        """Descend until half the squared violation is `enough`.
+
+        Returns 0, or at a dead end by how much F should have fallen.
+        """
         steps = self._newton_steps() if self._has_cheap_hessian() else self._plane_steps()
         for _, promised in zip(range(MOST_STEPS), steps):
             if promised:
@@ -80,7 +86,8 @@ class WorkingSet(Coordinates):
         """Whether the second derivatives on the set are cheap beside some passes over the samples."""
         n_outputs, n = self.shape
         squares = float(n * n * n_outputs * (n_outputs if self.method.objective.array_loss.coupled else 1))
-        return squares <= PER_PASS * self.method.shape[1] or squares * self.method.objective.n_samples <= CHEAP
+        cheap = CHEAP_SMOOTHED if self.width else CHEAP
+        return squares <= PER_PASS * self.method.shape[1] or squares * self.method.objective.n_samples <= cheap
 
     # --- steps ------------------------------------------------------------------------------------------------------------
     # Each generator takes a step whenever it is asked, and yields the decrease that was promised where none was found, else 0.
@@ -89,9 +96,12 @@ class WorkingSet(Coordinates):
         """Steps to the minimiser of the second-order model plus the l1 part, each score on its own."""
         method, (n_outputs, n) = self.method, self.shape
         while True:
-            (hessians,) = self.parts.mean("hessian", self.frame.mean, self.advance)
-            self.advance = False
-            target = self.u.copy()
+            left = self.violation()
+            steep = float(left @ left)
+            if self.hessians is None or steep > KEEPING * self.steep:
+                (self.hessians,) = self.parts.mean("hessian", self.frame.mean, method.caution, self.advance)
+                self.advance = False
+            self.steep, hessians, target = steep, self.hessians, self.u.copy()
             order = np.column_stack([np.arange(n_outputs * n).reshape(n_outputs, n), n_outputs * n + np.arange(n_outputs)])
             scales = np.column_stack([self.frame.scale, self.frame.intercept_scale])
             for hessian, own, scale in zip(hessians, order.reshape(len(hessians), -1), scales.reshape(len(hessians), -1)):
@@ -100,9 +110,12 @@ class WorkingSet(Coordinates):
                 target[own] = l1_minimiser(hessian, self.slopes[own], self.threshold[own], self.u[own], self.bounded[own])
             t, promised = self._towards(target)
             if t < 0.5:
+                self.hessians = None
                 method.damping = min(max(10.0 * method.damping, 1e-3), MOST_DAMPING)
-            elif t == 1.0:
+                method.caution = min(10.0 * method.caution, 1.0)
+            elif t >= 1.0:
                 method.damping = max(0.1 * method.damping, LEAST_DAMPING)
+                method.caution = max(0.1 * method.caution, LEAST_CAUTION)
             yield promised
 
     def _plane_steps(self):
@@ -162,7 +175,7 @@ class WorkingSet(Coordinates):
         return t, 0.0
 
     def _slope_along(self, u, direction, line):
-        """The derivative of F at u, where the last look of a line was, along a direction, for the coefficients that are not zero."""
+        """The derivative of F along a direction, at the last look of a line, in the coefficients that are not zero there."""
         slopes = line.gradient + self.ridge * u + self.threshold * np.sign(u)
         return float(np.where((u != 0.0) | self.free, slopes, 0.0) @ direction)
 

@@ -15,7 +15,7 @@ from ._state import StepState
 
 
 class Steps(Method):
-    """Epochs of steps on batches at given rates: one compiled pass over the samples, or one step of whole arrays in full-batch descent.
+    """Epochs of steps on batches at given rates: one compiled pass over the samples, or one step of whole arrays.
 
     Parameters
     ----------

@@ -10,10 +10,10 @@ along the features obey the penalty's bounds are a lower bound on the minimum, a
 
 References
 ----------
-M. Massias, A. Gramfort and J. Salmon, "Celer: a fast solver for the lasso with dual extrapolation", 2018 (working
+M. Massias, A. Gramfort and J. Salmon, "Celer: a fast solver for the lasso with dual extrapolation", 2018 (working sets that the
 duality gap judges).
-Q. Bertrand, Q. Klopfenstein, P.-A. Bannier, G. Gidel and M. Massias, "Beyond L1: faster and better sparse models with skglm", 2022
-(the same for other losses).
+Q. Bertrand, Q. Klopfenstein, P.-A. Bannier, G. Gidel and M. Massias, "Beyond L1: faster and better sparse models with skglm",
+2022 (the same for other losses).
 G. Andrew and J. Gao, "Scalable training of L1-regularized log-linear models", 2007 (descent within an orthant).
 S. J. Wright, R. D. Nowak and M. A. T. Figueiredo, "Sparse reconstruction by separable approximation", 2009 (the proximal steps).
 """
@@ -29,6 +29,7 @@ from ._working_set import LEAST_DAMPING, WorkingSet, violation
 LEAST_FEATURES = 32  # of a working set
 ENOUGH = 0.1  # of what is left to gain: a set is minimised, and a stage of smoothing kept, up to that
 BALANCED = 1e-12  # a sum of slopes, as a share of their size, that counts as zero
+LEAST_JUDGED = 2  # stages of smoothing, after which a stage's gain tells what is left
 MOST_STALLS = 3  # working sets in turn on which F does not fall
 
 
@@ -47,7 +48,7 @@ class SupportDescent(PreconditionedMethod):
         self.bounded[:n_coef] = form.nonnegative
         self.free = (self.threshold == 0.0) & ~self.bounded
         self.u = np.where(self.bounded, np.maximum(self.u, 0.0), self.u)
-        self.damping = LEAST_DAMPING
+        self.damping, self.caution = LEAST_DAMPING, 1.0
         self._look()
         self.first_look, self.stage_value = self.seen, self._value(self.seen[1])
 
@@ -66,15 +67,16 @@ class SupportDescent(PreconditionedMethod):
         return 0.5 * float(left @ left)
 
     def iterates(self):
-        stalls = 0
+        some, stalls = None, 0
         while True:
             if self.stage_is_over:
                 self.next_stage()
-                stalls = 0
+                some, stalls = None, 0
             value, left = self.seen[0], self._violation()
             # 1. F on the working set
             columns = self._working_set()
-            some = WorkingSet(self, columns)
+            if some is None or some.columns is not None or columns is not None:
+                some = WorkingSet(self, columns)
             promised = some.minimise(ENOUGH * left)
             # 2. a look at all features
             self.u = self.u.copy()
@@ -82,6 +84,7 @@ class SupportDescent(PreconditionedMethod):
             self.seen, self.advance = some.look_wide(), some.advance
             if (self.n_iter + 1) % REFRESH == 0:
                 self._look()
+                some = None
             new, plain, gradient = self.seen
             fallen = value - new
             stalls = stalls + 1 if fallen <= 1e-13 * abs(value) else 0
@@ -89,8 +92,12 @@ class SupportDescent(PreconditionedMethod):
             # 3. the end, of all or of a stage
             known, end = gap < math.inf, None
             stuck = left == 0.0 or stalls >= MOST_STALLS
-            if known and self._has_narrower() and (stuck or max(left, fallen) <= ENOUGH * (new - self._value(plain))):
+            smoothing = new - self._value(plain)
+            if known and self._has_narrower() and (stuck or max(left, fallen) <= ENOUGH * smoothing):
                 self.stage_is_over = True
+                if self.stage >= LEAST_JUDGED:
+                    # A stage gains about a tenth of what the stage before has gained: what is left is less than its gain.
+                    gap = min(gap, max(abs(self.stage_value - self._value(plain)), smoothing))
             elif stuck:
                 end = Status.PLATEAU
             still = gap if known else None if self.width else left
@@ -110,7 +117,8 @@ class SupportDescent(PreconditionedMethod):
         u, gradient = self.u[:n_coef], self.seen[2][:n_coef]
         excess = np.where(self.bounded[:n_coef], -gradient, np.abs(gradient)) - self.threshold[:n_coef]
         excess = np.where((u != 0.0) | self.free[:n_coef], math.inf, excess).reshape(self.shape).max(axis=0)
-        size = max(LEAST_FEATURES, 2 * int(np.count_nonzero(excess == math.inf)))
+        on_support = int(np.count_nonzero(excess == math.inf))
+        size = max(LEAST_FEATURES, on_support + min(on_support, self.objective.n_samples))
         if 2 * size >= n_features:
             return None
         return np.sort(np.argpartition(excess, -size)[-size:])

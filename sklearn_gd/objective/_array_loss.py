@@ -80,6 +80,18 @@ class ArrayLoss(ABC):
     def hessian_blocks(self, y, curvature, shape):
         """The Hessian of each sample's loss, in blocks of scores that share a loss: (n_blocks, size, size, n_samples)."""
 
+    def smoothing_blocks(self, y, raw, width):
+        """The same of a smoothed loss, where the curvature of `second_order` is that of an upper bound."""
+        moved, h, columns = raw.copy(), 0.01 * width, []
+        for k in range(len(raw)):
+            moved[k] = raw[k] + h
+            above = self.second_order(y, moved, width)[1]
+            moved[k] = raw[k] - h
+            columns.append((above - self.second_order(y, moved, width)[1]) / (2.0 * h))
+            moved[k] = raw[k]
+        jacobian = np.stack(columns, axis=1)
+        return jacobian[None] if self.coupled else np.einsum("kkn->kn", jacobian)[:, None, None, :]
+
     @property
     def has_conjugate(self):
         """Whether the loss gives its convex conjugate."""

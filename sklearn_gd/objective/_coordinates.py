@@ -120,3 +120,6 @@ class Coordinates(NamedTuple):
         coef = size * point
         prox(coef, size * gradient_size * step)
         point[:] = np.divide(coef, size, out=np.zeros(len(point)), where=size > 0.0)
+
+
+OF_THE_DATA = Coordinates()

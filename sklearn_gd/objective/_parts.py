@@ -162,14 +162,18 @@ class Part:
         self.curvature = self.curvature_ahead
         return looked
 
-    def hessian(self, mean, advance):
+    def hessian(self, mean, caution, advance):
         """The second derivatives of the losses at the point in hand, a matrix for each block of scores that share a loss.
 
-        Each score of a block has its features, less `mean`, and then its intercept. `advance` as in `plane`.
+        Each score of a block has its features, less `mean`, and then its intercept. Those of a smoothed loss, which are zero
+        but near its kinks, and those of a parabola above it are mixed, `caution` being the share of the latter. `advance` as in
+        `plane`.
         """
         if advance:
             self.raw, self.curvature = self.ahead, self.curvature_ahead
         blocks = self.loss.hessian_blocks(self.y, self.curvature, self.raw.shape)
+        if self.width:
+            blocks = caution * blocks + (1.0 - caution) * self.loss.smoothing_blocks(self.y, self.raw, self.width)
         size, one = len(mean) + 1, np.ones((1, self.raw.shape[1]))
         out = np.empty((len(blocks), blocks.shape[1], size, blocks.shape[1], size))
         for matrix, block in zip(out, blocks):
@@ -200,7 +204,7 @@ class Part:
         return self.rows.pull_back(slope), slope.sum(axis=1)
 
     def conjugate(self, shares, factor):
-        """The sum of the losses' conjugates at the slopes times the shares of their groups, times a factor; None for shares of 1."""
+        """The sum of the losses' conjugates at the slopes, times the shares of their groups (None for 1), times a factor."""
         slope = self._slopes_ahead()
         if shares is not None:
             slope = self.loss.times_shares(self.y, slope, shares)

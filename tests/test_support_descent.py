@@ -1,0 +1,162 @@
+"""l1, elastic net and bounds at zero, with more features than samples: F at the default tolerance, and that of other solvers."""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.optimize import linprog
+from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, QuantileRegressor
+
+from sklearn_gd import GDClassifier, GDRegressor, penalties
+from sklearn_gd.losses import Huber, Quantile, RegressionLoss
+
+CLOSE = 1.001  # times the least F
+SHAPES = [(60, 600, 0.0), (50, 200, 0.9), (200, 60, 0.5)]  # samples, features, correlation of neighbours
+
+
+def samples(n, d, correlation, seed=0):
+    """Features of which a twentieth matter, and targets."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d))
+    for j in range(1, d):
+        X[:, j] = correlation * X[:, j - 1] + np.sqrt(1.0 - correlation**2) * X[:, j]
+    coef = np.where(rng.uniform(size=d) < 0.05, rng.normal(size=d), 0.0)
+    score = X @ coef
+    return X, score + 0.5 * score.std() * rng.normal(size=n) + 3.0
+
+
+def largest_alpha(X, slope):
+    """The strength from which all coefficients are zero, of the slopes of the losses at the null model."""
+    return np.abs(X.T @ (slope - slope.mean())).max() / len(X)
+
+
+def in_silence(model, X, y, weight=None):
+    """The model, fitted without a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return model.fit(X, y, weight)
+
+
+def objective(value, penalty, coef, intercept, X, y):
+    """F of a model: mean loss plus penalty."""
+    return float(np.mean(value(y, X @ np.ravel(coef) + intercept)) + penalty(np.ravel(coef)))
+
+
+def half_square(y, raw):
+    return 0.5 * (y - raw) ** 2
+
+
+@pytest.mark.parametrize("share", [3, 20, 100])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("ratio", [1.0, 0.5])
+@pytest.mark.parametrize("positive", [False, True])
+def test_lasso_and_elastic_net(shape, share, layout, ratio, positive):
+    X, y = samples(*shape)
+    alpha = largest_alpha(X, y) / share / ratio
+    ours = penalties.ElasticNet(ratio, nonnegative=positive)
+    model = in_silence(GDRegressor(penalty=ours, alpha=alpha), layout(X), y)
+    kind = Lasso(alpha=alpha) if ratio == 1.0 else ElasticNet(alpha=alpha, l1_ratio=ratio)
+    other = kind.set_params(tol=1e-8, max_iter=1_000_000, positive=positive).fit(X, y)
+
+    def penalty(w):
+        return alpha * (ratio * np.abs(w).sum() + 0.5 * (1.0 - ratio) * w @ w)
+
+    found, least = (objective(half_square, penalty, m.coef_, m.intercept_, X, y) for m in (model, other))
+    assert found <= CLOSE * least
+    assert np.count_nonzero(model.coef_) <= 1.2 * np.count_nonzero(other.coef_) + 3
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_standardised(shape):
+    """The Lasso of standardised columns."""
+    X, y = samples(*shape)
+    X = X * np.logspace(-2, 2, X.shape[1])
+    scaled = (X - X.mean(axis=0)) / X.std(axis=0)
+    alpha = largest_alpha(scaled, y) / 20
+    model = in_silence(GDRegressor(penalty=penalties.L1(standardize=True), alpha=alpha), X, y)
+    other = Lasso(alpha=alpha, tol=1e-8, max_iter=1_000_000).fit(scaled, y)
+    ours = objective(half_square, lambda w: alpha * np.abs(w * X.std(axis=0)).sum(), model.coef_, model.intercept_, X, y)
+    assert ours <= CLOSE * objective(half_square, lambda w: alpha * np.abs(w).sum(), other.coef_, other.intercept_, scaled, y)
+
+
+@pytest.mark.parametrize("share", [3, 20])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_quantiles(shape, share):
+    """A linear program, exactly."""
+    X, y = samples(*shape)
+    alpha = largest_alpha(X, np.where(y < np.quantile(y, 0.3), 0.7, -0.3)) / share
+    model = in_silence(GDRegressor(Quantile(0.3), penalty="l1", alpha=alpha), X, y)
+    other = QuantileRegressor(quantile=0.3, alpha=alpha).fit(X, y)
+
+    def value(y, raw):
+        return Quantile.value(y, raw, 0.3)
+
+    found, least = (objective(value, lambda w: alpha * np.abs(w).sum(), m.coef_, m.intercept_, X, y) for m in (model, other))
+    assert found <= CLOSE * least
+
+
+@pytest.mark.parametrize("share", [3, 20])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_hinge(shape, share):
+    """A linear program too."""
+    X, y = samples(*shape)
+    sign = np.where(y > np.median(y), 1.0, -1.0)
+    n, d = X.shape
+    alpha = largest_alpha(X, -sign) / share
+    rows = sign[:, None] * np.hstack([X, -X, np.ones((n, 1))])
+    cost = np.concatenate([np.full(2 * d, alpha), [0.0], np.full(n, 1.0 / n)])
+    bounds = [(0, None)] * (2 * d) + [(None, None)] + [(0, None)] * n
+    least = linprog(cost, A_ub=-np.hstack([rows, np.eye(n)]), b_ub=-np.ones(n), bounds=bounds).fun
+    model = in_silence(GDClassifier("hinge", penalty="l1", alpha=alpha), X, sign)
+    assert model.loss_curve_[-1] <= CLOSE * least
+
+
+@pytest.mark.parametrize("share", [3, 20, 100])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_logistic_regression(shape, share):
+    """Against liblinear, which penalises its intercept: there is none here."""
+    X, y = samples(*shape)
+    positive = y > y.mean()
+    alpha = np.abs(X.T @ np.where(positive, -0.5, 0.5)).max() / len(y) / share
+    model = in_silence(GDClassifier(penalty="l1", alpha=alpha, fit_intercept=False), X, positive)
+    other = LogisticRegression(
+        C=1.0 / (alpha * len(y)), l1_ratio=1.0, solver="liblinear", fit_intercept=False, tol=1e-8, max_iter=100_000
+    ).fit(X, positive)
+
+    def value(y, raw):
+        return np.logaddexp(0.0, np.where(y, -raw, raw))
+
+    found, least = (objective(value, lambda w: alpha * np.abs(w).sum(), m.coef_, 0.0, X, positive) for m in (model, other))
+    assert found <= CLOSE * least
+
+
+class Unknown(RegressionLoss):
+    """Huber's loss, whose conjugate nobody has written."""
+
+    value = staticmethod(lambda y, raw: np.where(np.abs(raw - y) < 1.0, 0.5 * (raw - y) ** 2, np.abs(raw - y) - 0.5))
+    gradient = staticmethod(lambda y, raw: np.minimum(np.maximum(raw - y, -1.0), 1.0))
+
+
+@pytest.mark.parametrize("share", [3, 20, 100])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_loss_without_a_conjugate_comes_as_far_as_one_with(shape, share):
+    """Nothing certifies its end; the violation of the optimality conditions keeps it from stopping early."""
+    X, y = samples(*shape)
+    y = 2.0 * (y - y.mean()) / y.std()
+    alpha = largest_alpha(X, np.clip(y, -1.0, 1.0)) / share
+    known, unknown = (in_silence(GDRegressor(loss, penalty="l1", alpha=alpha), X, y) for loss in (Huber(), Unknown()))
+    assert unknown.loss_curve_[-1] <= CLOSE * known.loss_curve_[-1]
+
+
+def test_several_classes():
+    """Softmax with weights: a weight of two is the sample twice, and the default tolerance is near a tight one."""
+    X, y = samples(60, 300, 0.3)
+    y, weight = np.digitize(y, np.quantile(y, [0.3, 0.7])), np.random.default_rng(0).integers(0, 3, size=60)
+    fits = [
+        in_silence(GDClassifier(penalty="l1", alpha=0.02, tol=tol), *data)
+        for tol, data in ((1e-4, (np.repeat(X, weight, axis=0), np.repeat(y, weight))), (1e-8, (X, y, weight)))
+    ]
+    assert fits[0].loss_curve_[-1] <= CLOSE * fits[1].loss_curve_[-1]
+    assert np.count_nonzero(fits[1].coef_) < 150
