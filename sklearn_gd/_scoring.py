@@ -1,6 +1,7 @@
 """What validation samples score: the loss of the model on them, or what a scorer of scikit-learn says."""
 
 import copy
+import math
 from numbers import Real
 
 import numpy as np
@@ -84,8 +85,15 @@ class ScorerScore:
         try:
             score = self.scorer(self.model, self.held.X, self.held.y, **self.weights)
         except (TypeError, ValueError, AttributeError) as error:
+            if not self._predicts_finite():
+                return math.nan
             given = " with sample_weight" if self.weights else ""
             raise ValueError(f"scoring={self.scoring!r} cannot score the validation samples{given}: {error}") from error
         if not isinstance(score, (Real, np.number)):
             raise TypeError(f"scoring={self.scoring!r} returned {score!r}; a scorer returns one number")
         return score
+
+    def _predicts_finite(self):
+        """Whether the predictions are finite: far out under a log link they need not be, and no scorer takes them then."""
+        predicted = self.model.predict(self.held.X)
+        return predicted.dtype.kind != "f" or bool(np.isfinite(predicted).all())

@@ -192,12 +192,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 tasks = [EpochTasks(context, self, hooks, lambda: self._fitted(objective, targets, method, monitor))]
             monitor = self._monitor(objective, method, self._validate(objective, validation, targets), tasks)
             # 4. the descent
-            status = descend(method, monitor, int(self.max_iter))
-            if method.rate is not None and monitor.never_fell() and monitor.is_useless(objective.null_model().value):
-                status = Status.DIVERGED
-                monitor.restart()
-            if status is Status.DIVERGED:
-                self._offer_constant(objective, monitor)
+            status = self._settled(objective, method, monitor, descend(method, monitor, int(self.max_iter)))
             # 5. the fitted attributes
             vars(self).update(self._fitted(objective, targets, method, monitor))
             context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
@@ -223,11 +218,22 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             observers=[*self._verbose_line(objective), *tasks, *self._observers],
         )
 
+    @classmethod
+    def _settled(cls, objective, method, monitor, status):
+        """The status of a fit that has ended: it has diverged, too, where its rate took F nowhere."""
+        nowhere = method.rate is not None and monitor.never_fell()
+        if nowhere and monitor.is_useless(objective.null_model().value):
+            status = Status.DIVERGED
+            monitor.restart()
+        if status is Status.DIVERGED or (nowhere and monitor.validate is not None):
+            status = Status.DIVERGED if cls._offer_constant(objective, monitor) else status
+        return status
+
     @staticmethod
     def _offer_constant(objective, monitor):
-        """After a divergence, keep the constant model where it is better than the best that there was."""
+        """After a divergence, keep the constant model where it is better than the best that there was; returns whether it is."""
         theta = objective.null_theta()
-        monitor.offer(theta, objective.value(theta))
+        return monitor.offer(theta, objective.value(theta))
 
     def _verbose_line(self, objective, before=0):
         """The observer that prints, if any."""

@@ -341,8 +341,11 @@ def test_weights_that_nobody_asked_for():
 @pytest.mark.parametrize(
     ("model", "rows"),
     [
-        (GDRegressor(solver="sgd", random_state=0, max_iter=50), DIABETES),
-        (GDClassifier(solver=MiniBatch(16), optimizer="adam", learning_rate=0.05, random_state=0, max_iter=50), WINE),
+        (GDRegressor(solver="sgd", scoring=None, random_state=0, max_iter=50), DIABETES),
+        (
+            GDClassifier(solver=MiniBatch(16), optimizer="adam", learning_rate=0.05, scoring=None, random_state=0, max_iter=50),
+            WINE,
+        ),
     ],
     ids=["regressor", "classifier"],
 )

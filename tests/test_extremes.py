@@ -126,6 +126,15 @@ def test_gradients_whose_squares_are_zero(solver, optimizer, scale):
     assert is_finite(GDRegressor(solver=solver, optimizer=optimizer, random_state=0, **FAST).fit(X, scale * Y))
 
 
+@pytest.mark.parametrize("validated", [False, True])
+@pytest.mark.parametrize("solver", ["batch", "sgd", "minibatch"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_targets_whose_slopes_have_no_finite_square(solver, validated):
+    """1e155, under a loss that has a finite mean there."""
+    settings = {"solver": solver, "optimizer": "cocob", "early_stopping": validated, "fit_intercept": False, "random_state": 0}
+    assert is_finite(GDRegressor("poisson", **settings, **FAST).fit(1e-310 * X, 1e155 * np.exp(Y)))
+
+
 # --- parameters ----------------------------------------------------------------------------------------------------------
 
 

@@ -80,13 +80,14 @@ def test_validation_samples_of_one_class():
     assert max(model.validation_scores_) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("scoring", ["loss", "r2", None])
 @pytest.mark.parametrize("far", ["all", "some"])
-def test_a_loss_without_end_on_the_validation_samples(far):
+def test_a_loss_without_end_on_the_validation_samples(far, scoring):
     """Far out under a log link: where no epoch has a finite score a warning names the parameters; else those epochs count."""
     counts = rng.poisson(np.exp(0.5 * X[:, 0])) + 0.0
     A = X.copy()
     A[250, 0] = 1e4 if far == "all" else 700.0
-    model = GDRegressor("poisson", solver="sgd", learning_rate=0.01, random_state=0)
+    model = GDRegressor("poisson", solver="sgd", learning_rate=0.01, scoring=scoring, random_state=0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(A[TRAIN], counts[TRAIN], X_val=A[HELD], y_val=counts[HELD])

@@ -255,7 +255,8 @@ def test_a_fit_keeps_the_best_epoch():
     assert np.abs(best.coef_ - last.coef_).max() > 1e-3
 
 
-@pytest.mark.parametrize(("rate", "validated"), [(1e3, False), (1e200, False), (1e200, True)])
+@pytest.mark.parametrize("validated", [False, True])
+@pytest.mark.parametrize("rate", [1e3, 1e200])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_after_a_divergence_the_constant_model_is_kept_where_it_is_better_than_the_start(rate, validated):
     """The untouched start says "no" of a hundred samples, most of which are "yes"."""

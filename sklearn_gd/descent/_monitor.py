@@ -195,13 +195,14 @@ class Monitor:
         self.best, self.best_epoch, self.best_objective = self.first_model, 0, self.first
 
     def offer(self, theta, value):
-        """Keep a model from elsewhere where it is better than the best, as after a divergence; `value` is F there."""
+        """Keep a model from elsewhere where it is better than the best, and say whether it is; `value` is F there."""
         if self.validate is None:
             better = not value >= self.best_objective
         else:
-            better = self.validate(theta) > self.score_curve[self.best_epoch - 1]
+            better = not self.validate(theta) <= self.score_curve[self.best_epoch - 1]
         if better:
             self.best, self.best_epoch, self.best_objective = theta, 0, value
+        return better
 
     @property
     def curve(self):
@@ -215,14 +216,17 @@ class Monitor:
 
     def never_fell(self):
         """Whether no epoch came below F of the start."""
-        return bool(self.objectives) and self.validate is None and min(self.objectives) > self.first
+        return bool(self.objectives) and min(self.objectives) > self.first
 
     def is_useless(self, null_value):
         """Whether every epoch is far worse than the start and the null model: oscillation without progress.
 
+        Where there are validation samples their score says which model is of use, and this is never so.
         With ``tol=None`` the threshold is higher: a step or two may overshoot on purpose. In full-batch descent that has ended
         by itself any rise counts.
         """
+        if self.validate is not None:
+            return False
         if self.full_batch and self.tol is not None:
             return min(self.objectives) > self.first + self.tolerance
         return min(self.objectives) > (self.FAR if self.tol is None else 2.0) * max(self.first, null_value, 0.0)

@@ -23,7 +23,7 @@ FACTORS = (1.0, 0.25, 4.0, 16.0, 64.0)
 KEPT = ((6, 2), (30, 1))  # after so many steps, so many tracks are left
 RISE = 0.1  # by how much F may exceed its lowest value so far, relative to its total decrease
 LOWER = 0.25  # factor on the rate where F stalls
-LEAST_LOWERINGS = 2  # before F decides whether a lower rate is worth its while
+USELESS = 2  # lower rates one after the other that gain nothing: the end
 AVERAGE_POWER = 3.0  # the weight of an averaged iterate grows with this power of its number
 SETTLING = 0.3  # share of the epochs, at the end of `max_iter`, in which the rate falls to zero
 RECENT, MEMORY = 0.25, 1000.0  # a stream's losses count half after this share of the samples so far, and at most so many
@@ -60,7 +60,7 @@ class AutomaticSteps(Method):
         if not settings.averages and not own_mean and not objective.penalty.has_prox() and not solver.full_batch:
             self.average_from, self.average_power = 1.0, AVERAGE_POWER
         self.automatic_state = self._resumed(state)
-        self.lowerings, self.epoch = 0, 0
+        self.useless, self.epoch = 0, 0
 
     # --- the state --------------------------------------------------------------------------------------------------------
 
@@ -173,10 +173,10 @@ class AutomaticSteps(Method):
     def on_plateau(self, tolerance):
         """Go on at a lower rate, unless F has gained nothing from the last ones."""
         state = self.automatic_state
-        if self.lowerings >= LEAST_LOWERINGS and self.lowered_at - self.lowest <= tolerance:
+        self.useless = self.useless + 1 if self.lowered_at - self.lowest <= tolerance else 0
+        if self.useless >= USELESS:
             return False
         self.lowered_at = self.lowest
-        self.lowerings += 1
         if state.losses.min() > self.lowest + tolerance:
             self._begin_afresh()
         for track in state.tracks:

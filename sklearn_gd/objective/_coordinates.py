@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._preconditioner import l2_of_features, usable_variance
+from ._preconditioner import SMALLEST_VARIANCE, l2_of_features, usable_variance
 
 
 class Coordinates(NamedTuple):
@@ -37,6 +37,7 @@ class Coordinates(NamedTuple):
     output: np.ndarray = np.empty(0, dtype=np.int64)
 
     @classmethod
+    @np.errstate(over="ignore", invalid="ignore")
     def of(cls, objective, moments, curvature, spread):
         """The scaled coordinates of an objective.
 
@@ -56,14 +57,18 @@ class Coordinates(NamedTuple):
         Coordinates
         """
         centred = objective.fit_intercept
+        spread = np.where(np.isfinite(spread), spread, 1.0)
         form = objective.penalty.elastic_net()
         variance = usable_variance(moments, fit_intercept=centred, centred=centred)
         l2 = l2_of_features(objective.unit, objective.alpha * (form.l2 if form else 1.0))
-        usable = variance > 0.0
-        deviation, variance = np.sqrt(variance), np.where(usable, variance, 1.0)
+        usable = variance > SMALLEST_VARIANCE
+        deviation, variance = np.where(usable, np.sqrt(variance), 0.0), np.where(usable, variance, 1.0)
         explained = np.outer(curvature, deviation)
         size = spread[:, None] * explained / (np.outer(curvature, variance) + l2)
         gradient_size = np.divide(1.0, spread[:, None] * explained, out=np.zeros(size.shape), where=usable)
+        # Near the ends of what a float holds a feature cannot be used either.
+        sound = np.isfinite(size) & np.isfinite(gradient_size)
+        size, gradient_size = np.where(sound, size, 0.0), np.where(sound, gradient_size, 0.0)
         ones = np.ones(len(spread)) * float(centred)
         output = np.outer(np.arange(len(spread)), np.ones(len(variance)))
         mean = np.tile(moments.mean * float(centred), (len(spread), 1))
