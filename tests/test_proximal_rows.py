@@ -66,7 +66,7 @@ def test_the_step_of_a_row_solves_its_equation(name, g):
     """u = -g slope(z + q u), found by another root finder where the loss is smooth; between the one-sided slopes at a kink."""
     loss = {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES}[name]()
     functions = loss_functions(loss, 1, False)
-    compiled = row_loss(functions, loss_blocks(functions).value, averaged=True)
+    compiled = row_loss(functions, loss_blocks(functions), averaged=True)
     slope = loss_blocks(functions).gradient
     for y, z, q in ((1.0, -0.7, 3.0), (1.0, 2.5, 1.0), (1.0, 0.9, 40.0)):
 
@@ -91,7 +91,7 @@ def test_the_step_of_a_row_solves_its_equation(name, g):
 @pytest.mark.parametrize("g", [0.01, 1.0, 30.0])
 def test_the_step_of_a_softmax_row_nearly_solves_its_equation(g):
     functions = loss_functions(LogLoss(), 4, True)
-    compiled = row_loss(functions, loss_blocks(functions).value, averaged=True)
+    compiled = row_loss(functions, loss_blocks(functions), averaged=True)
     z, q, u, slope = np.array([0.3, -1.0, 2.0, 0.1]), 5.0, np.empty(4), np.empty((1, 4))
     compiled.prox(np.array([[1.0]]), z, z, g, q, 1.0, u, functions.parameters)
     loss_blocks(functions).gradient(np.array([[1.0]]), (z + q * u)[None], slope, functions.parameters)
@@ -179,7 +179,7 @@ def test_averages_alone_predict_where_asked():
     """Whatever the last iterates are worth."""
     model = GDRegressor(average=True).partial_fit(X, SCORE)
     state = model._state
-    state.track.losses[:] = [[0.0, 0.0], [1.0, 2.0]]
+    state.track.losses[:] = [0.0, 0.0, 0.0, 1.0, 2.0, 3.0]
     model.partial_fit(X[:1], SCORE[:1])
     average = state.copy().models()[1]
     assert model._state.averaged_only
@@ -251,7 +251,7 @@ def test_the_step_of_a_row_never_overshoots_it(name):
     """Whatever the row: the slope after the step has the sign that it had before, or is zero."""
     loss = {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES}[name]()
     functions = loss_functions(loss, 1, False)
-    compiled, slope = row_loss(functions, loss_blocks(functions).value, averaged=True), loss_blocks(functions).gradient
+    compiled, slope = row_loss(functions, loss_blocks(functions), averaged=True), loss_blocks(functions).gradient
     draw, found, out = np.random.default_rng(0), np.empty(1), np.empty((1, 1))
 
     def slope_at(y, z):

@@ -1,14 +1,15 @@
 """Defaults that need no tuning, on every real set: scores and times beside scikit-learn's, raw columns, every parameter default.
 
-python tests/benchmarks/bars.py [a | b | c | d | e | f | g | l] [--sets NAME,NAME] [--references FILE]
+python tests/benchmarks/bars.py [a | b | c | d | e | f | g | h | i | j | k | l] [--sets NAME,NAME] [--references FILE]
 
 a  test score of `fit` beside that of F's exact minimiser
 b  beside the best of {StandardScaler + SGD tuned over alpha and eta0, StandardScaler + LogisticRegression or Ridge, SGD}
 c  the same with `penalty=L2(standardize=True), alpha=1/n`, dense sets
 d  time of `fit` as a share of StandardScaler + LogisticRegression or Ridge, and of StandardScaler + SGD
 e  the largest change of predictions when columns are scaled by 10^k or moved by 1e6 of their spread
-f  one pass of `partial_fit`, beside the best; progressive scores of three streams in file order
+f  one pass of `partial_fit`, beside the best
 g  every optimizer at an automatic rate, beside the default fit: raw and standardised columns, at most `--rows` training rows
+k  streams that drift, real and simulated: each row predicted before it is learned, beside a scaler with SGD and river's update
 l  F under l1 at the default `tol`: 4 shapes, from 200 x 5000 to 1000 x 200, x 3 strengths x `--seeds`
 
 The scores of scikit-learn's side take minutes: `--references` keeps them in a file.
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+import streams
 from sklearn.base import clone
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge, SGDClassifier, SGDRegressor
@@ -229,38 +231,23 @@ def bar_f(names, best_scores):
             f"{verdict(min(scores.values()) >= best_scores[name] - 0.03)}",
             flush=True,
         )
-    for name in ("bike_sharing", "adult", "covtype"):
-        if name in names:
-            for rows, most in ((1, 20_000), (100, None)):
-                print(
-                    f"  {name} in file order, calls of {rows}, progressive: " + progressive_scores(name, rows, most), flush=True
-                )
 
 
-def progressive_scores(name, rows, most):
-    """Predict each batch before learning from it: ours, and a running scaler with SGD; the first `most` rows."""
-    stored = np.load(Path(data.__file__).parent / f"{name}.npz")
-    X, y = stored["X"].astype(np.float64), stored["y"]
-    known = np.isfinite(X).all(axis=1)
-    X, y = X[known][:most], y[known][:most]
-    first = {"classes": np.unique(y)} if is_classification(name) else {}
-    model, scaler, other = ours(name), StandardScaler(), sgd(name)
-    predicted = {"ours": [], "scaler + sgd": []}
-    for start in range(0, len(y), rows):
-        rows_of_call, targets = X[start : start + rows], y[start : start + rows]
-        if start:
-            predicted["ours"].append(model.predict(rows_of_call))
-            predicted["scaler + sgd"].append(other.predict(scaler.transform(rows_of_call)))
-        model.partial_fit(rows_of_call, targets, **first)
-        other.partial_fit(scaler.partial_fit(rows_of_call).transform(rows_of_call), targets, **first)
-        first = {}
-    truth = y[rows:]
-    scores = {}
-    for key, parts in predicted.items():
-        values = np.concatenate(parts)
-        error = np.sum((truth - values) ** 2.0) / np.sum((truth - truth.mean()) ** 2.0) if not is_classification(name) else 0
-        scores[key] = np.mean(truth == values) if is_classification(name) else 1.0 - error
-    return ", ".join(f"{key} {value:.4f}" for key, value in scores.items()) + verdict(scores["ours"] > scores["scaler + sgd"])
+def bar_k(names, _):
+    print("k: each row predicted, then learned, in calls of so many: ours, scaler + SGD, river's update (bar: 0.01 below)")
+    drifting = ("bike_sharing", "nycflights13", "covtype", "adult", "kdd99")
+    jobs = [(name, streams.in_file_order(data, name)) for name in drifting if name in names]
+    jobs += [(name, make(np.random.default_rng(0), streams.ROWS)) for name, make in streams.SIMULATED.items()]
+    for name, (X, y, is_class) in jobs:
+        for rows in (1, 10, 100, 1000):
+            parts = (GDClassifier(), SGDClassifier("log_loss", random_state=0)) if is_class else (GDRegressor(), SGDRegressor())
+            scores = streams.compare(*parts, X, y, is_class, rows)
+            others = [max(score, -9.0) if np.isfinite(score) else -9.0 for score in scores[1:]]
+            print(
+                f"  {name:14} {rows:5}  {scores[0]:8.4f} {others[0]:8.4f} {others[1]:8.4f}  {scores[0] - max(others):+.4f}"
+                f"{verdict(scores[0] >= max(others) - 0.01)}",
+                flush=True,
+            )
 
 
 def bar_g(names, _):
@@ -369,7 +356,7 @@ def objective_of(model, X, y):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("bars", nargs="*", default=list("abcdefgl"))
+    parser.add_argument("bars", nargs="*", default=list("abcdefghijkl"))
     parser.add_argument("--sets", default=",".join(data.CLASSIFICATION + data.REGRESSION))
     parser.add_argument("--references", type=Path)
     parser.add_argument("--rows", type=int, default=5000, help="training rows of bar g")
