@@ -1,6 +1,6 @@
 """Defaults that need no tuning, on every real set: scores and times beside scikit-learn's, raw columns, every parameter default.
 
-python tests/benchmarks/bars.py [a | b | c | d | e | f] [--sets NAME,NAME] [--references FILE]
+python tests/benchmarks/bars.py [a | b | c | d | e | f | h | i | j] [--sets NAME,NAME] [--references FILE]
 
 a  test score of `fit` beside that of F's exact minimiser
 b  beside the best of {StandardScaler + SGD tuned over alpha and eta0, StandardScaler + LogisticRegression or Ridge, SGD}
@@ -8,6 +8,9 @@ c  the same with `penalty=L2(standardize=True), alpha=1/n`, dense sets
 d  time of `fit` as a share of StandardScaler + LogisticRegression or Ridge, and of StandardScaler + SGD
 e  the largest change of predictions when columns are scaled by 10^k or moved by 1e6 of their spread
 f  one pass of `partial_fit`, beside the best; progressive scores of three streams in file order
+h  counts and amounts, simulated: one pass of `partial_fit` beside `fit`
+i  rare classes, simulated: the same, and the running constant model
+j  wild rows, simulated: what they cost a stream, `fit(solver="sgd")` and `fit`
 
 The scores of scikit-learn's side take minutes: `--references` keeps them in a file.
 """
@@ -20,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+import simulated
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier, SGDRegressor
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.pipeline import make_pipeline
@@ -256,6 +260,27 @@ def progressive_scores(name, rows, most):
         error = np.sum((truth - values) ** 2.0) / np.sum((truth - truth.mean()) ** 2.0) if not is_classification(name) else 0
         scores[key] = np.mean(truth == values) if is_classification(name) else 1.0 - error
     return ", ".join(f"{key} {value:.4f}" for key, value in scores.items()) + verdict(scores["ours"] > scores["scaler + sgd"])
+
+
+def bar_h(names, _):
+    print("h: total of the predictions over that of the targets (bar: 0.98 to 1.02), D^2 of stream and fit (bar: 0.002 below)")
+    for name, total, stream, fit in simulated.count_results():
+        met = abs(total - 1.0) <= 0.02 and stream >= fit - 0.002
+        print(f"  {name:24} total {total:.4f}  stream {stream:.4f}  fit {fit:.4f}{verdict(met)}", flush=True)
+
+
+def bar_i(names, _):
+    print("i: mean probability over the share (bar: 0.95 to 1.05), risk over fit's (bar: 1.01), worst over the constant's (bar: 1)")
+    for name, ratio, of_fit, of_constant in simulated.rare_results():
+        met = not abs(ratio - 1.0) > 0.05 and of_fit <= 1.01 and of_constant <= 1.0
+        print(f"  {name:48} {ratio:.4f}  {of_fit:.4f}  {of_constant:.4f}{verdict(met)}", flush=True)
+
+
+def bar_j(names, _):
+    print("j: loss of score by wild rows: stream, fit by SGD, fit (bar: 0.02 more than fit)")
+    for name, (stream, by_rows, fit) in simulated.wild_results():
+        met = max(stream, by_rows) <= max(fit, 0.0) + 0.02
+        print(f"  {name:48} {stream:.4g}  {by_rows:.4g}  {fit:.4g}{verdict(met)}", flush=True)
 
 
 if __name__ == "__main__":
