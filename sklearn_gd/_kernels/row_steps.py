@@ -38,7 +38,9 @@ LARGEST_RELATIVE_LOSS = 100.0  # of a sample, against the worst model's progress
 LARGEST_RELATIVE_NORM = 100.0  # of a sample, against the mean squared norm: an outlier must not shorten all later steps
 LARGEST_RELATIVE_TERM = 100.0  # of a sample in the curvature, against the mean: as above
 FARTHEST = 10.0  # an averaged step reaches no farther than an implicit one this many times as long
-CENTRED_FROM = 50.0  # information of all samples from which slopes are taken at the average; before, it is too far from the minimum
+CENTRED_FROM = (
+    50.0  # information of all samples from which slopes are taken at the average; before, it is too far from the minimum
+)
 CONSTANT_LENGTH = 1000.0  # information up to which the cautious steps are about constant; then they shrink as its root
 EVERY_CURVATURE = 1000.0  # samples that all enter the curvature; later one in `CURVATURE_PERIOD` does
 CURVATURE_PERIOD = 8.0

@@ -24,12 +24,13 @@ from .._layout import (
     Track,
 )
 from ..objective._moments import Moments
-from ..objective._null_model import NullModel, running_null_model
+from ..objective._null_model import NullModel, balance, running_null_model
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
 from ._state import ModelState, copied
 
 LENGTHS = (0.4, 10.0)  # relative step lengths of the two tracks, the cautious one first
 LAST_ITERATE_HANDICAP = 1.05  # after a fit, which has averaged enough, a last iterate must predict better by this factor
+NULL_MEMORY = 1000.0  # information that the progressive losses stand for at most
 NULL_UNTIL = 50.0  # information of all samples up to which the intercept is that of the null model
 PAST_LOSSES = 500.0  # samples whose loss a fit contributes to the progressive losses
 
@@ -248,12 +249,14 @@ class RowsState:
         counters, track = self.counters, self.track
         if counters[ROWS] + 1.0 < counters[REFRESH_AT] and np.isfinite(self.null[0]):
             return
-        # 1. the null model, and how much a sample tells: little where most are far from any doubt
+        # 1. the null model, and how much a sample tells: little where events are rare
         null, averaged = self.null_model(objective), slopes_at_average(objective)
         self.null = null.intercept
         counters[INFORMATION] = 1.0
         curvature = known_curvature(objective) or counters[CURVATURE_SUM] / max(counters[CURVATURE_WEIGHT], 1e-300)
-        if averaged and curvature > 0.0 and np.isfinite(null.curvature[0]):
+        if not objective.loss.scales_with_target:
+            counters[INFORMATION] = balance(objective, track.targets, counters[TARGET_WEIGHT])
+        elif averaged and curvature > 0.0 and np.isfinite(null.curvature[0]):
             counters[INFORMATION] = min(null.curvature.mean() / curvature, 1.0)
         # 2. the start; the intercept of a fit is better than that
         begun = counters[INFORMATION] * counters[ROWS] >= NULL_UNTIL or np.isinf(counters[NULL_LOSS])
@@ -290,7 +293,7 @@ class RowsState:
         losses = self.track.losses[1:] if self.averaged_only else self.track.losses[::-1]
         not_averaged, best = np.unravel_index(int(losses.argmin()), losses.shape)
         last, average, last_intercept, average_intercept = self.models()
-        if self.counters[NULL_LOSS] <= losses.min() and objective.fit_intercept and self.counters[TARGET_WEIGHT] > 0.0:
+        if self._null_leads(losses.min()) and objective.fit_intercept and self.counters[TARGET_WEIGHT] > 0.0:
             return objective.pack(np.zeros((self.n_outputs, objective.n_features)), self.null_model(objective).intercept)
         scores = slice(best * self.n_outputs, (best + 1) * self.n_outputs)
         coef = (last if not_averaged else average)[scores] * self.columns.scale
@@ -303,6 +306,12 @@ class RowsState:
         return objective.pack(coef, intercept)
 
     @np.errstate(over="ignore")
+    def _null_leads(self, loss):
+        """Whether the null model has predicted better than a model of that loss, or worse by no more than chance explains."""
+        counters = self.counters
+        information = min(counters[INFORMATION] * counters[ROWS], NULL_MEMORY)
+        return counters[NULL_LOSS] * (1.0 - 1.0 / max(information, 1.0)) <= loss
+
     def _after_prox(self, objective, coef):
         """The coefficients after a proximal step of the cautious track's length."""
         # The unit is that of the stream so far, not of the objective's samples.

@@ -5,12 +5,22 @@ the model v = coef / scale to
 
 .. math:: \arg\min_v \; s\, loss(y, \tilde x v + b) + \tfrac{1}{2 g} \|v - v_{old}\|^2
 
-which is :math:`v_{old} + u \tilde x` with u the root of :math:`u = -s g\, loss'(z + q u)`, :math:`q = |\tilde x|^2 + 1`. Such an
-implicit step cannot overshoot the sample, whatever its length g = c / (h mean q), with h the loss's second derivative (its bound,
-or its running mean).
+which is :math:`v_{old} + u \tilde x` with u the root of :math:`u = -s g\, loss'(z + q u)`, :math:`q = |\tilde x|^2 + 1`. Such
+an implicit step cannot overshoot the sample, whatever its length g = c / (h mean q), with h the loss's second derivative: its
+bound or, without one, the mean from the null model to the samples' own minima.
 
-No fixed c suits every data set. Two tracks with a short and a long step run side by side, each with an average of its iterates in
-which iterate t has weight t. The model that predicts is the one of these four with the lowest progressive loss, with exponential
+No fixed c suits every data set. Two tracks with a short and a long step run side by side, each with an average of its iterates
+in which iterate t has the root of t as its weight. With steps of constant length the mean of the iterates rests off the minimum
+wherever the loss is not quadratic: rare events and counts would be predicted at a fraction of their rate. Where the loss is
+smooth, the cautious track therefore takes its steps on the second-order model of the sample's loss about the score under its
+own average. They are linear in the iterate, so that the average has no such bias. A step is never longer than an implicit one
+of ten times its length.
+
+Before the samples tell much, the intercepts are those of the null model. How much they tell counts in curvature: where 1% of the
+samples are positive, a sample tells a 25th of what it does where half of them are. The progressive losses below are
+remembered over 1000 units of it.
+
+The model that predicts is the one of these four, or the null model, with the lowest progressive loss, with exponential
 forgetting. Samples are scored by a snapshot of the models taken at the start of the call (refreshed after 25% more samples, at
 most 1000). The four models do not depend on how the stream is split into calls; the choice among them may.
 
@@ -18,8 +28,11 @@ References
 ----------
 P. Toulis and E. M. Airoldi, "Asymptotic and finite-sample properties of estimators based on stochastic gradients", 2017 (the
 implicit step).
-O. Shamir and T. Zhang, "Stochastic gradient descent for non-smooth optimization", 2013, section 4 (the average).
-"""
+F. Bach and E. Moulines, "Non-strongly-convex smooth stochastic approximation with convergence rate O(1/n)", 2013, section 3
+(slopes at the average).
+A. Dieuleveut, A. Durmus and F. Bach, "Bridging the gap between constant step size stochastic gradient descent and Markov
+chains", 2020 (the bias of constant steps).
+O. Shamir and T. Zhang, "Stochastic gradient descent for non-smooth optimization", 2013, section 4 (the average)."""
 
 import functools
 

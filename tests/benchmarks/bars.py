@@ -270,7 +270,9 @@ def bar_h(names, _):
 
 
 def bar_i(names, _):
-    print("i: mean probability over the share (bar: 0.95 to 1.05), risk over fit's (bar: 1.01), worst over the constant's (bar: 1)")
+    print(
+        "i: mean probability over the share (bar: 0.95 to 1.05), risk over fit's (bar: 1.01), worst over the constant's (bar: 1)"
+    )
     for name, ratio, of_fit, of_constant in simulated.rare_results():
         met = not abs(ratio - 1.0) > 0.05 and of_fit <= 1.01 and of_constant <= 1.0
         print(f"  {name:48} {ratio:.4f}  {of_fit:.4f}  {of_constant:.4f}{verdict(met)}", flush=True)

@@ -111,8 +111,7 @@ def constant_risk(loss, y, y_test, n_classes):
 
 
 def rare_results(n=100_000, seed=0, calls=(1, 32, 1000), losses=("log_loss", "hinge", "squared_hinge", "modified_huber")):
-    """Name, mean probability over the share (NaN without probabilities), risk over that of `fit`, and the largest risk over that of
-    the running constant from 1,000 samples on."""
+    """Name, mean probability over the share (or NaN), risk over that of `fit`, and the largest risk over the running constant's."""
     for n_classes in (2, 10):
         for share in SHARES:
             X, y, X_test, y_test = classes(share, n_classes, seed, n)
@@ -127,7 +126,12 @@ def rare_results(n=100_000, seed=0, calls=(1, 32, 1000), losses=("log_loss", "hi
                     ratio = np.nan
                     if loss == "log_loss":
                         ratio = model.predict_proba(X)[:, 1:].sum() / np.sum(y > 0)
-                    yield f"{loss} {n_classes} classes {share:g} calls of {rows}", ratio, risk(model, X_test, y_test) / fitted, worst
+                    yield (
+                        f"{loss} {n_classes} classes {share:g} calls of {rows}",
+                        ratio,
+                        risk(model, X_test, y_test) / fitted,
+                        worst,
+                    )
 
 
 def plain(loss, seed, n):
@@ -177,4 +181,7 @@ def wild_results(losses=(*REGRESSION_LOSSES, *CLASSIFICATION_LOSSES), sizes=(75.
             clean = learned(X[:n], y[:n])
             for where in (0, 4) if classify else (0, 4, "y"):
                 for size in sizes:
-                    yield f"{loss} {title} in {where} size {size:g}", clean - learned(*spoiled(X[:n], y[:n], where, size, wild, positive))
+                    yield (
+                        f"{loss} {title} in {where} size {size:g}",
+                        clean - learned(*spoiled(X[:n], y[:n], where, size, wild, positive)),
+                    )
