@@ -16,9 +16,9 @@ smooth, the cautious track therefore takes its steps on the second-order model o
 own average. They are linear in the iterate, so that the average has no such bias. A step is never longer than an implicit one
 of ten times its length.
 
-Before the samples tell much, the intercepts are those of the null model. How much they tell counts in curvature: where 1% of the
-samples are positive, a sample tells a 25th of what it does where half of them are. The progressive losses below are
-remembered over 1000 units of it.
+Before the samples tell much, the intercepts are those of the null model. How much they tell falls where events are rare:
+where 1% of the samples are positive, a sample tells a 25th of what it does where half of them are. The progressive losses below
+are remembered over 1000 units of it, and the null model serves until another is clearly better.
 
 The model that predicts is the one of these four, or the null model, with the lowest progressive loss, with exponential
 forgetting. Samples are scored by a snapshot of the models taken at the start of the call (refreshed after 25% more samples, at

@@ -115,7 +115,7 @@ def running_null_model(objective, targets, weight, rows):
 
 
 def balance(objective, targets, weight):
-    """How evenly the samples of a stream are spread over the classes: the mean of 4 p (1 - p), 1 for two classes alike; at most 1."""
+    """How evenly the samples of a stream are spread over the classes: the mean of 4 p (1 - p), 1 for two classes alike."""
     shift, total, _ = targets
     share = total / weight if objective.one_vs_rest else np.array([0.5 * (1.0 + shift[0] + total[0] / weight)])
     return float(np.clip(4.0 * np.mean(share * (1.0 - share)), 0.0, 1.0))

@@ -111,7 +111,7 @@ def constant_risk(loss, y, y_test, n_classes):
 
 
 def rare_results(n=100_000, seed=0, calls=(1, 32, 1000), losses=("log_loss", "hinge", "squared_hinge", "modified_huber")):
-    """Name, mean probability over the share (or NaN), risk over that of `fit`, and the largest risk over the running constant's."""
+    """Name, mean probability over the share (or NaN), risk over that of `fit`, largest risk over the constant's."""
     for n_classes in (2, 10):
         for share in SHARES:
             X, y, X_test, y_test = classes(share, n_classes, seed, n)
