@@ -9,6 +9,9 @@ d  time of `fit` as a share of StandardScaler + LogisticRegression or Ridge, and
 e  the largest change of predictions when columns are scaled by 10^k or moved by 1e6 of their spread
 f  one pass of `partial_fit`, beside the best
 g  every optimizer at an automatic rate, beside the default fit: raw and standardised columns, at most `--rows` training rows
+h  counts and amounts, simulated: one pass of `partial_fit` beside `fit`
+i  rare classes, simulated: the same, and the running constant model
+j  wild rows, simulated: what they cost a stream, `fit(solver="sgd")` and `fit`
 k  streams that drift, real and simulated: each row predicted before it is learned, beside a scaler with SGD and river's update
 l  F under l1 at the default `tol`: 4 shapes, from 200 x 5000 to 1000 x 200, x 3 strengths x `--seeds`
 
@@ -23,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+import simulated
 import streams
 from sklearn.base import clone
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
@@ -352,6 +356,29 @@ def objective_of(model, X, y):
     coef, ratio = model.coef_, getattr(model, "l1_ratio", 1.0)
     penalty = ratio * np.abs(coef).sum() + 0.5 * (1.0 - ratio) * coef @ coef
     return 0.5 * np.mean((y - model.predict(X)) ** 2) + model.alpha * penalty
+
+
+def bar_h(names, _):
+    print("h: total of the predictions over that of the targets (bar: 0.98 to 1.02), D^2 of stream and fit (bar: 0.002 below)")
+    for name, total, stream, fit in simulated.count_results():
+        met = abs(total - 1.0) <= 0.02 and stream >= fit - 0.002
+        print(f"  {name:24} total {total:.4f}  stream {stream:.4f}  fit {fit:.4f}{verdict(met)}", flush=True)
+
+
+def bar_i(names, _):
+    print(
+        "i: mean probability over the share (bar: 0.95 to 1.05), risk over fit's (bar: 1.01), worst over the constant's (bar: 1)"
+    )
+    for name, ratio, of_fit, of_constant in simulated.rare_results():
+        met = not abs(ratio - 1.0) > 0.05 and of_fit <= 1.01 and of_constant <= 1.0
+        print(f"  {name:48} {ratio:.4f}  {of_fit:.4f}  {of_constant:.4f}{verdict(met)}", flush=True)
+
+
+def bar_j(names, _):
+    print("j: loss of score by wild rows: stream, fit by SGD, fit (bar: 0.02 more than fit)")
+    for name, (stream, by_rows, fit) in simulated.wild_results():
+        met = max(stream, by_rows) <= max(fit, 0.0) + 0.02
+        print(f"  {name:48} {stream:.4g}  {by_rows:.4g}  {fit:.4g}{verdict(met)}", flush=True)
 
 
 if __name__ == "__main__":
