@@ -12,13 +12,18 @@ A. Miele and J. W. Cantrell, "Study on a memory gradient method for the minimiza
 G. Narkiss and M. Zibulevsky, "Sequential subspace optimization method for large-scale unconstrained problems", 2005.
 """
 
+from ..objective._preconditioner import BlockMetric, DiagonalMetric, UnitMetric
 from ._line_search import plane_minimiser, strong_wolfe
 from ._monitor import Status
 from ._preconditioned import REFRESH, Line, PreconditionedMethod, parabola
 
+FIRST_METRIC = 4  # iterations before the first one; the next come after twice as many each time
+DEAREST_GRAMS = 10.0  # what the Gram matrices of all scores may cost, in iterations
+LEAST_SAMPLES = 5  # for each feature, without which there are no correlations
 
-def plane_step(method, gradient, last, forms):
-    """The minimiser of the second-order model over span{-gradient, last move}, at the point in hand of a method.
+
+def plane_step(method, gradient, ascent, last, forms):
+    """The minimiser of the second-order model over span{-ascent, last move}, at the point in hand of a method.
 
     Parameters
     ----------
@@ -26,6 +31,8 @@ def plane_step(method, gradient, last, forms):
         Whose point it is.
     gradient : ndarray
         The gradient there, or its part on the support.
+    ascent : ndarray
+        The direction of ascent: the gradient, or the inverse of a metric times it.
     last : tuple of (ndarray, float), or None
         The last move of u, and its length in units of the last direction of the scores.
     forms : ndarray, (3,)
@@ -40,17 +47,17 @@ def plane_step(method, gradient, last, forms):
     step : tuple
         The verb of the first look along it, with its leading arguments.
     """
-    bent = method.ridge * gradient
+    bent = method.ridge * ascent
     a, b, c = forms.tolist()
-    a += float(bent @ gradient)
+    a += float(bent @ ascent)
     along = length = 0.0
     if last is not None:
         move, length = last
         b = length * b - float(bent @ move)
         c = length * length * c + float((method.ridge * move) @ move)
         along = float(gradient @ move)
-    c_0, c_1, slope = plane_minimiser(float(gradient @ gradient), a, b, c, along)
-    direction = c_1 * last[0] - c_0 * gradient if c_1 else -c_0 * gradient
+    c_0, c_1, slope = plane_minimiser(float(gradient @ ascent), a, b, c, along)
+    direction = c_1 * last[0] - c_0 * ascent if c_1 else -c_0 * ascent
     return direction, slope, ("step", c_0, c_1 * length)
 
 
@@ -60,6 +67,28 @@ class MemoryGradient(PreconditionedMethod):
     def begin_stage(self):
         self.first_look = self._look()
         self.stage_value = self.first_look[1] + self._penalty()
+        self.metric, self.metric_after, self.metric_due = UnitMetric(), FIRST_METRIC, self.n_iter + FIRST_METRIC
+
+    def _renew_metric(self, advance):
+        """Take the metric at the point in hand, where it is due; `advance` as in `Part.plane`."""
+        if self.n_iter < self.metric_due:
+            return
+        shift = self.objective.rows.first_row()
+        self.metric = DiagonalMetric(self.frame, shift, *self.parts.mean("curvature_moments", shift, advance))
+        share = self._share_for_grams()
+        if share > 0.0:
+            self.metric = BlockMetric(self.metric, *self.parts.mean("curvature_grams", self.frame.mean, share, advance))
+        self.metric_after *= 2
+        self.metric_due = self.n_iter + self.metric_after
+
+    def _share_for_grams(self):
+        """Of how many samples the correlations of the features are worth what they cost; 0 for none."""
+        n, d, K = self.objective.n_samples, self.objective.n_features, self.objective.n_outputs
+        # What all samples cost, in iterations. For a sample and score an iteration takes 2 d products, which wait for the memory
+        # unless several scores share the values, and the loss; its Gram matrix takes d^2 / 2 products, which do not wait.
+        cost = 0.06 * d * d / ((0.2 + 1.4 / K) * d + 25.0)
+        share = min(self.n_iter / cost, 1.0)
+        return share if cost <= DEAREST_GRAMS and share * n >= min(n, LEAST_SAMPLES * d) else 0.0
 
     def _look(self):
         """What is descended on, the mean loss without smoothing, and the gradient, at u."""
@@ -77,9 +106,11 @@ class MemoryGradient(PreconditionedMethod):
                 yield self.iterate(value, plain, end=Status.PLATEAU)
                 (value, plain, gradient), last, advance = self.next_stage(), None, False
                 continue
-            # 1. the plane of -gradient and the last move, and the minimiser of the model on it
-            (forms,) = self.parts.mean("plane", *self.model(-gradient), last is not None, advance)
-            direction, slope, step = plane_step(self, gradient, last, forms)
+            # 1. the plane of the direction of descent and the last move, and the minimiser of the model on it
+            self._renew_metric(advance)
+            ascent = self.metric.inverse(gradient)
+            (forms,) = self.parts.mean("plane", *self.model(-ascent), last is not None, advance)
+            direction, slope, step = plane_step(self, gradient, ascent, last, forms)
             # 2. the length of the step
             line = Line(self, step, penalty=parabola(self.ridge, self.u, direction))
             t, new = strong_wolfe(line, value, slope)
