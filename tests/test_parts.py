@@ -202,10 +202,11 @@ def test_moments_weighted_by_the_curvature(layout, n_outputs):
     np.testing.assert_allclose(of_score, curvature.sum(axis=0), rtol=1e-12)
     np.testing.assert_allclose(total, curvature.T @ (X - shift), rtol=1e-10, atol=1e-15)
     np.testing.assert_allclose(square, curvature.T @ (X - shift) ** 2, rtol=1e-10, atol=1e-15)
-    (grams,) = parts.mean("curvature_grams", mean, 1.0, True)
-    ones = np.column_stack([X - mean, np.ones(400)])
+    scale = np.array([1.0, 2.0, 0.5, 1.0, 3.0])
+    (grams,) = parts.mean("curvature_grams", mean, scale, 1.0, True)
+    Z = np.column_stack([X - mean, np.ones(400)]) * scale
     for k in range(n_outputs):
-        np.testing.assert_allclose(grams[k], (ones * curvature[:, [k]]).T @ ones, rtol=1e-10, atol=1e-15)
+        np.testing.assert_allclose(grams[k], (Z * curvature[:, [k]]).T @ Z, rtol=1e-5, atol=1e-7)
 
 
 def test_a_share_of_the_samples_estimates_the_gram_matrix():
@@ -214,7 +215,7 @@ def test_a_share_of_the_samples_estimates_the_gram_matrix():
     X, target, weight = np.sort(rng.normal(size=(20_000, 2)), axis=0), np.ones((20_000, 1)), np.ones(20_000)
     parts = in_memory(rows_of(X), target, weight, array_loss(SquaredError(), 1, False), 1)
     parts.mean("start", np.zeros((1, 2)), np.zeros(1), 0.0)
-    (whole,), (part,) = (parts.total("curvature_grams", np.zeros(2), share, False) for share in (1.0, 0.1))
+    (whole,), (part,) = (parts.total("curvature_grams", np.zeros(2), np.ones(3), share, False) for share in (1.0, 0.1))
     np.testing.assert_allclose(10.0 * part, whole, rtol=0.01, atol=0.01 * 20_000)
 
 

@@ -12,14 +12,18 @@ A. Miele and J. W. Cantrell, "Study on a memory gradient method for the minimiza
 G. Narkiss and M. Zibulevsky, "Sequential subspace optimization method for large-scale unconstrained problems", 2005.
 """
 
+import numpy as np
+
 from ..objective._preconditioner import BlockMetric, DiagonalMetric, UnitMetric
 from ._line_search import plane_minimiser, strong_wolfe
 from ._monitor import Status
 from ._preconditioned import REFRESH, Line, PreconditionedMethod, parabola
 
 FIRST_METRIC = 4  # iterations before the first one; the next come after twice as many each time
-DEAREST_GRAMS = 10.0  # what the Gram matrices of all scores may cost, in iterations
-LEAST_SAMPLES = 5  # for each feature, without which there are no correlations
+MOST_GRAMS = 1 << 23  # values of the Gram matrices of all scores together
+GRAM_SHARE = 0.5  # of the iterations so far, what the Gram matrices may cost
+SPARSE_PRICE = 3.0  # of a product with a stored value, in products with a dense one
+LEAST_SAMPLES = 2  # for each feature, without which there are no correlations
 
 
 def plane_step(method, gradient, ascent, last, forms):
@@ -77,18 +81,22 @@ class MemoryGradient(PreconditionedMethod):
         self.metric = DiagonalMetric(self.frame, shift, *self.parts.mean("curvature_moments", shift, advance))
         share = self._share_for_grams()
         if share > 0.0:
-            self.metric = BlockMetric(self.metric, *self.parts.mean("curvature_grams", self.frame.mean, share, advance))
+            scale = np.append(self.frame.scale.max(axis=0), 1.0)
+            grams = self.parts.mean("curvature_grams", self.frame.mean, scale, share, advance)
+            self.metric = BlockMetric(self.metric, *grams)
         self.metric_after *= 2
         self.metric_due = self.n_iter + self.metric_after
 
     def _share_for_grams(self):
         """Of how many samples the correlations of the features are worth what they cost; 0 for none."""
         n, d, K = self.objective.n_samples, self.objective.n_features, self.objective.n_outputs
-        # What all samples cost, in iterations. For a sample and score an iteration takes 2 d products, which wait for the memory
-        # unless several scores share the values, and the loss; its Gram matrix takes d^2 / 2 products, which do not wait.
-        cost = 0.06 * d * d / ((0.2 + 1.4 / K) * d + 25.0)
-        share = min(self.n_iter / cost, 1.0)
-        return share if cost <= DEAREST_GRAMS and share * n >= min(n, LEAST_SAMPLES * d) else 0.0
+        # What all samples cost, in iterations. For a sample and score an iteration takes two products with its values, which wait
+        # for the memory unless several scores share them, and the loss; a Gram matrix takes d^2 / 2 products that do not wait.
+        # The share of non-zeros decides, not the layout, so that dense and CSR rows descend alike.
+        values = min(SPARSE_PRICE * float(self.objective.moments.known_share.sum()), d)
+        cost = 0.03 * d * d / ((0.2 + 1.4 / K) * values + 25.0)
+        share = min(GRAM_SHARE * self.n_iter / cost, 1.0)
+        return share if share * n >= min(n, LEAST_SAMPLES * d) and K * (d + 1) ** 2 <= MOST_GRAMS else 0.0
 
     def _look(self):
         """What is descended on, the mean loss without smoothing, and the gradient, at u."""

@@ -210,7 +210,8 @@ class Part:
             slope = self.loss.times_shares(self.y, slope, shares)
         return (self._summed(self.loss.conjugate(self.y, factor * slope)),)
 
-    # ----------------------------------------------------------------------------------------------------------------------
+    # --- the curvature ----------------------------------------------------------------------------------------------------
+
     def curvature_moments(self, shift, advance):
         """For each score, sums of x - shift, of its square, and of 1, weighted by the loss's curvature in that score.
 
@@ -219,8 +220,8 @@ class Part:
         curvature = self._curvatures(advance)
         return *self.rows.weighted_moments(curvature, shift), curvature.sum(axis=1)
 
-    def curvature_grams(self, mean, share, advance):
-        """For each score, sums of (x - mean, 1)(x - mean, 1)' weighted by the loss's curvature in that score.
+    def curvature_grams(self, mean, scale, share, advance):
+        """For each score, sums of z z' with z = (x - mean, 1) * scale, weighted by the loss's curvature in that score.
 
         They are taken at the point in hand, over a random share of the samples, always the same; `advance` as in `plane`.
         """
@@ -228,7 +229,7 @@ class Part:
         count = math.ceil(share * n)
         # One sample in each of so many equal stretches: no order of the samples can hide some of them.
         index = ((np.arange(count) + np.random.RandomState(0).random_sample(count)) * (n / count)).astype(int)
-        return (grams(self.rows, index, self._curvatures(advance)[:, index], mean),)
+        return (grams(self.rows, index, self._curvatures(advance)[:, index], mean, scale),)
 
     def _curvatures(self, advance):
         """The loss's curvature in each score at the point in hand, times the weights, (n_outputs, n)."""
@@ -386,8 +387,9 @@ def is_threaded(rows, n_outputs):
 
 def cut(rows, n_outputs):
     """Where to cut samples for the cache and, where it pays, for threads: pairs (start, stop)."""
-    n = rows.shape[0]
-    count = max(round(n * n_outputs / BLOCK), 1)
+    n, d = rows.shape
+    # No smaller than a gradient, of which every part returns one.
+    count = max(round(n * n_outputs / max(BLOCK, d * n_outputs)), 1)
     if is_threaded(rows, n_outputs):
         # A multiple of the usual numbers of threads: none waits for another.
         count = -(-count // LEAST_PARTS) * LEAST_PARTS

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dtrtri
+from scipy.linalg.lapack import spotrf, strtri
 
 LEAST_CURVATURE = 1e-6  # in a coordinate, as a share of the largest one: steps stay finite where the loss has gone flat
 SHRINKAGE = 0.03  # of correlations that come from a part of the samples
@@ -231,19 +231,20 @@ class BlockMetric(Metric):
     diagonal : DiagonalMetric
         The curvature in each coordinate.
     grams : ndarray, (n_outputs, n_features + 1, n_features + 1)
-        Weighted sums of (x - mean, 1)(x - mean, 1)'; the weights are the loss's curvature in each score.
+        Weighted sums of products of (x - mean, 1), in any units; the weights are the loss's curvature in each score.
     """
 
     def __init__(self, diagonal, grams):
-        each = zip(grams, diagonal.of_loss, diagonal.of_all, strict=True)
-        self.factors = np.stack([_inverse_factor(*given) for given in each])
+        self.scale = 1.0 / np.sqrt(diagonal.of_all)
+        shares = diagonal.of_loss / diagonal.of_all
+        self.factors = np.stack([_inverse_factor(*given) for given in zip(grams, shares, strict=True)])
 
     def inverse(self, gradient):
         """See `Metric.inverse`."""
-        n_outputs, size, _ = self.factors.shape
+        n_outputs, size = self.scale.shape
         coef, intercept = gradient[: n_outputs * (size - 1)].reshape(n_outputs, size - 1), gradient[-n_outputs:]
-        block = np.column_stack([coef, intercept])[..., None]
-        return _flat(np.matmul(self.factors.transpose(0, 2, 1), np.matmul(self.factors, block))[..., 0])
+        block = (np.column_stack([coef, intercept]) * self.scale).astype(np.float32)[..., None]
+        return _flat(np.matmul(self.factors.transpose(0, 2, 1), np.matmul(self.factors, block))[..., 0] * self.scale)
 
 
 def _flat(block):
@@ -251,11 +252,12 @@ def _flat(block):
     return np.append(block[:, :-1], block[:, -1])
 
 
-def _inverse_factor(gram, of_loss, of_all):
-    """R with R'R the inverse of a matrix with the diagonal `of_all` and the loss's part of it correlated as in `gram`."""
+def _inverse_factor(gram, share):
+    """R with R'R the inverse of a matrix of unit diagonal: a share of each coordinate is correlated as in `gram`."""
     diagonal = gram.diagonal()
-    unit = np.sqrt(np.divide(of_loss / of_all, diagonal, out=np.zeros(len(diagonal)), where=diagonal > 0.0))
-    matrix = gram * np.outer((1.0 - SHRINKAGE) * unit, unit)
+    unit = np.sqrt(np.divide((1.0 - SHRINKAGE) * share, diagonal, out=np.zeros(len(diagonal)), where=diagonal > 0.0))
+    matrix = gram * unit.astype(np.float32)
+    matrix *= unit.astype(np.float32)[:, None]
     np.fill_diagonal(matrix, 1.0)
-    factor, _ = dpotrf(matrix, lower=1, clean=1)
-    return dtrtri(factor, lower=1)[0] / np.sqrt(of_all)
+    factor, _ = spotrf(matrix, lower=1, clean=1, overwrite_a=1)
+    return strtri(factor, lower=1, overwrite_c=1)[0]

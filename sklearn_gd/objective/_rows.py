@@ -218,20 +218,23 @@ class CsrRows:
         return np.ascontiguousarray(np.asarray(coef, dtype=np.float64).T).ravel()
 
 
-def grams(rows, index, weights, mean):
-    """Of the samples `index`, weighted sums of (x - mean, 1)(x - mean, 1)', (n_weights, n_features + 1, n_features + 1).
+def grams(rows, index, weights, mean, scale):
+    """Of the samples `index`, weighted sums of z z' with z = (x - mean, 1) * scale, for each row of `weights`.
 
-    There is one for each row of `weights`, (n_weights, len(index)).
+    In float32, (n_weights, n_features + 1, n_features + 1): they are an estimate, and half the time.
     """
     d = rows.shape[1]
-    out = np.zeros((len(weights), d + 1, d + 1))
+    out = np.zeros((len(weights), d + 1, d + 1), dtype=np.float32)
     size = max(TILE // (d + 1), 2 * d)  # at least as many as make the product worth more than its sum
     for start in range(0, len(index), size):
         some = index[start : start + size]
-        ones = np.ones((len(some), d + 1))
-        np.subtract(rows.dense(some), mean, out=ones[:, :d])
-        for gram, root in zip(out, np.sqrt(weights[:, start : start + size]), strict=True):
-            rooted = ones * root[:, None]
+        Z = np.empty((len(some), d + 1), dtype=np.float32)
+        np.multiply(rows.dense(some) - mean, scale[:-1], out=Z[:, :d], casting="same_kind")
+        Z[:, d] = scale[-1]
+        rooted = np.empty_like(Z)
+        roots = np.sqrt(weights[:, start : start + size]).astype(np.float32)
+        for gram, root in zip(out, roots, strict=True):
+            np.multiply(Z, root[:, None], out=rooted)
             gram += np.dot(rooted.T, rooted)
     return out
 
