@@ -147,8 +147,7 @@ def test_a_metric_is_the_curvature_of_each_score(fit_intercept):
     sums = curvature @ (X - shift) / N, curvature @ (X - shift) ** 2 / N, curvature.sum(axis=1) / N
     diagonal = DiagonalMetric(frame, shift, *sums)
     ones = np.column_stack([X - frame.mean, np.ones(N)])
-    grams = np.stack([(ones * each[:, None]).T @ ones for each in curvature]).astype(np.float32)
-    blocks = BlockMetric(diagonal, grams)
+    blocks = BlockMetric(diagonal, np.stack([(ones * each[:, None]).T @ ones for each in curvature]))
     gradient = RNG.normal(size=K * (D + 1))
     if fit_intercept:
         gradient[: K * D].reshape(K, D)[:, CONSTANT] = 0.0
@@ -163,4 +162,4 @@ def test_a_metric_is_the_curvature_of_each_score(fit_intercept):
         for metric, matrix in ((diagonal, np.diag(np.diag(hessian))), (blocks, shrunk)):
             ascent = metric.inverse(gradient)
             found = np.append(ascent[: K * D].reshape(K, D)[k], ascent[K * D + k])[used]
-            np.testing.assert_allclose(found, np.linalg.solve(matrix, own), rtol=1e-4)  # float32
+            np.testing.assert_allclose(found, np.linalg.solve(matrix, own), rtol=1e-8)

@@ -78,12 +78,14 @@ class MemoryGradient(PreconditionedMethod):
         if self.n_iter < self.metric_due:
             return
         shift = self.objective.rows.first_row()
-        self.metric = DiagonalMetric(self.frame, shift, *self.parts.mean("curvature_moments", shift, advance))
-        share = self._share_for_grams()
-        if share > 0.0:
-            scale = np.append(self.frame.scale.max(axis=0), 1.0)
-            grams = self.parts.mean("curvature_grams", self.frame.mean, scale, share, advance)
-            self.metric = BlockMetric(self.metric, *grams)
+        moments = self.parts.mean("curvature_moments", shift, advance)
+        if all(np.isfinite(each).all() for each in moments):
+            self.metric = diagonal = DiagonalMetric(self.frame, shift, *moments)
+            share = self._share_for_grams()
+            if share > 0.0:
+                scale = np.append(self.frame.scale.max(axis=0), 1.0)
+                (grams,) = self.parts.mean("curvature_grams", self.frame.mean, scale, share, advance)
+                self.metric = BlockMetric(diagonal, grams) if np.isfinite(grams).all() else diagonal
         self.metric_after *= 2
         self.metric_due = self.n_iter + self.metric_after
 

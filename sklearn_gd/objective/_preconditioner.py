@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg.lapack import spotrf, strtri
+from scipy.linalg import get_lapack_funcs
 
 LEAST_CURVATURE = 1e-6  # in a coordinate, as a share of the largest one: steps stay finite where the loss has gone flat
 SHRINKAGE = 0.03  # of correlations that come from a part of the samples
@@ -243,7 +243,7 @@ class BlockMetric(Metric):
         """See `Metric.inverse`."""
         n_outputs, size = self.scale.shape
         coef, intercept = gradient[: n_outputs * (size - 1)].reshape(n_outputs, size - 1), gradient[-n_outputs:]
-        block = (np.column_stack([coef, intercept]) * self.scale).astype(np.float32)[..., None]
+        block = (np.column_stack([coef, intercept]) * self.scale).astype(self.factors.dtype)[..., None]
         return _flat(np.matmul(self.factors.transpose(0, 2, 1), np.matmul(self.factors, block))[..., 0] * self.scale)
 
 
@@ -256,8 +256,10 @@ def _inverse_factor(gram, share):
     """R with R'R the inverse of a matrix of unit diagonal: a share of each coordinate is correlated as in `gram`."""
     diagonal = gram.diagonal()
     unit = np.sqrt(np.divide((1.0 - SHRINKAGE) * share, diagonal, out=np.zeros(len(diagonal)), where=diagonal > 0.0))
-    matrix = gram * unit.astype(np.float32)
-    matrix *= unit.astype(np.float32)[:, None]
+    unit = unit.astype(gram.dtype)
+    matrix = gram * unit
+    matrix *= unit[:, None]
     np.fill_diagonal(matrix, 1.0)
-    factor, _ = spotrf(matrix, lower=1, clean=1, overwrite_a=1)
-    return strtri(factor, lower=1, overwrite_c=1)[0]
+    potrf, trtri = get_lapack_funcs(("potrf", "trtri"), (matrix,))
+    factor, _ = potrf(matrix, lower=1, clean=1)
+    return trtri(factor, lower=1)[0]

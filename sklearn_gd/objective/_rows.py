@@ -9,6 +9,7 @@ import functools
 import numpy as np
 import scipy.sparse as sp
 
+EXACT_FEATURES = 256  # up to which the Gram matrices of a metric are in float64
 TILE = 1 << 17  # values of X converted to float64, or centred, at a time: few enough to stay in cache
 
 
@@ -221,18 +222,19 @@ class CsrRows:
 def grams(rows, index, weights, mean, scale):
     """Of the samples `index`, weighted sums of z z' with z = (x - mean, 1) * scale, for each row of `weights`.
 
-    In float32, (n_weights, n_features + 1, n_features + 1): they are an estimate, and half the time.
+    They are (n_weights, n_features + 1, n_features + 1); of many features in float32, which takes half the time.
     """
     d = rows.shape[1]
-    out = np.zeros((len(weights), d + 1, d + 1), dtype=np.float32)
+    dtype = np.float64 if d <= EXACT_FEATURES else np.float32
+    out = np.zeros((len(weights), d + 1, d + 1), dtype)
     size = max(TILE // (d + 1), 2 * d)  # at least as many as make the product worth more than its sum
     for start in range(0, len(index), size):
         some = index[start : start + size]
-        Z = np.empty((len(some), d + 1), dtype=np.float32)
+        Z = np.empty((len(some), d + 1), dtype)
         np.multiply(rows.dense(some) - mean, scale[:-1], out=Z[:, :d], casting="same_kind")
         Z[:, d] = scale[-1]
         rooted = np.empty_like(Z)
-        roots = np.sqrt(weights[:, start : start + size]).astype(np.float32)
+        roots = np.sqrt(weights[:, start : start + size]).astype(dtype)
         for gram, root in zip(out, roots, strict=True):
             np.multiply(Z, root[:, None], out=rooted)
             gram += np.dot(rooted.T, rooted)
