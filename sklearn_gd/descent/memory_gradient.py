@@ -23,7 +23,7 @@ FIRST_METRIC = 4  # iterations before the first one; the next come after twice a
 MOST_GRAMS = 1 << 23  # values of the Gram matrices of all scores together
 GRAM_SHARE = 0.5  # of the iterations so far, what the Gram matrices may cost
 SPARSE_PRICE = 3.0  # of a product with a stored value, in products with a dense one
-LEAST_SAMPLES = 2  # for each feature, without which there are no correlations
+LEAST_SAMPLES, MOST_SAMPLES = 2, 200  # for each feature: without so many there are no correlations, and more add little
 
 
 def plane_step(method, gradient, ascent, last, forms):
@@ -96,9 +96,9 @@ class MemoryGradient(PreconditionedMethod):
         # for the memory unless several scores share them, and the loss; a Gram matrix takes d^2 / 2 products that do not wait.
         # The share of non-zeros decides, not the layout, so that dense and CSR rows descend alike.
         values = min(SPARSE_PRICE * float(self.objective.moments.known_share.sum()), d)
-        cost = 0.03 * d * d / ((0.2 + 1.4 / K) * values + 25.0)
-        share = min(GRAM_SHARE * self.n_iter / cost, 1.0)
-        return share if share * n >= min(n, LEAST_SAMPLES * d) and K * (d + 1) ** 2 <= MOST_GRAMS else 0.0
+        cost = 0.05 * d * d / ((0.2 + 1.4 / K) * values + 25.0)
+        count = min(n, MOST_SAMPLES * (d + 20), n * GRAM_SHARE * self.n_iter / cost)
+        return count / n if count >= min(n, LEAST_SAMPLES * d) and K * (d + 1) ** 2 <= MOST_GRAMS else 0.0
 
     def _look(self):
         """What is descended on, the mean loss without smoothing, and the gradient, at u."""
