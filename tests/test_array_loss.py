@@ -458,6 +458,12 @@ class WrongClasswiseProduct(LogLoss):
         return curvature * a
 
 
+class WrongClasswiseDiagonal(LogLoss):
+    @staticmethod
+    def classwise_diagonal(y, curvature):
+        return curvature
+
+
 class WrongProduct(LogLoss):
     @staticmethod
     def multiclass_hessian_product(y, curvature, a, out):
@@ -470,6 +476,7 @@ class WrongProduct(LogLoss):
         (WrongClasswise(), r"classwise_value"),
         (WrongClasswiseGradient(), r"classwise_second_order \(its gradient\)"),
         (WrongClasswiseProduct(), r"classwise_hessian_product"),
+        (WrongClasswiseDiagonal(), r"classwise_diagonal"),
         (WrongProduct(), r"(multiclass|classwise)_hessian_product"),
     ],
     ids=repr,

@@ -53,10 +53,10 @@ def real():
 
 
 PROBLEMS = {
-    "memory gradient": (binary, LogLoss(), L2(), GDClassifier()),
-    "softmax": (several, LogLoss(), L2(), GDClassifier()),
-    "Gram matrix": (real, SquaredError(), L2(), GDRegressor()),
-    "smoothed": (binary, Hinge(), L2(), GDClassifier(loss="hinge")),
+    "memory gradient": (binary, LogLoss(), L2(), GDClassifier(penalty="l2")),
+    "softmax": (several, LogLoss(), L2(), GDClassifier(penalty="l2")),
+    "Gram matrix": (real, SquaredError(), L2(), GDRegressor(penalty="l2")),
+    "smoothed": (binary, Hinge(), L2(), GDClassifier(loss="hinge", penalty="l2")),
     "support": (binary, LogLoss(), L1(), GDClassifier(penalty="l1")),
     "proximal": (real, Huber(30.0), Towards(), GDRegressor(loss=Huber(30.0), penalty=Towards())),
 }
@@ -180,6 +180,45 @@ def test_what_a_part_sums(layout, dtype):
     np.testing.assert_allclose(square, weight @ (away**2).sum(axis=1), rtol=1e-12)
 
 
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("layout", [np.ascontiguousarray, sp.csr_array])
+def test_moments_weighted_by_the_curvature(layout, n_outputs):
+    """Against the formulas, p (1 - p) being the curvature of the log loss; at the point of the last look, with weights."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 4)) * (rng.random((400, 4)) < 0.5)
+    target = rng.integers(0, n_outputs, (400, 1)).astype(float) if n_outputs > 1 else rng.choice([-1.0, 1.0], (400, 1))
+    weight, coef, move = rng.uniform(0.5, 2.0, 400), *rng.normal(size=(2, n_outputs, 4))
+    zero, mean = np.zeros(n_outputs), weight @ X / weight.sum()
+    on_arrays = array_loss(LogLoss(), n_outputs, n_outputs > 1)
+    bounds = list(pairwise(np.linspace(0, 400, SLICES + 1).astype(int)))
+    cut_rows = [Part(rows_of(layout(X[a:b])), target[a:b], weight[a:b], on_arrays) for a, b in bounds]
+    parts = Parts(cut_rows, weight.sum(), map)
+    parts.mean("start", coef, zero, 0.0)
+    parts.mean("line", move, zero, 0.5, False)
+    p = LogLoss().probability(X @ (coef + 0.5 * move).T if n_outputs > 1 else X @ (coef + 0.5 * move)[0])
+    curvature = weight[:, None] * (p * (1.0 - p)).reshape(400, n_outputs) / weight.sum()
+    shift = 0.0 * mean if layout is sp.csr_array else mean + 1.0
+    total, square, of_score = parts.mean("curvature_moments", shift, True)
+    np.testing.assert_allclose(of_score, curvature.sum(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(total, curvature.T @ (X - shift), rtol=1e-10, atol=1e-15)
+    np.testing.assert_allclose(square, curvature.T @ (X - shift) ** 2, rtol=1e-10, atol=1e-15)
+    scale = np.array([1.0, 2.0, 0.5, 1.0, 3.0])
+    (grams,) = parts.mean("curvature_grams", mean, scale, 1.0, True)
+    Z = np.column_stack([X - mean, np.ones(400)]) * scale
+    for k in range(n_outputs):
+        np.testing.assert_allclose(grams[k], (Z * curvature[:, [k]]).T @ Z, rtol=1e-10, atol=1e-15)
+
+
+def test_a_share_of_the_samples_estimates_the_gram_matrix():
+    """Every stretch of the samples has its share, whatever their order."""
+    rng = np.random.default_rng(0)
+    X, target, weight = np.sort(rng.normal(size=(20_000, 2)), axis=0), np.ones((20_000, 1)), np.ones(20_000)
+    parts = in_memory(rows_of(X), target, weight, array_loss(SquaredError(), 1, False), 1)
+    parts.mean("start", np.zeros((1, 2)), np.zeros(1), 0.0)
+    (whole,), (part,) = (parts.total("curvature_grams", np.zeros(2), np.ones(3), share, False) for share in (1.0, 0.1))
+    np.testing.assert_allclose(10.0 * part, whole, rtol=0.01, atol=0.01 * 20_000)
+
+
 def test_samples_are_cut_for_the_cache_and_for_threads_only_where_they_pay():
     assert len(cut(DenseRows(np.empty((1000, 10))), 1)) == 1
     assert len(cut(DenseRows(np.empty((150_000, 2))), 1)) == 2
@@ -189,7 +228,7 @@ def test_samples_are_cut_for_the_cache_and_for_threads_only_where_they_pay():
 
 def test_nothing_under_descent_sees_a_score():
     """Descent calls verbs of the parts, which return sums; what has the length of the samples stays with the part."""
-    verbs = {"start", "plane", "step", "line", "again", "gram", "gradient", "value"}
+    verbs = {"start", "plane", "step", "line", "again", "gram", "gradient", "value", "curvature_moments", "curvature_grams"}
     seen = set()
     for path in (Path(sklearn_gd.__file__).parent / "descent").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

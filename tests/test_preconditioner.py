@@ -8,7 +8,7 @@ from sklearn_gd import penalties
 from sklearn_gd.losses import SquaredError
 from sklearn_gd.objective._moments import Moments
 from sklearn_gd.objective._objective import Objective
-from sklearn_gd.objective._preconditioner import Preconditioner, usable_variance
+from sklearn_gd.objective._preconditioner import SHRINKAGE, BlockMetric, DiagonalMetric, Preconditioner, usable_variance
 from sklearn_gd.penalties import NoPenalty
 
 N, D, K = 60, 5, 3
@@ -136,3 +136,30 @@ def test_a_constant_feature_is_found_in_both_layouts(layout, value):
         assert variance[1] > 0.0
         assert (usable_variance(each, fit_intercept=True, centred=False) > 0.0).tolist() == [False, True]
         assert (usable_variance(each, fit_intercept=False, centred=False) > 0.0).all()
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_a_metric_is_the_curvature_of_each_score(fit_intercept):
+    """Against the second derivative of F in the scaled coordinates; correlations shrink, a constant feature plays no part."""
+    frame = preconditioner(fit_intercept=fit_intercept)
+    curvature = RNG.uniform(0.1, 1.0, (K, N))
+    shift = frame.mean + 1.0
+    sums = curvature @ (X - shift) / N, curvature @ (X - shift) ** 2 / N, curvature.sum(axis=1) / N
+    diagonal = DiagonalMetric(frame, shift, *sums)
+    ones = np.column_stack([X - frame.mean, np.ones(N)])
+    blocks = BlockMetric(diagonal, np.stack([(ones * each[:, None]).T @ ones for each in curvature]))
+    gradient = RNG.normal(size=K * (D + 1))
+    if fit_intercept:
+        gradient[: K * D].reshape(K, D)[:, CONSTANT] = 0.0
+    else:
+        gradient[K * D :] = 0.0
+    used = np.array([not fit_intercept or j != CONSTANT for j in range(D)] + [fit_intercept])
+    for k in range(K):
+        scaled = (ones * np.append(frame.scale[k], frame.intercept_scale[k]))[:, used]
+        hessian = (scaled * curvature[k][:, None]).T @ scaled / N + np.diag(np.append(frame.ridge[k], 0.0)[used])
+        own = np.append(gradient[: K * D].reshape(K, D)[k], gradient[K * D + k])[used]
+        shrunk = hessian - SHRINKAGE * (hessian - np.diag(np.diag(hessian)))
+        for metric, matrix in ((diagonal, np.diag(np.diag(hessian))), (blocks, shrunk)):
+            ascent = metric.inverse(gradient)
+            found = np.append(ascent[: K * D].reshape(K, D)[k], ascent[K * D + k])[used]
+            np.testing.assert_allclose(found, np.linalg.solve(matrix, own), rtol=1e-8)

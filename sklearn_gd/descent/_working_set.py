@@ -192,7 +192,7 @@ class WorkingSet(ScaledCoordinates):
         u, value, ridge = self.u, self.value, self.ridge
         (forms,) = self.parts.mean("plane", *self.model(-inside), last is not None, self.advance)
         self.advance = False
-        direction, slope, step = plane_step(self, inside, last, forms)
+        direction, slope, step = plane_step(self, inside, inside, last, forms)
         line = Line(self, step, penalty=parabola(ridge, u, direction, self.threshold * np.sign(u)))
         t, new = strong_wolfe(line, value, slope)
         if t == 0.0:

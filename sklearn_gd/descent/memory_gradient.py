@@ -12,13 +12,22 @@ A. Miele and J. W. Cantrell, "Study on a memory gradient method for the minimiza
 G. Narkiss and M. Zibulevsky, "Sequential subspace optimization method for large-scale unconstrained problems", 2005.
 """
 
+import numpy as np
+
+from ..objective._preconditioner import BlockMetric, DiagonalMetric, UnitMetric
 from ._line_search import plane_minimiser, strong_wolfe
 from ._monitor import Status
 from ._preconditioned import REFRESH, Line, PreconditionedMethod, parabola
 
+FIRST_METRIC = 4  # iterations before the first one; the next come after twice as many each time
+MOST_GRAMS = 1 << 23  # values of the Gram matrices of all scores together
+GRAM_SHARE = 0.5  # of the iterations so far, what the Gram matrices may cost
+SPARSE_PRICE = 3.0  # of a product with a stored value, in products with a dense one
+LEAST_SAMPLES, MOST_SAMPLES = 2, 200  # for each feature: without so many there are no correlations, and more add little
 
-def plane_step(method, gradient, last, forms):
-    """The minimiser of the second-order model over span{-gradient, last move}, at the point in hand of a method.
+
+def plane_step(method, gradient, ascent, last, forms):
+    """The minimiser of the second-order model over span{-ascent, last move}, at the point in hand of a method.
 
     Parameters
     ----------
@@ -26,6 +35,8 @@ def plane_step(method, gradient, last, forms):
         Whose point it is.
     gradient : ndarray
         The gradient there, or its part on the support.
+    ascent : ndarray
+        The direction of ascent: the gradient, or the inverse of a metric times it.
     last : tuple of (ndarray, float), or None
         The last move of u, and its length in units of the last direction of the scores.
     forms : ndarray, (3,)
@@ -40,17 +51,17 @@ def plane_step(method, gradient, last, forms):
     step : tuple
         The verb of the first look along it, with its leading arguments.
     """
-    bent = method.ridge * gradient
+    bent = method.ridge * ascent
     a, b, c = forms.tolist()
-    a += float(bent @ gradient)
+    a += float(bent @ ascent)
     along = length = 0.0
     if last is not None:
         move, length = last
         b = length * b - float(bent @ move)
         c = length * length * c + float((method.ridge * move) @ move)
         along = float(gradient @ move)
-    c_0, c_1, slope = plane_minimiser(float(gradient @ gradient), a, b, c, along)
-    direction = c_1 * last[0] - c_0 * gradient if c_1 else -c_0 * gradient
+    c_0, c_1, slope = plane_minimiser(float(gradient @ ascent), a, b, c, along)
+    direction = c_1 * last[0] - c_0 * ascent if c_1 else -c_0 * ascent
     return direction, slope, ("step", c_0, c_1 * length)
 
 
@@ -60,6 +71,34 @@ class MemoryGradient(PreconditionedMethod):
     def begin_stage(self):
         self.first_look = self._look()
         self.stage_value = self.first_look[1] + self._penalty()
+        self.metric, self.metric_after, self.metric_due = UnitMetric(), FIRST_METRIC, self.n_iter + FIRST_METRIC
+
+    def _renew_metric(self, advance):
+        """Take the metric at the point in hand, where it is due; `advance` as in `Part.plane`."""
+        if self.n_iter < self.metric_due:
+            return
+        shift = self.objective.rows.first_row()
+        moments = self.parts.mean("curvature_moments", shift, advance)
+        if all(np.isfinite(each).all() for each in moments):
+            self.metric = diagonal = DiagonalMetric(self.frame, shift, *moments)
+            share = self._share_for_grams()
+            if share > 0.0:
+                scale = np.append(self.frame.scale.max(axis=0), 1.0)
+                (grams,) = self.parts.mean("curvature_grams", self.frame.mean, scale, share, advance)
+                self.metric = BlockMetric(diagonal, grams) if np.isfinite(grams).all() else diagonal
+        self.metric_after *= 2
+        self.metric_due = self.n_iter + self.metric_after
+
+    def _share_for_grams(self):
+        """Of how many samples the correlations of the features are worth what they cost; 0 for none."""
+        n, d, K = self.objective.n_samples, self.objective.n_features, self.objective.n_outputs
+        # What all samples cost, in iterations. For a sample and score an iteration takes two products with its values, which wait
+        # for the memory unless several scores share them, and the loss; a Gram matrix takes d^2 / 2 products that do not wait.
+        # The share of non-zeros decides, not the layout, so that dense and CSR rows descend alike.
+        values = min(SPARSE_PRICE * float(self.objective.moments.known_share.sum()), d)
+        cost = 0.05 * d * d / ((0.2 + 1.4 / K) * values + 25.0)
+        count = min(n, MOST_SAMPLES * (d + 20), n * GRAM_SHARE * self.n_iter / cost)
+        return count / n if count >= min(n, LEAST_SAMPLES * d) and K * (d + 1) ** 2 <= MOST_GRAMS else 0.0
 
     def _look(self):
         """What is descended on, the mean loss without smoothing, and the gradient, at u."""
@@ -77,9 +116,11 @@ class MemoryGradient(PreconditionedMethod):
                 yield self.iterate(value, plain, end=Status.PLATEAU)
                 (value, plain, gradient), last, advance = self.next_stage(), None, False
                 continue
-            # 1. the plane of -gradient and the last move, and the minimiser of the model on it
-            (forms,) = self.parts.mean("plane", *self.model(-gradient), last is not None, advance)
-            direction, slope, step = plane_step(self, gradient, last, forms)
+            # 1. the plane of the direction of descent and the last move, and the minimiser of the model on it
+            self._renew_metric(advance)
+            ascent = self.metric.inverse(gradient)
+            (forms,) = self.parts.mean("plane", *self.model(-ascent), last is not None, advance)
+            direction, slope, step = plane_step(self, gradient, ascent, last, forms)
             # 2. the length of the step
             line = Line(self, step, penalty=parabola(self.ridge, self.u, direction))
             t, new = strong_wolfe(line, value, slope)

@@ -40,6 +40,8 @@ first axis; batch descent then compiles nothing. y are class indices of shape (n
                                                     whatever `classwise_hessian_product` needs
 ``classwise_hessian_product(y, curvature, a, ...)`` H a of each sample, a new array of a's shape
 ``classwise_conjugate(y, slope, ...)``              the convex conjugate of each sample
+``classwise_diagonal(y, curvature, ...)``           the diagonal of H of each sample, (n_classes, n_samples); without it a product
+                                                    for each class gives it
 ==================================================  ===========================================================================
 """
 

@@ -19,6 +19,7 @@ N_ARGUMENTS = {
     "classwise_value": 2,
     "classwise_second_order": 3,
     "classwise_hessian_product": 3,
+    "classwise_diagonal": 2,
     "conjugate": 2,
     "classwise_conjugate": 2,
 }

@@ -170,6 +170,18 @@ def check_rows(loss, n_classes, worst):
         if bound["classwise_hessian_product"] is not None:
             product = bound["classwise_hessian_product"](labels, curvature, moves.T.copy())
             compare("classwise_hessian_product", product, "product")
+            if bound["classwise_diagonal"] is not None:
+                _check_diagonal(bound, labels, rows, curvature, worst)
+
+
+def _check_diagonal(bound, labels, rows, curvature, worst):
+    """The diagonal of the second derivatives over all samples, against the products with each class's direction."""
+    diagonal = bound["classwise_diagonal"](labels, curvature)
+    for k, found in enumerate(diagonal):
+        one = np.zeros(diagonal.shape)
+        one[k] = 1.0
+        for i, expected in enumerate(bound["classwise_hessian_product"](labels, curvature, one)[k]):
+            worst.compare("classwise_diagonal", found[i], expected, expected, int(labels[i]), rows[i].tolist())
 
 
 def _check_row(bound, label, z, move, smooth, worst):

@@ -148,6 +148,11 @@ class LogLoss(ClassificationLoss):
         return product
 
     @staticmethod
+    def classwise_diagonal(y, curvature):
+        """p (1 - p)."""
+        return curvature * (1.0 - curvature)
+
+    @staticmethod
     def conjugate(y, slope):
         """The negative entropy of the two classes."""
         return xlogx(-y * slope) + xlogx(1.0 + y * slope)

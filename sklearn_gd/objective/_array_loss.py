@@ -224,6 +224,10 @@ class CoupledLoss(ArrayLoss):
             else:
                 second_order, product = _together(self._value, self._gradient, _scores), numeric_product(self._gradient)
         self._second_order, self._product = second_order, product
+        of_curvature = bound["classwise_diagonal"] if second_order is bound["classwise_second_order"] else None
+        self._diagonal = self._diagonal_of_products
+        if of_curvature:
+            self._diagonal = lambda y, curvature, shape: of_curvature(y, curvature)
         self._conjugate = bound["classwise_conjugate"]
 
     def encode(self, target):
@@ -266,16 +270,23 @@ class CoupledLoss(ArrayLoss):
 
     def diagonal(self, y, curvature, shape):
         """See `ArrayLoss.diagonal`."""
-        return np.einsum("kkn->kn", self.hessian_blocks(y, curvature, shape)[0])
+        return self._diagonal(y, curvature, shape)
+
+    def _diagonal_of_products(self, y, curvature, shape):
+        """The diagonal, from the columns of the Hessian."""
+        return np.stack([column[k] for k, column in enumerate(self._columns(y, curvature, shape))])
 
     def hessian_blocks(self, y, curvature, shape):
         """See `ArrayLoss.hessian_blocks`: a single one."""
-        out, one = np.empty((1, shape[0], *shape)), np.zeros(shape)
+        return np.stack(list(self._columns(y, curvature, shape)))[None]
+
+    def _columns(self, y, curvature, shape):
+        """The columns of each sample's Hessian, one after the other."""
+        one = np.zeros(shape)
         for k in range(len(one)):
             one[k] = 1.0
-            out[0, k] = self._product(y, curvature, one)
+            yield self._product(y, curvature, one)
             one[k] = 0.0
-        return out
 
 
 # --- from what is written to functions of arrays -------------------------------------------------------------------------

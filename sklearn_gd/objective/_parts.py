@@ -8,6 +8,7 @@ the table of SVRG and SAGA.
 """
 
 import functools
+import math
 import operator
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,8 @@ from operator import methodcaller
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
+
+from ._rows import grams
 
 BLOCK = 65536  # scores in a part: fewer and Python's own time counts, more and they leave the cache
 THREADED = 1_500_000  # values of a dense X, or scores of a sparse one, from which a second thread pays
@@ -108,8 +111,7 @@ class Part:
 
         With `advance` the point of the last look becomes the one in hand first.
         """
-        if advance:
-            self.raw, self.curvature = self.ahead, self.curvature_ahead
+        self._hold(advance)
         a = self.move = self.rows.scores(coef, intercept)
         forms = np.zeros(3)
         forms[0] = np.vdot(self._bent(self.curvature, a), a)
@@ -132,8 +134,7 @@ class Part:
 
     def line(self, coef, intercept, t, advance):
         """Look t along a direction, which becomes the last one; `advance` as in `plane`."""
-        if advance:
-            self.raw, self.curvature = self.ahead, self.curvature_ahead
+        self._hold(advance)
         self.last = self.rows.scores(coef, intercept)
         return self.again(t)
 
@@ -169,8 +170,7 @@ class Part:
         but near its kinks, and those of a parabola above it are mixed, `caution` being the share of the latter. `advance` as in
         `plane`.
         """
-        if advance:
-            self.raw, self.curvature = self.ahead, self.curvature_ahead
+        self._hold(advance)
         blocks = self.loss.hessian_blocks(self.y, self.curvature, self.raw.shape)
         if self.width:
             blocks = caution * blocks + (1.0 - caution) * self.loss.smoothing_blocks(self.y, self.raw, self.width)
@@ -210,7 +210,37 @@ class Part:
             slope = self.loss.times_shares(self.y, slope, shares)
         return (self._summed(self.loss.conjugate(self.y, factor * slope)),)
 
-    # ----------------------------------------------------------------------------------------------------------------------
+    # --- the curvature ----------------------------------------------------------------------------------------------------
+
+    def curvature_moments(self, shift, advance):
+        """For each score, sums of x - shift, of its square, and of 1, weighted by the loss's curvature in that score.
+
+        They are taken at the point in hand; `advance` as in `plane`.
+        """
+        curvature = self._curvatures(advance)
+        return *self.rows.weighted_moments(curvature, shift), curvature.sum(axis=1)
+
+    def curvature_grams(self, mean, scale, share, advance):
+        """For each score, sums of z z' with z = (x - mean, 1) * scale, weighted by the loss's curvature in that score.
+
+        They are taken at the point in hand, over a random share of the samples, always the same; `advance` as in `plane`.
+        """
+        n = self.rows.shape[0]
+        count = math.ceil(share * n)
+        # One sample in each of so many equal stretches: no order of the samples can hide some of them.
+        index = ((np.arange(count) + np.random.RandomState(0).random_sample(count)) * (n / count)).astype(int)
+        return (grams(self.rows, index, self._curvatures(advance)[:, index], mean, scale),)
+
+    def _curvatures(self, advance):
+        """The loss's curvature in each score at the point in hand, times the weights, (n_outputs, n)."""
+        self._hold(advance)
+        # A derivative that is taken numerically may be a little below zero.
+        return self._weighted(np.maximum(self.loss.diagonal(self.y, self.curvature, self.raw.shape), 0.0))
+
+    def _hold(self, advance):
+        """Make the point of the last look the one in hand, with `advance`."""
+        if advance:
+            self.raw, self.curvature = self.ahead, self.curvature_ahead
 
     def _look(self, raw, move):
         """What a sweep tells of the scores `raw`; its curvature is kept for the next plane."""
@@ -357,8 +387,9 @@ def is_threaded(rows, n_outputs):
 
 def cut(rows, n_outputs):
     """Where to cut samples for the cache and, where it pays, for threads: pairs (start, stop)."""
-    n = rows.shape[0]
-    count = max(round(n * n_outputs / BLOCK), 1)
+    n, d = rows.shape
+    # No smaller than a gradient, of which every part returns one.
+    count = max(round(n * n_outputs / max(BLOCK, d * n_outputs)), 1)
     if is_threaded(rows, n_outputs):
         # A multiple of the usual numbers of threads: none waits for another.
         count = -(-count // LEAST_PARTS) * LEAST_PARTS

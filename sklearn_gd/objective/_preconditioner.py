@@ -4,9 +4,14 @@ The scale of a feature is :math:`1 / \sqrt{h v + r}` with v its variance, h the 
 curvature of the l2 penalty in the coefficient. In the scaled coordinates the diagonal of F's second derivative is about one.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.linalg import get_lapack_funcs
+
+LEAST_CURVATURE = 1e-6  # in a coordinate, as a share of the largest one: steps stay finite where the loss has gone flat
+SHRINKAGE = 0.03  # of correlations that come from a part of the samples
 
 SMALLEST_VARIANCE = 1e-290  # of a feature that a model can use; the square of the scale is finite, too
 
@@ -160,3 +165,101 @@ class Preconditioner:
             Gradient in U and b.
         """
         return (G - np.outer(g, self.mean)) * self.scale, g * self.intercept_scale
+
+
+# --- the metric of a gradient ------------------------------------------------------------------------------------------------
+# The coordinates have about unit curvature at the null model, and far from it another one. A metric is F's curvature at a later
+# model: descent goes along its inverse times the gradient.
+
+
+class Metric(ABC):
+    """Abstract base of the metrics, in the scaled coordinates of a `Preconditioner`."""
+
+    @abstractmethod
+    def inverse(self, gradient):
+        """The inverse of the metric times a gradient, (n_coef + n_outputs,): a direction of ascent."""
+
+
+class UnitMetric(Metric):
+    """That of the null model."""
+
+    def inverse(self, gradient):
+        """See `Metric.inverse`."""
+        return gradient
+
+
+class DiagonalMetric(Metric):
+    """The curvature of F in each coordinate alone.
+
+    Parameters
+    ----------
+    frame : Preconditioner
+        The coordinates.
+    shift : ndarray, (n_features,)
+        By what the features were shifted.
+    total, square : ndarray, (n_outputs, n_features)
+        Weighted means of x - shift and its square; the weights are the loss's curvature in each score.
+    weight : ndarray, (n_outputs,)
+        Mean curvature in each score.
+
+    Attributes
+    ----------
+    of_loss, of_all : ndarray, (n_outputs, n_features + 1)
+        Curvature of the loss, and of F, in the coefficients and the intercept of each score.
+    """
+
+    def __init__(self, frame, shift, total, square, weight):
+        away = frame.mean - shift
+        about_mean = np.maximum(square - 2.0 * away * total + away * away * weight[:, None], 0.0)
+        self.of_loss = np.column_stack([about_mean * frame.scale**2, weight * frame.intercept_scale**2])
+        of_all = self.of_loss + np.column_stack([frame.ridge, np.zeros(len(weight))])
+        self.of_all = np.maximum(of_all, LEAST_CURVATURE * of_all.max() or 1.0)
+        self.inverse_diagonal = 1.0 / _flat(self.of_all)
+
+    def inverse(self, gradient):
+        """See `Metric.inverse`."""
+        return self.inverse_diagonal * gradient
+
+
+class BlockMetric(Metric):
+    """The curvature of F in the coordinates of each score; that between scores is left out.
+
+    The diagonal comes from all samples, the correlations may come from some of them.
+
+    Parameters
+    ----------
+    diagonal : DiagonalMetric
+        The curvature in each coordinate.
+    grams : ndarray, (n_outputs, n_features + 1, n_features + 1)
+        Weighted sums of products of (x - mean, 1), in any units; the weights are the loss's curvature in each score.
+    """
+
+    def __init__(self, diagonal, grams):
+        self.scale = 1.0 / np.sqrt(diagonal.of_all)
+        shares = diagonal.of_loss / diagonal.of_all
+        self.factors = np.stack([_inverse_factor(*given) for given in zip(grams, shares, strict=True)])
+
+    def inverse(self, gradient):
+        """See `Metric.inverse`."""
+        n_outputs, size = self.scale.shape
+        coef, intercept = gradient[: n_outputs * (size - 1)].reshape(n_outputs, size - 1), gradient[-n_outputs:]
+        block = (np.column_stack([coef, intercept]) * self.scale).astype(self.factors.dtype)[..., None]
+        return _flat(np.matmul(self.factors.transpose(0, 2, 1), np.matmul(self.factors, block))[..., 0] * self.scale)
+
+
+def _flat(block):
+    """Coefficients and intercept of each score, side by side, as the flat vector that the batch methods descend on."""
+    return np.append(block[:, :-1], block[:, -1])
+
+
+def _inverse_factor(gram, share):
+    """R with R'R the inverse of a matrix of unit diagonal: a share of each coordinate is correlated as in `gram`."""
+    diagonal = gram.diagonal()
+    unit = np.sqrt(np.divide((1.0 - SHRINKAGE) * share, diagonal, out=np.zeros(len(diagonal)), where=diagonal > 0.0))
+    unit = unit.astype(gram.dtype)
+    matrix = gram * unit
+    matrix *= unit[:, None]
+    np.fill_diagonal(matrix, 1.0)
+    potrf, trtri = get_lapack_funcs(("potrf", "trtri"), (matrix,))
+    factor, _ = potrf(matrix, lower=1, clean=1)
+    return trtri(factor, lower=1)[0]

@@ -9,6 +9,7 @@ import functools
 import numpy as np
 import scipy.sparse as sp
 
+EXACT_FEATURES = 256  # up to which the Gram matrices of a metric are in float64
 TILE = 1 << 17  # values of X converted to float64, or centred, at a time: few enough to stay in cache
 
 
@@ -67,6 +68,20 @@ class DenseRows:
             square += np.dot(weight[tile], away)
             nonzero += np.dot(weight[tile], self.X[tile] != 0.0)
         return total, square, nonzero
+
+    def weighted_moments(self, weights, shift):
+        """Weighted sums of x - shift and of its square, (n_weights, n_features), for each row of `weights`."""
+        total, square = np.zeros((2, len(weights), self.shape[1]))
+        for tile in self.tiles():
+            away = self.X[tile] - shift
+            total += np.dot(weights[:, tile], away)
+            away *= away
+            square += np.dot(weights[:, tile], away)
+        return total, square
+
+    def dense(self, index):
+        """Some samples as a new array."""
+        return self.X[index].astype(np.float64, copy=False)
 
     def gram(self, weight, mean, target):
         """Weighted sums of (x - mean)(x - mean)' and target (x - mean)', target (n_outputs, n_samples); None weighs all by 1."""
@@ -170,6 +185,14 @@ class CsrRows:
         nonzero = sp.csr_array(((squared.data != 0.0).astype(np.float64), squared.indices, squared.indptr), shape=self.shape)
         return self.transposed @ weight, squared.T @ weight, nonzero.T @ weight
 
+    def weighted_moments(self, weights, shift):
+        """Weighted sums of x and of its square, (n_weights, n_features), for each row of `weights`; `shift` is zero."""
+        return (self.transposed @ weights.T).T, (self._squared().T @ weights.T).T
+
+    def dense(self, index):
+        """Some samples as a new array."""
+        return self.X[index].toarray()
+
     def gram(self, weight, mean, target):
         """Weighted sums of (x - mean)(x - mean)' and target (x - mean)', target (n_outputs, n_samples); None weighs all by 1."""
         X, weight = self.X, np.ones(self.shape[0]) if weight is None else weight
@@ -194,6 +217,28 @@ class CsrRows:
     def from_coef(self, coef):
         """coef_ as a new flat array in this layout."""
         return np.ascontiguousarray(np.asarray(coef, dtype=np.float64).T).ravel()
+
+
+def grams(rows, index, weights, mean, scale):
+    """Of the samples `index`, weighted sums of z z' with z = (x - mean, 1) * scale, for each row of `weights`.
+
+    They are (n_weights, n_features + 1, n_features + 1); of many features in float32, which takes half the time.
+    """
+    d = rows.shape[1]
+    dtype = np.float64 if d <= EXACT_FEATURES else np.float32
+    out = np.zeros((len(weights), d + 1, d + 1), dtype)
+    size = max(TILE // (d + 1), 2 * d)  # at least as many as make the product worth more than its sum
+    for start in range(0, len(index), size):
+        some = index[start : start + size]
+        Z = np.empty((len(some), d + 1), dtype)
+        np.multiply(rows.dense(some) - mean, scale[:-1], out=Z[:, :d], casting="same_kind")
+        Z[:, d] = scale[-1]
+        rooted = np.empty_like(Z)
+        roots = np.sqrt(weights[:, start : start + size]).astype(dtype)
+        for gram, root in zip(out, roots, strict=True):
+            np.multiply(Z, root[:, None], out=rooted)
+            gram += np.dot(rooted.T, rooted)
+    return out
 
 
 def rows_of(X):
