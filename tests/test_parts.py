@@ -228,7 +228,8 @@ def test_samples_are_cut_for_the_cache_and_for_threads_only_where_they_pay():
 
 def test_nothing_under_descent_sees_a_score():
     """Descent calls verbs of the parts, which return sums; what has the length of the samples stays with the part."""
-    verbs = {"start", "plane", "step", "line", "again", "gram", "gradient", "value", "curvature_moments", "curvature_grams"}
+    verbs = {"start", "plane", "step", "line", "again", "gram", "gradient", "value", "hessian", "widen"}
+    verbs |= {"group_sums", "shared_gradient", "conjugate", "curvature_moments", "curvature_grams"}
     seen = set()
     for path in (Path(sklearn_gd.__file__).parent / "descent").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -77,13 +77,15 @@ def test_without_a_tolerance_it_never_stops():
 def test_a_stall_is_no_end_while_the_method_knows_that_f_can_fall():
     """Until what is left is a share of the tolerance: ten times F, where that is less than the null model's."""
 
-    def said(left, tol=0.1):
+    def said(left, tol=0.1, gap=math.inf):
         monitor = Monitor(tol, 2, 10.0)
         monitor.start(np.zeros(1), 5.0)
-        return [monitor.judge(Iterate(np.zeros(1), 0.5, left=left)) for _ in range(4)]
+        return [monitor.judge(Iterate(np.zeros(1), 0.5, left=left, gap=gap)) for _ in range(4)]
 
     assert said(0.51) == [RUNNING] * 4
     assert said(0.5) == [RUNNING, RUNNING, PLATEAU, PLATEAU]
+    assert said(0.51, gap=0.51) == [RUNNING] * 4
+    assert said(0.5, gap=0.5) == [PLATEAU] * 4
     assert said(0.51, tol=0.0) == [RUNNING, RUNNING, PLATEAU, PLATEAU]
 
 

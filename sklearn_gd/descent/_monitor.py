@@ -112,10 +112,11 @@ class Monitor:
             self.best = theta.copy()
             self.best_epoch, self.best_objective = len(self.objectives), self.objectives[-1]
         self.best_values.append(min(value, self.best_values[-1]) if self.best_values else value)
-        status = Status.RUNNING if self._is_open(iterate) else self._stall(iterate)
+        is_open = self._is_open(iterate)
+        status = Status.RUNNING if is_open else self._stall(iterate)
         if status is not Status.RUNNING:
             return status
-        if self.tol is not None and self.validate is None and iterate.gap <= self.tolerance:
+        if self.tol is not None and self.validate is None and iterate.gap <= self.tolerance and not is_open:
             return Status.PLATEAU
         if iterate.end is None:
             return Status.RUNNING

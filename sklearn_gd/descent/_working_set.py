@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from ..objective._parts import Selected
 from ._active_set import l1_minimiser
 from ._line_search import backtrack, spectral_length, strong_wolfe
 from ._preconditioned import Line, ScaledCoordinates, parabola
@@ -45,8 +44,7 @@ class WorkingSet(ScaledCoordinates):
         if columns is None:
             self.parts, self.frame, self.shape, self.index = method.parts, method.frame, method.shape, slice(None)
         else:
-            method.parts.each("select", columns)
-            self.parts, self.frame = Selected(method.parts), method.frame.columns(columns)
+            self.parts, self.frame = method.parts.select(columns), method.frame.columns(columns)
             self.shape = n_outputs, len(columns)
             coefs = np.add.outer(n_features * np.arange(n_outputs), columns).ravel()
             self.index = np.concatenate([coefs, n_features * n_outputs + np.arange(n_outputs)])

@@ -30,6 +30,7 @@ LEAST_FEATURES = 32  # of a working set
 ENOUGH = 0.1  # of what is left to gain: a set is minimised, and a stage of smoothing kept, up to that
 BALANCED = 1e-12  # a sum of slopes, as a share of their size, that counts as zero
 LEAST_JUDGED = 2  # stages of smoothing, after which a stage's gain tells what is left
+CAREFUL = 3.0  # times the gain of a stage of smoothing is what the next ones may gain
 MOST_STALLS = 3  # working sets in turn on which F does not fall
 
 
@@ -95,9 +96,9 @@ class SupportDescent(PreconditionedMethod):
             smoothing = new - self._value(plain)
             if known and self._has_narrower() and (stuck or max(left, fallen) <= ENOUGH * smoothing):
                 self.stage_is_over = True
-                if self.stage >= LEAST_JUDGED:
-                    # A stage gains about a tenth of what the stage before has gained: what is left is less than its gain.
-                    gap = min(gap, max(abs(self.stage_value - self._value(plain)), smoothing))
+                if self.stage >= LEAST_JUDGED and not stuck:
+                    # The next stage should gain a tenth of what this one has gained; it may be more.
+                    gap = min(gap, CAREFUL * max(abs(self.stage_value - self._value(plain)), smoothing))
             elif stuck:
                 end = Status.PLATEAU
             still = gap if known else None if self.width else left

@@ -295,6 +295,11 @@ class Parts:
             return [getattr(self.parts[0], verb)(*arguments)]
         return list(self.map(methodcaller(verb, *arguments), self.parts))
 
+    def select(self, columns):
+        """The samples with some of their features."""
+        self.each("select", columns)
+        return Selected(self)
+
     def total(self, verb, *arguments):
         """The results of a verb, tuples, summed in the order of the parts; the caller silences floating point warnings."""
         return [functools.reduce(operator.add, column) for column in zip(*self.each(verb, *arguments), strict=True)]
