@@ -145,7 +145,7 @@ Examples
 >>> print(round(GDRegressor().fit(X, y).score(X, y), 3))
 0.518
 >>> print(round(GDRegressor(loss="poisson").fit(X, y).score(X, y), 3))
-0.524
+0.513
 """
 
 CLASSIFIER = rf"""\

@@ -386,10 +386,12 @@ def test_errors_say_what_to_do(draw, error, message):
         draw()
 
 
-def test_a_fit_that_diverges_at_once_has_nothing_to_draw():
+def test_a_fit_that_diverges_at_once_has_the_objective_of_the_model_kept():
     wild = {"solver": "batch", "optimizer": "gd", "learning_rate": 1e200}
     with pytest.warns(UserWarning, match="diverged in epoch 1"):
-        model = GDRegressor(**wild).fit(X, Y)
+        model = GDRegressor(**wild, early_stopping=True, random_state=0).fit(X, Y)
+    assert LossCurveDisplay.from_estimator(model).lines_["GDRegressor"].get_ydata() == model.loss_curve_
+    model.loss_curve_ = []  # as in a pickle of an earlier version
     with pytest.raises(ValueError, match="diverged in the first epoch; lower its learning_rate"):
         LossCurveDisplay.from_estimator(model)
     with pytest.raises(ValueError, match="diverged before its first one ended"):

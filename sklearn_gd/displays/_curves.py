@@ -165,7 +165,8 @@ class LossCurveDisplay:
             at, on = (scores, self.score_ax_) if scores else (curve, self.ax_)
             if scores:
                 on.plot(np.arange(1, len(scores) + 1), scores, color=colour(k), linestyle="--")
-            on.plot(best, at[best - 1], "o", color=colour(k), markersize=7, markeredgecolor=style("axes.facecolor"), zorder=4)
+            if best:  # else the model kept is of no epoch
+                on.plot(best, at[best - 1], "o", color=colour(k), markersize=7, markeredgecolor=style("axes.facecolor"), zorder=4)
         self.ax_.plot([], [], "o", color=style("text.color"), label="best epoch")
         self.ax_.set(xlabel="epoch", ylabel="objective F" if not minimum else "objective F, less its minimum", yscale=yscale)
         self.ax_.grid(alpha=0.3)
