@@ -27,8 +27,16 @@ R_SQUARE = 11  # CSR: sum over the features of r^2, r = mean * scale
 CURVATURE_ROWS = 12
 INFORMATION = 13  # of a sample: the mean curvature at the null model, relative to the one that steps count with
 TARGET_WEIGHT = 14  # weight of the samples in `Track.targets`
-NULL_LOSS = 15  # discounted progressive loss of the null model
-N_ROW_COUNTERS = 16
+N_ROW_COUNTERS = 15
+
+# `Mixture.sums`, all but the last discounted from sample to sample.
+MIXED_WEIGHT = 0  # weight of the samples
+MIXED_HORIZON = 1  # weight times 1 + twice the age of the snapshot: the mean of this is how many samples are predicted at once
+PAST_WEIGHT = 2  # weight of earlier samples, of which only the losses are known
+MIXED_CURVATURE = 3  # squared slope times second derivative, and squared slope
+MIXED_SLOPE = 4
+TAKEN_AT = 5  # number of samples at the last snapshot
+N_MIXTURE_SUMS = 6
 
 
 class Lazy(NamedTuple):
@@ -47,9 +55,10 @@ class Lazy(NamedTuple):
 
 
 class Track(NamedTuple):
-    """The models that proximal row steps move: two step lengths, the tracks, side by side.
+    """The models that proximal row steps move: a step length each, the tracks, side by side.
 
-    Scores are those of all tracks, track by track. Dense coefficients are (scores, features), CSR (features, scores).
+    Scores are those of all tracks, track by track. The first tracks are averaged: `total` and what belongs to it have the scores
+    of these alone. Dense coefficients are (scores, features), CSR (features, scores).
     `v` has the last iterates, coef / scale; `total` and `intercept_total` the sums of the iterates, the n-th times the root of n.
     On CSR the model is ``v - centring * r`` with r = mean * scale, and the sum of the iterates
     ``PENDING_WEIGHT * v + total - centring_total * r``; `mean_score` is the score of the mean sample, sum over the features of r
@@ -66,10 +75,25 @@ class Track(NamedTuple):
     mean_score_total: np.ndarray
     pending_step: np.ndarray  # (tracks,): length of the steps since the penalty last acted
     step: np.ndarray  # (tracks,): length of the last step
-    losses: np.ndarray  # (2, tracks): discounted progressive losses of the last iterates and of the averages
+    losses: np.ndarray  # (models,): discounted progressive losses; the models are in the order of `Mixture.weights`
     # (3, n_outputs): shift of the targets, and weighted sums of y - shift and of its square; where targets are class indices, the
     # second row has the weight of each class
     targets: np.ndarray
+
+
+class Mixture(NamedTuple):
+    """How the scores of the models are weighed into the one that predicts.
+
+    The terms are the last iterates of all tracks but the first, the averages, the null model, and an offset. The weights of the
+    models, which are all but the last, add up to one. `products` and `right` are sums over the samples of the quadratic model of
+    the loss in the weights.
+    """
+
+    weights: np.ndarray  # (terms,)
+    products: np.ndarray  # (terms, terms): second derivative of the loss times the product of two terms
+    right: np.ndarray  # (terms,): second derivative of the loss times the score that it asks for times the term
+    offset: np.ndarray  # (n_outputs,): an intercept that follows the last residuals
+    sums: np.ndarray  # (N_MIXTURE_SUMS,)
 
 
 class Columns(NamedTuple):

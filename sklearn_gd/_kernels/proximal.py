@@ -19,26 +19,30 @@ from .._layout import (
     REFRESH_AT,
     ROWS,
     SNAPSHOT_AT,
+    TAKEN_AT,
     WEIGHT_SUM,
 )
-from .row_steps import add_value, begin_sample, penalty_step, step_scores, update_scale
+from .mixture import judge, weigh
+from .row_steps import add_value, begin_sample, is_far, penalty_step, step_scores, update_scale
 
 REJUDGE_ROWS = 1000.0  # refresh the snapshot that is scored every 25% more samples, at most every 1000
 PENALTY_PERIOD = 4  # the penalty acts once this many values per feature, other than zero, have come
 
 
 class Snapshot(NamedTuple):
-    """Coefficients and intercepts of the last iterates, then of the averages, as they were some samples ago."""
+    """The last iterates but for the first track's, then the averages, and the offset, as they were some samples ago."""
 
     coef: np.ndarray
     intercept: np.ndarray
+    offset: np.ndarray
 
 
-def snapshot_is_due(counters):
+def snapshot_is_due(counters, mixture):
     """Whether the snapshot is to be refreshed; if so, when it is next."""
     if counters[ROWS] < counters[SNAPSHOT_AT]:
         return False
     counters[SNAPSHOT_AT] = counters[ROWS] + min(max(0.25 * counters[ROWS], 1.0), REJUDGE_ROWS)
+    mixture.sums[TAKEN_AT] = counters[ROWS]
     return True
 
 
@@ -48,34 +52,39 @@ def snapshot_is_due(counters):
 def take_dense_snapshot(track, columns, counters, snapshot):
     """Copy the models as coefficients and intercepts of samples that are not standardised."""
     n_scores, d = track.v.shape
-    mean, scale = columns.mean, columns.scale
+    n_outputs = len(snapshot.offset)
     weight = max(counters[ITERATE_WEIGHT], 1.0)
-    for m in range(n_scores):
-        a, b = track.intercept[m], track.intercept_total[m] / weight
+    for m in range(n_outputs, n_scores + len(track.intercept_total)):
+        averaged = m >= n_scores
+        a = track.intercept_total[m - n_scores] / weight if averaged else track.intercept[m]
+        coef = snapshot.coef[m - n_outputs]
         for j in range(d):
-            snapshot.coef[m, j] = track.v[m, j] * scale[j]
-            snapshot.coef[n_scores + m, j] = track.total[m, j] / weight * scale[j]
-            a -= mean[j] * snapshot.coef[m, j]
-            b -= mean[j] * snapshot.coef[n_scores + m, j]
-        snapshot.intercept[m], snapshot.intercept[n_scores + m] = a, b
+            v = track.total[m - n_scores, j] / weight if averaged else track.v[m, j]
+            coef[j] = v * columns.scale[j]
+            a -= columns.mean[j] * coef[j]
+        snapshot.intercept[m - n_outputs] = a
 
 
-def make_dense_pass(begin_sample, update_scale, add_value, penalty_step, step_scores, snapshot_is_due, take_snapshot):
+def make_dense_pass(
+    begin_sample, update_scale, is_far, add_value, penalty_step, step_scores, judge, weigh, snapshot_is_due, take_snapshot
+):
     """One pass over dense samples."""
 
-    def dense_pass(data, order, track, columns, snapshot, loss, penalty, plan, counters):
+    def dense_pass(data, order, track, mixture, columns, snapshot, loss, penalty, plan, counters):
         matrix = data.X[0]
         d, n_scores = matrix.shape[1], len(track.intercept)
         n_outputs = n_scores // len(plan.lengths)
         x = np.zeros(d)
-        raw, centre, snapshot_raw = np.zeros(n_scores), np.zeros(n_outputs), np.zeros(2 * n_scores)
+        raw, centre, snapshot_raw = np.zeros(n_scores), np.zeros(n_outputs), np.zeros(len(snapshot.intercept))
         u, intercept_step = np.zeros(n_scores), np.zeros(n_scores)
         mean, scale = columns.mean, columns.scale
         for at in range(len(order)):
             row = order[at]
             values, weight = matrix[row], data.weight[row]
             # 1. the snapshot of the models to be scored
-            if snapshot_is_due(counters):
+            if snapshot_is_due(counters, mixture):
+                weigh(track.losses, mixture, counters)
+                snapshot.offset[:] = mixture.offset
                 take_snapshot(track, columns, counters, snapshot)
             # 2. the penalty, for the steps since it last acted
             if counters[NONZEROS] >= PENALTY_PERIOD * d:
@@ -96,7 +105,7 @@ def make_dense_pass(begin_sample, update_scale, add_value, penalty_step, step_sc
                 counters[REFRESH_AT] = np.floor(1.1 * counters[ROWS]) + 1.0
             else:
                 for j in range(d):
-                    if scale[j] == 0.0 and values[j] != 0.0:
+                    if is_far(values[j], mean[j], scale[j]):
                         update_scale(columns, j, counters[WEIGHT_SUM], plan)
             # 4. the standardised sample, and its scores
             square = 0.0
@@ -116,26 +125,31 @@ def make_dense_pass(begin_sample, update_scale, add_value, penalty_step, step_sc
                 for j in range(d):
                     a += x[j] * total[j]
                 centre[m] = (a + track.intercept_total[m]) / weight_sum
-            for m in range(2 * n_scores):
+            for m in range(len(snapshot_raw)):
                 a = 0.0
                 w = snapshot.coef[m]
                 for j in range(d):
                     a += values[j] * w[j]
                 snapshot_raw[m] = a + snapshot.intercept[m]
-            # 5. the proximal step of each score
+            # 5. the proximal step of each score; how well the models have predicted it
             target = data.target[row : row + 1]
-            step_scores(target, raw, centre, snapshot_raw, track, loss, plan, square, relative, counters, u, intercept_step)
+            curvature = step_scores(target, raw, centre, track, loss, plan, square, relative, counters, u, intercept_step)
+            judge(target, raw, snapshot_raw, snapshot.offset, track, mixture, loss, plan, relative, curvature, counters)
             # 6. the models move along the sample, and their sums take in iterate n with weight t, the root of n
             t = np.sqrt(counters[ROWS])
             counters[ITERATE_WEIGHT] += t
             for m in range(n_scores):
-                v, total, step = track.v[m], track.total[m], u[m]
+                v, step = track.v[m], u[m]
                 for j in range(d):
                     v[j] += step * x[j]
-                    total[j] += t * v[j]
                 track.intercept[m] += intercept_step[m]
+            for m in range(len(track.intercept_total)):
+                v, total = track.v[m], track.total[m]
+                for j in range(d):
+                    total[j] += t * v[j]
                 track.intercept_total[m] += t * track.intercept[m]
             counters[NONZEROS] += nonzeros
+        weigh(track.losses, mixture, counters)
 
     return dense_pass
 
@@ -146,19 +160,23 @@ def make_dense_pass(begin_sample, update_scale, add_value, penalty_step, step_sc
 def take_csr_snapshot(track, columns, counters, snapshot):
     """As `take_dense_snapshot`, with the centring that has not been written out."""
     d, n_scores = track.v.shape
+    n_outputs = len(snapshot.offset)
+    n_last = n_scores - n_outputs
     weight, pending = max(counters[ITERATE_WEIGHT], 1.0), counters[PENDING_WEIGHT]
-    for m in range(n_scores):
-        snapshot.intercept[m] = track.intercept[m]
-        snapshot.intercept[n_scores + m] = track.intercept_total[m] / weight
+    snapshot.intercept[:n_last] = track.intercept[n_outputs:]
+    snapshot.intercept[n_last:] = track.intercept_total / weight
     for j in range(d):
         mean, scale = columns.mean[j], columns.scale[j]
         r = mean * scale
-        for m in range(n_scores):
-            total = pending * track.v[j, m] + track.total[j, m] - track.centring_total[m] * r
-            a, b = (track.v[j, m] - track.centring[m] * r) * scale, total / weight * scale
-            snapshot.coef[j, m], snapshot.coef[j, n_scores + m] = a, b
+        for m in range(n_last):
+            a = (track.v[j, n_outputs + m] - track.centring[n_outputs + m] * r) * scale
+            snapshot.coef[j, m] = a
             snapshot.intercept[m] -= mean * a
-            snapshot.intercept[n_scores + m] -= mean * b
+        for m in range(len(track.intercept_total)):
+            total = pending * track.v[j, m] + track.total[j, m] - track.centring_total[m] * r
+            b = total / weight * scale
+            snapshot.coef[j, n_last + m] = b
+            snapshot.intercept[n_last + m] -= mean * b
 
 
 def write_out(track, columns, counters):
@@ -167,8 +185,9 @@ def write_out(track, columns, counters):
     pending = counters[PENDING_WEIGHT]
     for j in range(d):
         r = columns.mean[j] * columns.scale[j]
-        for m in range(n_scores):
+        for m in range(len(track.centring_total)):
             track.total[j, m] += pending * track.v[j, m] - track.centring_total[m] * r
+        for m in range(n_scores):
             track.v[j, m] -= track.centring[m] * r
     track.centring[:] = 0.0
     track.centring_total[:] = 0.0
@@ -186,29 +205,59 @@ def sum_over_features(track, columns, counters):
         counters[R_SQUARE] += r * r
         for m in range(n_scores):
             track.mean_score[m] += r * track.v[j, m]
+        for m in range(len(track.mean_score_total)):
             track.mean_score_total[m] += r * track.total[j, m]
 
 
+def rescale(track, columns, j, r_before, counters):
+    """Keep the models of CSR as they are after the mean and scale of feature j, and so its r, have changed."""
+    r = columns.mean[j] * columns.scale[j]
+    change = r - r_before
+    counters[R_SQUARE] += r * r - r_before * r_before
+    pending = counters[PENDING_WEIGHT]
+    for m in range(len(track.centring_total)):
+        total = pending * track.v[j, m] + track.total[j, m] - track.centring_total[m] * r_before
+        track.mean_score_total[m] += change * total
+        track.total[j, m] += change * (track.centring_total[m] - pending * track.centring[m])
+    for m in range(len(track.centring)):
+        track.mean_score[m] += change * (track.v[j, m] - track.centring[m] * r_before)
+        track.v[j, m] += change * track.centring[m]
+
+
 def make_csr_pass(
-    begin_sample, update_scale, add_value, penalty_step, step_scores, snapshot_is_due, take_snapshot, write_out, sum_over_features
+    begin_sample,
+    update_scale,
+    is_far,
+    add_value,
+    penalty_step,
+    step_scores,
+    judge,
+    weigh,
+    snapshot_is_due,
+    take_snapshot,
+    write_out,
+    sum_over_features,
+    rescale,
 ):
     """One pass over CSR samples; a step costs the stored values of its sample.
 
     Now and then, when the penalty acts or the scales are updated, all coefficients are written out.
     """
 
-    def csr_pass(data, order, track, columns, snapshot, loss, penalty, plan, counters):
+    def csr_pass(data, order, track, mixture, columns, snapshot, loss, penalty, plan, counters):
         values, indices, indptr = data.X
         d, n_scores = track.v.shape
-        n_outputs = n_scores // len(plan.lengths)
-        raw, centre, snapshot_raw = np.zeros(n_scores), np.zeros(n_outputs), np.zeros(2 * n_scores)
+        n_averaged, n_outputs = len(track.intercept_total), n_scores // len(plan.lengths)
+        raw, centre, snapshot_raw = np.zeros(n_scores), np.zeros(n_outputs), np.zeros(len(snapshot.intercept))
         u, intercept_step = np.zeros(n_scores), np.zeros(n_scores)
         mean, scale, centring, centring_total = columns.mean, columns.scale, track.centring, track.centring_total
         for at in range(len(order)):
             row = order[at]
             begin, end, weight = indptr[row], indptr[row + 1], data.weight[row]
             # 1. the snapshot of the models to be scored
-            if snapshot_is_due(counters):
+            if snapshot_is_due(counters, mixture):
+                weigh(track.losses, mixture, counters)
+                snapshot.offset[:] = mixture.offset
                 take_snapshot(track, columns, counters, snapshot)
             penalty_is_due = counters[NONZEROS] >= PENALTY_PERIOD * d
             refresh_is_due = counters[ROWS] + 1.0 >= counters[REFRESH_AT]
@@ -236,14 +285,10 @@ def make_csr_pass(
             if not refresh_is_due:
                 for place in range(begin, end):
                     j = indices[place]
-                    if scale[j] == 0.0 and values[place] != 0.0:
-                        # The feature is no longer constant. Its coefficients are zero, and stay zero under the new r.
-                        update_scale(columns, j, counters[WEIGHT_SUM], plan)
+                    if is_far(values[place], mean[j], scale[j]):
                         r = mean[j] * scale[j]
-                        counters[R_SQUARE] += r * r
-                        for m in range(n_scores):
-                            track.v[j, m] += centring[m] * r
-                            track.total[j, m] += centring_total[m] * r - counters[PENDING_WEIGHT] * centring[m] * r
+                        update_scale(columns, j, counters[WEIGHT_SUM], plan)
+                        rescale(track, columns, j, r, counters)
             # 4. the squared norm of the standardised sample, and its scores
             square, pending = counters[R_SQUARE], counters[PENDING_WEIGHT]
             nonzeros, mean_product = 0, 0.0
@@ -251,7 +296,7 @@ def make_csr_pass(
                 raw[m] = track.intercept[m] - track.mean_score[m]
             for m in range(n_outputs):
                 centre[m] = track.intercept_total[m] - track.mean_score_total[m]
-            for m in range(2 * n_scores):
+            for m in range(len(snapshot_raw)):
                 snapshot_raw[m] = snapshot.intercept[m]
             for place in range(begin, end):
                 j = indices[place]
@@ -263,14 +308,15 @@ def make_csr_pass(
                     raw[m] += x * (track.v[j, m] - centring[m] * r)
                 for m in range(n_outputs):
                     centre[m] += x * (pending * track.v[j, m] + track.total[j, m] - centring_total[m] * r)
-                for m in range(2 * n_scores):
+                for m in range(len(snapshot_raw)):
                     snapshot_raw[m] += values[place] * snapshot.coef[j, m]
             for m in range(n_outputs):
                 centre[m] /= max(counters[ITERATE_WEIGHT], 1.0)
-            # 5. the proximal step of each score
+            # 5. the proximal step of each score; how well the models have predicted it
             target = data.target[row : row + 1]
             square = max(square, 0.0)
-            step_scores(target, raw, centre, snapshot_raw, track, loss, plan, square, relative, counters, u, intercept_step)
+            curvature = step_scores(target, raw, centre, track, loss, plan, square, relative, counters, u, intercept_step)
+            judge(target, raw, snapshot_raw, snapshot.offset, track, mixture, loss, plan, relative, curvature, counters)
             # 6. the models move along the sample, and their sums take in iterate n with weight t, the root of n
             t = np.sqrt(counters[ROWS])
             counters[ITERATE_WEIGHT] += t
@@ -279,31 +325,36 @@ def make_csr_pass(
                 x = values[place] * scale[j]
                 for m in range(n_scores):
                     track.v[j, m] += u[m] * x
+                for m in range(n_averaged):
                     track.total[j, m] -= pending * u[m] * x
             counters[PENDING_WEIGHT] += t
             for m in range(n_scores):
                 centring[m] += u[m]
-                centring_total[m] += t * centring[m]
                 track.mean_score[m] += u[m] * (mean_product - counters[R_SQUARE])
-                track.mean_score_total[m] += t * track.mean_score[m]
                 track.intercept[m] += intercept_step[m]
+            for m in range(n_averaged):
+                centring_total[m] += t * centring[m]
+                track.mean_score_total[m] += t * track.mean_score[m]
                 track.intercept_total[m] += t * track.intercept[m]
             counters[NONZEROS] += nonzeros
+        weigh(track.losses, mixture, counters)
 
     return csr_pass
 
 
-def new_snapshot(rows, track):
+def new_snapshot(rows, track, n_outputs):
     """Room for a snapshot in the layout of the rows; it is taken when a sample finds it due."""
-    n_scores, d = len(track.intercept), rows.shape[1]
-    return Snapshot(np.empty((d, 2 * n_scores) if rows.layout == "csr" else (2 * n_scores, d)), np.empty(2 * n_scores))
+    n_scores, d = len(track.intercept) - n_outputs + len(track.intercept_total), rows.shape[1]
+    coef = np.empty((d, n_scores) if rows.layout == "csr" else (n_scores, d))
+    return Snapshot(coef, np.empty(n_scores), np.empty(n_outputs))
 
 
-def row_pass(rows, data, order, track, columns, snapshot, loss, penalty, plan, counters):
+def row_pass(rows, data, order, track, mixture, columns, snapshot, loss, penalty, plan, counters):
     """Run the pass of the rows' layout over the samples in `order`."""
-    shared = tuple(map(leaf, (begin_sample, update_scale, add_value, penalty_step, step_scores, snapshot_is_due)))
+    functions = (begin_sample, update_scale, is_far, add_value, penalty_step, step_scores, judge, weigh, snapshot_is_due)
     if rows.layout == "csr":
-        make, leaves = make_csr_pass, (*shared, leaf(take_csr_snapshot), leaf(write_out), leaf(sum_over_features))
+        make, functions = make_csr_pass, (*functions, take_csr_snapshot, write_out, sum_over_features, rescale)
     else:
-        make, leaves = make_dense_pass, (*shared, leaf(take_dense_snapshot))
-    run(make, leaves, data, order, track, columns, snapshot, loss, penalty, plan, counters)
+        make, functions = make_dense_pass, (*functions, take_dense_snapshot)
+    leaves = tuple(map(leaf, functions))
+    run(make, leaves, data, order, track, mixture, columns, snapshot, loss, penalty, plan, counters)

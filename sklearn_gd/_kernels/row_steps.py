@@ -15,7 +15,6 @@ from .._layout import (
     CURVATURE_WEIGHT,
     INFORMATION,
     MEAN_SQUARE,
-    NULL_LOSS,
     ROWS,
     STEPS,
     TARGET_WEIGHT,
@@ -30,11 +29,10 @@ PROX = types.void(MATRIX, VECTOR, VECTOR, FLOAT, FLOAT, FLOAT, VECTOR, VECTOR)
 NULL_TERMS = types.void(MATRIX, VECTOR, VECTOR, VECTOR)
 
 LEAST_INFORMATION = 1e-5  # of a sample, by which its loss is remembered
+FAR = 6.0  # standardised value from which on its feature is standardised anew at once
 CLIP = 10.0  # largest standardised value, up to which a value counts in the moments of its feature: at least this
 CLIP_GROWTH = 0.3  # and this times the root of the number of samples
 TARGET_CLIP = 30.0  # the same of a target, whose deviation sets the length of steps
-MEMORY = 1000.0  # information after which the progressive losses have been discounted to a third
-LARGEST_RELATIVE_LOSS = 100.0  # of a sample, against the worst model's progressive loss: no single sample decides
 LARGEST_RELATIVE_NORM = 100.0  # of a sample, against the mean squared norm: an outlier must not shorten all later steps
 LARGEST_RELATIVE_TERM = 100.0  # of a sample in the curvature, against the mean: as above
 FARTHEST = 10.0  # an averaged step reaches no farther than an implicit one this many times as long
@@ -53,15 +51,16 @@ NEARBY = 1e-3  # distance between scores over which the Hessian of coupled score
 
 
 class RowLoss(NamedTuple):
-    """The compiled steps and value of a loss, and its parameters.
+    """The compiled steps, value and gradient of a loss, and its parameters.
 
-    `averaged_prox` is the step of the cautious track, `prox` that of the bold one.
+    `averaged_prox` is the step of the cautious track, `prox` that of the others.
     """
 
     averaged_prox: object
     prox: object
     null_terms: object
     value: object
+    gradient: object
     parameters: np.ndarray
 
 
@@ -221,8 +220,8 @@ def make_nothing(function):
     return nothing
 
 
-def row_loss(functions, value, averaged):
-    """The compiled steps of a loss, with its value; `averaged` where slopes can be taken at the average."""
+def row_loss(functions, blocks, averaged):
+    """The compiled steps of a loss, with its value and gradient; `averaged` where slopes can be taken at the average."""
     if functions.whole_row:
         prox = compiled(make_coupled_prox, PROX, derived_leaf(make_coupled_implicit, functions.gradient))
         averaged_prox = compiled(make_coupled_averaged_prox, PROX, functions.gradient) if averaged else prox
@@ -232,7 +231,7 @@ def row_loss(functions, value, averaged):
         prox = compiled(make_prox, PROX, functions.target, implicit)
         averaged_prox = compiled(make_averaged_prox, PROX, functions.target, functions.gradient, implicit) if averaged else prox
         null_terms = compiled(make_null_terms, NULL_TERMS, functions.target, functions.gradient, implicit)
-    return RowLoss(averaged_prox, prox, null_terms, value, functions.parameters)
+    return RowLoss(averaged_prox, prox, null_terms, blocks.value, blocks.gradient, functions.parameters)
 
 
 # --- features, penalty, step ---------------------------------------------------------------------------------------------
@@ -256,6 +255,11 @@ def update_scale(columns, j, weight_sum, plan):
         mean = 0.0
     columns.mean[j] = mean
     columns.scale[j] = 1.0 / np.sqrt(variance + l2) if variance > 0.0 else 0.0
+
+
+def is_far(x, mean, scale):
+    """Whether a value tells that its feature is no longer standardised by `mean` and `scale`; zeros are not asked."""
+    return x != 0.0 and (scale == 0.0 or abs(x - mean) * scale > FAR)
 
 
 def add_value(columns, j, x, weight, largest):
@@ -355,12 +359,17 @@ def null_curvature(target, loss, plan, relative, counters, terms):
     return counters[CURVATURE_SUM] / counters[CURVATURE_WEIGHT] if counters[CURVATURE_SUM] > 0.0 else 1.0
 
 
-def step_scores(target, raw, centre, snapshot_raw, track, loss, plan, square, relative, counters, u, intercept_step):
-    """Take the proximal step of every score of a sample, after scoring the models of the snapshot.
+def information_share(counters):
+    """How much a sample tells, from 0 to 1: little where most samples are far from any doubt."""
+    return min(max(counters[INFORMATION], LEAST_INFORMATION), 1.0)
 
-    `raw` has the sample's scores under each track, `centre` those under the average of the cautious one and `snapshot_raw` those
-    under the snapshot; `square` is |x~|^2 and `relative` the weight over the mean weight. Writes the steps u along x~ and those
-    of the intercepts.
+
+def step_scores(target, raw, centre, track, loss, plan, square, relative, counters, u, intercept_step):
+    """Take the proximal step of every score of a sample.
+
+    `raw` has the sample's scores under each track, `centre` those under the average of the cautious one; `square` is |x~|^2 and
+    `relative` the weight over the mean weight. Writes the steps u along x~ and those of the intercepts; returns the loss's
+    curvature.
     """
     n_tracks = len(plan.lengths)
     n_outputs = len(raw) // n_tracks
@@ -377,30 +386,13 @@ def step_scores(target, raw, centre, snapshot_raw, track, loss, plan, square, re
         curvature = null_curvature(target, loss, plan, relative, counters, np.zeros(2))
     elif plan.curvature_from_targets:
         curvature = 1.0 / target_deviation(track, counters)
-    # 3. the progressive losses; the first samples count less, because the models had hardly begun
-    # Rare events tell much and rarely: the memory counts information, and they may cost the more.
-    share = min(max(counters[INFORMATION], LEAST_INFORMATION), 1.0)
-    memory = min(1.0 - share / MEMORY, 1.0 - 2.0 / (rows + 2.0))
-    limit = LARGEST_RELATIVE_LOSS / share * (1.0 - memory) * track.losses.max() if rows > 100.0 else 1e10
-    scored, weight = np.empty((1, n_outputs)), np.ones(1)
-    for k in range(n_outputs):
-        scored[0, k] = plan.null[k] if np.isfinite(plan.null[k]) else 0.0
-    value = loss.value(target, scored, weight, loss.parameters)
-    counters[NULL_LOSS] = memory * counters[NULL_LOSS] + (min(relative * value, limit) if np.isfinite(value) else limit)
-    for s in range(n_tracks):
-        for kind in range(2):
-            for k in range(n_outputs):
-                scored[0, k] = snapshot_raw[kind * len(raw) + s * n_outputs + k]
-            value = loss.value(target, scored, weight, loss.parameters)
-            value = min(relative * value, limit) if np.isfinite(value) else limit
-            track.losses[kind, s] = memory * track.losses[kind, s] + value
-    # 4. the steps, once a null model is known. Where slopes are not taken at an average, the intercept is at first the
+    # 3. the steps, once a null model is known. Where slopes are not taken at an average, the intercept is at first the
     # coefficient of a feature whose squared value is so large that it is a running mean of what the first samples ask for.
     u[:] = 0.0
     intercept_step[:] = 0.0
     if plan.smooth and not np.isfinite(plan.null[0]):
-        return
-    information = share * rows
+        return curvature
+    information = information_share(counters) * rows
     for s in range(n_tracks):
         scores = slice(s * n_outputs, (s + 1) * n_outputs)
         g = plan.lengths[s] / (curvature * counters[MEAN_SQUARE])
@@ -419,3 +411,4 @@ def step_scores(target, raw, centre, snapshot_raw, track, loss, plan, square, re
         track.pending_step[s] += relative * g
         for k in range(s * n_outputs, (s + 1) * n_outputs):
             intercept_step[k] = intercept_square * u[k]
+    return curvature

@@ -11,8 +11,9 @@ from .._layout import (
     INFORMATION,
     ITERATE_WEIGHT,
     MEAN_SQUARE,
+    N_MIXTURE_SUMS,
     N_ROW_COUNTERS,
-    NULL_LOSS,
+    PAST_WEIGHT,
     PENDING_WEIGHT,
     R_SQUARE,
     REFRESH_AT,
@@ -21,15 +22,21 @@ from .._layout import (
     TARGET_WEIGHT,
     WEIGHT_SUM,
     Columns,
+    Mixture,
     Track,
 )
 from ..objective._moments import Moments
-from ..objective._null_model import NullModel, running_null_model
+from ..objective._null_model import NullModel, balance, running_null_model
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
 from ._state import ModelState, copied
 
-LENGTHS = (0.4, 10.0)  # relative step lengths of the two tracks, the cautious one first
+# Relative step lengths of the tracks: a cautious one whose steps shrink, a bold one, and two that follow at a constant pace.
+LENGTHS = (0.4, 10.0, 0.4, 0.02)
+N_AVERAGED = 2  # tracks whose iterates are averaged: the first ones
+N_MODELS = len(LENGTHS) + N_AVERAGED  # last iterates but for the first track's, averages, and the null model
+FIRST_AVERAGE = len(LENGTHS) - 1  # its place among the models
 LAST_ITERATE_HANDICAP = 1.05  # after a fit, which has averaged enough, a last iterate must predict better by this factor
+NULL_MEMORY = 1000.0  # information that the progressive losses stand for at most
 NULL_UNTIL = 50.0  # information of all samples up to which the intercept is that of the null model
 PAST_LOSSES = 500.0  # samples whose loss a fit contributes to the progressive losses
 
@@ -57,6 +64,14 @@ def relative_l2(objective, typical_curvature):
     return objective.alpha * (form.l2 if form else 0.0) / (known_curvature(objective) or typical_curvature)
 
 
+def new_mixture(n_outputs):
+    """A mixture that has seen no sample: the first average predicts."""
+    n_terms = N_MODELS + 1
+    weights = np.zeros(n_terms)
+    weights[FIRST_AVERAGE] = 1.0
+    return Mixture(weights, np.zeros((n_terms, n_terms)), np.zeros(n_terms), np.zeros(n_outputs), np.zeros(N_MIXTURE_SUMS))
+
+
 @dataclass
 class RowsState:
     """What one pass of proximal row steps hands on to the next.
@@ -68,7 +83,9 @@ class RowsState:
     dense_layout : bool
         Whether coefficients are laid out for dense rows.
     track : Track
-        The models: two step lengths, each with its last iterate and its average.
+        The models: a step length for each track, their last iterates, and the averages of the first tracks.
+    mixture : Mixture
+        How the models are weighed into the one that predicts.
     columns : Columns
         Moments of the features, and the mean and scale in use.
     counters : ndarray, (N_ROW_COUNTERS,)
@@ -86,6 +103,7 @@ class RowsState:
     n_outputs: int
     dense_layout: bool
     track: Track
+    mixture: Mixture
     columns: Columns
     counters: np.ndarray
     null: np.ndarray
@@ -140,17 +158,24 @@ class RowsState:
         """A state of zeros in the layout of the objective's rows."""
         d, n_outputs, n_tracks = objective.n_features, objective.n_outputs, len(LENGTHS)
         dense = objective.rows.layout == "dense"
-        shape = (n_tracks * n_outputs, d) if dense else (d, n_tracks * n_outputs)
+        last, averaged = [(n * n_outputs, d) if dense else (d, n * n_outputs) for n in (n_tracks, N_AVERAGED)]
         track = Track(
-            *np.zeros((2, *shape)),
-            *np.zeros((6, n_tracks * n_outputs)),
+            v=np.zeros(last),
+            total=np.zeros(averaged),
+            intercept=np.zeros(n_tracks * n_outputs),
+            intercept_total=np.zeros(N_AVERAGED * n_outputs),
+            centring=np.zeros(n_tracks * n_outputs),
+            centring_total=np.zeros(N_AVERAGED * n_outputs),
+            mean_score=np.zeros(n_tracks * n_outputs),
+            mean_score_total=np.zeros(N_AVERAGED * n_outputs),
             pending_step=np.zeros(n_tracks),
             step=np.zeros(n_tracks),
-            losses=np.zeros((2, n_tracks)),
+            losses=np.zeros(N_MODELS),
             targets=np.zeros((3, n_outputs)),
         )
         columns, counters, null = Columns(*np.zeros((7, d))), np.zeros(N_ROW_COUNTERS), np.full(n_outputs, np.nan)
-        return cls(n_outputs, dense, track, columns, counters, null, averaged_only=averaged_only)
+        mixture = new_mixture(n_outputs)
+        return cls(n_outputs, dense, track, mixture, columns, counters, null, averaged_only=averaged_only)
 
     def _resume(self, objective, model):
         """Set a new state as if the samples behind a `ModelState` had led to its model."""
@@ -179,18 +204,21 @@ class RowsState:
         v = np.divide(coef, scale, out=np.zeros(coef.shape), where=scale > 0.0)
         v, intercept = np.tile(v, (len(LENGTHS), 1)), np.tile(intercept, len(LENGTHS))
         weight = 2.0 / 3.0 * rows**1.5
-        self._set_models(v, weight * v)
-        self.track = self.track._replace(intercept=intercept, intercept_total=weight * intercept)
+        averaged = slice(0, N_AVERAGED * self.n_outputs)
+        self._set_models(v, weight * v[averaged])
+        self.track = self.track._replace(intercept=intercept, intercept_total=weight * intercept[averaged])
         counters[[STEPS, WEIGHT_SUM, ROWS, ITERATE_WEIGHT]] = model.steps, moments.weight, rows, weight
         if not objective.one_vs_rest:
             self.track.targets[0], counters[TARGET_WEIGHT] = model.target_mean, moments.weight
             self.null = self.null_model(objective).intercept
-        counters[INFORMATION], counters[NULL_LOSS] = 1.0, np.inf
+        counters[INFORMATION] = 1.0
         counters[REFRESH_AT] = np.floor(1.1 * rows) + 1.0
         counters[MEAN_SQUARE] = 1.0 + (variance * scale * scale).sum()
         # 3. what the models have predicted so far
         self.track.losses[:] = PAST_LOSSES * max(model.value, 0.0)
-        self.track.losses[0] *= LAST_ITERATE_HANDICAP
+        self.track.losses[:FIRST_AVERAGE] *= LAST_ITERATE_HANDICAP
+        self.track.losses[-1] = np.inf
+        self.mixture.sums[PAST_WEIGHT] = PAST_LOSSES
 
     def __setstate__(self, stored):
         """Complete a state that an older version pickled: without a null model, without counts of zeros."""
@@ -199,13 +227,31 @@ class RowsState:
         if missing > 0:
             self.counters = counters = np.append(self.counters, np.zeros(missing))
             counters[[CURVATURE_SUM, CURVATURE_WEIGHT]] = 0.0
-            counters[INFORMATION], counters[NULL_LOSS] = 1.0, np.inf
+            counters[INFORMATION] = 1.0
             self.track.targets[1:] = 0.0
             self.null = np.full(self.track.targets.shape[1], np.nan)
         columns = self.columns
         if len(columns.nonzero) < len(columns.total):
             self.columns = columns._replace(nonzero=np.full(len(columns.total), self.counters[WEIGHT_SUM]))
             self.counters[REFRESH_AT] = 0.0  # the units are those of the next sample on
+        if "mixture" not in stored:
+            self._add_mixture()
+
+    def _add_mixture(self):
+        """Complete a state of two tracks, both averaged, where the one with the lowest of (2, tracks) losses predicted."""
+        last, average, intercept, average_intercept = self.models()
+        added, weight = slice(0, self.n_outputs), max(self.counters[ITERATE_WEIGHT], 1.0)
+        self._set_models(np.concatenate([last, last[added], average[added]]), weight * average)
+        (cautious, bold), averages = self.track.losses
+        self.track = self.track._replace(
+            intercept=np.concatenate([intercept, intercept[added], average_intercept[added]]),
+            pending_step=np.append(self.track.pending_step, np.zeros(len(LENGTHS) - 2)),
+            step=np.append(self.track.step, np.zeros(len(LENGTHS) - 2)),
+            losses=np.array([bold, cautious, averages[0], *averages, np.inf]),
+        )
+        self.mixture = new_mixture(self.n_outputs)
+        self.mixture.weights[:-1] = np.arange(N_MODELS) == self.track.losses.argmin()
+        self.mixture.sums[PAST_WEIGHT] = min(self.rows, PAST_LOSSES)
 
     @property
     def steps(self):
@@ -248,19 +294,21 @@ class RowsState:
         counters, track = self.counters, self.track
         if counters[ROWS] + 1.0 < counters[REFRESH_AT] and np.isfinite(self.null[0]):
             return
-        # 1. the null model, and how much a sample tells: little where most are far from any doubt
+        # 1. the null model, and how much a sample tells: little where events are rare
         null, averaged = self.null_model(objective), slopes_at_average(objective)
         self.null = null.intercept
         counters[INFORMATION] = 1.0
         curvature = known_curvature(objective) or counters[CURVATURE_SUM] / max(counters[CURVATURE_WEIGHT], 1e-300)
-        if averaged and curvature > 0.0 and np.isfinite(null.curvature[0]):
+        if not objective.loss.scales_with_target:
+            counters[INFORMATION] = balance(objective, track.targets, counters[TARGET_WEIGHT])
+        elif averaged and curvature > 0.0 and np.isfinite(null.curvature[0]):
             counters[INFORMATION] = min(null.curvature.mean() / curvature, 1.0)
         # 2. the start; the intercept of a fit is better than that
-        begun = counters[INFORMATION] * counters[ROWS] >= NULL_UNTIL or np.isinf(counters[NULL_LOSS])
+        begun = counters[INFORMATION] * counters[ROWS] >= NULL_UNTIL or np.isinf(track.losses[-1])
         if objective.fit_intercept and averaged and not begun:
             track.intercept[:] = np.tile(self.null, len(LENGTHS))
             if not track.intercept_total.any():
-                track.intercept_total[:] = counters[ITERATE_WEIGHT] * track.intercept
+                track.intercept_total[:] = counters[ITERATE_WEIGHT] * np.tile(self.null, N_AVERAGED)
 
     def copy(self):
         """A state that shares no array with this one."""
@@ -269,7 +317,7 @@ class RowsState:
     # --- models ----------------------------------------------------------------------------------------------------------
 
     def models(self):
-        """Last iterates and averages of all tracks, in scaled coordinates.
+        """Last iterates of all tracks and averages of the first, in scaled coordinates.
 
         Returns
         -------
@@ -281,20 +329,19 @@ class RowsState:
         v, total = self._by_score(track.v), self._by_score(track.total)
         r = self.columns.mean * self.columns.scale
         weight = max(self.counters[ITERATE_WEIGHT], 1.0)
-        average = (self.counters[PENDING_WEIGHT] * v + total - np.outer(track.centring_total, r)) / weight
+        average = (self.counters[PENDING_WEIGHT] * v[: len(total)] + total - np.outer(track.centring_total, r)) / weight
         return v - np.outer(track.centring, r), average, track.intercept, track.intercept_total / weight
 
     def predicting(self, objective):
-        """theta of the model that has predicted best so far, after a last step of the penalty's prox."""
-        # 1. the model: the average where an average and a last iterate have predicted equally well
-        losses = self.track.losses[1:] if self.averaged_only else self.track.losses[::-1]
-        not_averaged, best = np.unravel_index(int(losses.argmin()), losses.shape)
-        last, average, last_intercept, average_intercept = self.models()
-        if self.counters[NULL_LOSS] <= losses.min() and objective.fit_intercept and self.counters[TARGET_WEIGHT] > 0.0:
-            return objective.pack(np.zeros((self.n_outputs, objective.n_features)), self.null_model(objective).intercept)
-        scores = slice(best * self.n_outputs, (best + 1) * self.n_outputs)
-        coef = (last if not_averaged else average)[scores] * self.columns.scale
-        intercept = (last_intercept if not_averaged else average_intercept)[scores]
+        """theta of the mixture of the models, after a last step of the penalty's prox."""
+        # 1. the mixture: a sum of models, with the null model and the offset in its intercept
+        weights, n_outputs = self._weights(), self.n_outputs
+        last, average, intercept, average_intercept = self.models()
+        coef = np.concatenate([last[n_outputs:], average]).reshape(-1, n_outputs, last.shape[1])
+        intercept = np.concatenate([intercept[n_outputs:], average_intercept]).reshape(-1, n_outputs)
+        coef = np.tensordot(weights[:-2], coef, 1) * self.columns.scale
+        null = np.nan_to_num(self.null_model(objective).intercept) if weights[-2] > 0.0 else 0.0
+        intercept = weights[:-2] @ intercept + weights[-2] * null + weights[-1] * self.mixture.offset
         # 2. a short proximal step, so that it lies in the penalty's domain and has its exact zeros
         if objective.penalty.has_prox():
             coef = self._after_prox(objective, coef)
@@ -302,7 +349,25 @@ class RowsState:
         intercept = intercept - coef @ self.columns.mean if objective.fit_intercept else np.zeros(self.n_outputs)
         return objective.pack(coef, intercept)
 
-    @np.errstate(over="ignore")
+    def _weights(self):
+        """The weights of the models and of the offset: those of the mixture, or all on one model."""
+        losses = self.track.losses
+        if self._null_leads():
+            best = N_MODELS - 1
+        elif self.averaged_only:
+            best = FIRST_AVERAGE + losses[FIRST_AVERAGE:].argmin()
+        else:
+            return self.mixture.weights
+        weights = np.zeros(N_MODELS + 1)
+        weights[best] = 1.0
+        return weights
+
+    def _null_leads(self):
+        """Whether the null model has predicted better than all others, or worse by no more than chance explains."""
+        information = max(min(self.counters[INFORMATION] * self.counters[ROWS], NULL_MEMORY), 1.0)
+        *others, null = self.track.losses
+        return bool(np.isfinite(null) and null * (1.0 - 1.0 / information) <= min(others))
+
     def _after_prox(self, objective, coef):
         """The coefficients after a proximal step of the cautious track's length."""
         # The unit is that of the stream so far, not of the objective's samples.
@@ -322,7 +387,7 @@ class RowsState:
             v=self._by_score(last),
             total=self._by_score(total),
             centring=np.zeros(len(last)),
-            centring_total=np.zeros(len(last)),
+            centring_total=np.zeros(len(total)),
             mean_score=last @ r,
             mean_score_total=total @ r,
         )
@@ -362,6 +427,7 @@ class RowsState:
             targets=self._grown_targets(growth),
         )
         self.null = np.full(self.n_outputs, np.nan)
+        self.mixture = self.mixture._replace(offset=growth.coefficients(self.mixture.offset[:, None])[:, 0])
 
     def _grown_targets(self, growth):
         """The sums of the targets, for the scores of more classes."""

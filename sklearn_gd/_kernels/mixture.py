@@ -1,0 +1,161 @@
+"""Which model predicts: the models of proximal row steps, weighed by how well they have predicted.
+
+`descent.proximal_rows` describes the method, `proximal` has the passes that call `judge` and `weigh`.
+"""
+
+import numpy as np
+
+from .._layout import MIXED_CURVATURE, MIXED_HORIZON, MIXED_SLOPE, MIXED_WEIGHT, PAST_WEIGHT, ROWS, TAKEN_AT
+from .row_steps import information_share
+
+MEMORY = 2000.0  # information after which all sums have been discounted to a third
+LARGEST_RELATIVE_LOSS = 100.0  # of a sample, against the worst model's progressive loss: no single sample decides
+LARGEST_MIXED_LOSS = 1000.0  # the same for the weights, against the best model's
+OVERFLOW = 1e200  # the largest loss of the first hundred samples
+PRIOR_ROWS = 10.0  # information that the weights by the models' losses alone count for, next to those predicted at once
+SHARED_ROWS = 10.0  # samples predicted at once that halve what their losses tell of the models
+NULL_HANDICAP = 1.05  # by which the null model must predict better than the others to count for as much as they do
+FIRST_ROW = 10.0  # number of samples before which no weights are learned
+FOLLOWING = 9.0  # relative length of the steps of the offset: it takes 0.9 of a residual under squared loss
+LEAST_CURVATURE = 0.1  # of a sample, against the mean: less is not believed
+SMALLEST_CURVATURE = 1e-3  # of the mean, against the bound: so as not to divide by zero
+FIRST_SLOPES = 10.0  # samples that the bound of the curvature counts for
+SWEEPS = 100
+ACCURACY = 1e-6
+SMALLEST = 1e-300
+NEGLIGIBLE = 1e-6  # squared difference of two scores, against the squared residual: models nearer than that count as alike
+
+
+def gain(mixture, prior, ridge, c):
+    """How fast the quadratic model of the loss falls as weight c rises."""
+    slope = mixture.right[c] + ridge * (prior[c] - mixture.weights[c])
+    for e in range(len(prior)):
+        slope -= mixture.products[c, e] * mixture.weights[e]
+    return slope
+
+
+def weigh(losses, mixture, counters):
+    """Set the weights to the minimum of the quadratic model of the loss over weights that are not negative.
+
+    Those of the models add up to one. A squared distance from weights by the models' losses alone, as in a Bayesian mixture, is
+    added: it decides where the models are alike, and as long as there are few samples.
+    """
+    n_models, n_terms = len(losses), len(mixture.weights)
+    weights, products = mixture.weights, mixture.products
+    rows = mixture.sums[MIXED_WEIGHT]
+    if not rows > 0.0:
+        return
+    # 1. weights by the losses alone. Losses of samples that are predicted at once tell less.
+    horizon = mixture.sums[MIXED_HORIZON] / rows
+    unit = losses.min() / (rows + mixture.sums[PAST_WEIGHT]) * (1.0 + horizon / SHARED_ROWS)
+    prior, total = np.zeros(n_terms), 0.0
+    trace = NEGLIGIBLE * mixture.sums[MIXED_SLOPE] ** 2 / max(mixture.sums[MIXED_CURVATURE], SMALLEST)
+    for c in range(n_models):
+        handicap = NULL_HANDICAP if c == n_models - 1 else 1.0
+        prior[c] = np.exp(-(handicap * losses[c] - losses.min()) / max(unit, SMALLEST))
+        total += prior[c]
+    for c in range(n_terms):
+        prior[c] /= total
+        trace += products[c, c] / n_terms
+    weights[:] = prior
+    ridge = (PRIOR_ROWS / information_share(counters) + horizon + mixture.sums[PAST_WEIGHT]) / rows * trace
+    if not (ridge > 0.0 and np.isfinite(ridge)):
+        return
+    # 2. the minimum: weight goes from one model to another, pair by pair; the offset's is one at most
+    for _ in range(SWEEPS):
+        largest = 0.0
+        for c in range(n_models):
+            for e in range(c):
+                moved = gain(mixture, prior, ridge, c) - gain(mixture, prior, ridge, e)
+                moved /= products[c, c] + products[e, e] - 2.0 * products[c, e] + 2.0 * ridge
+                moved = min(max(moved, -weights[c]), weights[e])
+                weights[c] += moved
+                weights[e] -= moved
+                largest = max(largest, abs(moved))
+        for c in range(n_models, n_terms):
+            before = weights[c]
+            weights[c] = min(max(before + gain(mixture, prior, ridge, c) / (products[c, c] + ridge), 0.0), 1.0)
+            largest = max(largest, abs(weights[c] - before))
+        if largest <= ACCURACY:
+            break
+
+
+def judge(target, raw, snapshot_raw, offset, track, mixture, loss, plan, relative, curvature, counters):
+    """Add to the sums how well the models of the snapshot, and their mixture, have predicted a sample; move the offset.
+
+    `raw` has the sample's scores under each track, `snapshot_raw` those under the snapshot, whose offset is `offset`; `relative`
+    is the weight over the mean weight, and `curvature` the loss's second derivative or a bound.
+    """
+    n_outputs, n_models, n_terms, sums = len(offset), len(track.losses), len(mixture.weights), mixture.sums
+    anchor, rows = (len(plan.lengths) - 1) * n_outputs, counters[ROWS]
+    best = track.losses.min() / max(sums[MIXED_WEIGHT] + sums[PAST_WEIGHT], 1.0)
+    # 1. everything so far counts less; the first samples most so, because the models had hardly begun
+    # Rare events tell much and rarely: the memory counts information, and they may cost the more.
+    share = information_share(counters)
+    memory = min(1.0 - share / MEMORY, 1.0 - 2.0 / (rows + 2.0))
+    sums[:TAKEN_AT] *= memory
+    mixture.right[:] *= memory
+    mixture.products[:] *= memory
+    sums[MIXED_WEIGHT] += relative
+    sums[MIXED_HORIZON] += relative * (1.0 + 2.0 * (rows - 1.0 - sums[TAKEN_AT]))
+    # 2. the losses of the models
+    limit = LARGEST_RELATIVE_LOSS / share * (1.0 - memory) * track.losses[:-1].max() if rows > 100.0 else OVERFLOW
+    scored, weight = np.empty((1, n_outputs)), np.ones(1)
+    terms = np.empty((n_terms, n_outputs))
+    for k in range(n_outputs):
+        for c in range(n_models - 1):
+            terms[c, k] = snapshot_raw[c * n_outputs + k]
+        terms[n_models - 1, k] = plan.null[k] if np.isfinite(plan.null[k]) else 0.0
+        terms[n_models, k] = offset[k]
+    for c in range(n_models):
+        scored[0] = terms[c]
+        value = loss.value(target, scored, weight, loss.parameters)
+        value = min(relative * value, limit) if np.isfinite(value) else limit
+        track.losses[c] = memory * track.losses[c] + value
+    # 3. the terms: models less the first average, which their weights do not need, and the offset. The score of the mixture,
+    # the loss's slope there, and its curvature over a step along the slope
+    slope, nearby, nearby_slope = np.empty((1, n_outputs)), np.empty((1, n_outputs)), np.empty((1, n_outputs))
+    for k in range(n_outputs):
+        scored[0, k] = snapshot_raw[anchor + k]
+        for c in range(n_models):
+            terms[c, k] -= snapshot_raw[anchor + k]
+        for c in range(n_terms):
+            scored[0, k] += mixture.weights[c] * terms[c, k]
+    value = loss.value(target, scored, weight, loss.parameters)
+    loss.gradient(target, scored, slope, loss.parameters)
+    square, fall = 0.0, 0.0
+    for k in range(n_outputs):
+        square += slope[0, k] * slope[0, k]
+    if np.isfinite(value) and np.isfinite(square) and rows > FIRST_ROW:
+        if sums[MIXED_SLOPE] == 0.0:
+            sums[MIXED_SLOPE], sums[MIXED_CURVATURE] = FIRST_SLOPES * square, FIRST_SLOPES * square * curvature
+        mean = curvature
+        if sums[MIXED_SLOPE] > 0.0:
+            mean = max(sums[MIXED_CURVATURE] / sums[MIXED_SLOPE], SMALLEST_CURVATURE * curvature)
+        bend = LEAST_CURVATURE * mean
+        if square > 0.0:
+            for k in range(n_outputs):
+                nearby[0, k] = scored[0, k] - slope[0, k] / mean
+            loss.gradient(target, nearby, nearby_slope, loss.parameters)
+            for k in range(n_outputs):
+                fall += (slope[0, k] - nearby_slope[0, k]) * slope[0, k]
+            if np.isfinite(fall):
+                bend = max(fall * mean / square, bend)
+                sums[MIXED_SLOPE] += relative * square
+                sums[MIXED_CURVATURE] += relative * square * bend
+        # 4. the quadratic model of the loss in the weights
+        counted = relative * min(1.0, LARGEST_MIXED_LOSS / share * best / value) if value > 0.0 else relative
+        for c in range(n_terms):
+            for k in range(n_outputs):
+                wanted = bend * (scored[0, k] - snapshot_raw[anchor + k]) - slope[0, k]
+                mixture.right[c] += counted * terms[c, k] * wanted
+                for e in range(n_terms):
+                    mixture.products[c, e] += counted * bend * terms[c, k] * terms[e, k]
+    # 5. the offset: a proximal step of an intercept alone, on top of the track with the shortest steps
+    if plan.fit_intercept and rows > FIRST_ROW:
+        shortest = plan.lengths.argmin() * n_outputs
+        for k in range(n_outputs):
+            scored[0, k] = raw[shortest + k] + mixture.offset[k]
+        loss.prox(target, scored[0], scored[0], relative * FOLLOWING / curvature, 1.0, curvature, nearby[0], loss.parameters)
+        for k in range(n_outputs):
+            mixture.offset[k] += nearby[0, k]
