@@ -227,6 +227,18 @@ def test_an_explicit_rate_is_the_textbook_to_the_last_bit(solver, momentum):
     assert model.coef_[0] == w
 
 
+def test_a_fit_that_a_rate_has_left_useless_says_so():
+    """Steps of 0.01 towards a target of 1e5: more epochs are not the advice."""
+    X, y = regression()
+    model = GDRegressor(optimizer="adam", learning_rate=0.01, max_iter=30, random_state=0)
+    message = r"no lower than that of the null model.*learning rate of up to 0\.01 does not suit"
+    with pytest.warns(ConvergenceWarning, match=message):
+        model.fit((X - X.mean(axis=0)) / X.std(axis=0), y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.set_params(learning_rate="auto", max_iter=200).fit(X, y)
+
+
 # --- coordinates -----------------------------------------------------------------------------------------------------------
 
 
