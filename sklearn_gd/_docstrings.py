@@ -46,8 +46,9 @@ tol : float >= 0 or None, default=1e-4
     where F_null is the objective of the null model (the best intercept alone), or when a bound on F minus its minimum falls
     below that. `tol` is relative: by default the fit stops when five epochs improve F by less than 0.01% of the null model's
     F, or by less than 1% of F if that is smaller. With validation samples the same holds of their loss, or it stops when the
-    score of another `scoring` has risen by at most `tol`. With None, `fit` runs `max_iter` epochs and keeps the last model, or
-    with validation samples the best.
+    score of another `scoring` has risen by at most `tol`. Under l1 and non-negative coefficients F must also be within
+    ``tol * min(F_null, 10 * F)`` of its minimum, by its duality gap or an estimate. With None, `fit` runs `max_iter` epochs and
+    keeps the last model, or with validation samples the best.
 shuffle : bool, default=True
     Whether to shuffle the samples before each epoch of `fit`. `partial_fit` takes the samples in the order given.
 early_stopping : bool, default=False

@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 FLOATS = [np.float64, np.float32]
-SMALLEST_TOTAL = 1e-200  # of weights; the largest is one over it
+SMALLEST_TOTAL = 1e-100  # of weights; the largest is one over it
 # What X may be.
 Samples = ArrayLike | sparray | spmatrix
 

@@ -131,7 +131,8 @@ class GDRegressor(RegressorMixin, BaseGD):
         """Update the model by one pass over more samples, in the order given.
 
         If `optimizer` and `learning_rate` are "auto", each sample takes a proximal step on features that are standardized by the
-        samples so far, and predictions come from the one of four models that has predicted best so far (docs/auto.md). With a
+        samples so far, and predictions come from the one of four models that has predicted best so far (docs/auto.md). With an
+        optimizer or ``solver="minibatch"`` and the rate at "auto", five rates run side by side in the same way. With a
         rate of your own, calls over the same batches in the same order do what one epoch of ``fit(shuffle=False)`` does, bit for
         bit: optimizer, schedule, penalty and averaging continue where they stopped, also after pickling. A call that raises an
         error leaves the model as it was; so does a call that diverges, with a warning.
@@ -320,7 +321,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
         """Update the model by one pass over more samples, in the order given.
 
         If `optimizer` and `learning_rate` are "auto", each sample takes a proximal step on features that are standardized by the
-        samples so far, and predictions come from the one of four models that has predicted best so far (docs/auto.md). With a
+        samples so far, and predictions come from the one of four models that has predicted best so far (docs/auto.md). With an
+        optimizer or ``solver="minibatch"`` and the rate at "auto", five rates run side by side in the same way. With a
         rate of your own, calls over the same batches in the same order do what one epoch of ``fit(shuffle=False)`` does, bit for
         bit: optimizer, schedule, penalty and averaging continue where they stopped, also after pickling. A call that raises an
         error leaves the model as it was; so does a call that diverges, with a warning.
@@ -426,7 +428,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
     def _encode(self, y, weight, loss, coder=None):
         y = column_or_1d(y, warn=True)
         check_comparable(y)
-        check_classification_targets(y)
+        # A call of a stream may have few samples of each class: three of each draw no warning that the labels look like numbers.
+        check_classification_targets(y if coder is None else np.tile(y, 3))
         coder = ClassCoder(fewest=2) if coder is None else coder
         return coder.encode(y, weight, self.class_weight, loss)
 

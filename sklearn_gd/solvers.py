@@ -147,8 +147,9 @@ class Batch(Solver):
     """Batch descent: every step sees all samples.
 
     With ``optimizer="auto"`` and ``learning_rate="auto"`` it descends by the memory gradient method, which needs neither: on the
-    Gram matrix for squared loss with few features, on the support under l1 or `nonnegative`, and by proximal steps of spectral
-    length under a penalty of your own. In `partial_fit` a call is one step on the samples that it is given.
+    Gram matrix for squared loss with few features, on working sets of features under l1 or `nonnegative`, and by
+    proximal steps of spectral length under a penalty of your own. In `partial_fit` a call is one step on the samples that it is
+    given.
 
     Examples
     --------

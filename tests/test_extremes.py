@@ -36,7 +36,7 @@ def is_finite(model):
 
 @pytest.mark.parametrize("each", [1e308, 1e201, 1e-310])
 def test_weights_whose_sum_has_no_room_are_named(each):
-    with pytest.raises(ValueError, match=r"w: the sum of the weights, \S+, must lie between 1e-200 and 1e\+200"):
+    with pytest.raises(ValueError, match=r"w: the sum of the weights, \S+, must lie between 1e-100 and 1e\+100"):
         check_weight(np.full(3, each), 3, "w")
     with pytest.raises(ValueError, match=r"^sample_weight: the sum"):
         GDRegressor().fit(X, Y, sample_weight=np.full(40, each))
@@ -46,13 +46,13 @@ def test_weights_whose_sum_has_no_room_are_named(each):
 
 def test_class_weights_times_sample_weights_are_named():
     with pytest.raises(ValueError, match=r"class_weight={.*} times sample_weight: the sum of the weights"):
-        GDClassifier(class_weight={False: 1e150, True: 1e150}).fit(X, LABELS, sample_weight=np.full(40, 1e150))
+        GDClassifier(class_weight={False: 1e90, True: 1e90}).fit(X, LABELS, sample_weight=np.full(40, 1e90))
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "log_cosh"])
 def test_weights_of_any_size_give_the_model_of_ones(loss):
     """Powers of two, whose products are exact."""
-    two, small, large = (GDRegressor(loss).fit(X, 1e10 * Y, sample_weight=np.full(40, 2.0**k)) for k in (1, -600, 600))
+    two, small, large = (GDRegressor(loss).fit(X, 1e10 * Y, sample_weight=np.full(40, 2.0**k)) for k in (1, -300, 300))
     np.testing.assert_array_equal(small.coef_, two.coef_)
     np.testing.assert_array_equal(large.coef_, two.coef_)
 

@@ -428,3 +428,13 @@ def test_zero_alpha_penalty_object_is_no_penalty():
     for model in models:
         streamed_model = streamed(model, sp.csr_array(X), y, weight, 7)
         np.testing.assert_array_equal(streamed_model.coef_, streamed(clone(models[0]), sp.csr_array(X), y, weight, 7).coef_)
+
+
+def test_small_calls_with_many_classes_draw_no_warning():
+    """scikit-learn warns of labels with many values, since they may be numbers; here `classes` has said what they are."""
+    X = np.random.default_rng(0).normal(size=(32, 3))
+    model = GDClassifier()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.partial_fit(X, np.arange(32) % 30, classes=range(30))
+        model.partial_fit(X, np.arange(32) % 30)

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from scipy.optimize import brentq
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from sklearn_gd import GDClassifier, GDRegressor, Penalty
@@ -260,7 +261,8 @@ def test_the_step_of_a_row_never_overshoots_it(name):
 
     for _ in range(500):
         y = draw.choice([-1.0, 1.0]) * 10.0 ** draw.uniform(-6, 12)
-        y = np.sign(y) if loss.domain == "-1 or +1" else (abs(y) if not loss.in_domain(np.array([-1.0]))[0] else y)
+        signs = loss.domain == "-1 or +1"
+        y = np.sign(y) if signs else (y if loss.in_domain(np.array([-1.0]))[0] else abs(y))
         z, g, q = draw.choice([-1.0, 1.0]) * 10.0 ** draw.uniform(-3, 3), 10.0 ** draw.uniform(-8, 2), 10.0 ** draw.uniform(0, 24)
         before = slope_at(y, z)
         if not np.isfinite(before):
@@ -275,4 +277,70 @@ def test_the_step_of_a_row_never_overshoots_it(name):
             before
         ) * (1 + 1e-9)
         beyond = moved - rounding if found[0] > 0 else moved + rounding
-        assert slope_at(y, beyond) * before >= 0.0, (y, z, g, q, found[0])
+        assert slope_at(y, beyond) * np.sign(before) >= 0.0
+
+
+# --- counts, rare classes, wild samples ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mean", [0.05, 1.0, 100.0])
+@pytest.mark.parametrize("loss", ["poisson", "gamma", "tweedie"])
+def test_the_total_of_the_predictions_is_that_of_the_targets(loss, mean):
+    """After one pass, with exposures as weights: no bias by the length of the steps, however small the counts."""
+    draw = np.random.default_rng(0)
+    rows, exposure = draw.normal(size=(20_000, 4)), draw.uniform(0.1, 1.0, 20_000)
+    mu = mean * np.exp(rows @ [0.3, -0.2, 0.2, 0.0])
+    y = draw.poisson(mu * exposure) / exposure if loss == "poisson" else mu * draw.gamma(2.0, 0.5, 20_000)
+    stream = GDRegressor(loss)
+    for start in range(0, len(y), 1000):
+        part = slice(start, start + 1000)
+        stream.partial_fit(rows[part], y[part], sample_weight=exposure[part])
+    fit = GDRegressor(loss).fit(rows, y, sample_weight=exposure)
+    assert exposure @ stream.predict(rows) == pytest.approx(exposure @ y, rel=0.05 if mean < 1.0 else 0.02)
+    assert stream.score(rows, y, exposure) > fit.score(rows, y, exposure) - 0.004
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
+def test_a_rare_class_has_the_probability_of_its_share(share):
+    draw = np.random.default_rng(1)
+    rows = draw.normal(size=(20_000, 4))
+    z = rows @ [0.5, -0.4, 0.3, 0.0]
+    y = draw.random(20_000) < 1.0 / (1.0 + (1.0 / share - 1.0) * np.exp(0.12 - z))
+    stream = GDClassifier()
+    for start in range(0, len(y), 1000):
+        stream.partial_fit(rows[start : start + 1000], y[start : start + 1000], classes=[False, True])
+    assert stream.predict_proba(rows)[:, 1].sum() == pytest.approx(y.sum(), rel=0.1 if share < 0.1 else 0.03)
+    fit = GDClassifier().fit(rows, y)
+    assert log_loss(y, stream.predict_proba(rows)) < 1.01 * log_loss(y, fit.predict_proba(rows))
+
+
+def test_features_without_an_effect_leave_a_rare_class_to_the_constant():
+    draw = np.random.default_rng(2)
+    rows, y = draw.normal(size=(3000, 20)), draw.random(3000) < 0.005
+    model = GDClassifier()
+    for start in range(0, len(y), 100):
+        model.partial_fit(rows[start : start + 100], y[start : start + 100], classes=[False, True])
+        if start >= 1000:
+            p, constant = model.predict_proba(rows)[:, 1], (y[: start + 100].sum() + 0.5) / (start + 101.0)
+            assert log_loss(y, p) < 1.02 * log_loss(y, np.full(3000, constant))
+
+
+@pytest.mark.parametrize("size", [75.0, 1e12])
+@pytest.mark.parametrize("loss", ["poisson", "gamma", "squared_error", "huber", "absolute_error", "log_loss", "hinge"])
+def test_a_wild_sample_does_not_ruin_a_stream(loss, size):
+    draw = np.random.default_rng(3)
+    rows = draw.normal(size=(4000, 4))
+    z = rows @ [0.5, -0.4, 0.3, 0.0]
+    y = z + 0.3 * draw.normal(size=4000)
+    if loss in LABELS:
+        y = y > 0.0
+    elif loss in ("poisson", "gamma"):
+        y = draw.poisson(np.exp(z + 1.0)) + 0.0 if loss == "poisson" else np.exp(z + 1.0) * draw.gamma(2.0, 0.5, 4000)
+    clean, wild = estimator(loss), estimator(loss)
+    spoiled = rows.copy()
+    spoiled[3000, 0] = size
+    for start in range(0, 4000, 32):
+        part, first = slice(start, start + 32), {"classes": [False, True]} if loss in LABELS else {}
+        clean.partial_fit(rows[part], y[part], **first)
+        wild.partial_fit(spoiled[part], y[part], **first)
+    assert wild.score(rows, y) > clean.score(rows, y) - 0.02

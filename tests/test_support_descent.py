@@ -1,4 +1,4 @@
-"""l1, elastic net and bounds at zero, with more features than samples: F at the default tolerance, and that of other solvers."""
+"""l1, elastic net and bounds at zero, more features than samples: F at the default tolerance beside that of other solvers."""
 
 import warnings
 

@@ -26,7 +26,7 @@ from .._layout import (
     Track,
 )
 from ..objective._moments import Moments
-from ..objective._null_model import NullModel, running_null_model
+from ..objective._null_model import NullModel, balance, running_null_model
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
 from ._state import ModelState, copied
 
@@ -36,6 +36,7 @@ N_AVERAGED = 2  # tracks whose iterates are averaged: the first ones
 N_MODELS = len(LENGTHS) + N_AVERAGED  # last iterates but for the first track's, averages, and the null model
 FIRST_AVERAGE = len(LENGTHS) - 1  # its place among the models
 LAST_ITERATE_HANDICAP = 1.05  # after a fit, which has averaged enough, a last iterate must predict better by this factor
+NULL_MEMORY = 1000.0  # information that the progressive losses stand for at most
 NULL_UNTIL = 50.0  # information of all samples up to which the intercept is that of the null model
 PAST_LOSSES = 500.0  # samples whose loss a fit contributes to the progressive losses
 
@@ -293,12 +294,14 @@ class RowsState:
         counters, track = self.counters, self.track
         if counters[ROWS] + 1.0 < counters[REFRESH_AT] and np.isfinite(self.null[0]):
             return
-        # 1. the null model, and how much a sample tells: little where most are far from any doubt
+        # 1. the null model, and how much a sample tells: little where events are rare
         null, averaged = self.null_model(objective), slopes_at_average(objective)
         self.null = null.intercept
         counters[INFORMATION] = 1.0
         curvature = known_curvature(objective) or counters[CURVATURE_SUM] / max(counters[CURVATURE_WEIGHT], 1e-300)
-        if averaged and curvature > 0.0 and np.isfinite(null.curvature[0]):
+        if not objective.loss.scales_with_target:
+            counters[INFORMATION] = balance(objective, track.targets, counters[TARGET_WEIGHT])
+        elif averaged and curvature > 0.0 and np.isfinite(null.curvature[0]):
             counters[INFORMATION] = min(null.curvature.mean() / curvature, 1.0)
         # 2. the start; the intercept of a fit is better than that
         begun = counters[INFORMATION] * counters[ROWS] >= NULL_UNTIL or np.isinf(track.losses[-1])
@@ -347,14 +350,24 @@ class RowsState:
         return objective.pack(coef, intercept)
 
     def _weights(self):
-        """The weights of the models and of the offset: those of the mixture, or all on the best of averages and null model."""
-        if not self.averaged_only:
+        """The weights of the models and of the offset: those of the mixture, or all on one model."""
+        losses = self.track.losses
+        if self._null_leads():
+            best = N_MODELS - 1
+        elif self.averaged_only:
+            best = FIRST_AVERAGE + losses[FIRST_AVERAGE:].argmin()
+        else:
             return self.mixture.weights
         weights = np.zeros(N_MODELS + 1)
-        weights[FIRST_AVERAGE + self.track.losses[FIRST_AVERAGE:].argmin()] = 1.0
+        weights[best] = 1.0
         return weights
 
-    @np.errstate(over="ignore")
+    def _null_leads(self):
+        """Whether the null model has predicted better than all others, or worse by no more than chance explains."""
+        information = max(min(self.counters[INFORMATION] * self.counters[ROWS], NULL_MEMORY), 1.0)
+        *others, null = self.track.losses
+        return bool(np.isfinite(null) and null * (1.0 - 1.0 / information) <= min(others))
+
     def _after_prox(self, objective, coef):
         """The coefficients after a proximal step of the cautious track's length."""
         # The unit is that of the stream so far, not of the objective's samples.

@@ -5,25 +5,37 @@ the model v = coef / scale to
 
 .. math:: \arg\min_v \; s\, loss(y, \tilde x v + b) + \tfrac{1}{2 g} \|v - v_{old}\|^2
 
-which is :math:`v_{old} + u \tilde x` with u the root of :math:`u = -s g\, loss'(z + q u)`, :math:`q = |\tilde x|^2 + 1`. Such an
-implicit step cannot overshoot the sample, whatever its length g = c / (h mean q), with h the loss's second derivative (its bound,
-or its running mean).
+which is :math:`v_{old} + u \tilde x` with u the root of :math:`u = -s g\, loss'(z + q u)`, :math:`q = |\tilde x|^2 + 1`. Such
+an implicit step cannot overshoot the sample, whatever its length g = c / (h mean q), with h the loss's second derivative: its
+bound or, without one, the mean from the null model to the samples' own minima.
 
 No fixed c suits every data set. Four tracks run side by side: a cautious one whose steps shrink, a bold one, and two that follow
-at a constant pace. The first two have an average of their iterates, in which iterate n has the root of n as weight.
+at a constant pace. The first two have an average of their iterates, in which iterate n has the root of n as weight. With steps of
+constant length the mean of the iterates rests off the minimum wherever the loss is not quadratic: rare events and counts would be
+predicted at a fraction of their rate. Where the loss is smooth, the cautious track therefore takes its steps on the second-order
+model of the sample's loss about the score under its own average. They are linear in the iterate, so that the average has no such
+bias. A step is never longer than an implicit one of ten times its length.
+
+Before the samples tell much, the intercepts are those of the null model. How much they tell falls where events are rare: where 1%
+of the samples are positive, a sample tells a 25th of what it does where half of them are. The progressive losses below are
+remembered over 1000 units of it, and the null model serves until another is clearly better.
 
 What predicts is a convex combination of the last iterates, the averages and the null model: linear models, so that it is one too.
 Its weights minimise a quadratic model of the progressive loss with exponential forgetting, plus a squared distance from the
 weights of a Bayesian mixture. An offset is added: an intercept that follows the last residuals, with a weight of its own from 0
 to 1, which tells where a label resembles the label before. Samples are scored by a snapshot of the models taken at the start of
-the call (refreshed after 25% more samples, at most 1000), which is what the caller predicts with: calls of one row weigh the models
-by how they predict one row ahead, calls of 100 by how they predict 100 rows ahead. The models do not depend on how the stream is
-split into calls; the weights do.
+the call (refreshed after 25% more samples, at most 1000), which is what the caller predicts with: calls of one sample weigh the
+models by how they predict one sample ahead, calls of 100 by how they predict 100 ahead. The models do not depend on how the
+stream is split into calls; the weights do.
 
 References
 ----------
 P. Toulis and E. M. Airoldi, "Asymptotic and finite-sample properties of estimators based on stochastic gradients", 2017 (the
 implicit step).
+F. Bach and E. Moulines, "Non-strongly-convex smooth stochastic approximation with convergence rate O(1/n)", 2013, section 3
+(slopes at the average).
+A. Dieuleveut, A. Durmus and F. Bach, "Bridging the gap between constant step size stochastic gradient descent and Markov
+chains", 2020 (the bias of constant steps).
 L. Breiman, "Stacked regressions", 1996 (weights that are not negative, from predictions of samples not yet learned).
 M. Herbster and M. K. Warmuth, "Tracking the best expert", 1998 (forgetting).
 O. Shamir and T. Zhang, "Stochastic gradient descent for non-smooth optimization", 2013, section 4 (the average).

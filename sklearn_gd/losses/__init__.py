@@ -10,6 +10,8 @@ arguments they may ask for any of the constructor's parameters by name:
 ``second_order(y, raw, width, ...)``         (value, gradient, curvature) at once. A loss with kinks (``smooth = False``) gives
                                              here its smoothing over `width` on each side of a kink, and the curvature of a
                                              quadratic upper bound
+``conjugate(y, slope, ...)``                 the convex conjugate, the largest ``slope * raw - value(y, raw)``, at slopes of the
+                                             loss and shares of them; under l1 it tells how far F may still fall
 ===========================================  ==================================================================================
 
 `width` is a number. These functions are best written in *array style*: no ``if`` on y or raw, but ``np.where``, ``np.maximum``,
@@ -37,6 +39,7 @@ first axis; batch descent then compiles nothing. y are class indices of shape (n
 ``classwise_second_order(y, raw, width, ...)``      (value, gradient, curvature): (n_samples,), a new array of raw's shape, and
                                                     whatever `classwise_hessian_product` needs
 ``classwise_hessian_product(y, curvature, a, ...)`` H a of each sample, a new array of a's shape
+``classwise_conjugate(y, slope, ...)``              the convex conjugate of each sample
 ==================================================  ===========================================================================
 """
 

@@ -82,7 +82,7 @@ def check_loss(
 def in_scalar_style(loss):
     """The loss's functions that batch descent has to have compiled."""
     arrays, found = pairs(tried_targets(loss)), []
-    for name in ("value", "gradient", "second_derivative", "second_order"):
+    for name in ("value", "gradient", "second_derivative", "second_order", "conjugate"):
         width = (WIDTH,) * (N_ARGUMENTS[name] - 2)
         if loss.written_functions(name) is not None and not loss.in_array_style(name, *arrays, numbers=width):
             found.append(name)
@@ -118,9 +118,8 @@ def one_sided(function, y, z):
 
 def check_single_scores(loss, targets, scores, worst):
     """The functions of one score, at every pair."""
-    value, gradient, second, together = (
-        loss.bound_function(name, N_ARGUMENTS[name]) for name in ("value", "gradient", "second_derivative", "second_order")
-    )
+    names = ("value", "gradient", "second_derivative", "second_order", "conjugate")
+    value, gradient, second, together, conjugate = (loss.bound_function(name, N_ARGUMENTS[name]) for name in names)
 
     def smooth_value(y, z):
         return together(y, z, WIDTH)[0]
@@ -129,6 +128,9 @@ def check_single_scores(loss, targets, scores, worst):
         for z in scores:
             if gradient is not None:
                 worst.compare("gradient", gradient(y, z), *one_sided(value, y, z), y, z)
+                if conjugate is not None:
+                    at_slope = gradient(y, z) * z - value(y, z)
+                    worst.compare("conjugate", conjugate(y, gradient(y, z)), at_slope, at_slope, y, z)
             if second is not None and gradient is not None:
                 below, above = one_sided(gradient, y, z)
                 if second(y, z) >= 0.0:  # a negative one may be written as zero: descent asks for a curvature
@@ -149,7 +151,7 @@ def check_rows(loss, n_classes, worst):
     labels = np.arange(len(rows)) % n_classes
     found = [_check_row(bound, *each, loss.smooth, worst) for each in zip(labels.tolist(), rows, moves)]
 
-    def compare(name, together, key):
+    def compare(name, together, key, found=found):
         for i, one in enumerate(found):
             if key in one:
                 for own, other in zip(np.ravel(together[..., i]), np.ravel(one[key])):
@@ -161,6 +163,10 @@ def check_rows(loss, n_classes, worst):
         value, gradient, curvature = bound["classwise_second_order"](labels, rows.T.copy(), WIDTH)
         compare("classwise_second_order (its value)", value, "smoothed")
         compare("classwise_second_order (its gradient)", gradient, "slope")
+        if bound["classwise_conjugate"] is not None:
+            value, gradient, _ = bound["classwise_second_order"](labels, rows.T.copy(), 0.0)
+            at_slope = [{"conjugate": each} for each in (gradient * rows.T).sum(axis=0) - value]
+            compare("classwise_conjugate", bound["classwise_conjugate"](labels, gradient), "conjugate", at_slope)
         if bound["classwise_hessian_product"] is not None:
             product = bound["classwise_hessian_product"](labels, curvature, moves.T.copy())
             compare("classwise_hessian_product", product, "product")

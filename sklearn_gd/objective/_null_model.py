@@ -105,7 +105,20 @@ def running_null_model(objective, targets, weight, rows):
         inside = loss.in_domain(mean) & (mean != 0.0)
         y, share = np.where(inside | loss.in_domain(-1.0), mean, 0.5 / rows)[None], np.ones(1)
     only = TargetsOnly(loss, objective.array_loss, n_outputs, True, y, share, float(share.sum()))
-    return null_model(only, 0.0 if loss.smooth else NARROW)
+    if loss.smooth:
+        return null_model(only, 0.0)
+    found = null_model(only, NARROW)
+    # The best constant of a loss with kinks is at one of them.
+    arrays, nearby = objective.array_loss, [found.intercept, np.round(found.intercept)]
+    values = [arrays.value(arrays.encode(y), np.repeat(each[:, None], len(share), axis=1)) @ share for each in nearby]
+    return found._replace(intercept=nearby[int(np.argmin(values))])
+
+
+def balance(objective, targets, weight):
+    """How evenly the samples of a stream are spread over the classes: the mean of 4 p (1 - p), 1 for two classes alike."""
+    shift, total, _ = targets
+    share = total / weight if objective.one_vs_rest else np.array([0.5 * (1.0 + shift[0] + total[0] / weight)])
+    return float(np.clip(4.0 * np.mean(share * (1.0 - share)), 0.0, 1.0))
 
 
 def safe_weight(objective):
