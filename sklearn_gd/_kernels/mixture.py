@@ -20,6 +20,8 @@ FOLLOWING = 9.0  # relative length of the steps of the offset: it takes 0.9 of a
 LEAST_CURVATURE = 0.1  # of a sample, against the mean: less is not believed
 SMALLEST_CURVATURE = 1e-3  # of the mean, against the bound: so as not to divide by zero
 FIRST_SLOPES = 10.0  # samples that the bound of the curvature counts for
+EVERY_AGE = 10.0  # of a snapshot, in samples, up to which all samples are judged; later one in `JUDGE_PERIOD` is, for them all
+JUDGE_PERIOD = 3.0
 SWEEPS = 100
 ACCURACY = 1e-6
 SMALLEST = 1e-300
@@ -80,19 +82,42 @@ def weigh(losses, mixture, counters):
             break
 
 
-def judge(target, raw, snapshot_raw, offset, track, mixture, loss, plan, relative, curvature, counters):
-    """Add to the sums how well the models of the snapshot, and their mixture, have predicted a sample; move the offset.
+def samples_judged(mixture, counters):
+    """For how many samples the one in hand is to be judged; 0 where another stands for it."""
+    if counters[ROWS] - mixture.sums[TAKEN_AT] <= EVERY_AGE:
+        return 1.0
+    return JUDGE_PERIOD if counters[ROWS] % JUDGE_PERIOD == 0.0 else 0.0
 
-    `raw` has the sample's scores under each track, `snapshot_raw` those under the snapshot, whose offset is `offset`; `relative`
-    is the weight over the mean weight, and `curvature` the loss's second derivative or a bound.
+
+def follow(target, raw, mixture, loss, plan, relative, curvature):
+    """Move the offset: a proximal step of an intercept alone, on top of the track with the shortest steps.
+
+    `raw` has the sample's scores under each track; `relative` is the weight over the mean weight, and `curvature` the loss's
+    second derivative or a bound.
     """
+    if not plan.fit_intercept:
+        return
+    n_outputs = len(mixture.offset)
+    shortest = plan.lengths.argmin() * n_outputs
+    scored, step = raw[shortest : shortest + n_outputs] + mixture.offset, np.empty(n_outputs)
+    loss.prox(target, scored, scored, relative * FOLLOWING / curvature, 1.0, curvature, step, loss.parameters)
+    mixture.offset[:] += step
+
+
+def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, times, curvature, counters):
+    """Add to the sums how well the models of the snapshot, and their mixture, have predicted a sample, `times` over.
+
+    `snapshot_raw` has the sample's scores under the snapshot, whose offset is `offset`; `relative` is the weight over the mean
+    weight, and `curvature` the loss's second derivative or a bound.
+    """
+    relative = relative * times
     n_outputs, n_models, n_terms, sums = len(offset), len(track.losses), len(mixture.weights), mixture.sums
     anchor, rows = (len(plan.lengths) - 1) * n_outputs, counters[ROWS]
     best = track.losses.min() / max(sums[MIXED_WEIGHT] + sums[PAST_WEIGHT], 1.0)
     # 1. everything so far counts less; the first samples most so, because the models had hardly begun
     # Rare events tell much and rarely: the memory counts information, and they may cost the more.
     share = information_share(counters)
-    memory = min(1.0 - share / MEMORY, 1.0 - 2.0 / (rows + 2.0))
+    memory = min(1.0 - times * share / MEMORY, 1.0 - 2.0 / (rows + 2.0))
     sums[:TAKEN_AT] *= memory
     mixture.right[:] *= memory
     mixture.products[:] *= memory
@@ -151,11 +176,3 @@ def judge(target, raw, snapshot_raw, offset, track, mixture, loss, plan, relativ
                 mixture.right[c] += counted * terms[c, k] * wanted
                 for e in range(n_terms):
                     mixture.products[c, e] += counted * bend * terms[c, k] * terms[e, k]
-    # 5. the offset: a proximal step of an intercept alone, on top of the track with the shortest steps
-    if plan.fit_intercept and rows > FIRST_ROW:
-        shortest = plan.lengths.argmin() * n_outputs
-        for k in range(n_outputs):
-            scored[0, k] = raw[shortest + k] + mixture.offset[k]
-        loss.prox(target, scored[0], scored[0], relative * FOLLOWING / curvature, 1.0, curvature, nearby[0], loss.parameters)
-        for k in range(n_outputs):
-            mixture.offset[k] += nearby[0, k]

@@ -22,7 +22,7 @@ from .._layout import (
     TAKEN_AT,
     WEIGHT_SUM,
 )
-from .mixture import judge, weigh
+from .mixture import follow, judge, samples_judged, weigh
 from .row_steps import add_value, begin_sample, is_far, penalty_step, step_scores, update_scale
 
 REJUDGE_ROWS = 1000.0  # refresh the snapshot that is scored every 25% more samples, at most every 1000
@@ -66,7 +66,18 @@ def take_dense_snapshot(track, columns, counters, snapshot):
 
 
 def make_dense_pass(
-    begin_sample, update_scale, is_far, add_value, penalty_step, step_scores, judge, weigh, snapshot_is_due, take_snapshot
+    begin_sample,
+    update_scale,
+    is_far,
+    add_value,
+    penalty_step,
+    step_scores,
+    follow,
+    samples_judged,
+    judge,
+    weigh,
+    snapshot_is_due,
+    take_snapshot,
 ):
     """One pass over dense samples."""
 
@@ -125,16 +136,19 @@ def make_dense_pass(
                 for j in range(d):
                     a += x[j] * total[j]
                 centre[m] = (a + track.intercept_total[m]) / weight_sum
-            for m in range(len(snapshot_raw)):
-                a = 0.0
-                w = snapshot.coef[m]
-                for j in range(d):
-                    a += values[j] * w[j]
-                snapshot_raw[m] = a + snapshot.intercept[m]
             # 5. the proximal step of each score; how well the models have predicted it
             target = data.target[row : row + 1]
             curvature = step_scores(target, raw, centre, track, loss, plan, square, relative, counters, u, intercept_step)
-            judge(target, raw, snapshot_raw, snapshot.offset, track, mixture, loss, plan, relative, curvature, counters)
+            follow(target, raw, mixture, loss, plan, relative, curvature)
+            times = samples_judged(mixture, counters)
+            if times > 0.0:
+                for m in range(len(snapshot_raw)):
+                    a = 0.0
+                    w = snapshot.coef[m]
+                    for j in range(d):
+                        a += values[j] * w[j]
+                    snapshot_raw[m] = a + snapshot.intercept[m]
+                judge(target, snapshot_raw, snapshot.offset, track, mixture, loss, plan, relative, times, curvature, counters)
             # 6. the models move along the sample, and their sums take in iterate n with weight t, the root of n
             t = np.sqrt(counters[ROWS])
             counters[ITERATE_WEIGHT] += t
@@ -231,6 +245,8 @@ def make_csr_pass(
     add_value,
     penalty_step,
     step_scores,
+    follow,
+    samples_judged,
     judge,
     weigh,
     snapshot_is_due,
@@ -296,8 +312,6 @@ def make_csr_pass(
                 raw[m] = track.intercept[m] - track.mean_score[m]
             for m in range(n_outputs):
                 centre[m] = track.intercept_total[m] - track.mean_score_total[m]
-            for m in range(len(snapshot_raw)):
-                snapshot_raw[m] = snapshot.intercept[m]
             for place in range(begin, end):
                 j = indices[place]
                 nonzeros += values[place] != 0.0
@@ -308,15 +322,20 @@ def make_csr_pass(
                     raw[m] += x * (track.v[j, m] - centring[m] * r)
                 for m in range(n_outputs):
                     centre[m] += x * (pending * track.v[j, m] + track.total[j, m] - centring_total[m] * r)
-                for m in range(len(snapshot_raw)):
-                    snapshot_raw[m] += values[place] * snapshot.coef[j, m]
             for m in range(n_outputs):
                 centre[m] /= max(counters[ITERATE_WEIGHT], 1.0)
             # 5. the proximal step of each score; how well the models have predicted it
             target = data.target[row : row + 1]
             square = max(square, 0.0)
             curvature = step_scores(target, raw, centre, track, loss, plan, square, relative, counters, u, intercept_step)
-            judge(target, raw, snapshot_raw, snapshot.offset, track, mixture, loss, plan, relative, curvature, counters)
+            follow(target, raw, mixture, loss, plan, relative, curvature)
+            times = samples_judged(mixture, counters)
+            if times > 0.0:
+                snapshot_raw[:] = snapshot.intercept
+                for place in range(begin, end):
+                    for m in range(len(snapshot_raw)):
+                        snapshot_raw[m] += values[place] * snapshot.coef[indices[place], m]
+                judge(target, snapshot_raw, snapshot.offset, track, mixture, loss, plan, relative, times, curvature, counters)
             # 6. the models move along the sample, and their sums take in iterate n with weight t, the root of n
             t = np.sqrt(counters[ROWS])
             counters[ITERATE_WEIGHT] += t
@@ -351,7 +370,19 @@ def new_snapshot(rows, track, n_outputs):
 
 def row_pass(rows, data, order, track, mixture, columns, snapshot, loss, penalty, plan, counters):
     """Run the pass of the rows' layout over the samples in `order`."""
-    functions = (begin_sample, update_scale, is_far, add_value, penalty_step, step_scores, judge, weigh, snapshot_is_due)
+    functions = (
+        begin_sample,
+        update_scale,
+        is_far,
+        add_value,
+        penalty_step,
+        step_scores,
+        follow,
+        samples_judged,
+        judge,
+        weigh,
+        snapshot_is_due,
+    )
     if rows.layout == "csr":
         make, functions = make_csr_pass, (*functions, take_csr_snapshot, write_out, sum_over_features, rescale)
     else:
