@@ -1,7 +1,8 @@
 r"""Batch descent without a learning rate: the memory gradient method, preconditioned, for a smooth F.
 
 Every iteration moves along ``c_0 (-gradient) + c_1 (last move)``, where (c_0, c_1) minimises the second-order model of F over
-that plane, and a line search for the strong Wolfe conditions corrects the length. The scores of a linear model move along a line
+that plane, and a line search for the strong Wolfe conditions corrects the length. After some iterations the gradient is taken in
+a metric, F's curvature at the model in hand, and the last move stays what it is. The scores of a linear model move along a line
 when its coefficients do, so a trial costs no product for the scores; it brings the gradient along, so that an accepted trial has
 already begun the next iteration. The preconditioner centres and scales the features in the algebra only: X is never copied, and
 the minimiser is that of F in the user's own units.
