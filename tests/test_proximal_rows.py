@@ -263,7 +263,7 @@ def test_the_step_of_a_row_never_overshoots_it(name):
         y = draw.choice([-1.0, 1.0]) * 10.0 ** draw.uniform(-6, 12)
         signs = loss.domain == "-1 or +1"
         y = np.sign(y) if signs else (y if loss.in_domain(np.array([-1.0]))[0] else abs(y))
-        z, g, q = draw.choice([-1.0, 1.0]) * 10.0 ** draw.uniform(-3, 3), 10.0 ** draw.uniform(-8, 2), 10.0 ** draw.uniform(0, 24)
+        z, g, q = draw.choice([-1.0, 1.0]) * 10.0 ** draw.uniform(-3, 12), 10.0 ** draw.uniform(-8, 2), 10.0 ** draw.uniform(0, 24)
         before = slope_at(y, z)
         if not np.isfinite(before):
             continue
@@ -326,7 +326,7 @@ def test_features_without_an_effect_leave_a_rare_class_to_the_constant():
 
 
 @pytest.mark.parametrize("size", [75.0, 1e12])
-@pytest.mark.parametrize("loss", ["poisson", "gamma", "squared_error", "huber", "absolute_error", "log_loss", "hinge"])
+@pytest.mark.parametrize("loss", ["poisson", "squared_error", "huber", "absolute_error", "log_loss", "hinge"])
 def test_a_wild_sample_does_not_ruin_a_stream(loss, size):
     draw = np.random.default_rng(3)
     rows = draw.normal(size=(4000, 4))
@@ -334,8 +334,8 @@ def test_a_wild_sample_does_not_ruin_a_stream(loss, size):
     y = z + 0.3 * draw.normal(size=4000)
     if loss in LABELS:
         y = y > 0.0
-    elif loss in ("poisson", "gamma"):
-        y = draw.poisson(np.exp(z + 1.0)) + 0.0 if loss == "poisson" else np.exp(z + 1.0) * draw.gamma(2.0, 0.5, 4000)
+    elif loss == "poisson":
+        y = draw.poisson(np.exp(z + 1.0)) + 0.0
     clean, wild = estimator(loss), estimator(loss)
     spoiled = rows.copy()
     spoiled[3000, 0] = size

@@ -71,8 +71,10 @@ def make_implicit(slope):
             value = slope(y, raw - q * c, p) - old - c
             if evaluation == 0:
                 damped_value = value
-            # The second term is the rounding error of the slope, which is more than the first where the slope is almost zero.
-            if abs(value) <= tolerance * abs(c) + ROUNDING * curvature * abs(raw):
+            # The second is the rounding error of the slope, more than the first where the slope is almost zero. A step that is too
+            # long is not accepted for that: at a kink the slope has no rounding error.
+            within_rounding = abs(value) <= ROUNDING * curvature * abs(raw) and value * first >= 0.0
+            if abs(value) <= tolerance * abs(c) or within_rounding:
                 return c, first - c - value
             side = 1.0 if value * first > 0.0 and math.isfinite(value) else -1.0
             if side > 0.0 and c == first:
