@@ -263,7 +263,11 @@ def test_the_step_of_a_row_never_overshoots_it(name):
         y = draw.choice([-1.0, 1.0]) * 10.0 ** draw.uniform(-6, 12)
         signs = loss.domain == "-1 or +1"
         y = np.sign(y) if signs else (y if loss.in_domain(np.array([-1.0]))[0] else abs(y))
-        z, g, q = draw.choice([-1.0, 1.0]) * 10.0 ** draw.uniform(-3, 12), 10.0 ** draw.uniform(-8, 2), 10.0 ** draw.uniform(0, 24)
+        z, g, q = (
+            draw.choice([-1.0, 1.0]) * 10.0 ** draw.uniform(-3, 12),
+            10.0 ** draw.uniform(-8, 2),
+            10.0 ** draw.uniform(0, 24),
+        )
         before = slope_at(y, z)
         if not np.isfinite(before):
             continue
