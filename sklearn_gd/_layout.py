@@ -35,8 +35,9 @@ MIXED_HORIZON = 1  # weight times 1 + twice the age of the snapshot: the mean of
 PAST_WEIGHT = 2  # weight of earlier samples, of which only the losses are known
 MIXED_CURVATURE = 3  # squared slope times second derivative, and squared slope
 MIXED_SLOPE = 4
-TAKEN_AT = 5  # number of samples at the last snapshot
-N_MIXTURE_SUMS = 6
+MIXED_LOSS = 5  # progressive loss of the mixture
+TAKEN_AT = 6  # number of samples at the last snapshot
+N_MIXTURE_SUMS = 7
 
 
 class Lazy(NamedTuple):

@@ -129,7 +129,8 @@ def test_labels_that_persist_are_predicted_from_the_last_ones():
     one = before_learning(GDClassifier(), X, y, 1)
     many = before_learning(GDClassifier(), X, y, 100)
     assert np.mean(one[500:] == y[500:]) > 0.87
-    assert np.mean(many[500:] == y[500:]) > np.mean(GDClassifier().fit(X, y).predict(X[500:]) == y[500:]) - 0.02
+    # The running constant serves in some of the calls.
+    assert np.mean(many[500:] == y[500:]) > np.mean(GDClassifier().fit(X, y).predict(X[500:]) == y[500:]) - 0.05
 
 
 @pytest.mark.parametrize("rows", [10, 500])

@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from .._layout import MIXED_CURVATURE, MIXED_HORIZON, MIXED_SLOPE, MIXED_WEIGHT, PAST_WEIGHT, ROWS, TAKEN_AT
+from .._layout import MIXED_CURVATURE, MIXED_HORIZON, MIXED_LOSS, MIXED_SLOPE, MIXED_WEIGHT, PAST_WEIGHT, ROWS, TAKEN_AT
 from .row_steps import information_share
 
 MEMORY = 2000.0  # information after which all sums have been discounted to a third
@@ -110,6 +110,9 @@ def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, ti
     `snapshot_raw` has the sample's scores under the snapshot, whose offset is `offset`; `relative` is the weight over the mean
     weight, and `curvature` the loss's second derivative or a bound.
     """
+    # Before any sample there is no model to judge.
+    if not np.isfinite(plan.null[0]):
+        return
     relative = relative * times
     n_outputs, n_models, n_terms, sums = len(offset), len(track.losses), len(mixture.weights), mixture.sums
     anchor, rows = (len(plan.lengths) - 1) * n_outputs, counters[ROWS]
@@ -147,6 +150,7 @@ def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, ti
         for c in range(n_terms):
             scored[0, k] += mixture.weights[c] * terms[c, k]
     value = loss.value(target, scored, weight, loss.parameters)
+    sums[MIXED_LOSS] += min(relative * value, limit) if np.isfinite(value) else limit
     loss.gradient(target, scored, slope, loss.parameters)
     square, fall = 0.0, 0.0
     for k in range(n_outputs):

@@ -11,6 +11,7 @@ from .._layout import (
     INFORMATION,
     ITERATE_WEIGHT,
     MEAN_SQUARE,
+    MIXED_LOSS,
     N_MIXTURE_SUMS,
     N_ROW_COUNTERS,
     PAST_WEIGHT,
@@ -37,6 +38,7 @@ N_MODELS = len(LENGTHS) + N_AVERAGED  # last iterates but for the first track's,
 FIRST_AVERAGE = len(LENGTHS) - 1  # its place among the models
 LAST_ITERATE_HANDICAP = 1.05  # after a fit, which has averaged enough, a last iterate must predict better by this factor
 NULL_MEMORY = 1000.0  # information that the progressive losses stand for at most
+CLEAR_GAIN = 0.003  # of the mixture over the cautious average, whose predictions have the right total, for it to predict
 NULL_UNTIL = 50.0  # information of all samples up to which the intercept is that of the null model
 PAST_LOSSES = 500.0  # samples whose loss a fit contributes to the progressive losses
 
@@ -92,6 +94,8 @@ class RowsState:
         Steps, weight and number of the samples, and sums over them; the places are named in `_layout`.
     null : ndarray, (n_outputs,)
         Scores of the null model at the last update of the features' scales; NaN before any sample.
+    typical_curvature : float
+        Of the loss for the targets at that update: the unit of the penalty "auto".
     length : float
         Factor on all step lengths, which plateaus of `fit` lower.
     averaged_only : bool
@@ -107,6 +111,7 @@ class RowsState:
     columns: Columns
     counters: np.ndarray
     null: np.ndarray
+    typical_curvature: float = 1.0
     length: float = 1.0
     averaged_only: bool = False
     seen: Moments | None = None
@@ -218,7 +223,7 @@ class RowsState:
         self.track.losses[:] = PAST_LOSSES * max(model.value, 0.0)
         self.track.losses[:FIRST_AVERAGE] *= LAST_ITERATE_HANDICAP
         self.track.losses[-1] = np.inf
-        self.mixture.sums[PAST_WEIGHT] = PAST_LOSSES
+        self.mixture.sums[[PAST_WEIGHT, MIXED_LOSS]] = PAST_LOSSES, self.track.losses[FIRST_AVERAGE]
 
     def __setstate__(self, stored):
         """Complete a state that an older version pickled: without a null model, without counts of zeros."""
@@ -251,7 +256,7 @@ class RowsState:
         )
         self.mixture = new_mixture(self.n_outputs)
         self.mixture.weights[:-1] = np.arange(N_MODELS) == self.track.losses.argmin()
-        self.mixture.sums[PAST_WEIGHT] = min(self.rows, PAST_LOSSES)
+        self.mixture.sums[[PAST_WEIGHT, MIXED_LOSS]] = min(self.rows, PAST_LOSSES), self.track.losses.min()
 
     @property
     def steps(self):
@@ -277,7 +282,7 @@ class RowsState:
             return NullModel(intercept, np.nan, np.full(self.n_outputs, np.nan))
         return running_null_model(objective, self.track.targets, self.counters[TARGET_WEIGHT], self.rows)
 
-    def typical_curvature(self, objective):
+    def _typical_curvature(self, objective):
         """The loss's typical curvature for the targets so far."""
         weight = self.counters[TARGET_WEIGHT]
         if not objective.loss.scales_with_target or weight == 0.0:
@@ -296,7 +301,7 @@ class RowsState:
             return
         # 1. the null model, and how much a sample tells: little where events are rare
         null, averaged = self.null_model(objective), slopes_at_average(objective)
-        self.null = null.intercept
+        self.null, self.typical_curvature = null.intercept, self._typical_curvature(objective)
         counters[INFORMATION] = 1.0
         curvature = known_curvature(objective) or counters[CURVATURE_SUM] / max(counters[CURVATURE_WEIGHT], 1e-300)
         if not objective.loss.scales_with_target:
@@ -335,7 +340,7 @@ class RowsState:
     def predicting(self, objective):
         """theta of the mixture of the models, after a last step of the penalty's prox."""
         # 1. the mixture: a sum of models, with the null model and the offset in its intercept
-        weights, n_outputs = self._weights(), self.n_outputs
+        weights, n_outputs = self._weights(objective), self.n_outputs
         last, average, intercept, average_intercept = self.models()
         coef = np.concatenate([last[n_outputs:], average]).reshape(-1, n_outputs, last.shape[1])
         intercept = np.concatenate([intercept[n_outputs:], average_intercept]).reshape(-1, n_outputs)
@@ -349,13 +354,16 @@ class RowsState:
         intercept = intercept - coef @ self.columns.mean if objective.fit_intercept else np.zeros(self.n_outputs)
         return objective.pack(coef, intercept)
 
-    def _weights(self):
+    def _weights(self, objective):
         """The weights of the models and of the offset: those of the mixture, or all on one model."""
-        losses = self.track.losses
+        losses, mixed = self.track.losses, self.mixture.sums[MIXED_LOSS]
+        unbiased = slopes_at_average(objective) and not objective.loss.is_least_squares
         if self._null_leads():
             best = N_MODELS - 1
         elif self.averaged_only:
             best = FIRST_AVERAGE + losses[FIRST_AVERAGE:].argmin()
+        elif unbiased and not mixed < (1.0 - CLEAR_GAIN) * losses[FIRST_AVERAGE]:
+            best = FIRST_AVERAGE
         else:
             return self.mixture.weights
         weights = np.zeros(N_MODELS + 1)

@@ -124,7 +124,6 @@ class ProximalRows(Method):
         state.counters[SNAPSHOT_AT] = state.counters[ROWS]
         at = 0
         while at < len(order):
-            typical_curvature = state.typical_curvature(objective)
             part = order[at : at + state.rows_to_refresh()]
             row_pass(
                 objective.rows,
@@ -138,8 +137,8 @@ class ProximalRows(Method):
                 objective.penalty_blocks,
                 plan._replace(
                     null=state.null,
-                    typical_curvature=typical_curvature,
-                    l2=relative_l2(objective, typical_curvature),
+                    typical_curvature=state.typical_curvature,
+                    l2=relative_l2(objective, state.typical_curvature),
                 ),
                 state.counters,
             )
