@@ -241,7 +241,7 @@ def test_losses_without_a_twin(loss, function, layout):
     best = minimize(
         value_and_slope, np.zeros(X.shape[1] + 1), jac=True, method="BFGS", options={"gtol": 1e-11, "maxiter": 10_000}
     ).x
-    model = fitted((GDRegressor if regression else GDClassifier)(loss, alpha=alpha), X, y, layout)
+    model = fitted((GDRegressor if regression else GDClassifier)(loss, penalty="l2", alpha=alpha), X, y, layout)
     assert_same_optimum(model, X, y, best[:-1], best[-1], same_coefficients=True)
 
 

@@ -71,8 +71,8 @@ def make_implicit(slope):
             value = slope(y, raw - q * c, p) - old - c
             if evaluation == 0:
                 damped_value = value
-            # The second is the rounding error of the slope, which is more than the first where the slope is almost zero. It does not
-            # excuse a step that is too long: at a kink the slope has no rounding error.
+            # The second is the rounding error of the slope, more than the first where the slope is almost zero. A step that is
+            # too long is not excused by it: at a kink the slope has no rounding error.
             within_rounding = abs(value) <= ROUNDING * curvature * abs(raw) and value * first >= 0.0
             if abs(value) <= tolerance * abs(c) or within_rounding:
                 return c, first - c - value

@@ -75,8 +75,11 @@ class MemoryGradient(PreconditionedMethod):
         self.metric, self.metric_after, self.metric_due = UnitMetric(), FIRST_METRIC, self.n_iter + FIRST_METRIC
 
     def _renew_metric(self, advance):
-        """Take the metric at the point in hand, where it is due; `advance` as in `Part.plane`."""
-        if self.n_iter < self.metric_due:
+        """Take the metric at the point in hand, where it is due; `advance` as in `Part.plane`.
+
+        The curvature of a narrow smoothing comes from few samples, and from others after every step: it is of no use as a metric.
+        """
+        if self.width or self.n_iter < self.metric_due:
             return
         shift = self.objective.rows.first_row()
         moments = self.parts.mean("curvature_moments", shift, advance)
