@@ -34,8 +34,8 @@ WEIGHTS = (
 
 
 ROUNDING = (
-    "the check allows 1e-9; on a smoothing that narrows tenfold from stage to stage, the last digits of a sum of weights and of a "
-    "sum over repeated samples grow to 1e-8"
+    "the check allows 1e-9; on a smoothing that narrows tenfold from stage to stage, the last digits of a sum of weights and of "
+    "a sum over repeated samples grow to 1e-8"
 )
 
 
