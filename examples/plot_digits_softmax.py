@@ -49,7 +49,7 @@ print(f"largest difference from the estimator's first step: {difference:.0e}")
 # %%
 # The whole descent
 # -----------------
-trained = GDClassifier(optimizer="adam", learning_rate=0.01, max_iter=30, early_stopping=True, random_state=0).fit(
+trained = GDClassifier(optimizer="adam", learning_rate=0.01, max_iter=100, early_stopping=True, random_state=0).fit(
     X_train, y_train
 )
 accuracy = trained.score(X_test, y_test)

@@ -172,8 +172,8 @@ def density(it):
 def digits_softmax(it):
     assert it.loss == pytest.approx(math.log(10), rel=1e-14)
     assert it.difference < 1e-14
-    assert it.accuracy == pytest.approx(0.962, abs=5e-3)
-    assert it.trained.best_iter_ <= it.trained.n_iter_
+    assert it.accuracy == pytest.approx(0.972, abs=5e-3)
+    assert it.trained.best_iter_ < it.trained.n_iter_ < 100
 
 
 def counts(it):
@@ -233,7 +233,9 @@ def stream(it):
 def quickstart(it):
     scores = {(data, name): score for data, name, score, _ in it.rows}
     assert scores["digits", "GDClassifier()"] > 0.94
-    assert scores["breast cancer", "GDClassifier()"] > 0.95
+    assert scores["breast cancer", "GDClassifier()"] > 0.93
+    for data in ("digits", "breast cancer"):
+        assert scores[data, "GDClassifier()"] > scores[data, "SGDClassifier()"]
     assert it.picture.name == "quickstart_loss_curves.png"
     assert "the loss curves are in quickstart_loss_curves.png" in it.printed
 
