@@ -123,6 +123,7 @@ rows.append(("digits", "one pass of partial_fit", stream.score(X_test, y_test), 
 # %%
 # The table
 # ---------
+# The score is accuracy for classes, R^2 for numbers, and D^2, the explained share of the deviance, under the Poisson loss.
 print(f"\n{'data':14}{'model':40}{'test score':>12}{'seconds':>10}")
 for data, name, score, seconds in rows:
     print(f"{data:14}{name:40}{score:12.4g}{seconds:10.3f}")
