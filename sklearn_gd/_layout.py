@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+# In scaled coordinates a slope is a correlation, of 1 at most: below this it is rounding error and counts as 0. Adam and sign
+# updates would make a step of full length of it.
+LEAST_GRADIENT = 1e-12
+
 STEPS, WEIGHT_SUM, ROWS = range(3)  # steps taken; weight and number of the samples seen
 
 # Explicit steps (`passes`); the last three belong to lazy descent.

@@ -42,6 +42,7 @@ WAYS = {
         "random_state": 0,
     },
     "auto rate": {"solver": "minibatch", "max_iter": 5, "tol": None, "random_state": 0},
+    "proximal": {"solver": "sgd", "max_iter": 5, "tol": None, "random_state": 0},
 }
 X, SCORE, WEIGHT = data("huber")
 LABELS = {2: np.array(["no", "yes"])[data("hinge-2")[1]], 3: np.array(["a", "b", "c"])[data("hinge-3")[1]]}
@@ -566,9 +567,9 @@ def test_loss_curve_is_F(loss, way, layout):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_steps_are_counted(way):
-    """t_ counts steps, n_iter_ epochs; without a rate a stochastic solver takes the rows one at a time."""
+    """t_ counts steps, n_iter_ epochs."""
     model = GDRegressor(**WAYS[way]).fit(X, SCORE)
-    steps = {"auto": 1, "batch": 1, "sgd": N, "minibatch": -(-N // 4), "auto rate": N}[way]
+    steps = {"auto": 1, "batch": 1, "sgd": N, "minibatch": -(-N // 4), "auto rate": 1, "proximal": N}[way]
     assert model.t_ == steps * model.n_iter_
 
 
@@ -728,7 +729,8 @@ def test_a_warning_where_a_fit_has_not_converged(classifier, way, layout):
 
 def test_a_fit_keeps_its_best_epoch():
     """With a tolerance the model is that of the lowest F, not the last; without one, the last."""
-    model = GDRegressor(solver="sgd", optimizer="gd", learning_rate=0.25, random_state=0, n_iter_no_change=20)
+    parts = {"solver": "sgd", "optimizer": "gd", "learning_rate": 0.25, "penalty": "l2"}
+    model = GDRegressor(**parts, random_state=0, n_iter_no_change=20)
     target = SCORE[:, None]
 
     def value(fitted):
@@ -872,7 +874,7 @@ def test_early_stopping_sets_rows_aside(kind, way, layout):
     assert first.score(X_data, y) > 0.4
 
 
-@pytest.mark.parametrize("way", ["auto", "batch", "sgd", "minibatch", "auto rate"])
+@pytest.mark.parametrize("way", ["auto", "batch", "sgd", "minibatch", "auto rate", "proximal"])
 @pytest.mark.parametrize("kind", ["regression", "two classes", "three classes"])
 def test_dense_and_csr_rows_stop_at_the_same_epoch(kind, way):
     """They set the same rows aside, see the same scores, and keep the same epoch."""
@@ -1095,7 +1097,7 @@ def test_the_docstring_has_every_parameter_its_default_and_its_strings(estimator
     for part in PARTS:
         known = PARTS[part] or (REGRESSION_LOSSES if estimator is GDRegressor else CLASSIFICATION_LOSSES)
         strings = re.findall(r'"(\w+)"', documented[part].partition("default=")[0])
-        assert strings == [*(["auto"] if part in ("solver", "optimizer", "learning_rate") else []), *known], part
+        assert strings == [*(["auto"] if part != "loss" else []), *known], part
 
 
 @pytest.mark.parametrize("kind", ["regression", "two classes"])
@@ -1116,7 +1118,7 @@ def test_an_unknown_string_is_answered_with_the_known_ones(part, estimator):
     with pytest.raises(ValueError, match=f"{part}='unknown'") as caught:
         estimator(**{part: "unknown"}).fit(X, LABELS[2] if estimator is GDClassifier else SCORE)
     assert all(repr(name) in str(caught.value) for name in known)
-    if part in ("solver", "optimizer", "learning_rate"):
+    if part != "loss":
         assert "'auto'" in str(caught.value)
 
 
@@ -1303,7 +1305,7 @@ def test_l1_gives_exact_zeros(way, layout):
     X_data = rng.normal(size=(300, 22))
     y = 3.0 * X_data[:, 0] - 2.0 * X_data[:, 1] + 0.1 * rng.normal(size=300)
     model = GDRegressor(**WAYS[way] | {"max_iter": 60}, penalty="l1", alpha=0.1).fit(LAYOUTS[layout](X_data), y)
-    assert (model.coef_[2:] == 0.0).sum() >= (1 if way in ("sgd", "auto rate") else 15)
+    assert (model.coef_[2:] == 0.0).sum() >= (1 if way in ("sgd", "auto rate", "proximal") else 15)
     assert (model.coef_[:2] != 0.0).all()
 
 

@@ -89,7 +89,7 @@ STREAMED_SCHEDULES = [name for name in SCHEDULE_OBJECTS if name not in (*NO_STRE
 def test_schedules_go_on_between_calls(schedule, solver, optimizer, layout):
     """The step count, and all that a rate depends on, outlives a call and a pickle."""
     rate = {"function": CallableSchedule(some_rate)}.get(schedule) or SCHEDULE_OBJECTS[schedule]
-    model = estimator("log_loss-2", solver=SOLVERS[solver], optimizer=optimizer, learning_rate=rate)
+    model = estimator("log_loss-2", solver=SOLVERS[solver], optimizer=optimizer, learning_rate=rate, penalty="l2")
     check_calls(model, *data("log_loss-2"), solver, layout)
 
 
@@ -144,7 +144,7 @@ def test_what_a_call_notes(loss, layout):
     """loss_curve_ is F of the new model on the call's rows; n_iter_ counts calls and t_ steps."""
     X, y, weight = data(loss)
     target, _, one_vs_rest = targets(loss)
-    model = estimator(loss, solver=MiniBatch(5), learning_rate=0.05)
+    model = estimator(loss, solver=MiniBatch(5), learning_rate=0.05, penalty="l2")
     labels = {} if LOSSES[loss][1] is None else {"classes": np.unique(y)}
     for call, rows in enumerate((slice(0, 10), slice(10, 18), slice(18, N)), start=1):
         model.partial_fit(LAYOUTS[layout](X[rows]), y[rows], sample_weight=weight[rows], **labels)
@@ -158,8 +158,8 @@ def test_what_a_call_notes(loss, layout):
 def test_a_batch_call_is_one_step():
     """Under batch descent a call sees its rows in one step."""
     X, y, weight = data("huber")
-    one = estimator("huber", solver="batch", optimizer="adam", learning_rate=0.1)
-    other = estimator("huber", solver=MiniBatch(8), optimizer="adam", learning_rate=0.1)
+    parts = {"optimizer": "adam", "learning_rate": 0.1, "penalty": "l2"}
+    one, other = (estimator("huber", solver=solver, **parts) for solver in ("batch", MiniBatch(8)))
     for start in range(0, N, 8):
         rows = slice(start, start + 8)
         one.partial_fit(X[rows], y[rows], sample_weight=weight[rows])
@@ -188,7 +188,7 @@ def test_auto_is_stochastic_and_learns():
 def test_a_call_goes_on_from_the_model_that_was_kept(layout):
     """Where validation chose an earlier epoch, the next step starts at that epoch's model, not at the last iterate."""
     X, y, _ = data("squared_error")
-    model = GDRegressor(solver="batch", optimizer="gd", learning_rate=0.2, tol=0.0, n_iter_no_change=3)
+    model = GDRegressor(solver="batch", optimizer="gd", learning_rate=0.2, penalty="l2", tol=0.0, n_iter_no_change=3)
     # Half of every effect: the validation score is best on the way to the optimum.
     model.fit(LAYOUTS[layout](X), y, X_val=X, y_val=0.5 * y)
     assert model.best_iter_ < model.n_iter_

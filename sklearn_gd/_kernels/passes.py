@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._compile import leaf, run
-from .._layout import ROWS, STEPS, WEIGHT_SUM
+from .._layout import LEAST_GRADIENT, ROWS, STEPS, WEIGHT_SUM
 from .rows import leaves_of
 
 
@@ -109,6 +109,8 @@ def make_batch_pass(scores, accumulate, to_theta):
                     gradient[j] -= coordinates.mean[j] * gradient_intercept[coordinates.output[j]]
                 for j in range(len(gradient)):
                     gradient[j] *= coordinates.gradient_size[j]
+                    if abs(gradient[j]) < LEAST_GRADIENT:
+                        gradient[j] = 0.0
             if plan.decay > 0.0:
                 for j in range(n_coef):
                     point[j] *= 1.0 - rate * plan.decay

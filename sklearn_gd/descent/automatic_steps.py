@@ -10,7 +10,6 @@ import math
 import numpy as np
 
 from .._layout import ROWS, WEIGHT_SUM
-from ..objective._parts import Part
 from ..optimizers import Adam
 from ._automatic_state import AutomaticState, Sizes
 from ._compiled_pass import compiled_pass
@@ -106,8 +105,11 @@ class AutomaticSteps(Method):
         return 1.0 / ((share * total + (1.0 - share) * math.sqrt(total)) * self.optimizer.gain())
 
     def state(self, theta, value, n_epochs):
-        state = self.automatic_state
-        if not self.settings.streaming and not np.array_equal(theta, state.predicting(self.objective)):
+        if self.settings.streaming:
+            return self.automatic_state
+        # A copy: descent may go on after this epoch.
+        state = self.automatic_state.copy()
+        if not np.array_equal(theta, state.predicting(self.objective)):
             state.best.replace(theta)
         return state
 
@@ -200,12 +202,12 @@ class AutomaticSteps(Method):
         n, start = objective.n_samples, 0
         while start < n:
             stop = min(n, start + self._piece(state.rows))
-            pieces = objective.rows.part(start, stop), objective.target[start:stop], objective.weight[start:stop]
-            part, order = Part(*pieces, objective.array_loss), np.arange(start, stop)
+            mean_loss, order = objective.mean_loss_of(start, stop), np.arange(start, stop)
+            weight = objective.weight[start:stop].sum()
             repeats = 1 if self.solver.full_batch else max(1, min(REPEATS, FEW_STEPS // (state.steps + 1)))
             forgotten = 0.5 ** ((stop - start) / min(MEMORY, max(RECENT * state.rows, 1.0)))
             for at, track in enumerate(state.tracks):
-                loss = float(part.value(*objective.unpack(track.predicting(objective)))[0])
+                loss = weight * mean_loss(track.predicting(objective))
                 state.losses[at] = forgotten * state.losses[at] + loss
                 for _ in range(repeats):
                     self._move(track, order, min(self.batch, len(order)))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._layout import LEAST_GRADIENT
 from ._preconditioner import SMALLEST_VARIANCE, l2_of_features, usable_variance
 
 
@@ -98,13 +99,14 @@ class Coordinates(NamedTuple):
         return np.divide(point, self.size, out=np.zeros(len(point)), where=self.size > 0.0)
 
     def gradient(self, gradient):
-        """What the optimizer is given for the gradient in theta."""
+        """What the optimizer is given for the gradient in theta; in scaled coordinates 0 for what is rounding error."""
         if not len(self.size):
             return gradient
         n_coef = len(self.mean)
         centred = gradient.copy()
         centred[:n_coef] -= self.mean * gradient[n_coef:][self.output]
-        return centred * self.gradient_size
+        scaled = centred * self.gradient_size
+        return np.where(np.abs(scaled) < LEAST_GRADIENT, 0.0, scaled)
 
     def prox(self, point, step, prox):
         """Apply the penalty's proximal step to the coordinates of the coefficients, in place.

@@ -76,11 +76,6 @@ def null_model(objective, width):
         value, slope, curvature = new
         if gain <= 1e-10 * abs(value):
             break
-    if not math.isfinite(value) and loss.scales_with_target:
-        raise ValueError(
-            f"y has values of up to {np.abs(objective.target).max():.3g}, for which the mean of {loss!r} is {value} at the best "
-            f"constant: divide y by a constant"
-        )
     largest = curvature.max()
     return NullModel(intercept, value, np.maximum(curvature, 1e-8 * largest if largest > 0.0 else 1e-8))
 

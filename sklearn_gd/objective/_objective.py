@@ -7,6 +7,7 @@ b is never penalised. With several scores the loss of a sample is the sum over t
 """
 
 import functools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -165,7 +166,15 @@ class Objective:
 
     def mean_loss_on(self, X, target, weight):
         """The function from theta to the weighted mean loss of other samples, on the threads of the descent."""
-        parts = in_memory(rows_of(X), target, weight, self.array_loss, self.n_outputs)
+        return self._mean_loss(rows_of(X), target, weight)
+
+    def mean_loss_of(self, start, stop):
+        """The function from theta to the weighted mean loss of the samples `start` to `stop`, on the threads of the descent."""
+        return self._mean_loss(self.rows.part(start, stop), self.target[start:stop], self.weight[start:stop])
+
+    def _mean_loss(self, rows, target, weight):
+        """The function from theta to the weighted mean loss of some samples."""
+        parts = in_memory(rows, target, weight, self.array_loss, self.n_outputs)
         parts.map = self.parts.map if getattr(self.parts.map, "in_process", False) else map
 
         @QUIET
@@ -235,15 +244,24 @@ class Objective:
         return smoothing_widths(self)
 
     def null_model(self, width=None):
-        """The best intercept alone, the loss smoothed over `width`, by default as in the first stage."""
-        width = self.widths[0] if width is None else width
+        """The best intercept alone, the loss smoothed over `width`, by default as in the first stage; raises where F is infinite."""
+        null = self._null_model(self.widths[0] if width is None else width)
+        if not math.isfinite(null.value) and self.loss.scales_with_target:
+            raise ValueError(
+                f"y has values of up to {np.abs(self.target).max():.3g}, for which the mean of {self.loss!r} is {null.value} at "
+                f"the best constant: divide y by a constant"
+            )
+        return null
+
+    def _null_model(self, width):
+        """The null model, computed once for each width."""
         if width not in self._null_models:
             self._null_models[width] = null_model(self, width)
         return self._null_models[width]
 
     def null_theta(self):
-        """theta of the null model."""
-        return self.pack(np.zeros((self.n_outputs, self.n_features)), self.null_model().intercept)
+        """theta of the null model, whatever F is there."""
+        return self.pack(np.zeros((self.n_outputs, self.n_features)), self._null_model(self.widths[0]).intercept)
 
     @functools.cached_property
     @QUIET
