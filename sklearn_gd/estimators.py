@@ -130,11 +130,11 @@ class GDRegressor(RegressorMixin, BaseGD):
     def partial_fit(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Update the model by one pass over more samples, in the order given.
 
-        If `optimizer` and `learning_rate` are "auto", each sample takes a proximal step on features that are standardized by the
-        samples so far, and predictions come from the one of four models that has predicted best so far (docs/auto.md). With an
-        optimizer or ``solver="minibatch"`` and the rate at "auto", five rates run side by side in the same way. With a
-        rate of your own, calls over the same batches in the same order do what one epoch of ``fit(shuffle=False)`` does, bit for
-        bit: optimizer, schedule, penalty and averaging continue where they stopped, also after pickling. A call that raises an
+        If `optimizer` and `learning_rate` are "auto", each sample takes a proximal step on features standardized by the samples
+        so far, and a mixture of four models predicts (docs/auto.md). With an optimizer or ``solver="minibatch"`` and the rate at
+        "auto", five rates run side by side, and the best so far predicts. With a rate of your own all continues where it stopped,
+        also after pickling: calls over the same batches do what one epoch of ``fit(shuffle=False)`` does, bit for bit, unless the
+        penalty counts coefficients in sizes of the features, as "auto" does: those of the samples so far. A call that raises an
         error leaves the model as it was; so does a call that diverges, with a warning.
 
         Parameters
@@ -320,11 +320,11 @@ class GDClassifier(ClassifierMixin, BaseGD):
     ) -> Self:
         """Update the model by one pass over more samples, in the order given.
 
-        If `optimizer` and `learning_rate` are "auto", each sample takes a proximal step on features that are standardized by the
-        samples so far, and predictions come from the one of four models that has predicted best so far (docs/auto.md). With an
-        optimizer or ``solver="minibatch"`` and the rate at "auto", five rates run side by side in the same way. With a
-        rate of your own, calls over the same batches in the same order do what one epoch of ``fit(shuffle=False)`` does, bit for
-        bit: optimizer, schedule, penalty and averaging continue where they stopped, also after pickling. A call that raises an
+        If `optimizer` and `learning_rate` are "auto", each sample takes a proximal step on features standardized by the samples
+        so far, and a mixture of four models predicts (docs/auto.md). With an optimizer or ``solver="minibatch"`` and the rate at
+        "auto", five rates run side by side, and the best so far predicts. With a rate of your own all continues where it stopped,
+        also after pickling: calls over the same batches do what one epoch of ``fit(shuffle=False)`` does, bit for bit, unless the
+        penalty counts coefficients in sizes of the features, as "auto" does: those of the samples so far. A call that raises an
         error leaves the model as it was; so does a call that diverges, with a warning.
 
         Parameters

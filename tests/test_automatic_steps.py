@@ -116,6 +116,17 @@ def test_dense_and_csr_agree(name, penalty, call):
     np.testing.assert_allclose(scores(models[1], X), scores(models[0], X), rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("solver", ["batch", "minibatch"])
+@pytest.mark.parametrize("name", ["adam", "lion", "rmsprop"])
+def test_no_step_is_made_of_rounding_errors(name, solver):
+    """The slope of the intercept at the null model is zero but for rounding, which is another for CSR and for other weights."""
+    X, y = regression(30)
+    parts = {"optimizer": name, "solver": solver, "max_iter": 5, "tol": None, "random_state": 0}
+    model = GDRegressor(**parts).fit(X, y)
+    for other in (GDRegressor(**parts).fit(sp.csr_array(X), y), GDRegressor(**parts).fit(X, y, sample_weight=np.full(30, 1e-3))):
+        np.testing.assert_allclose(scores(other, X), scores(model, X), rtol=1e-9)
+
+
 @pytest.mark.parametrize("name", ["gd", "adam"])
 def test_a_weight_of_two_is_the_row_twice_and_a_weight_of_zero_no_row(name):
     X, y = classification()

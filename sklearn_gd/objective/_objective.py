@@ -244,7 +244,7 @@ class Objective:
         return smoothing_widths(self)
 
     def null_model(self, width=None):
-        """The best intercept alone, the loss smoothed over `width`, by default as in the first stage; raises where F is infinite."""
+        """The best intercept alone, the loss smoothed over `width`, by default as in the first stage. F must be finite there."""
         null = self._null_model(self.widths[0] if width is None else width)
         if not math.isfinite(null.value) and self.loss.scales_with_target:
             raise ValueError(
