@@ -1297,10 +1297,7 @@ def test_nonnegative_coefficients(penalty, way, layout):
         assert (model.coef_[free.coef_ < -0.5] == 0.0).all()
 
 
-MIXED = pytest.mark.xfail(strict=True, reason="a mixture of tracks rarely has a zero: its last proximal step is a short one")
-
-
-@pytest.mark.parametrize("way", [pytest.param(way, marks=MIXED if way == "proximal" else ()) for way in WAYS])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_l1_gives_exact_zeros(way, layout):
     """Of twenty columns that say nothing most get a coefficient of zero, not merely a small one; some do row by row."""

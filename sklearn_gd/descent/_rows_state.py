@@ -349,7 +349,8 @@ class RowsState:
         intercept = weights[:-2] @ intercept + weights[-2] * null + weights[-1] * self.mixture.offset
         # 2. a short proximal step, so that it lies in the penalty's domain and has its exact zeros
         if objective.penalty.has_prox():
-            coef = self._after_prox(objective, coef)
+            steps = np.concatenate([self.track.step[1:], self.track.step[:N_AVERAGED]])
+            coef = self._after_prox(objective, coef, float(weights[:-2] @ steps))
         # 3. the intercept for features that are not centred
         intercept = intercept - coef @ self.columns.mean if objective.fit_intercept else np.zeros(self.n_outputs)
         return objective.pack(coef, intercept)
@@ -376,11 +377,11 @@ class RowsState:
         *others, null = self.track.losses
         return bool(np.isfinite(null) and null * (1.0 - 1.0 / information) <= min(others))
 
-    def _after_prox(self, objective, coef):
-        """The coefficients after a proximal step of the cautious track's length."""
+    def _after_prox(self, objective, coef, length):
+        """The coefficients after a proximal step of the tracks' mean length."""
         # The unit is that of the stream so far, not of the objective's samples.
         scale = np.tile(self.columns.unit, self.n_outputs) if objective.penalty.standardize else None
-        flat, step = coef.ravel(), np.tile(self.track.step[0] * self.columns.scale**2, self.n_outputs)
+        flat, step = coef.ravel(), np.tile(length * self.columns.scale**2, self.n_outputs)
         ArrayPenalty(objective.penalty, objective.alpha, scale).prox(flat, step)
         return flat.reshape(coef.shape)
 
