@@ -105,7 +105,7 @@ def make_dense_pass(
                 track.pending_step[:] = 0.0
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
-            relative, largest = begin_sample(counters, weight)
+            relative, largest = begin_sample(counters, weight, plan.clip)
             nonzeros = 0
             for j in range(d):
                 nonzeros += values[j] != 0.0
@@ -289,7 +289,7 @@ def make_csr_pass(
                 track.pending_step[:] = 0.0
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
-            relative, largest = begin_sample(counters, weight)
+            relative, largest = begin_sample(counters, weight, plan.clip)
             for place in range(begin, end):
                 add_value(columns, indices[place], values[place], weight, largest)
             if refresh_is_due:

@@ -30,8 +30,9 @@ NULL_TERMS = types.void(MATRIX, VECTOR, VECTOR, VECTOR)
 
 LEAST_INFORMATION = 1e-5  # of a sample, by which its loss is remembered
 FAR = 6.0  # standardised value from which on its feature is standardised anew at once
-CLIP = 10.0  # largest standardised value, up to which a value counts in the moments of its feature: at least this
-CLIP_GROWTH = 0.3  # and this times the root of the number of samples
+CLIP_GROWTH = (
+    0.3  # times the root of the number of samples: the largest standardised value that counts in moments, or `RowPlan.clip`
+)
 TARGET_CLIP = 30.0  # the same of a target, whose deviation sets the length of steps
 LARGEST_RELATIVE_NORM = 100.0  # of a sample, against the mean squared norm: an outlier must not shorten all later steps
 LARGEST_RELATIVE_TERM = 100.0  # of a sample in the curvature, against the mean: as above
@@ -71,7 +72,8 @@ class RowPlan(NamedTuple):
     `curvature` is the loss's second derivative in a score or a bound of it, unless it is estimated: as the mean from the null
     model to the samples' own minima, or as one over the standard deviation of the targets, for a loss with a kink in units of y.
     `l2` is the l2 penalty's curvature over that of the loss. `null` has the scores of the null model, NaN before any sample;
-    `typical_curvature` is that of the loss for the targets so far, which `unit` takes last.
+    `typical_curvature` is that of the loss for the targets so far, which `unit` takes last. Standardised values up to `clip`, at
+    least, count in full in the moments of their feature.
     """
 
     fit_intercept: bool
@@ -85,6 +87,7 @@ class RowPlan(NamedTuple):
     lengths: np.ndarray
     null: np.ndarray
     typical_curvature: float
+    clip: float
 
 
 # --- the proximal step of a sample ---------------------------------------------------------------------------------------
@@ -299,7 +302,7 @@ def penalty_step(v, columns, plan, pending_step, penalty):
             v[j] = coef[j] / scale[j]
 
 
-def begin_sample(counters, weight):
+def begin_sample(counters, weight, clip):
     """Count a sample; returns its weight relative to the mean weight so far, and the largest standardised value to count in full.
 
     One value among n can be sqrt(n) deviations out without being wild: think of a feature that few samples have. A share of
@@ -308,7 +311,7 @@ def begin_sample(counters, weight):
     counters[STEPS] += 1.0
     counters[ROWS] += 1.0
     counters[WEIGHT_SUM] += weight
-    return weight / (counters[WEIGHT_SUM] / counters[ROWS]), max(CLIP, CLIP_GROWTH * np.sqrt(counters[ROWS]))
+    return weight / (counters[WEIGHT_SUM] / counters[ROWS]), max(clip, CLIP_GROWTH * np.sqrt(counters[ROWS]))
 
 
 def add_target(target, track, counters, weight):

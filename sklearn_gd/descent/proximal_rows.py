@@ -42,12 +42,17 @@ O. Shamir and T. Zhang, "Stochastic gradient descent for non-smooth optimization
 """
 
 import functools
+import math
 
 import numpy as np
 
 from .._layout import ROWS, SNAPSHOT_AT
 from ._loop import Iterate, Method
 from ._rows_state import LENGTHS, RowsState, known_curvature, relative_l2, slopes_at_average
+
+# The standardised value up to which a value counts in the moments of a stream. In `fit` every value counts: F is minimised over
+# the wild samples, too, and their features are scaled accordingly.
+CLIP = 10.0
 
 
 class ProximalRows(Method):
@@ -119,6 +124,7 @@ class ProximalRows(Method):
             lengths=state.length * np.array(LENGTHS),
             null=np.empty(0),
             typical_curvature=1.0,
+            clip=CLIP if self.settings.streaming else math.inf,
         )
         snapshot = new_snapshot(objective.rows, state.track, state.n_outputs)
         state.counters[SNAPSHOT_AT] = state.counters[ROWS]
