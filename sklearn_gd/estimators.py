@@ -131,11 +131,11 @@ class GDRegressor(RegressorMixin, BaseGD):
         """Update the model by one pass over more samples, in the order given.
 
         If `optimizer` and `learning_rate` are "auto", each sample takes a proximal step on features standardized by the samples
-        so far, and a mixture of four models predicts (docs/auto.md). With an optimizer or ``solver="minibatch"`` and the rate at
-        "auto", five rates run side by side, and the best so far predicts. With a rate of your own all continues where it stopped,
-        also after pickling: calls over the same batches do what one epoch of ``fit(shuffle=False)`` does, bit for bit, unless the
-        penalty counts coefficients in sizes of the features, as "auto" does: those of the samples so far. A call that raises an
-        error leaves the model as it was; so does a call that diverges, with a warning.
+        so far, and a mixture of several models predicts. If only the rate is "auto", or with ``solver="minibatch"``, five rates
+        run side by side, and the best so far predicts. Every stream resumes where it stopped, also after pickling. At a rate of
+        your own, and under a penalty in the units of the data, calls over the same batches do what one epoch of
+        ``fit(shuffle=False)`` does, bit for bit. A call that raises an error leaves the model as it was; so does a call that
+        diverges, with a warning.
 
         Parameters
         ----------
@@ -321,11 +321,11 @@ class GDClassifier(ClassifierMixin, BaseGD):
         """Update the model by one pass over more samples, in the order given.
 
         If `optimizer` and `learning_rate` are "auto", each sample takes a proximal step on features standardized by the samples
-        so far, and a mixture of four models predicts (docs/auto.md). With an optimizer or ``solver="minibatch"`` and the rate at
-        "auto", five rates run side by side, and the best so far predicts. With a rate of your own all continues where it stopped,
-        also after pickling: calls over the same batches do what one epoch of ``fit(shuffle=False)`` does, bit for bit, unless the
-        penalty counts coefficients in sizes of the features, as "auto" does: those of the samples so far. A call that raises an
-        error leaves the model as it was; so does a call that diverges, with a warning.
+        so far, and a mixture of several models predicts. If only the rate is "auto", or with ``solver="minibatch"``, five rates
+        run side by side, and the best so far predicts. Every stream resumes where it stopped, also after pickling. At a rate of
+        your own, and under a penalty in the units of the data, calls over the same batches do what one epoch of
+        ``fit(shuffle=False)`` does, bit for bit. A call that raises an error leaves the model as it was; so does a call that
+        diverges, with a warning.
 
         Parameters
         ----------

@@ -133,7 +133,7 @@ def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, ti
     for k in range(n_outputs):
         for c in range(n_models - 1):
             terms[c, k] = snapshot_raw[c * n_outputs + k]
-        terms[n_models - 1, k] = plan.null[k] if np.isfinite(plan.null[k]) else 0.0
+        terms[n_models - 1, k] = plan.null[k]
         terms[n_models, k] = offset[k]
     for c in range(n_models):
         scored[0] = terms[c]

@@ -37,12 +37,14 @@ class Snapshot(NamedTuple):
     offset: np.ndarray
 
 
-def snapshot_is_due(counters, mixture):
-    """Whether the snapshot is to be refreshed; if so, when it is next."""
+def begin_snapshot(track, mixture, snapshot, counters):
+    """Whether the snapshot is to be refreshed; if so, weights and offset are those of now, and the next date is set."""
     if counters[ROWS] < counters[SNAPSHOT_AT]:
         return False
     counters[SNAPSHOT_AT] = counters[ROWS] + min(max(0.25 * counters[ROWS], 1.0), REJUDGE_ROWS)
     mixture.sums[TAKEN_AT] = counters[ROWS]
+    weigh(track.losses, mixture, counters)
+    snapshot.offset[:] = mixture.offset
     return True
 
 
@@ -76,7 +78,7 @@ def make_dense_pass(
     samples_judged,
     judge,
     weigh,
-    snapshot_is_due,
+    begin_snapshot,
     take_snapshot,
 ):
     """One pass over dense samples."""
@@ -93,9 +95,7 @@ def make_dense_pass(
             row = order[at]
             values, weight = matrix[row], data.weight[row]
             # 1. the snapshot of the models to be scored
-            if snapshot_is_due(counters, mixture):
-                weigh(track.losses, mixture, counters)
-                snapshot.offset[:] = mixture.offset
+            if begin_snapshot(track, mixture, snapshot, counters):
                 take_snapshot(track, columns, counters, snapshot)
             # 2. the penalty, for the steps since it last acted
             if counters[NONZEROS] >= PENALTY_PERIOD * d:
@@ -249,7 +249,7 @@ def make_csr_pass(
     samples_judged,
     judge,
     weigh,
-    snapshot_is_due,
+    begin_snapshot,
     take_snapshot,
     write_out,
     sum_over_features,
@@ -271,9 +271,7 @@ def make_csr_pass(
             row = order[at]
             begin, end, weight = indptr[row], indptr[row + 1], data.weight[row]
             # 1. the snapshot of the models to be scored
-            if snapshot_is_due(counters, mixture):
-                weigh(track.losses, mixture, counters)
-                snapshot.offset[:] = mixture.offset
+            if begin_snapshot(track, mixture, snapshot, counters):
                 take_snapshot(track, columns, counters, snapshot)
             penalty_is_due = counters[NONZEROS] >= PENALTY_PERIOD * d
             refresh_is_due = counters[ROWS] + 1.0 >= counters[REFRESH_AT]
@@ -381,7 +379,7 @@ def row_pass(rows, data, order, track, mixture, columns, snapshot, loss, penalty
         samples_judged,
         judge,
         weigh,
-        snapshot_is_due,
+        begin_snapshot,
     )
     if rows.layout == "csr":
         make, functions = make_csr_pass, (*functions, take_csr_snapshot, write_out, sum_over_features, rescale)

@@ -30,16 +30,13 @@ NULL_TERMS = types.void(MATRIX, VECTOR, VECTOR, VECTOR)
 
 LEAST_INFORMATION = 1e-5  # of a sample, by which its loss is remembered
 FAR = 6.0  # standardised value from which on its feature is standardised anew at once
-CLIP_GROWTH = (
-    0.3  # times the root of the number of samples: the largest standardised value that counts in moments, or `RowPlan.clip`
-)
+# Times the root of the number of samples: the largest standardised value that counts in full, if more than `RowPlan.clip`.
+CLIP_GROWTH = 0.3
 TARGET_CLIP = 30.0  # the same of a target, whose deviation sets the length of steps
 LARGEST_RELATIVE_NORM = 100.0  # of a sample, against the mean squared norm: an outlier must not shorten all later steps
 LARGEST_RELATIVE_TERM = 100.0  # of a sample in the curvature, against the mean: as above
 FARTHEST = 10.0  # an averaged step reaches no farther than an implicit one this many times as long
-CENTRED_FROM = (
-    50.0  # information of all samples from which slopes are taken at the average; before, it is too far from the minimum
-)
+CENTRED_FROM = 50.0  # information from which slopes are taken at the average; before, that is too far from the minimum
 CONSTANT_LENGTH = 1000.0  # information up to which the cautious steps are about constant; then they shrink as its root
 EVERY_CURVATURE = 1000.0  # samples that all enter the curvature; later one in `CURVATURE_PERIOD` does
 CURVATURE_PERIOD = 8.0
@@ -83,7 +80,7 @@ class RowPlan(NamedTuple):
     curvature: float
     curvature_from_null: bool
     curvature_from_targets: bool
-    smooth: bool
+    slopes_at_average: bool
     lengths: np.ndarray
     null: np.ndarray
     typical_curvature: float
@@ -210,17 +207,13 @@ def make_null_terms(target, slope, implicit):
     return null_terms
 
 
-def no_null_terms(y, null, out, p):
-    """Of a loss of all scores: its curvature is not estimated."""
+def make_no_null_terms():
+    """For a loss of all scores, whose curvature is not estimated."""
 
+    def no_null_terms(y, null, out, p):
+        out[:] = 0.0
 
-def make_nothing(function):
-    """A kernel that is the leaf itself."""
-
-    def nothing(y, null, out, p):
-        function(y, null, out, p)
-
-    return nothing
+    return no_null_terms
 
 
 def row_loss(functions, blocks, averaged):
@@ -228,7 +221,7 @@ def row_loss(functions, blocks, averaged):
     if functions.whole_row:
         prox = compiled(make_coupled_prox, PROX, derived_leaf(make_coupled_implicit, functions.gradient))
         averaged_prox = compiled(make_coupled_averaged_prox, PROX, functions.gradient) if averaged else prox
-        null_terms = compiled(make_nothing, NULL_TERMS, leaf(no_null_terms))
+        null_terms = compiled(make_no_null_terms, NULL_TERMS)
     else:
         implicit = derived_leaf(make_implicit, functions.gradient)
         prox = compiled(make_prox, PROX, functions.target, implicit)
@@ -393,7 +386,7 @@ def step_scores(target, raw, centre, track, loss, plan, square, relative, counte
     # coefficient of a feature whose squared value is so large that it is a running mean of what the first samples ask for.
     u[:] = 0.0
     intercept_step[:] = 0.0
-    if plan.smooth and not np.isfinite(plan.null[0]):
+    if plan.slopes_at_average and not np.isfinite(plan.null[0]):
         return curvature
     information = information_share(counters) * rows
     for s in range(n_tracks):
@@ -402,7 +395,7 @@ def step_scores(target, raw, centre, track, loss, plan, square, relative, counte
         if s == 0:
             g /= np.sqrt(1.0 + information / CONSTANT_LENGTH)
         intercept_square = 1.0 if plan.fit_intercept else 0.0
-        if plan.fit_intercept and not plan.smooth:
+        if plan.fit_intercept and not plan.slopes_at_average:
             intercept_square = max(1.0, (1.0 / (g * curvature) + counters[MEAN_SQUARE]) / max(rows - 1.0, 0.05))
         q = square + intercept_square
         if s == 0:

@@ -83,7 +83,7 @@ class AutomaticState:
     earlier_steps : int
         The steps before the optimizer was last started afresh.
     seen : Moments or None
-        Of the features so far, where the penalty counts coefficients in standard deviations.
+        Of the features so far, where the penalty counts coefficients in sizes of the features.
     """
 
     tracks: list[StepState]

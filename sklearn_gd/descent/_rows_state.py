@@ -101,7 +101,7 @@ class RowsState:
     averaged_only : bool
         Predict with an average, even if a last iterate predicts better.
     seen : Moments or None
-        Of the features so far, where the penalty counts coefficients in standard deviations.
+        Of the features so far, where the penalty counts coefficients in sizes of the features.
     """
 
     n_outputs: int

@@ -54,7 +54,7 @@ class ModelState:
     target_mean : ndarray or None
         The mean of each target; None for a model that was given.
     seen : Moments or None
-        As `moments`, where the penalty counts coefficients in standard deviations.
+        As `moments`, where the penalty counts coefficients in sizes of the features.
     """
 
     coef: np.ndarray
@@ -117,7 +117,7 @@ class StepState:
     rate_scale : float
         What an adaptive schedule has multiplied its rate by; under an automatic rate, the rate.
     seen : Moments or None
-        Of the features so far, where the penalty counts coefficients in standard deviations.
+        Of the features so far, where the penalty counts coefficients in sizes of the features.
     evaluated_slot : int or None
         Which slot predicts instead of theta, once a step has been taken.
     coordinates : Coordinates

@@ -27,6 +27,11 @@ def violation(u, gradient, threshold, bounded, free):
     return np.where(bounded & ~on, np.minimum(found, 0.0), found)
 
 
+def penalty(u, ridge, threshold):
+    """The penalty at u: l2 of curvature `ridge`, and l1."""
+    return 0.5 * float((ridge * u) @ u) + float(threshold @ np.abs(u))
+
+
 class WorkingSet(ScaledCoordinates):
     """F as a function of the coefficients of some features, and of the intercepts.
 
@@ -59,8 +64,8 @@ class WorkingSet(ScaledCoordinates):
             self.value, self.slopes, self.advance = loss + self.penalty(self.u), gradient + self.ridge * self.u, False
 
     def penalty(self, u):
-        """The penalty at u."""
-        return 0.5 * float((self.ridge * u) @ u) + float(self.threshold @ np.abs(u))
+        """See the function of this name."""
+        return penalty(u, self.ridge, self.threshold)
 
     def violation(self):
         """See the function of this name."""

@@ -120,7 +120,7 @@ class ProximalRows(Method):
             curvature=curvature or 1.0,
             curvature_from_null=curvature is None and smooth,
             curvature_from_targets=curvature is None and not smooth,
-            smooth=slopes_at_average(objective),
+            slopes_at_average=slopes_at_average(objective),
             lengths=state.length * np.array(LENGTHS),
             null=np.empty(0),
             typical_curvature=1.0,

@@ -24,7 +24,7 @@ import numpy as np
 
 from ._monitor import Status
 from ._preconditioned import REFRESH, PreconditionedMethod
-from ._working_set import LEAST_DAMPING, WorkingSet, violation
+from ._working_set import LEAST_DAMPING, WorkingSet, penalty, violation
 
 LEAST_FEATURES = 32  # of a working set
 ENOUGH = 0.1  # of what is left to gain: a set is minimised, and a stage of smoothing kept, up to that
@@ -57,10 +57,6 @@ class SupportDescent(PreconditionedMethod):
         """Make u the point in hand: `seen` is F as it is descended on, the mean loss without smoothing, the gradient."""
         loss, plain, gradient = self.look_at(self.u)
         self.seen, self.advance = (self._value(loss), plain, gradient + self.ridge * self.u), False
-
-    def _penalty(self, u):
-        """The penalty at u."""
-        return 0.5 * float((self.ridge * u) @ u) + float(self.threshold @ np.abs(u))
 
     def _violation(self):
         """Half the square of the violation: about how far F, as it is descended on, can fall by each coefficient alone."""
@@ -106,7 +102,7 @@ class SupportDescent(PreconditionedMethod):
 
     def _value(self, loss):
         """F at u, from the mean loss there."""
-        return loss + self._penalty(self.u)
+        return loss + penalty(self.u, self.ridge, self.threshold)
 
     def _has_narrower(self):
         """Whether there is another stage of smoothing."""
