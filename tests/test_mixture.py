@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from sklearn_gd import GDClassifier, GDRegressor
 from sklearn_gd._kernels.mixture import NULL_HANDICAP, PRIOR_ROWS, weigh
 from sklearn_gd._layout import INFORMATION, MIXED_HORIZON, MIXED_WEIGHT, N_ROW_COUNTERS
-from sklearn_gd.descent._rows_state import new_mixture
+from sklearn_gd.descent._rows_arrays import new_mixture
 
 LAYOUTS = {"dense": np.asarray, "csr": sp.csr_array}
 

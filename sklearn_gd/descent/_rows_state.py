@@ -12,7 +12,6 @@ from .._layout import (
     ITERATE_WEIGHT,
     MEAN_SQUARE,
     MIXED_LOSS,
-    N_MIXTURE_SUMS,
     N_ROW_COUNTERS,
     PAST_WEIGHT,
     PENDING_WEIGHT,
@@ -29,49 +28,15 @@ from .._layout import (
 from ..objective._moments import Moments
 from ..objective._null_model import NullModel, balance, running_null_model
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
+from ._rows_arrays import FIRST_AVERAGE, LENGTHS, N_AVERAGED, N_MODELS, PAST_LOSSES, new_mixture, new_track
+from ._rows_curvature import known_curvature, relative_l2, slopes_at_average
+from ._rows_upgrade import complete
 from ._state import ModelState, copied
 
-# Relative step lengths of the tracks: a cautious one whose steps shrink, a bold one, and two that follow at a constant pace.
-LENGTHS = (0.4, 10.0, 0.4, 0.02)
-N_AVERAGED = 2  # tracks whose iterates are averaged: the first ones
-N_MODELS = len(LENGTHS) + N_AVERAGED  # last iterates but for the first track's, averages, and the null model
-FIRST_AVERAGE = len(LENGTHS) - 1  # its place among the models
 LAST_ITERATE_HANDICAP = 1.05  # after a fit, which has averaged enough, a last iterate must predict better by this factor
 NULL_MEMORY = 1000.0  # information that the progressive losses stand for at most
 CLEAR_GAIN = 0.003  # of the mixture over the cautious average, whose predictions have the right total, for it to predict
 NULL_UNTIL = 50.0  # information of all samples up to which the intercept is that of the null model
-PAST_LOSSES = 500.0  # samples whose loss a fit contributes to the progressive losses
-
-
-def known_curvature(objective):
-    """The loss's second derivative in a score, or a bound of it; None if it has to be estimated from the stream."""
-    loss, coupled = objective.loss, objective.array_loss.coupled
-    bound = loss.largest_curvature(coupled)
-    if bound is not None:
-        return float(bound)
-    if coupled:
-        return 1.0
-    return None if loss.smooth or loss.scales_with_target else 1.0
-
-
-def slopes_at_average(objective):
-    """Whether the cautious track takes slopes at its average: for smooth losses, if of all scores with a bounded curvature."""
-    loss, coupled = objective.loss, objective.array_loss.coupled
-    return bool(loss.smooth) and not (coupled and loss.largest_curvature(True) is None)
-
-
-def relative_l2(objective, typical_curvature):
-    """The l2 penalty's curvature over that of the loss: of the loss as it is known, else as it is typical of the targets."""
-    form = objective.penalty.elastic_net()
-    return objective.alpha * (form.l2 if form else 0.0) / (known_curvature(objective) or typical_curvature)
-
-
-def new_mixture(n_outputs):
-    """A mixture that has seen no sample: the first average predicts."""
-    n_terms = N_MODELS + 1
-    weights = np.zeros(n_terms)
-    weights[FIRST_AVERAGE] = 1.0
-    return Mixture(weights, np.zeros((n_terms, n_terms)), np.zeros(n_terms), np.zeros(n_outputs), np.zeros(N_MIXTURE_SUMS))
 
 
 @dataclass
@@ -161,26 +126,17 @@ class RowsState:
     @classmethod
     def _empty(cls, objective, averaged_only):
         """A state of zeros in the layout of the objective's rows."""
-        d, n_outputs, n_tracks = objective.n_features, objective.n_outputs, len(LENGTHS)
-        dense = objective.rows.layout == "dense"
-        last, averaged = [(n * n_outputs, d) if dense else (d, n * n_outputs) for n in (n_tracks, N_AVERAGED)]
-        track = Track(
-            v=np.zeros(last),
-            total=np.zeros(averaged),
-            intercept=np.zeros(n_tracks * n_outputs),
-            intercept_total=np.zeros(N_AVERAGED * n_outputs),
-            centring=np.zeros(n_tracks * n_outputs),
-            centring_total=np.zeros(N_AVERAGED * n_outputs),
-            mean_score=np.zeros(n_tracks * n_outputs),
-            mean_score_total=np.zeros(N_AVERAGED * n_outputs),
-            pending_step=np.zeros(n_tracks),
-            step=np.zeros(n_tracks),
-            losses=np.zeros(N_MODELS),
-            targets=np.zeros((3, n_outputs)),
+        d, n_outputs, dense = objective.n_features, objective.n_outputs, objective.rows.layout == "dense"
+        return cls(
+            n_outputs,
+            dense,
+            track=new_track(n_outputs, d, dense),
+            mixture=new_mixture(n_outputs),
+            columns=Columns(*np.zeros((7, d))),
+            counters=np.zeros(N_ROW_COUNTERS),
+            null=np.full(n_outputs, np.nan),
+            averaged_only=averaged_only,
         )
-        columns, counters, null = Columns(*np.zeros((7, d))), np.zeros(N_ROW_COUNTERS), np.full(n_outputs, np.nan)
-        mixture = new_mixture(n_outputs)
-        return cls(n_outputs, dense, track, mixture, columns, counters, null, averaged_only=averaged_only)
 
     def _resume(self, objective, model):
         """Set a new state as if the samples behind a `ModelState` had led to its model."""
@@ -210,7 +166,7 @@ class RowsState:
         v, intercept = np.tile(v, (len(LENGTHS), 1)), np.tile(intercept, len(LENGTHS))
         weight = 2.0 / 3.0 * rows**1.5
         averaged = slice(0, N_AVERAGED * self.n_outputs)
-        self._set_models(v, weight * v[averaged])
+        self.set_models(v, weight * v[averaged])
         self.track = self.track._replace(intercept=intercept, intercept_total=weight * intercept[averaged])
         counters[[STEPS, WEIGHT_SUM, ROWS, ITERATE_WEIGHT]] = model.steps, moments.weight, rows, weight
         if not objective.one_vs_rest:
@@ -226,37 +182,8 @@ class RowsState:
         self.mixture.sums[[PAST_WEIGHT, MIXED_LOSS]] = PAST_LOSSES, self.track.losses[FIRST_AVERAGE]
 
     def __setstate__(self, stored):
-        """Complete a state that an older version pickled: without a null model, without counts of zeros."""
         vars(self).update(stored)
-        missing = N_ROW_COUNTERS - len(self.counters)
-        if missing > 0:
-            self.counters = counters = np.append(self.counters, np.zeros(missing))
-            counters[[CURVATURE_SUM, CURVATURE_WEIGHT]] = 0.0
-            counters[INFORMATION] = 1.0
-            self.track.targets[1:] = 0.0
-            self.null = np.full(self.track.targets.shape[1], np.nan)
-        columns = self.columns
-        if len(columns.nonzero) < len(columns.total):
-            self.columns = columns._replace(nonzero=np.full(len(columns.total), self.counters[WEIGHT_SUM]))
-            self.counters[REFRESH_AT] = 0.0  # the units are those of the next sample on
-        if "mixture" not in stored:
-            self._add_mixture()
-
-    def _add_mixture(self):
-        """Complete a state of two tracks, both averaged, where the one with the lowest of (2, tracks) losses predicted."""
-        last, average, intercept, average_intercept = self.models()
-        added, weight = slice(0, self.n_outputs), max(self.counters[ITERATE_WEIGHT], 1.0)
-        self._set_models(np.concatenate([last, last[added], average[added]]), weight * average)
-        (cautious, bold), averages = self.track.losses
-        self.track = self.track._replace(
-            intercept=np.concatenate([intercept, intercept[added], average_intercept[added]]),
-            pending_step=np.append(self.track.pending_step, np.zeros(len(LENGTHS) - 2)),
-            step=np.append(self.track.step, np.zeros(len(LENGTHS) - 2)),
-            losses=np.array([bold, cautious, averages[0], *averages, np.inf]),
-        )
-        self.mixture = new_mixture(self.n_outputs)
-        self.mixture.weights[:-1] = np.arange(N_MODELS) == self.track.losses.argmin()
-        self.mixture.sums[[PAST_WEIGHT, MIXED_LOSS]] = min(self.rows, PAST_LOSSES), self.track.losses.min()
+        complete(self)
 
     @property
     def steps(self):
@@ -389,7 +316,7 @@ class RowsState:
         """Coefficients in the layout of the rows as (scores, n_features), or the reverse."""
         return coefficients if self.dense_layout else np.ascontiguousarray(coefficients.T)
 
-    def _set_models(self, last, total):
+    def set_models(self, last, total):
         """Set the last iterates and the sums of all iterates, (scores, n_features), with nothing left to add for CSR."""
         r = self.columns.mean * self.columns.scale
         self.track = self.track._replace(
@@ -411,7 +338,7 @@ class RowsState:
             return
         last, average, _, _ = self.models()
         self.dense_layout = dense
-        self._set_models(last, average * max(self.counters[ITERATE_WEIGHT], 1.0))
+        self.set_models(last, average * max(self.counters[ITERATE_WEIGHT], 1.0))
         if not dense:
             # The sums of CSR rows are about zero.
             columns, weight = self.columns, self.counters[WEIGHT_SUM]
@@ -428,7 +355,7 @@ class RowsState:
             """`function` of the scores of each track, which lie along the first axis."""
             return np.concatenate([function(values[at : at + n_outputs]) for at in range(0, len(values), n_outputs)])
 
-        self._set_models(grown(last, growth.coefficients), weight * grown(average, growth.coefficients))
+        self.set_models(grown(last, growth.coefficients), weight * grown(average, growth.coefficients))
         self.n_outputs = len(growth.mapping)
         self.track = self.track._replace(
             intercept=grown(intercept, growth.intercepts),

@@ -48,7 +48,9 @@ import numpy as np
 
 from .._layout import ROWS, SNAPSHOT_AT
 from ._loop import Iterate, Method
-from ._rows_state import LENGTHS, RowsState, known_curvature, relative_l2, slopes_at_average
+from ._rows_arrays import LENGTHS
+from ._rows_curvature import known_curvature, relative_l2, slopes_at_average
+from ._rows_state import RowsState
 
 # The standardised value up to which a value counts in the moments of a stream. In `fit` every value counts: F is minimised over
 # the wild samples, too, and their features are scaled accordingly.

@@ -1,0 +1,24 @@
+"""What proximal row steps know of the loss's curvature before they have seen a sample. Imports no numba."""
+
+
+def known_curvature(objective):
+    """The loss's second derivative in a score, or a bound of it; None if it has to be estimated from the stream."""
+    loss, coupled = objective.loss, objective.array_loss.coupled
+    bound = loss.largest_curvature(coupled)
+    if bound is not None:
+        return float(bound)
+    if coupled:
+        return 1.0
+    return None if loss.smooth or loss.scales_with_target else 1.0
+
+
+def slopes_at_average(objective):
+    """Whether the cautious track takes slopes at its average: for smooth losses, if of all scores with a bounded curvature."""
+    loss, coupled = objective.loss, objective.array_loss.coupled
+    return bool(loss.smooth) and not (coupled and loss.largest_curvature(True) is None)
+
+
+def relative_l2(objective, typical_curvature):
+    """The l2 penalty's curvature over that of the loss: of the loss as it is known, else as it is typical of the targets."""
+    form = objective.penalty.elastic_net()
+    return objective.alpha * (form.l2 if form else 0.0) / (known_curvature(objective) or typical_curvature)
