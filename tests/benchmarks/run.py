@@ -28,7 +28,7 @@ def epochs():
     def per_epoch(title, ours, theirs, few=2, many=12, repeats=5):
         seconds = {}
         for n in (few, many):
-            jobs = medians(repeats, ours=lambda n=n: ours(n), theirs=lambda n=n: theirs(n))
+            jobs = medians(repeats, {"ours": lambda n=n: ours(n), "theirs": lambda n=n: theirs(n)})
             seconds[n] = jobs
         difference = {name: (seconds[many][name] - seconds[few][name]) / (many - few) for name in ("ours", "theirs")}
         report(title, difference["ours"], difference["theirs"])
@@ -131,8 +131,10 @@ def own_loss():
     }.items():
         result = medians(
             5,
-            ours=lambda parts=parts: GDRegressor(loss=OwnHuber(), random_state=0, **parts).fit(X, y),
-            theirs=lambda parts=parts: GDRegressor(loss="huber", random_state=0, **parts).fit(X, y),
+            {
+                "ours": lambda parts=parts: GDRegressor(loss=OwnHuber(), random_state=0, **parts).fit(X, y),
+                "theirs": lambda parts=parts: GDRegressor(loss="huber", random_state=0, **parts).fit(X, y),
+            },
         )
         report(f"a user's huber beside the built-in, {name}", result["ours"], result["theirs"], "own", "built in")
 
@@ -152,7 +154,7 @@ def variance_reduced():
         return lambda e: GDClassifier(max_iter=e, tol=None, random_state=0, **parts).fit(rows, labels)
 
     def per_epoch(fit, few=2, many=8):
-        seconds = [medians(3, ours=lambda e=e: fit(e))["ours"] for e in (few, many)]
+        seconds = [medians(3, {"ours": lambda e=e: fit(e)})["ours"] for e in (few, many)]
         return (seconds[1] - seconds[0]) / (many - few)
 
     for title, rows, labels in ((f"dense {n} x {d}", X, y), (f"CSR {n} x 75 nonzeros", S, t)):

@@ -9,8 +9,8 @@ from pathlib import Path
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
-def medians(repeats, **jobs):
-    """Median seconds of each job, the jobs taken in turn so that a slow spell of the machine falls on all of them."""
+def medians(repeats, jobs):
+    """Median seconds of each job of a dictionary, taken in turn so that a slow spell of the machine falls on all of them."""
     for job in jobs.values():
         job()
     seconds = {name: [] for name in jobs}

@@ -1,0 +1,70 @@
+"""New processes: the first fit that compiles, and a user's own loss under GridSearchCV with two processes."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+FIRST = """
+import time
+import numpy as np
+from sklearn_gd import GDClassifier, MiniBatch
+X, y = np.random.default_rng(0).normal(size=(64, 4)), [0, 1] * 32
+begun = time.perf_counter()
+GDClassifier({parts}, learning_rate=.01, max_iter=1, tol=None).fit(X, y)
+print(time.perf_counter() - begun)
+"""
+
+GRID = """
+import time, warnings
+import numpy as np
+from sklearn.model_selection import GridSearchCV
+from sklearn_gd import GDRegressor, RegressionLoss
+
+warnings.simplefilter("ignore")
+
+class Own(RegressionLoss):
+    @staticmethod
+    def value(y, raw):
+        return 0.5 * (raw - y) * (raw - y)
+    @staticmethod
+    def gradient(y, raw):
+        return raw - y
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(500, 5))
+y = X @ rng.normal(size=5) + rng.normal(size=500)
+model = GDRegressor(loss=Own(), solver="sgd", learning_rate=.01, max_iter=5, tol=None)
+search = GridSearchCV(model, {{"alpha": np.logspace(-5, 0, 8)}}, cv=4, n_jobs={jobs}, refit=False)
+if {warm}:
+    model.fit(X, y)
+begun = time.perf_counter()
+search.fit(X, y)
+print(time.perf_counter() - begun)
+"""
+
+
+def seconds(code, environment):
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **environment}
+    )
+    return float(out.stdout.split()[-1])
+
+
+def first_fits():
+    """Name, seconds, bar: the first fit of a process with nothing on disk, and with compiled code kept there."""
+    for name, parts in (("single samples", "solver='sgd'"), ("mini-batch Adam", "solver=MiniBatch(), optimizer='adam'")):
+        with tempfile.TemporaryDirectory() as cache:
+            environment = {"NUMBA_CACHE_DIR": cache}
+            yield f"first fit, {name}, nothing on disk", seconds(FIRST.format(parts=parts), environment), 3.0
+            kept = sorted(seconds(FIRST.format(parts=parts), environment) for _ in range(3))[1]
+            yield f"first fit, {name}, kept on disk", kept, 0.4
+
+
+def own_loss():
+    """Name, times as long as compiled in one process, bar: 32 small fits of a loss of `__main__` with two processes."""
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {"NUMBA_CACHE_DIR": cache}
+        alone = seconds(GRID.format(jobs=1, warm=True), environment)
+        both = seconds(GRID.format(jobs=2, warm=False), environment)
+    yield "own loss, GridSearchCV of 32 fits, 2 processes beside 1 that has compiled", both / alone, 3.0
