@@ -376,11 +376,11 @@ def _blas():
 
 
 def available_threads():
-    """How many threads may run: ``OMP_NUM_THREADS`` where it is set, as joblib does for its workers, else one for each core."""
+    """How many threads may run: one for each core, and no more than ``OMP_NUM_THREADS`` or a limit on BLAS (threadpoolctl) says."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if asked.isdigit() and int(asked) > 0:
-        return int(asked)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limits = [library.num_threads for library in _blas().lib_controllers if library.user_api == "blas"]
+    return max(min(cores, int(asked) if asked.isdigit() else cores, max(limits, default=cores)), 1)
 
 
 def is_threaded(rows, n_outputs):

@@ -66,8 +66,12 @@ def installed(name):
         return None
 
 
-def two_classes(n, d, seed=0):
-    """Dense samples of two classes that overlap."""
+def two_classes(n, d, seed=0, condition=1.0):
+    """Dense samples of two classes that overlap; the condition number of the features' covariance is that squared."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, d))
-    return X, (X[:, 0] + rng.normal(size=n) > 0.0).astype(int)
+    y = (X[:, 0] + rng.normal(size=n) > 0.0).astype(int)
+    if condition > 1.0:
+        rotation, _ = np.linalg.qr(rng.normal(size=(d, d)))
+        X = (X @ rotation * np.geomspace(1.0, 1.0 / condition, d)) @ rotation.T
+    return X, y

@@ -16,7 +16,7 @@ def fit(X, y, **parts):
 
 def bandwidth(quick):
     """An iteration of batch descent beside one product that reads X once, on all threads and on one; the bar is 1.25 reads."""
-    X, y = two_classes(50_000, 500)
+    X, y = two_classes(50_000, 500, condition=1e3)
     v = np.ones(500)
     for threads in (1, 2):
 
@@ -39,7 +39,7 @@ def bandwidth(quick):
 
 def threads(quick):
     """Two threads beside one."""
-    X, y = two_classes(200_000, 100)
+    X, y = two_classes(200_000, 100, condition=1e3)
     rng = np.random.default_rng(0)
     many = (X[:, :10] @ rng.normal(size=(10, 10))).argmax(axis=1)
     jobs = {
@@ -63,7 +63,7 @@ def threads(quick):
 
 def single_precision(quick):
     """float32 samples beside float64."""
-    X, y = two_classes(200_000, 100)
+    X, y = two_classes(200_000, 100, condition=1e3)
     narrow = X.astype(np.float32)
     for name, parts, epochs in (
         ("batch descent", {}, (5, 25)),
@@ -75,7 +75,7 @@ def single_precision(quick):
 
 
 PEAK = """
-import resource, sys, warnings
+import warnings
 import numpy as np
 import scipy.sparse as sp
 from sklearn_gd import GDClassifier
@@ -90,11 +90,15 @@ else:
     X = rng.normal(size=(n, d)).astype("{dtype}")
 y = rng.integers(0, 2, n)
 GDClassifier({parts}max_iter=3, tol=None).fit(X[:1000], y[:1000])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-start = int(open("/proc/self/statm").read().split()[1]) * 4096
+
+def resident(key):
+    (line,) = [line for line in open("/proc/self/status") if line.startswith(key)]
+    return int(line.split()[1]) * 1024
+
+open("/proc/self/clear_refs", "w").write("5")  # forget the peak
+start = resident("VmRSS")
 GDClassifier({parts}max_iter=3, tol=None).fit(X, y)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(max(peak - max(start, 0), 0) / (8.0 * n))
+print((resident("VmHWM") - start) / (8.0 * n))
 """
 
 
