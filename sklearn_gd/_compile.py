@@ -4,9 +4,10 @@ A *leaf* is a small function written in a part's class body: the value of a loss
 A *kernel* is a loop of ours. Kernels are written as factories: ``make(leaf_a, leaf_b)`` returns the function to compile,
 with the leaves as its closure, so that the compiler inlines them.
 
-Numba keys its disk cache on the kernel's own file and on the pickled closure. A leaf therefore pickles to a stamp of the
-file it was written in: an edit to that file, or another leaf, gives another key. A leaf without a file (a notebook cell,
-an interactive session) or with a closure of its own is compiled anew in each process.
+Numba keys its disk cache on the kernel's own file and on the pickled closure. A leaf therefore pickles to a stamp of what it
+is compiled from: its code, its constants, the functions that it calls. An edit of any of them gives another key. Two functions
+of one stamp are one to the compiler, so that a class from a notebook or a script, which reaches the processes of a grid search
+by value, is compiled once.
 
 This module imports numba: only `_kernels` may import it, and only when the first fit begins.
 """
@@ -17,8 +18,10 @@ import os
 import types as python_types
 import uuid
 import warnings
+import weakref
 
 import numba
+import numpy as np
 from numba import types
 from numba.experimental.function_type import _get_wrapper_address
 from numba.extending import typeof_impl
@@ -33,7 +36,7 @@ LEAF_OPTIONS = OPTIONS | {"forceinline": True}
 
 
 class Leaf:
-    """A function to be inlined into a kernel, pickled as the stamp of its source.
+    """A function to be inlined into a kernel, pickled as the stamp of what it is compiled from.
 
     `written` has what a part's author wrote, each function with the types of its arguments: what an error message is about.
     """
@@ -68,25 +71,84 @@ def _modules_replaced(named):
     return {name: _stand_ins[value] for name, value in modules.items() if value in _stand_ins}
 
 
-def _stamp(function):
-    """What changes when the function's source does; None where there is no source file to watch."""
-    code = function.__code__
-    if function.__closure__:
-        return None
-    try:
-        status = os.stat(code.co_filename)
-    except OSError:
-        return None
+# Modules whose functions are the compiler's own: what they are depends on its version, which numba looks at.
+_COMPILERS_OWN = {"builtins", "math", "cmath", "numpy", "numba"}
+
+
+def _stamp(value, named=frozenset(), within=()):
+    """What changes when the machine code made of a value does, or None where nothing tells.
+
+    Of a function: its code, its constants, what it closes over and what it reads by a global name. Two functions of one stamp
+    give the same machine code, wherever they were written. Of a module, what it has under the names of `named`; `within` are the
+    functions around the value.
+    """
+    value = getattr(value, "py_func", value)  # a helper may have been compiled by the user
+    if isinstance(value, Leaf):
+        return value.stamp
+    if isinstance(value, python_types.FunctionType):
+        return "itself" if value in within else _stamp_of_function(value, (*within, value))
+    if isinstance(value, python_types.ModuleType):
+        return _stamp_of_module(value, named, within)
+    if isinstance(value, (bool, int, float, complex, str, bytes, np.generic, type(None))):
+        return type(value).__name__, repr(value)
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+    if isinstance(value, tuple):
+        return _all_or_none([_stamp(each, named, within) for each in value])
+    if isinstance(value, frozenset):
+        return _all_or_none(sorted([_stamp(each, named, within) for each in value], key=repr))
+    if isinstance(value, python_types.CodeType):
+        names = value.co_names, value.co_varnames, value.co_freevars, value.co_cellvars, value.co_argcount
+        return _all_or_none([value.co_code, names, _stamp(value.co_consts, named, within)])
+    if isinstance(value, np.ufunc):
+        return "ufunc", value.__name__
+    if hasattr(value, "__name__") and hasattr(value, "__module__"):
+        # A class, a builtin function: its name, and the order of its fields.
+        return value.__module__, value.__name__, getattr(value, "_fields", ())
+    return None
+
+
+def _all_or_none(stamps):
+    """The stamps as a tuple, or None where one is missing."""
+    return None if None in stamps else tuple(stamps)
+
+
+def _stamp_of_function(function, within):
+    named = _named_in(function.__code__)
+    read = {name: function.__globals__[name] for name in sorted(named) if name in function.__globals__}
+    own = [function.__code__, function.__defaults__, *(function.__kwdefaults__ or {}).items()]
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    stamps = [_stamp(each, named, within) for each in (*own, *cells, *read.values())]
     # Code loaded from disk imports the module that it came from: a script that is also imported is kept under both names.
-    source = (code.co_filename, function.__module__, function.__qualname__, code.co_firstlineno)
-    own = (*source, status.st_mtime_ns, status.st_size)
-    named = globals_of(function)
-    constants = sorted((name, repr(value)) for name, value in named.items() if isinstance(value, (int, float, str, tuple)))
-    modules = sorted((name, stamp) for name, (_, stamp) in _modules_replaced(named).items())
-    # A helper may have been compiled by the user: its Python function is what can be edited.
-    called = [getattr(value, "py_func", value) for value in (named | _helpers(function)).values()]
-    helpers = [_stamp(each) for each in called if isinstance(each, python_types.FunctionType) and each is not function]
-    return None if None in helpers else (own, *constants, *modules, *helpers)
+    return _all_or_none([function.__module__ or "", tuple(read), *stamps])
+
+
+def _named_in(code):
+    """The names that some code and the functions in it may read."""
+    inner = [_named_in(each) for each in code.co_consts if isinstance(each, python_types.CodeType)]
+    return frozenset(code.co_names).union(*inner)
+
+
+def _stamp_of_module(module, named, within):
+    """The module's name, and the stamps of what it has in common with `named`."""
+    if module in _stand_ins:
+        return _stand_ins[module][1]
+    if module.__name__.partition(".")[0] in _COMPILERS_OWN:
+        return module.__name__
+    found = [(name, _stamp(getattr(module, name), named, within)) for name in sorted(named) if hasattr(module, name)]
+    return None if None in [stamp for _, stamp in found] else (module.__name__, *found)
+
+
+_known = weakref.WeakKeyDictionary()
+_first_of = {}
+
+
+def _first_alike(function):
+    """The first function with the stamp of this one: a class that travels by value is another one after each journey."""
+    if function not in _known:
+        stamp = _stamp(function)
+        _known[function] = function if stamp is None else _first_of.setdefault(stamp, function)
+    return _known[function]
 
 
 def _helpers(function):
@@ -114,9 +176,13 @@ def _with_compiled_helpers(function, jit):
     return _named(with_globals(function, replaced), _stamp(function))
 
 
-@functools.cache
 def leaf(function, fastmath=False):
     """The leaf of a plain function."""
+    return _leaf(_first_alike(function), fastmath)
+
+
+@functools.cache
+def _leaf(function, fastmath):
     jit = functools.partial(numba.njit, fastmath=REASSOCIATE if fastmath else False, **LEAF_OPTIONS)
     return Leaf(jit(_with_compiled_helpers(function, jit)), _stamp(function))
 
@@ -128,6 +194,16 @@ def _stamp_of(make, leaves, *more):
     return None if own is None or None in stamps else (own, stamps, repr(OPTIONS), *more)
 
 
+def _described(signature):
+    """The types of a signature as text, with the names of the fields of each named tuple, which a kernel reads by name."""
+    fields, left = [], list(getattr(signature, "args", signature))
+    while left:
+        each = left.pop()
+        fields.append(getattr(each, "fields", ()))
+        left.extend(getattr(each, "types", ()))
+    return f"{signature} {fields}"
+
+
 @functools.cache
 def derived_leaf(make, *leaves):
     """The leaf of ``make(*leaves)``, a function built around other leaves; it goes stale with any of them."""
@@ -136,24 +212,32 @@ def derived_leaf(make, *leaves):
     return Leaf(numba.njit(**LEAF_OPTIONS)(_named(make(*leaves), stamp)), stamp, written)
 
 
-@functools.cache
 def leaf_with_parameters(function, leading, positions):
     """The leaf ``bound(*leading, p)`` that hands p[position] to `function` as its parameters, in turn.
 
     `leading` has the types of the arguments before the parameters.
     """
+    return _leaf_with_parameters(_first_alike(function), leading, positions)
+
+
+@functools.cache
+def _leaf_with_parameters(function, leading, positions):
     names = [f"a{k}" for k in range(len(leading))]
     call = ", ".join(names + [f"p[{k}]" for k in positions])
     source = f"def bound({', '.join([*names, 'p'])}):\n    return f({call})\n"
     return _generated(source, function, ("parameters", positions), leading + (FLOAT,) * len(positions))
 
 
-@functools.cache
 def update_leaf(function, n_slots, places, n_totals=0):
     """The leaf of one coordinate's update: reads and writes coefficient, slots and proximal step at index i.
 
     Its parameters are p[place], in turn.
     """
+    return _update_leaf(_first_alike(function), n_slots, places, n_totals)
+
+
+@functools.cache
+def _update_leaf(function, n_slots, places, n_totals):
     slots = [f"slots[{k}, i]" for k in range(n_slots)]
     totals = [f"totals[{k}]" for k in range(n_totals)]
     call = ", ".join(["theta[i]", "gradient[i]", "rate", "t", *slots, *totals, *[f"p[{k}]" for k in places]])
@@ -164,9 +248,13 @@ def update_leaf(function, n_slots, places, n_totals=0):
     return _generated(source, function, kind, (FLOAT,) * (4 + n_slots + n_totals + len(places)))
 
 
-@functools.cache
 def totals_leaf(function, n_slots, n_totals, places):
     """The leaf of an optimizer's totals: the sums over all coordinates of the numbers that `function` gives for each."""
+    return _totals_leaf(_first_alike(function), n_slots, n_totals, places)
+
+
+@functools.cache
+def _totals_leaf(function, n_slots, n_totals, places):
     slots = [f"slots[{k}, i]" for k in range(n_slots)]
     call = ", ".join(["theta[i]", "gradient[i]", "rate", "t", *slots, *[f"p[{k}]" for k in places]])
     lines = ["def bound(theta, gradient, slots, rate, t, p):"]
@@ -193,7 +281,7 @@ def array(ndim, dtype=FLOAT):
 
 
 def compiled(make, signature, *leaves, fastmath=False, allocates=True):
-    """``make(*leaves)`` compiled for one signature, kept on disk where every leaf has a source file.
+    """``make(*leaves)`` compiled for one signature, kept on disk where every leaf has a stamp.
 
     ``allocates=False`` is a promise that neither kernel nor leaves make an array: slices are then free.
 
@@ -208,7 +296,7 @@ def compiled(make, signature, *leaves, fastmath=False, allocates=True):
 
 @functools.cache
 def _compiled(make, signature, leaves, fastmath, allocates):
-    stamp = _stamp_of(make, leaves, fastmath, allocates, str(signature))
+    stamp = _stamp_of(make, leaves, fastmath, allocates, _described(signature))
     options = OPTIONS | {"fastmath": REASSOCIATE if fastmath else False}
     options |= {} if allocates else {"_nrt": False}
 
@@ -325,7 +413,7 @@ def run(make, leaves, *arguments):
 
 
 def _entry_point(make, leaves, types_of_arguments):
-    stamp = _stamp_of(make, leaves, str(types_of_arguments))
+    stamp = _stamp_of(make, leaves, _described(types_of_arguments))
 
     def build(cache):
         dispatcher = numba.njit(cache=cache, **OPTIONS)(_named(make(*leaves), stamp))

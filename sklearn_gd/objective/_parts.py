@@ -376,7 +376,7 @@ def _blas():
 
 
 def available_threads():
-    """How many threads may run: one for each core, and no more than ``OMP_NUM_THREADS`` or a limit on BLAS (threadpoolctl) says."""
+    """How many threads may run: one for each core, at most ``OMP_NUM_THREADS``, and at most as many as BLAS may now take."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     limits = [library.num_threads for library in _blas().lib_controllers if library.user_api == "blas"]
