@@ -97,6 +97,20 @@ def test_beyond_two_classes_each_is_set_against_the_rest(name):
     np.testing.assert_allclose(arrays.value(y, raw), number_by_number(of(loss, "value"), y, raw)[0].sum(axis=0), rtol=1e-14)
 
 
+@pytest.mark.parametrize("loss", [each for each in OBJECTS if each.linear_beyond], ids=repr)
+def test_a_loss_that_is_linear_far_out_is_smoothed_in_a_unit_of_its_own(loss):
+    """The slopes of its tails stay, and value, slope and curvature belong together."""
+    arrays = array_loss(loss, 1, False)
+    y, raw, width = np.zeros((1, 81)), np.linspace(-397.3, 401.1, 81)[None], 100.0 * loss.linear_beyond
+    _, slope, curvature = arrays.second_order(y, raw, width)
+    step = 1e-3 * loss.linear_beyond
+    above, below = arrays.second_order(y, raw + step, width), arrays.second_order(y, raw - step, width)
+    np.testing.assert_allclose(slope[0], (above[0] - below[0]) / (2.0 * step), atol=1e-6)
+    np.testing.assert_allclose(curvature[0], (above[1][0] - below[1][0]) / (2.0 * step), atol=1e-3)
+    far = np.array([[1e6 * loss.linear_beyond]])
+    np.testing.assert_allclose(arrays.second_order(0.0 * far, far, width)[1], arrays.gradient(0.0 * far, far), rtol=1e-12)
+
+
 @pytest.mark.parametrize("loss", OBJECTS, ids=repr)
 def test_extreme_scores_are_never_nan(loss):
     arrays = array_loss(loss, 1, False)

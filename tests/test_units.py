@@ -1,5 +1,7 @@
 """The defaults on data in any unit: predictions do not depend on the scale of a feature, nor on that of y."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -102,3 +104,15 @@ def test_the_typical_curvature_of_a_loss(loss, curvature):
     parts = {"loss": loss, "penalty": NoPenalty(), "alpha": 0.0, "n_outputs": 1, "fit_intercept": True}
     objective = Objective(np.ones((2, 1)), y, np.ones(2), **parts)
     assert objective.typical_curvature(objective.moments.target) == pytest.approx(curvature, rel=1e-6)
+
+
+@pytest.mark.parametrize("penalty", ["auto", "l1"])
+@pytest.mark.parametrize("loss", ["huber", "log_cosh"])
+def test_a_loss_that_is_all_but_a_kink_is_minimised(loss, penalty):
+    """Targets of 1e6: residuals are linear from one millionth of their size on. A warning is an error here."""
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = GDRegressor(loss, penalty=penalty).fit(X, 1e4 * y)
+        absolute = GDRegressor("absolute_error", penalty=penalty).fit(X, 1e4 * y)
+    assert np.mean(abs(model.predict(X) - 1e4 * y)) <= 1.001 * np.mean(abs(absolute.predict(X) - 1e4 * y))

@@ -43,11 +43,15 @@ class Loss(Component):
         Whether it is half the squared distance of score and target.
     scales_with_target : bool
         Whether residuals, and so the places of kinks, are in units of y; False where a score has units of its own.
+    linear_beyond : float or None
+        The residual, in units of y, beyond which a smooth loss of the residual is about linear; None where there is none. Where
+        the targets are spread much wider, it has all but a kink, and "auto" first descends on wider versions of it.
     domain : str
         The targets that the loss admits, in words.
     """
 
     smooth = True
+    linear_beyond: float | None = None
     curvature_bound: float | None = None
     multiclass_curvature_bound: float | None = None
     is_least_squares = False

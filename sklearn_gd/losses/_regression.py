@@ -136,6 +136,10 @@ class Huber(RegressionLoss):
     def __init__(self, delta: float = 1.0) -> None:
         self.delta = delta
 
+    @property
+    def linear_beyond(self) -> float:
+        return self.delta
+
     @staticmethod
     def value(y, raw, delta):
         """Squared, then linear."""
@@ -238,6 +242,7 @@ class LogCosh(RegressionLoss):
     """
 
     curvature_bound = 1.0
+    linear_beyond = 1.0
 
     @staticmethod
     def value(y, raw):

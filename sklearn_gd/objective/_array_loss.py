@@ -148,6 +148,7 @@ class ElementwiseLoss(ArrayLoss):
         self._of_sample = operator.itemgetter(0) if n_outputs == 1 else functools.partial(np.sum, axis=0)
         # What the methods call, bound once.
         self._value, self._conjugate = _on_arrays(loss, "value"), _on_arrays(loss, "conjugate")
+        self._linear_beyond = loss.linear_beyond
         written = _on_arrays(loss, "gradient")
         self._gradient = written or numeric_gradient(self._value)
         self._second_order = _on_arrays(loss, "second_order")
@@ -172,7 +173,14 @@ class ElementwiseLoss(ArrayLoss):
         return self._gradient(y, raw)
 
     def second_order(self, y, raw, width):
-        """See `ArrayLoss.second_order`; the curvature is that of each score, or a number for all."""
+        """See `ArrayLoss.second_order`; the curvature is that of each score, or a number for all.
+
+        A loss with `linear_beyond` is smoothed by a change of its unit: w loss(y / w, raw / w) has the same slopes far out.
+        """
+        if self._linear_beyond and width > self._linear_beyond:
+            unit = width / self._linear_beyond
+            value, gradient, curvature = self._second_order(y / unit, raw / unit, 0.0)
+            return self._of_sample(unit * value), gradient, curvature / unit
         value, gradient, curvature = self._second_order(y, raw, width)
         return self._of_sample(value), gradient, curvature
 

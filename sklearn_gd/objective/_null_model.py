@@ -9,6 +9,8 @@ from ..losses._base import weighted_quantiles
 
 SMOOTHING_STAGES = 10
 NEWTON_STEPS = 50
+KINKED = 100.0  # times the residual beyond which a smooth loss is linear: from such a spread of the targets on it is smoothed
+NARROWEST = 10.0  # times that residual: the narrowest smoothing
 NARROW = 0.01  # width over which the loss of a running constant is smoothed
 
 
@@ -128,14 +130,18 @@ def target_centre(objective):
 
 @np.errstate(over="ignore", invalid="ignore")
 def smoothing_widths(objective):
-    """The widths over which a non-smooth loss is smoothed, one for each stage; a zero for a smooth one.
+    """The widths over which the loss is smoothed, one for each stage; a single zero for a loss that needs no smoothing.
 
-    The first is one for a loss of margins, and the mean absolute deviation from the median in regression.
+    The first is one for a loss of margins, and the mean absolute deviation from the median in regression. A smooth loss that is
+    linear beyond a residual much smaller than that ends with itself, of width zero.
     """
-    if objective.loss.smooth:
+    loss, first = objective.loss, 1.0
+    if loss.smooth and not loss.linear_beyond:
         return [0.0]
-    first = 1.0
-    if objective.loss.scales_with_target:
+    if loss.scales_with_target:
         deviation = np.abs(objective.target - target_centre(objective))
         first = float(np.average(deviation, axis=0, weights=safe_weight(objective)).mean()) or 1.0
-    return [first * 0.1**stage for stage in range(SMOOTHING_STAGES)]
+    widths = [first * 0.1**stage for stage in range(SMOOTHING_STAGES)]
+    if not loss.smooth:
+        return widths
+    return [*[width for width in widths if width > NARROWEST * loss.linear_beyond and first > KINKED * loss.linear_beyond], 0.0]
