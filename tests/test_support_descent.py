@@ -9,6 +9,7 @@ from scipy.optimize import linprog
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, QuantileRegressor
 
 from sklearn_gd import GDClassifier, GDRegressor, penalties
+from sklearn_gd.descent.support_descent import expected_fall
 from sklearn_gd.losses import Huber, Quantile, RegressionLoss
 
 CLOSE = 1.001  # times the least F
@@ -160,3 +161,26 @@ def test_several_classes():
     ]
     assert fits[0].loss_curve_[-1] <= CLOSE * fits[1].loss_curve_[-1]
     assert np.count_nonzero(fits[1].coef_) < 150
+
+
+def test_a_gap_that_cannot_close_is_no_reason_to_go_on():
+    """In the units of the user the penalty is next to nothing for a long column, for whose sake the dual point is scaled down."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 30)) @ rng.normal(size=(30, 30)) * np.geomspace(1e-2, 1e5, 30)
+    y = (X / np.geomspace(1e-2, 1e5, 30))[:, :4].argmax(axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = GDClassifier(penalty="l1").fit(X, y)
+    assert model.n_iter_ < 200
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        least = min(GDClassifier(penalty="l1", tol=1e-9, max_iter=300).fit(X, y).loss_curve_)
+    assert min(model.loss_curve_) <= least + 1e-4 * np.log(4.0)
+
+
+def test_the_fall_of_a_sequence_is_told_by_its_second_half():
+    k = np.arange(1.0, 61.0)
+    for values in (1.0 / k, 0.9**k, 1.0 / k**2):
+        assert values[-1] <= expected_fall(values.tolist()) < 4.0 * values[29]
+    assert expected_fall((1.0 - 1e-3 * k).tolist()) == np.inf  # nothing tells when it ends
+    assert expected_fall((1.0 / k[:39]).tolist()) == np.inf  # too short

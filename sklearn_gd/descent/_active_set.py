@@ -12,7 +12,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 EXACT = 1e-11  # of the largest slope: what counts as none
 ENTERING = 0.5  # of the largest violation: what a coefficient's must exceed to enter
 LENGTHS = 0.5 ** np.arange(8)  # tried of a move, where coefficients change their signs on the way
-MOST_SETS = 30  # solved for in one call
+MOST_SETS = 6  # solved for in one call
 
 
 def l1_minimiser(hessian, gradient, threshold, start, bounded):

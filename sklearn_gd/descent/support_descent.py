@@ -31,7 +31,23 @@ ENOUGH = 0.1  # of what is left to gain: a set is minimised, and a stage of smoo
 BALANCED = 1e-12  # a sum of slopes, as a share of their size, that counts as zero
 LEAST_JUDGED = 2  # stages of smoothing, after which a stage's gain tells what is left
 CAREFUL = 3.0  # times the gain of a stage of smoothing is what the next ones may gain
+LEAST_HALVED = 40  # iterations from which the fall of F over their second half tells what is left
+SLOWER = 0.7  # times the third quarter's fall is at most the fourth's, of a sequence that falls like 1/k
 MOST_STALLS = 3  # working sets in turn on which F does not fall
+
+
+def expected_fall(values):
+    """How far a sequence still falls that falls like 1/k or faster: three times as far as over its second half, to be careful.
+
+    Infinite where it slows down less than that. The gap alone would not do: where a penalty in the units of the user is next to
+    nothing for some features, the slopes are scaled down to nearly nothing for the sake of these, and the bound stays far below
+    the minimum.
+    """
+    n = len(values)
+    if n < LEAST_HALVED:
+        return math.inf
+    half, quarter, last = values[n // 2], values[3 * n // 4], values[-1]
+    return CAREFUL * (half - last) if quarter - last <= SLOWER * (half - quarter) else math.inf
 
 
 class SupportDescent(PreconditionedMethod):
@@ -64,11 +80,11 @@ class SupportDescent(PreconditionedMethod):
         return 0.5 * float(left @ left)
 
     def iterates(self):
-        some, stalls = None, 0
+        some, stalls, values = None, 0, []
         while True:
             if self.stage_is_over:
                 self.next_stage()
-                some, stalls = None, 0
+                some, stalls, values = None, 0, []
             value, left = self.seen[0], self._violation()
             # 1. F on the working set
             columns = self._working_set()
@@ -97,7 +113,8 @@ class SupportDescent(PreconditionedMethod):
                     gap = min(gap, CAREFUL * max(abs(self.stage_value - self._value(plain)), smoothing))
             elif stuck:
                 end = Status.PLATEAU
-            still = gap if known else None if self.width else left
+            values.append(new)
+            still = min(gap, expected_fall(values)) if known else None if self.width else left
             yield self.iterate(new, plain, gap=gap, left=still, promised=promised, end=end)
 
     def _value(self, loss):
