@@ -86,6 +86,13 @@ class ClassCoder:
         """A coder that admits the same classes only, and has seen no samples."""
         return replace(self, totals=np.zeros(len(self.classes)), fixed=True)
 
+    def knows(self, y):
+        """Whether all labels are of known classes."""
+        known = self.classes
+        if not len(known) or _is_text(y) != _is_text(known):
+            return False
+        return bool((known[np.clip(np.searchsorted(known, y), 0, len(known) - 1)] == y).all())
+
     def encode(self, y, weight, class_weight, loss):
         """Encode the labels of some samples.
 

@@ -229,9 +229,10 @@ def _leaf_with_parameters(function, leading, positions):
 
 
 def update_leaf(function, n_slots, places, n_totals=0):
-    """The leaf of one coordinate's update: reads and writes coefficient, slots and proximal step at index i.
+    """The leaf of the update of all coordinates: reads and writes coefficient, slots and proximal step of each.
 
-    Its parameters are p[place], in turn.
+    Its parameters are p[place], in turn. They are read before the loop: what depends on them and on t alone, such as a power of
+    Adam's memory, is then worked out once for all coordinates.
     """
     return _update_leaf(_first_alike(function), n_slots, places, n_totals)
 
@@ -239,13 +240,14 @@ def update_leaf(function, n_slots, places, n_totals=0):
 @functools.cache
 def _update_leaf(function, n_slots, places, n_totals):
     slots = [f"slots[{k}, i]" for k in range(n_slots)]
-    totals = [f"totals[{k}]" for k in range(n_totals)]
-    call = ", ".join(["theta[i]", "gradient[i]", "rate", "t", *slots, *totals, *[f"p[{k}]" for k in places]])
-    results = ", ".join(["theta[i]", "prox_step[i]", *slots])
-    given = "rate, t, totals, p" if totals else "rate, t, p"
-    source = f"def bound(i, theta, gradient, slots, prox_step, {given}):\n    {results} = f({call})\n"
+    constants = [f"total_{k}" for k in range(n_totals)] + [f"p_{k}" for k in range(len(places))]
+    read = [f"totals[{k}]" for k in range(n_totals)] + [f"p[{place}]" for place in places]
+    call = ", ".join(["theta[i]", "gradient[i]", "rate", "t", *slots, *constants])
+    lines = [f"def bound(theta, gradient, slots, prox_step, rate, t, {'totals, p' if n_totals else 'p'}):"]
+    lines += [f"    {name} = {value}" for name, value in zip(constants, read, strict=True)]
+    lines += ["    for i in range(len(theta)):", f"        {', '.join(['theta[i]', 'prox_step[i]', *slots])} = f({call})", ""]
     kind = ("update", n_slots, places, n_totals)
-    return _generated(source, function, kind, (FLOAT,) * (4 + n_slots + n_totals + len(places)))
+    return _generated("\n".join(lines), function, kind, (FLOAT,) * (4 + n_slots + n_totals + len(places)))
 
 
 def totals_leaf(function, n_slots, n_totals, places):
@@ -256,8 +258,9 @@ def totals_leaf(function, n_slots, n_totals, places):
 @functools.cache
 def _totals_leaf(function, n_slots, n_totals, places):
     slots = [f"slots[{k}, i]" for k in range(n_slots)]
-    call = ", ".join(["theta[i]", "gradient[i]", "rate", "t", *slots, *[f"p[{k}]" for k in places]])
+    call = ", ".join(["theta[i]", "gradient[i]", "rate", "t", *slots, *[f"p_{k}" for k in range(len(places))]])
     lines = ["def bound(theta, gradient, slots, rate, t, p):"]
+    lines += [f"    p_{k} = p[{place}]" for k, place in enumerate(places)]
     lines += [f"    total_{k} = 0.0" for k in range(n_totals)]
     lines += ["    for i in range(len(theta)):", f"        {''.join(f'part_{k}, ' for k in range(n_totals))}= f({call})"]
     lines += [f"        total_{k} += part_{k}" for k in range(n_totals)]
@@ -403,20 +406,21 @@ def _layout(value):
 _entries = {}
 
 
-def run(make, leaves, *arguments):
-    """Call the kernel ``make(*leaves)`` on `arguments`, compiled once for each layout of them."""
+def run(make, leaves, *arguments, allocates=True):
+    """Call the kernel ``make(*leaves)`` on `arguments`, compiled once for each layout of them; `allocates` as in `compiled`."""
     key = (make, leaves, *[_layout(value) for value in arguments])
     entry = _entries.get(key)
     if entry is None:
-        entry = _entries[key] = _entry_point(make, leaves, tuple([abi(value) for value in arguments]))
+        entry = _entries[key] = _entry_point(make, leaves, tuple([abi(value) for value in arguments]), allocates)
     return entry(*arguments)
 
 
-def _entry_point(make, leaves, types_of_arguments):
-    stamp = _stamp_of(make, leaves, _described(types_of_arguments))
+def _entry_point(make, leaves, types_of_arguments, allocates):
+    stamp = _stamp_of(make, leaves, allocates, _described(types_of_arguments))
+    options = OPTIONS if allocates else OPTIONS | {"_nrt": False}
 
     def build(cache):
-        dispatcher = numba.njit(cache=cache, **OPTIONS)(_named(make(*leaves), stamp))
+        dispatcher = numba.njit(cache=cache, **options)(_named(make(*leaves), stamp))
         dispatcher.compile(types_of_arguments)
         return dispatcher.get_overload(types_of_arguments)
 

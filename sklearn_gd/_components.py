@@ -4,6 +4,7 @@ import functools
 import inspect
 import math
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -160,6 +161,20 @@ class Flag:
         return ["True", None, 2, 1.0, 0.0, [], [True]]
 
 
+def once_for_each_class(function):
+    """A function of a class and more whose results are kept as long as the class lives."""
+    known = weakref.WeakKeyDictionary()
+
+    @functools.wraps(function)
+    def kept(cls, *arguments):
+        results = known.setdefault(cls, {})
+        if arguments not in results:
+            results[arguments] = function(cls, *arguments)
+        return results[arguments]
+
+    return kept
+
+
 class Component(Configurable, BaseEstimator):
     """Base class of losses, penalties, solvers, optimizers and schedules.
 
@@ -184,12 +199,14 @@ class Component(Configurable, BaseEstimator):
         return _merged_constraints(cls, cls.__init__)  # type: ignore[arg-type]
 
     @classmethod
+    @once_for_each_class
     def written_functions(cls, name: str) -> Callable | None:
         """The plain function called `name` in the class body, with or without ``@staticmethod``; None where absent."""
         function = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
         return function.__func__ if isinstance(function, staticmethod) else function
 
     @classmethod
+    @once_for_each_class
     def function_parameters(cls, name: str, n_leading: int) -> list[str]:
         """Names of the constructor parameters that the function `name` asks for after its `n_leading` own arguments.
 

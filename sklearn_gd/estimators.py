@@ -428,8 +428,9 @@ class GDClassifier(ClassifierMixin, BaseGD):
     def _encode(self, y, weight, loss, coder=None):
         y = column_or_1d(y, warn=True)
         check_comparable(y)
-        # A call of a stream may have few samples of each class: three of each draw no warning that the labels look like numbers.
-        check_classification_targets(y if coder is None else np.tile(y, 3))
+        if coder is None or not coder.knows(y):
+            # A call of a stream may have few samples of each class: three of each draw no warning that they look like numbers.
+            check_classification_targets(y if coder is None else np.tile(y, 3))
         coder = ClassCoder(fewest=2) if coder is None else coder
         return coder.encode(y, weight, self.class_weight, loss)
 

@@ -327,8 +327,7 @@ def make_step(update):
     """One step of every coefficient."""
 
     def step(theta, gradient, slots, prox_step, rate, t, p):
-        for i in range(len(theta)):
-            update(i, theta, gradient, slots, prox_step, rate, t, p)
+        update(theta, gradient, slots, prox_step, rate, t, p)
 
     return step
 
@@ -338,8 +337,7 @@ def make_step_with_totals(totals_of, update):
 
     def step(theta, gradient, slots, prox_step, rate, t, p):
         totals = totals_of(theta, gradient, slots, rate, t, p)
-        for i in range(len(theta)):
-            update(i, theta, gradient, slots, prox_step, rate, t, totals, p)
+        update(theta, gradient, slots, prox_step, rate, t, totals, p)
 
     return step
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._compile import leaf, run
 from .._layout import LEAST_GRADIENT, ROWS, STEPS, WEIGHT_SUM
-from .rows import leaves_of
+from .rows import PREFETCH_ROWS, fetch_of, leaves_of
 
 
 class Model(NamedTuple):
@@ -32,6 +32,17 @@ class Leaves(NamedTuple):
     loss: tuple
     penalty: tuple
     step: tuple
+
+
+class Workspace(NamedTuple):
+    """Arrays that a pass writes: the gradient, the length of the proximal step of each coordinate, and of a tile of samples the
+    scores, slopes and targets. The pass itself allocates nothing, which makes its slices free."""
+
+    gradient: np.ndarray
+    prox_step: np.ndarray
+    raw: np.ndarray
+    slope: np.ndarray
+    target: np.ndarray
 
 
 class StepPlan(NamedTuple):
@@ -59,23 +70,20 @@ def tile_rows(n_features):
     return int(min(max(32768 // max(n_features, 1), 16), 256))
 
 
-def make_batch_pass(scores, accumulate, to_theta):
+def make_batch_pass(scores, accumulate, fetch, to_theta):
     """One pass over the samples in `order`, a step for each batch of them."""
 
-    def batch_pass(data, order, model, coordinates, leaves, plan, rates, counters, tile):
+    def batch_pass(data, order, model, coordinates, leaves, plan, rates, counters, work):
         penalty, point = leaves.penalty, model.point
         changed = len(coordinates.size) > 0
         if changed:
             to_theta(point, coordinates, model.theta)
         n_outputs = len(model.intercept)
         n_coef = len(model.theta) - n_outputs
-        gradient = np.zeros(len(model.theta))
+        gradient, prox_step, raw, slope, target = work
         gradient_coef = gradient[:n_coef].reshape(model.coef.shape)
         gradient_intercept = gradient[n_coef:]
-        prox_step = np.zeros(len(model.theta))
-        raw = np.empty((tile, n_outputs))
-        slope = np.empty((tile, n_outputs))
-        target = np.empty((tile, data.target.shape[1]))
+        tile = len(raw)
         for start in range(0, len(order), plan.batch_size):
             stop = min(start + plan.batch_size, len(order))
             for i in range(start, stop):
@@ -91,6 +99,8 @@ def make_batch_pass(scores, accumulate, to_theta):
                 rows = order[first : min(first + tile, stop)]
                 m = len(rows)
                 for i in range(m):
+                    if first + i + PREFETCH_ROWS < len(order):
+                        fetch(data.X, order[first + i + PREFETCH_ROWS])
                     for k in range(target.shape[1]):
                         target[i, k] = data.target[rows[i], k]
                 # 1. scores  2. slopes of the loss  3. their sum over the samples, the gradient
@@ -134,6 +144,8 @@ def make_batch_pass(scores, accumulate, to_theta):
 
 def batch_pass(rows, data, model, coordinates, leaves, plan, counters, order, rates):
     """Run `make_batch_pass` over the samples in `order`, at the rate of each step."""
-    tile = min(tile_rows(rows.shape[1]), plan.batch_size)
-    inlined = (*leaves_of(rows), leaf(to_theta))
-    run(make_batch_pass, inlined, data, order, model, coordinates, leaves, plan, rates, counters, tile)
+    tile, n_outputs = min(tile_rows(rows.shape[1]), plan.batch_size), len(model.intercept)
+    gradient, prox_step = np.zeros((2, len(model.theta)))
+    work = Workspace(gradient, prox_step, *np.empty((2, tile, n_outputs)), np.empty((tile, data.target.shape[1])))
+    inlined = (*leaves_of(rows), fetch_of(rows), leaf(to_theta))
+    run(make_batch_pass, inlined, data, order, model, coordinates, leaves, plan, rates, counters, work, allocates=False)

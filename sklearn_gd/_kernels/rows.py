@@ -1,6 +1,26 @@
-"""The samples, dense or CSR, behind two leaves: the scores of some samples, and their part in a gradient."""
+"""The samples, dense or CSR, behind three leaves: the scores of some samples, their part in a gradient, and their prefetch."""
 
 from .._compile import leaf
+from .intrinsics import prefetch
+
+PREFETCH_ROWS = 8  # samples between the one in hand and the one being fetched
+
+
+def dense_fetch(X, row):
+    """Prefetch a row of a dense matrix."""
+    matrix = X[0]
+    flat, n_features = matrix.reshape(matrix.size), matrix.shape[1]
+    for j in range(0, n_features, max(64 // flat.itemsize, 1)):
+        prefetch(flat, row * n_features + j)
+
+
+def csr_fetch(X, row):
+    """Prefetch the stored values of a CSR row; a cache line holds 8 values, or 16 indices."""
+    values, indices, indptr = X
+    for place in range(indptr[row], indptr[row + 1], 8):
+        prefetch(values, place)
+    for place in range(indptr[row], indptr[row + 1], 16):
+        prefetch(indices, place)
 
 
 def dense_scores(X, rows, coef, intercept, raw):
@@ -95,7 +115,10 @@ def csr_accumulate(X, rows, slope, gradient):
                     g[k] += v * slope[i, k]
 
 
-LEAVES = {"dense": (dense_scores, dense_accumulate, True), "csr": (csr_scores, csr_accumulate, False)}
+LEAVES = {
+    "dense": (dense_scores, dense_accumulate, dense_fetch, True),
+    "csr": (csr_scores, csr_accumulate, csr_fetch, False),
+}
 
 
 def leaves_of(rows):
@@ -103,5 +126,10 @@ def leaves_of(rows):
 
     Sums over CSR rows are not re-associated: gathers gain nothing from it.
     """
-    scores, accumulate, fastmath = LEAVES[rows.layout]
+    scores, accumulate, _, fastmath = LEAVES[rows.layout]
     return leaf(scores, fastmath=fastmath), leaf(accumulate, fastmath=fastmath)
+
+
+def fetch_of(rows):
+    """The leaf that prefetches a sample of a layout."""
+    return leaf(LEAVES[rows.layout][2])

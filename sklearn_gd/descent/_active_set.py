@@ -53,24 +53,26 @@ def l1_minimiser(hessian, gradient, threshold, start, bounded):
             break
         index = np.flatnonzero(on | new)
         # 1. the minimiser for these coefficients and signs; one that enters with another sign than its slope's stays out
+        block = hessian[np.ix_(index, index)]
         while len(index):
-            move = -_solved(hessian[np.ix_(index, index)], residual[index])
+            move = -_solved(block, residual[index])
             wrong = new[index] & (move * sign[index] <= 0.0)
             if not wrong.any():
                 break
-            index = index[~wrong]
+            index, block = index[~wrong], block[np.ix_(~wrong, ~wrong)]
         if not len(index) or (off_balance <= exact and not new[index].any()):
             if most_new == 1:
                 break
             most_new = max(most_new // 4, 1)
             continue
         # 2. the way there, up to where the sum is least: a coefficient that changes its sign may stop at zero
-        moved = _along(v[index], move, slope[index], hessian[np.ix_(index, index)], threshold[index], free[index], bounded[index])
-        step = moved - v[index]
+        moved = _along(v[index], move, slope[index], block, threshold[index], free[index], bounded[index])
+        step = np.zeros(len(v))
+        step[index] = moved - v[index]
         if not step.any():
             break
         v[index] = moved
-        slope = slope + hessian[:, index] @ step
+        slope = slope + hessian @ step
         most_new *= 2
     return v
 

@@ -251,7 +251,8 @@ class ClassificationLoss(Loss):
         ndarray of bool, the shape of y
             True where the target is in the loss's domain.
         """
-        return np.isin(y, (-1.0, 1.0))
+        y = np.asarray(y)
+        return (y == -1.0) | (y == 1.0)
 
 
 def tried_targets(loss):
