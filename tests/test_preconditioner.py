@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sklearn_gd import penalties
-from sklearn_gd.losses import SquaredError
+from sklearn_gd import GDClassifier, penalties
+from sklearn_gd.descent.memory_gradient import is_single
+from sklearn_gd.losses import LogLoss, SquaredError
 from sklearn_gd.objective._moments import Moments
 from sklearn_gd.objective._objective import Objective
 from sklearn_gd.objective._preconditioner import SHRINKAGE, BlockMetric, DiagonalMetric, Preconditioner, usable_variance
@@ -163,3 +164,29 @@ def test_a_metric_is_the_curvature_of_each_score(fit_intercept):
             ascent = metric.inverse(gradient)
             found = np.append(ascent[: K * D].reshape(K, D)[k], ascent[K * D + k])[used]
             np.testing.assert_allclose(found, np.linalg.solve(matrix, own), rtol=1e-8)
+
+
+@pytest.mark.parametrize("centre", [0.0, 1e3])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_samples_in_float32_lead_to_the_minimum_of_the_same_in_float64(n_classes, centre):
+    """Also where features far from zero must be centred in the algebra, which float32 would not survive."""
+    rng = np.random.default_rng(0)
+    X = (centre + rng.normal(size=(3000, 12)) @ rng.normal(size=(12, 12))).astype(np.float32)
+    y = ((X - centre) @ rng.normal(size=(12, n_classes)) + rng.gumbel(size=(3000, n_classes))).argmax(axis=1)
+    single, double = [GDClassifier(tol=1e-8).fit(X.astype(dtype), y) for dtype in (np.float32, np.float64)]
+    assert min(single.loss_curve_) == pytest.approx(min(double.loss_curve_), rel=1e-6)
+    np.testing.assert_allclose(single.decision_function(X), double.decision_function(X), atol=2e-3)
+
+
+def test_which_samples_have_products_in_float32():
+    def objective(X):
+        y = np.where(np.arange(len(X)) % 2, 1.0, -1.0)[:, None]
+        parts = {"loss": LogLoss(), "penalty": penalties.L2(), "alpha": 0.01, "n_outputs": 1, "fit_intercept": True}
+        return Objective(np.ascontiguousarray(X), y, np.ones(len(X)), **parts)
+
+    X = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    assert is_single(objective(X))
+    assert not is_single(objective(X.astype(np.float64)))
+    assert not is_single(objective(X + np.float32(1e3) * (np.arange(3) == 1).astype(np.float32)))
+    assert not is_single(objective(X * np.float32(1e20)))
+    assert is_single(objective(np.hstack([X, np.ones((50, 1), np.float32)])))  # a constant feature plays no part

@@ -291,9 +291,13 @@ class StepState:
     def _lazy_iterate(self):
         """The last iterate of lazy descent."""
         lazy, counters = self.lazy, self.counters
-        lag = (counters[THRESHOLD] - lazy.stamp)[:, None]
-        v = np.maximum(lazy.v - lag, 0.0) if lazy.nonnegative else soft_threshold(lazy.v, lag)
-        return np.concatenate([(counters[SCALE] * v).ravel(), lazy.intercept])
+        theta = np.empty(lazy.v.size + len(lazy.intercept))
+        v, theta[lazy.v.size :] = lazy.v, lazy.intercept
+        if counters[THRESHOLD] > 0.0 or lazy.nonnegative:
+            lag = (counters[THRESHOLD] - lazy.stamp)[:, None]
+            v = np.maximum(v - lag, 0.0) if lazy.nonnegative else soft_threshold(v, lag)
+        np.multiply(counters[SCALE], v.ravel(), out=theta[: v.size])
+        return theta
 
     def _lazy_average(self):
         """The mean of the iterates of lazy descent."""

@@ -26,6 +26,9 @@ GRAM_SHARE = 0.5  # of the iterations so far, what the Gram matrices may cost
 SPARSE_PRICE = 3.0  # of a product with a stored value, in products with a dense one
 LEAST_SAMPLES, MOST_SAMPLES = 2, 200  # for each feature: without so many there are no correlations, and more add little
 
+MOST_OFF_CENTRE = 30.0  # standard deviations that a feature's mean may be from zero for products in float32
+SINGLE_SIZES = 1e-12, 1e12  # of the standard deviations: products and sums stay far from the ends of float32
+
 
 def plane_step(method, gradient, ascent, last, forms):
     """The minimiser of the second-order model over span{-ascent, last move}, at the point in hand of a method.
@@ -66,10 +69,27 @@ def plane_step(method, gradient, ascent, last, forms):
     return direction, slope, ("step", c_0, c_1 * length)
 
 
+def is_single(objective):
+    """Whether products of directions and slopes with the samples may be in float32, as the samples are.
+
+    Their rounding errors matter little: a direction may be any, F falls with the square of the gradient, and the scores are taken
+    in float64 every `REFRESH` iterations. But a feature far from zero must be centred in the algebra, which cancels digits.
+    """
+    rows, moments = objective.rows, objective.moments
+    if rows.layout != "dense" or rows.X.dtype != np.float32:
+        return False
+    mean, deviation = np.abs(moments.mean), moments.deviation
+    usable = deviation > 0.0
+    mean, deviation = mean[usable], deviation[usable]
+    small, large = SINGLE_SIZES
+    return bool(((mean <= MOST_OFF_CENTRE * deviation) & (deviation >= small) & (deviation <= large)).all())
+
+
 class MemoryGradient(PreconditionedMethod):
     """The method for a smooth loss and an l2 penalty."""
 
     def begin_stage(self):
+        self.dtype = np.float32 if is_single(self.objective) else np.float64
         self.first_look = self._look()
         self.stage_value = self.first_look[1] + self._penalty()
         self.metric, self.metric_after, self.metric_due = UnitMetric(), FIRST_METRIC, self.n_iter + FIRST_METRIC
@@ -123,7 +143,8 @@ class MemoryGradient(PreconditionedMethod):
             # 1. the plane of the direction of descent and the last move, and the minimiser of the model on it
             self._renew_metric(advance)
             ascent = self.metric.inverse(gradient)
-            (forms,) = self.parts.mean("plane", *self.model(-ascent), last is not None, advance)
+            coef, intercept = self.model(-ascent)
+            (forms,) = self.parts.mean("plane", coef.astype(self.dtype, copy=False), intercept, last is not None, advance)
             direction, slope, step = plane_step(self, gradient, ascent, last, forms)
             # 2. the length of the step
             line = Line(self, step, penalty=parabola(self.ridge, self.u, direction))

@@ -73,7 +73,8 @@ class Steps(Method):
         return True
 
     def state(self, theta, value, n_epochs):
-        return self.steps_state.kept_at(self.objective, theta)
+        # The model after the only pass of a call of `partial_fit` is the best.
+        return self.steps_state if self.settings.streaming else self.steps_state.kept_at(self.objective, theta)
 
     def make_pass(self):
         """The function of (order, rates) that moves the state by one epoch; it returns F where it knows it, else None."""

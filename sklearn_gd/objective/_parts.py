@@ -51,7 +51,7 @@ class Part:
         self.given_weight = weight
         # Weights of one, the usual case, cost no multiplication.
         self.weight = None if (weight == 1.0).all() else weight
-        self.width = 0.0
+        self.width, self.dtype = 0.0, np.dtype(np.float64)
 
     # --- without memory ---------------------------------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class Part:
 
     def start(self, coef, intercept, width):
         """Look at a model, the loss smoothed over `width`; it is the point in hand. The last direction is kept."""
-        self.width = width
+        self.width, self.dtype = width, coef.dtype
         self.raw = self.ahead = self.rows.scores(coef, intercept)
         looked = self._look(self.raw, None)
         self.curvature = self.curvature_ahead
@@ -109,9 +109,11 @@ class Part:
     def plane(self, coef, intercept, with_last, advance):
         """The quadratic forms a'Ha, a'Hb, b'Hb of a direction a and the last one, b, at the point in hand.
 
-        With `advance` the point of the last look becomes the one in hand first.
+        With `advance` the point of the last look becomes the one in hand first. After coefficients in float32, the products of the
+        looks with samples in float32 are in float32, too.
         """
         self._hold(advance)
+        self.dtype = coef.dtype
         a = self.move = self.rows.scores(coef, intercept)
         forms = np.zeros(3)
         forms[0] = np.vdot(self._bent(self.curvature, a), a)
@@ -135,6 +137,7 @@ class Part:
     def line(self, coef, intercept, t, advance):
         """Look t along a direction, which becomes the last one; `advance` as in `plane`."""
         self._hold(advance)
+        self.dtype = coef.dtype
         self.last = self.rows.scores(coef, intercept)
         return self.again(t)
 
@@ -254,7 +257,7 @@ class Part:
             sums[2] = np.vdot(self.bent, move)
         if self.width:
             sums[3] = self._summed(self.loss.value(self.y, raw))
-        return sums, self.rows.pull_back(slope), np.add.reduce(slope, axis=1)
+        return sums, self.rows.pull_back(slope.astype(self.dtype, copy=False)), np.add.reduce(slope, axis=1)
 
     def _bent(self, curvature, a):
         """The weighted Hessian of the losses times a direction of the scores."""

@@ -1,7 +1,8 @@
 """The design matrix X, dense or CSR: its products, its moments, and the layout of coefficients that the compiled loops want.
 
 This file and the loops of `_kernels` compute on dense and CSR matrices; what differs elsewhere is asked of `layout`. Products
-are NumPy's and SciPy's, in float64 whatever the type of X; ``np.dot`` lets other threads run, which ``@`` does not.
+are NumPy's and SciPy's, in float64 whatever the type of X, unless the other factor comes in float32 too; ``np.dot`` lets other
+threads run, which ``@`` does not.
 """
 
 import functools
@@ -38,9 +39,10 @@ class DenseRows:
         return [slice(start, start + size) for start in range(0, self.shape[0], size)]
 
     def scores(self, coef, intercept):
-        """X coef' + intercept, as (n_outputs, n_samples)."""
-        if self.X.dtype == np.float64:
+        """X coef' + intercept, as (n_outputs, n_samples), in float64; the products are in float32 where X and coef are."""
+        if self.X.dtype == coef.dtype:
             out = np.dot(coef, self.X.T) if len(coef) > 1 else np.dot(self.X, coef[0])[None]
+            out = out.astype(np.float64, copy=False)
         else:
             out = np.empty((len(coef), self.shape[0]))
             for tile in self.tiles():
@@ -49,9 +51,9 @@ class DenseRows:
         return out
 
     def pull_back(self, slopes):
-        """slopes X, (n_outputs, n_features), of slopes (n_outputs, n_samples)."""
-        if self.X.dtype == np.float64:
-            return np.dot(slopes, self.X)
+        """slopes X, (n_outputs, n_features), of slopes (n_outputs, n_samples); in float32 where both are."""
+        if self.X.dtype == slopes.dtype:
+            return np.dot(slopes, self.X).astype(np.float64, copy=False)
         return sum(np.dot(slopes[:, tile], self.X[tile].astype(np.float64)) for tile in self.tiles())
 
     def first_row(self):
