@@ -113,6 +113,8 @@ class ClassCoder:
             With the coder that knows these samples too.
         """
         counted = weight > 0
+        if counted.all():
+            counted = slice(None)  # no copies
         known = self.classes
         if len(known) and len(y) and _is_text(y) != _is_text(known):
             raise ValueError(
@@ -126,16 +128,17 @@ class ClassCoder:
                 f"classes"
             )
         code = np.clip(np.searchsorted(classes, y), 0, len(classes) - 1)
-        unknown = (classes[code] != y) & counted
+        unknown = (classes[code] != y)[counted]
         if unknown.any():
             raise ValueError(
-                f"y has the label {y[unknown][:1].tolist()[0]!r}, which is not among the classes {classes.tolist()!r}"
+                f"y has the label {y[counted][unknown][:1].tolist()[0]!r}, which is not among the classes {classes.tolist()!r}"
             )
         totals = np.bincount(code[counted], weights=weight[counted], minlength=len(classes))
         if len(known):
             totals[np.searchsorted(classes, known)] += self.totals
-        with np.errstate(over="ignore", invalid="ignore"):
-            weight = weight * _class_weights(class_weight, classes, totals)[code]
+        if class_weight is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                weight = weight * _class_weights(class_weight, classes, totals)[code]
         if not (weight > 0).any():
             raise ValueError(f"class_weight={class_weight!r} leaves no row of positive weight")
         check_total(weight, f"class_weight={class_weight!r} times sample_weight")

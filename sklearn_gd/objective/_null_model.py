@@ -46,8 +46,10 @@ def null_model(objective, width):
     known = loss.best_constant(target, weight, n_outputs)
     first = target_centre(objective) if known is None else known
     if not loss.scales_with_target:
-        kinds, kind = np.unique(target[:, 0], return_inverse=True)
-        target, weight = kinds[:, None], np.bincount(kind, weights=weight)
+        # Labels are -1 and 1, or the indices of classes.
+        of_label = np.bincount(target[:, 0].astype(np.int64) + 1, weights=weight)
+        labels = np.flatnonzero(of_label)
+        target, weight = labels[:, None] - 1.0, of_label[labels]
     y, share = arrays.encode(target), weight / weight.sum()
     shape = (n_outputs, len(share))
 

@@ -109,7 +109,7 @@ class Part:
     def plane(self, coef, intercept, with_last, advance):
         """The quadratic forms a'Ha, a'Hb, b'Hb of a direction a and the last one, b, at the point in hand.
 
-        With `advance` the point of the last look becomes the one in hand first. After coefficients in float32, the products of the
+        With `advance` the point of the last look becomes the one in hand first. After coefficients in float32 the products of the
         looks with samples in float32 are in float32, too.
         """
         self._hold(advance)
