@@ -9,7 +9,7 @@ import numpy as np
 
 from .._compile import leaf, run
 from .._layout import LEAST_GRADIENT, ROWS, STEPS, WEIGHT_SUM
-from .rows import PREFETCH_ROWS, fetch_of, leaves_of
+from .rows import LEAST_GATHERED, PREFETCH_ROWS, fetch_of, leaves_of
 
 
 class Model(NamedTuple):
@@ -147,5 +147,11 @@ def batch_pass(rows, data, model, coordinates, leaves, plan, counters, order, ra
     tile, n_outputs = min(tile_rows(rows.shape[1]), plan.batch_size), len(model.intercept)
     gradient, prox_step = np.zeros((2, len(model.theta)))
     work = Workspace(gradient, prox_step, *np.empty((2, tile, n_outputs)), np.empty((tile, data.target.shape[1])))
-    inlined = (*leaves_of(rows), fetch_of(rows), leaf(to_theta))
-    run(make_batch_pass, inlined, data, order, model, coordinates, leaves, plan, rates, counters, work, allocates=False)
+    layout, d = rows.layout, rows.shape[1]
+    if layout == "dense" and n_outputs > 1 and plan.batch_size * n_outputs >= LEAST_GATHERED:
+        layout = "gathered"
+        data = data._replace(X=(*data.X, np.empty((tile, d)), np.empty((n_outputs, d))))
+    inlined = (*leaves_of(layout), fetch_of(layout), leaf(to_theta))
+    # The compiler's np.dot returns the array that it has written, which counts as one that is made.
+    allocates = layout == "gathered"
+    run(make_batch_pass, inlined, data, order, model, coordinates, leaves, plan, rates, counters, work, allocates=allocates)

@@ -1,9 +1,16 @@
-"""The samples, dense or CSR, behind three leaves: the scores of some samples, their part in a gradient, and their prefetch."""
+"""The samples behind three leaves: the scores of some samples, their part in a gradient, and their prefetch.
+
+Dense samples have two sets of them. Where a batch has many scores, several for a sample, the samples are gathered first, and the rest is
+two products of small matrices, which belong to BLAS.
+"""
+
+import numpy as np
 
 from .._compile import leaf
 from .intrinsics import prefetch
 
 PREFETCH_ROWS = 8  # samples between the one in hand and the one being fetched
+LEAST_GATHERED = 64  # scores of a batch, of two at least a sample, from which BLAS pays
 
 
 def dense_fetch(X, row):
@@ -77,6 +84,28 @@ def dense_accumulate(X, rows, slope, gradient):
         i += 1
 
 
+def gathered_scores(X, rows, coef, intercept, raw):
+    """`dense_scores` as one product of small matrices: the samples are copied first, side by side and in float64."""
+    matrix, buffer, _ = X
+    for i in range(len(rows)):
+        x, b = matrix[rows[i]], buffer[i]
+        for j in range(len(b)):
+            b[j] = x[j]
+    np.dot(buffer[: len(rows)], coef.T, raw)
+    for i in range(len(rows)):
+        for k in range(len(intercept)):
+            raw[i, k] += intercept[k]
+
+
+def gathered_accumulate(X, rows, slope, gradient):
+    """`dense_accumulate` of the samples that `gathered_scores` has copied."""
+    _, buffer, product = X
+    np.dot(slope.T, buffer[: len(rows)], product)
+    for k in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
+            gradient[k, j] += product[k, j]
+
+
 def csr_scores(X, rows, coef, intercept, raw):
     """raw[i] = X[rows[i]] W + b over the stored values; W is (n_features, n_outputs)."""
     data, indices, indptr = X
@@ -117,19 +146,20 @@ def csr_accumulate(X, rows, slope, gradient):
 
 LEAVES = {
     "dense": (dense_scores, dense_accumulate, dense_fetch, True),
+    "gathered": (gathered_scores, gathered_accumulate, dense_fetch, False),
     "csr": (csr_scores, csr_accumulate, csr_fetch, False),
 }
 
 
-def leaves_of(rows):
+def leaves_of(layout):
     """The leaves of a layout: the scores of some samples, and their part in a gradient.
 
     Sums over CSR rows are not re-associated: gathers gain nothing from it.
     """
-    scores, accumulate, _, fastmath = LEAVES[rows.layout]
+    scores, accumulate, _, fastmath = LEAVES[layout]
     return leaf(scores, fastmath=fastmath), leaf(accumulate, fastmath=fastmath)
 
 
-def fetch_of(rows):
+def fetch_of(layout):
     """The leaf that prefetches a sample of a layout."""
-    return leaf(LEAVES[rows.layout][2])
+    return leaf(LEAVES[layout][2])

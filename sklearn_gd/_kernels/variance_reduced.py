@@ -408,7 +408,7 @@ def csr_metric_norms(X, mean, lengths, out):
 def reduced_pass(rows, data, order, theta, coef, memory, metric, loss, penalty, plan, rates):
     """Run `make_reduced_pass` on `rows`."""
     tile = min(tile_rows(rows.shape[1]), plan.batch_size)
-    run(make_reduced_pass, leaves_of(rows), data, order, theta, coef, memory, metric, loss, penalty, plan, rates, tile)
+    run(make_reduced_pass, leaves_of(rows.layout), data, order, theta, coef, memory, metric, loss, penalty, plan, rates, tile)
 
 
 def reduced_row_pass(data, order, theta, memory, metric, loss, plan, rates):

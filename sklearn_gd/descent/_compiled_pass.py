@@ -9,7 +9,7 @@ from ..optimizers import GradientDescent
 
 
 def compiled_pass(objective, state, optimizer, batch, average_power=0.0):
-    """The function of (order, rates) that moves a `StepState` by one pass over the samples.
+    """The function of (order, rates) that moves a `StepState` by one pass over the samples, in batches of `batch`.
 
     The weights of the averaged iterates grow with the power `average_power` of their number. Plain descent in the coordinates of
     the data, under a penalty of the elastic-net family, one sample at a time, has loops of its own. On CSR they cost only the
@@ -17,7 +17,7 @@ def compiled_pass(objective, state, optimizer, batch, average_power=0.0):
     """
     form = objective.penalty.elastic_net()
     own = not len(state.coordinates.size) and average_power == 0.0
-    if own and batch == 1 and type(optimizer) is GradientDescent and form is not None:
+    if own and min(batch, objective.n_samples) == 1 and type(optimizer) is GradientDescent and form is not None:
         plain = _plain_pass(objective, state, form)
         if plain is not None:
             return plain

@@ -80,7 +80,9 @@ class Steps(Method):
         """The function of (order, rates) that moves the state by one epoch; it returns F where it knows it, else None."""
         if self.solver.full_batch:
             return full_batch_pass(self.objective, self.steps_state, self.optimizer)
-        return compiled_pass(self.objective, self.steps_state, self.optimizer, self.batch)
+        # The size that was asked for, where there are fewer samples, too: it decides how products are taken, to the last bit.
+        batch = self.solver.batch_rows(self.objective.n_samples)
+        return compiled_pass(self.objective, self.steps_state, self.optimizer, batch)
 
     def rates(self, order):
         """The learning rate of each step over the samples in `order`."""
