@@ -1,7 +1,7 @@
 """The samples behind three leaves: the scores of some samples, their part in a gradient, and their prefetch.
 
-Dense samples have two sets of them. Where a batch has many scores, several for a sample, the samples are gathered first, and the rest is
-two products of small matrices, which belong to BLAS.
+Dense samples have two sets of them. Where a batch has many scores, several for a sample, the samples are gathered first, and
+the rest is two products of small matrices, which belong to BLAS.
 """
 
 import numpy as np
