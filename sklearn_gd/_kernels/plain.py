@@ -10,8 +10,8 @@ import numpy as np
 from .._compile import leaf, run
 from .._layout import ROWS, SCALE, SCALE_SUM, STEPS, THRESHOLD, WEIGHT_SUM
 from .intrinsics import prefetch
+from .rows import PREFETCH_ROWS, fetch_of, leaves_of
 
-PREFETCH_ROWS = 8  # samples between the one in hand and the one being fetched
 LARGEST_SHRINKAGE = 1e-4  # of a coefficient in one step, up to which `kept` holds to rounding
 SMALLEST_SCALE = 1e-4  # of lazy coefficients; below it they are written out
 
@@ -116,6 +116,52 @@ def make_row_pass(soft_threshold, dot, fetch):
         counters[WEIGHT_SUM], counters[ROWS], counters[STEPS] = weight_sum, rows, steps
 
     return row_pass
+
+
+def make_rows_pass(soft_threshold, scores, fetch):
+    """`make_row_pass` for several scores."""
+
+    def rows_pass(data, order, model, loss, plan, rates, counters, raw, slope, target):
+        matrix, weight = data.X[0], data.weight
+        coef, intercept = model.coef, model.intercept
+        n_outputs, n_features = coef.shape
+        weight_sum, rows, steps = counters[WEIGHT_SUM], counters[ROWS], counters[STEPS]
+        l1, l2 = plan.l1, plan.l2
+        has_prox = plan.nonnegative
+        for j in range(n_features):
+            has_prox = has_prox or l1[j] > 0.0
+        for at in range(len(order)):
+            if at + PREFETCH_ROWS < len(order):
+                fetch(data.X, order[at + PREFETCH_ROWS])
+            row, rate = order[at], rates[at]
+            weight_sum += weight[row]
+            rows += 1.0
+            steps += 1.0
+            # 1. the scores  2. their slopes, by the weight relative to the mean weight so far
+            for k in range(target.shape[1]):
+                target[0, k] = data.target[row, k]
+            scores(data.X, order[at : at + 1], coef, intercept, raw)
+            loss.gradient(target, raw, slope, loss.parameters)
+            relative = weight[row] / (weight_sum / rows)
+            for k in range(n_outputs):
+                g, w = slope[0, k] * relative, coef[k]
+                # 3. the step along the gradient of loss and l2 penalty
+                for j in range(n_features):
+                    w[j] -= rate * (g * matrix[row, j] + l2[j] * w[j])
+                if plan.fit_intercept:
+                    intercept[k] -= rate * g
+                # 4. the proximal step of the l1 penalty
+                if has_prox:
+                    for j in range(n_features):
+                        w[j] = soft_threshold(w[j], rate * l1[j], plan.nonnegative)
+            # 5. the average of the iterates
+            if steps >= plan.average_from:
+                share = 1.0 / (steps - plan.average_from + 1.0)
+                for j in range(len(model.theta)):
+                    model.average[j] += share * (model.theta[j] - model.average[j])
+        counters[WEIGHT_SUM], counters[ROWS], counters[STEPS] = weight_sum, rows, steps
+
+    return rows_pass
 
 
 # --- CSR -----------------------------------------------------------------------------------------------------------------
@@ -347,6 +393,14 @@ def row_pass(data, model, loss, plan, counters, order, rates):
     """Run `make_row_pass`; `loss` is a `SlopeOfOne`."""
     leaves = (leaf(soft_threshold), leaf(dot, fastmath=True), leaf(fetch_dense))
     run(make_row_pass, leaves, data, order, model, loss, plan, rates, counters)
+
+
+def rows_pass(data, model, loss, plan, counters, order, rates):
+    """Run `make_rows_pass`; `loss` is a `LossBlocks`."""
+    raw, slope = np.empty((2, 1, len(model.intercept)))
+    target = np.empty((1, data.target.shape[1]))
+    leaves = (leaf(soft_threshold), leaves_of("dense")[0], fetch_of("dense"))
+    run(make_rows_pass, leaves, data, order, model, loss, plan, rates, counters, raw, slope, target, allocates=False)
 
 
 def lazy_row_pass(data, lazy, loss, plan, counters, order, rates):

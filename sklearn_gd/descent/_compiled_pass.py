@@ -74,6 +74,8 @@ def _plain_pass(objective, state, form):
     plan = plain.PlainPlan(l1 * units, l2 * units * units, *more)
     if single and not csr:
         return functools.partial(plain.row_pass, objective.data, _model(objective, state), loss_of_one, plan, state.counters)
+    if not csr:
+        return functools.partial(plain.rows_pass, objective.data, _model(objective, state), loss, plan, state.counters)
     if csr and not averages and not l1:
         return functools.partial(_shrinking_pass, objective, state, plan)
     return None
