@@ -286,7 +286,9 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             if penalty.standardize:
                 state.seen = objective.moments
         self._state, self.t_ = state, state.steps
-        self.loss_curve_ = getattr(self, "loss_curve_", []) + monitor.curve
+        # In place: a copy in each of a million calls would take longer than the calls.
+        self.loss_curve_ = getattr(self, "loss_curve_", [])
+        self.loss_curve_ += monitor.curve
         self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         vars(self).update(self._named(objective, monitor.best, targets))
         return self
