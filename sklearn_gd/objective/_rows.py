@@ -35,7 +35,7 @@ class DenseRows:
 
     def tiles(self):
         """Slices of samples whose values fit the cache."""
-        size = max(TILE // max(self.shape[1], 1), 16)
+        size = max(TILE // max(self.shape[1], 1), 1)
         return [slice(start, start + size) for start in range(0, self.shape[0], size)]
 
     def scores(self, coef, intercept):
