@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from sklearn_gd import GDRegressor, Optimizer
 from sklearn_gd._kernels.blocks import penalty_blocks, step_blocks
@@ -682,3 +683,18 @@ def test_an_update_may_ask_for_one_total_and_contributions_for_a_parameter():
     blocks.step(theta, np.array([3.0, 4.0]), np.zeros((0, 2)), prox_step, 0.5, 1.0, blocks.parameters)
     np.testing.assert_allclose(theta, [1.0 - 0.15, 2.0 - 0.2], rtol=1e-15)
     np.testing.assert_allclose(prox_step, 0.05, rtol=1e-15)
+
+
+@pytest.mark.parametrize("penalty", [L1(), ElasticNet(l1_ratio=0.3), ElasticNet(l1_ratio=0.3, nonnegative=True)])
+@pytest.mark.parametrize("average", [False, 5])
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_single_dense_samples_and_the_loop_for_batches_take_the_same_steps(name, average, penalty):
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(40, 11)), rng.uniform(0.5, 2.0, size=40)
+    y = X @ rng.normal(size=11) + 1.0
+    model = GDRegressor(solver="sgd", optimizer=name, learning_rate=0.01, penalty=penalty, alpha=0.05, max_iter=3, tol=None)
+    model.set_params(average=average, random_state=0)
+    dense = model.fit(X, y, sample_weight=weight).coef_.copy()
+    # No optimizer but plain descent has a loop of its own on CSR.
+    assert np.abs(dense).max() > 1e-4
+    np.testing.assert_allclose(model.fit(sp.csr_matrix(X), y, sample_weight=weight).coef_, dense, rtol=1e-8, atol=1e-12)

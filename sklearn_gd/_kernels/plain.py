@@ -81,7 +81,7 @@ def make_row_pass(soft_threshold, dot, fetch):
 
     def row_pass(data, order, model, loss, plan, rates, counters):
         matrix, target, weight = data.X[0], data.target, data.weight
-        flat = matrix.reshape(matrix.size)
+        flat, labels = matrix.reshape(matrix.size), target.reshape(target.size)
         w, n_features = model.theta, matrix.shape[1]
         weight_sum, rows, steps = counters[WEIGHT_SUM], counters[ROWS], counters[STEPS]
         intercept = w[n_features]
@@ -89,14 +89,17 @@ def make_row_pass(soft_threshold, dot, fetch):
         has_prox = plan.nonnegative or np.max(l1) > 0.0
         for at in range(len(order)):
             if at + PREFETCH_ROWS < len(order):
-                fetch(flat, order[at + PREFETCH_ROWS], n_features)
+                soon = order[at + PREFETCH_ROWS]
+                fetch(flat, soon, n_features)
+                prefetch(labels, soon)
+                prefetch(weight, soon)
             row, rate = order[at], rates[at]
             weight_sum += weight[row]
             rows += 1.0
             steps += 1.0
             # 1. the score  2. its slope, by the weight relative to the mean weight so far
             raw = dot(matrix, row, w) + intercept
-            g = loss.slope(target[row, 0], raw, loss.parameters) * (weight[row] / (weight_sum / rows))
+            g = loss.slope(labels[row], raw, loss.parameters) * (weight[row] / (weight_sum / rows))
             # 3. the step along the gradient of loss and l2 penalty
             for j in range(n_features):
                 w[j] -= rate * (g * matrix[row, j] + l2[j] * w[j])

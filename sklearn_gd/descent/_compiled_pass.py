@@ -11,16 +11,17 @@ from ..optimizers import GradientDescent
 def compiled_pass(objective, state, optimizer, batch, average_power=0.0):
     """The function of (order, rates) that moves a `StepState` by one pass over the samples, in batches of `batch`.
 
-    The weights of the averaged iterates grow with the power `average_power` of their number. Plain descent in the coordinates of
-    the data, under a penalty of the elastic-net family, one sample at a time, has loops of its own. On CSR they cost only the
-    stored values of a sample.
+    The weights of the averaged iterates grow with the power `average_power` of their number. In the coordinates of the data,
+    under a penalty of the elastic-net family, one sample at a time, there are loops of fewer operations. Those of plain descent
+    cost only the stored values of a sample on CSR; that of the other optimizers takes dense samples of one score.
     """
     form = objective.penalty.elastic_net()
     own = not len(state.coordinates.size) and average_power == 0.0
-    if own and min(batch, objective.n_samples) == 1 and type(optimizer) is GradientDescent and form is not None:
-        plain = _plain_pass(objective, state, form)
-        if plain is not None:
-            return plain
+    if own and min(batch, objective.n_samples) == 1 and form is not None:
+        fewer = _plain_pass if type(optimizer) is GradientDescent else _stepped_pass
+        found = fewer(objective, state, optimizer, form)
+        if found is not None:
+            return found
     return _batch_pass(objective, state, optimizer, batch, average_power)
 
 
@@ -52,26 +53,46 @@ def _model(objective, state):
     return Model(theta, *objective.split(theta), state.theta, state.slots, state.average)
 
 
-def _plain_pass(objective, state, form):
+def _stepped_pass(objective, state, optimizer, form):
+    """The loop of any optimizer on dense samples of one score; None for others."""
+    from .._kernels import blocks, plain, stepped
+
+    if objective.n_outputs > 1 or objective.rows.layout != "dense":
+        return None
+    functions = objective.functions
+    loss = plain.SlopeOfOne(blocks.slope_of_one(functions), functions.parameters)
+    step, plan = blocks.step_blocks(optimizer), _plain_plan(objective, state, form)
+    more = plan, float(optimizer.decay), state.counters
+    return functools.partial(stepped.stepped_row_pass, objective.data, _model(objective, state), loss, step, *more)
+
+
+def _plain_plan(objective, state, form):
+    """The plan whose strengths of the penalty are arrays with an entry for each feature."""
+    from .._kernels.plain import PlainPlan
+
+    units = np.ones(objective.n_features) if objective.unit is None else objective.unit
+    l1, l2 = form.l1 * objective.alpha, form.l2 * objective.alpha
+    return PlainPlan(l1 * units, l2 * units * units, form.nonnegative, objective.fit_intercept, state.average_from)
+
+
+def _plain_pass(objective, state, optimizer, form):
     """The loop of plain descent on single samples; None where there is none for these."""
     from .._kernels import blocks, plain
 
     functions, single, unit = objective.functions, objective.n_outputs == 1, objective.unit
     csr, averages = objective.rows.layout == "csr", state.average_from < math.inf
     l1, l2 = form.l1 * objective.alpha, form.l2 * objective.alpha
-    more = form.nonnegative, objective.fit_intercept, state.average_from
     loss = objective.loss_blocks
     if single:
         loss_of_one = plain.SlopeOfOne(blocks.slope_of_one(functions), functions.parameters)
     # A threshold that is applied late changes the average of the iterates.
     if csr and unit is None and not (averages and (l1 or form.nonnegative)):
-        plan = plain.PlainPlan(l1, l2, *more)
+        plan = plain.PlainPlan(l1, l2, form.nonnegative, objective.fit_intercept, state.average_from)
         state.enter_lazy(form.nonnegative)
         if single:
             return functools.partial(plain.lazy_row_pass, objective.data, state.lazy, loss_of_one, plan, state.counters)
         return functools.partial(plain.lazy_pass, objective.data, state.lazy, loss, plan, state.counters)
-    units = np.ones(objective.n_features) if unit is None else unit
-    plan = plain.PlainPlan(l1 * units, l2 * units * units, *more)
+    plan = _plain_plan(objective, state, form)
     if single and not csr:
         return functools.partial(plain.row_pass, objective.data, _model(objective, state), loss_of_one, plan, state.counters)
     if not csr:

@@ -1,0 +1,67 @@
+"""Steps of any optimizer, one dense sample of one score at a time: those of `passes.make_batch_pass` in fewer operations.
+
+Only the slope of the loss and the optimizer's update are called; a penalty of the elastic-net family is part of the loop.
+"""
+
+import numpy as np
+
+from .._compile import leaf, run
+from .._layout import ROWS, STEPS, WEIGHT_SUM
+from .intrinsics import prefetch
+from .plain import PREFETCH_ROWS, dot, fetch_dense, soft_threshold
+
+
+def make_stepped_row_pass(soft_threshold, dot, fetch):
+    """One pass over dense samples with one score, a step of the optimizer for each."""
+
+    def stepped_row_pass(data, order, model, loss, step, plan, decay, rates, counters, work):
+        matrix, weight, labels = data.X[0], data.weight, data.target.reshape(data.target.size)
+        flat = matrix.reshape(matrix.size)
+        w, n_features = model.theta, matrix.shape[1]
+        weight_sum, rows, steps = counters[WEIGHT_SUM], counters[ROWS], counters[STEPS]
+        l1, l2, gradient, prox_step = plan.l1, plan.l2, work[0], work[1]
+        has_prox = plan.nonnegative
+        for j in range(n_features):  # np.max makes arrays, which this loop promises not to
+            has_prox = has_prox or l1[j] > 0.0
+        for at in range(len(order)):
+            if at + PREFETCH_ROWS < len(order):
+                soon = order[at + PREFETCH_ROWS]
+                fetch(flat, soon, n_features)
+                prefetch(labels, soon)
+                prefetch(weight, soon)
+            row, rate = order[at], rates[at]
+            weight_sum += weight[row]
+            rows += 1.0
+            steps += 1.0
+            # 1. the score  2. its slope, by the weight relative to the mean weight so far
+            raw = dot(matrix, row, w) + w[n_features]
+            g = loss.slope(labels[row], raw, loss.parameters) * weight[row] / (weight_sum / rows)
+            # 3. the gradient of loss and l2 penalty
+            for j in range(n_features):
+                gradient[j] = g * matrix[row, j] + l2[j] * w[j]
+            gradient[n_features] = g if plan.fit_intercept else 0.0
+            # 4. the optimizer's step
+            if decay > 0.0:
+                for j in range(n_features):
+                    w[j] *= 1.0 - rate * decay
+            step.step(w, gradient, model.slots, prox_step, rate, steps, step.parameters)
+            # 5. the proximal step of the l1 penalty
+            if has_prox:
+                for j in range(n_features):
+                    w[j] = soft_threshold(w[j], prox_step[j] * l1[j], plan.nonnegative)
+            # 6. the average of the iterates
+            if steps >= plan.average_from:
+                share = 1.0 / (steps - plan.average_from + 1.0)
+                for j in range(n_features + 1):
+                    model.average[j] += share * (w[j] - model.average[j])
+        counters[WEIGHT_SUM], counters[ROWS], counters[STEPS] = weight_sum, rows, steps
+
+    return stepped_row_pass
+
+
+def stepped_row_pass(data, model, loss, step, plan, decay, counters, order, rates):
+    """Run `make_stepped_row_pass`; `loss` is a `SlopeOfOne`, `step` the `StepBlocks` of an optimizer."""
+    leaves = (leaf(soft_threshold), leaf(dot, fastmath=True), leaf(fetch_dense))
+    work = np.zeros((2, len(model.theta)))
+    arguments = data, order, model, loss, step, plan, decay, rates, counters, work
+    run(make_stepped_row_pass, leaves, *arguments, allocates=False)
