@@ -91,7 +91,7 @@ def arrays_of_n(model, X, y):
 @pytest.mark.parametrize("layout", ["float64", "float32", "csr"])
 @pytest.mark.parametrize(
     ("parts", "most"),
-    [({"max_iter": 3}, 10.5), ({"solver": "sgd", "learning_rate": 1e-3, "max_iter": 2}, 7.5)],
+    [({"max_iter": 3}, 12.0), ({"solver": "sgd", "learning_rate": 1e-3, "max_iter": 2}, 7.5)],
     ids=["batch", "single samples"],
 )
 def test_a_fit_holds_few_arrays_beside_X(layout, parts, most):

@@ -135,7 +135,7 @@ class CsrRows:
         X, pointers = self.given, self.given.indptr
         begin, end = pointers[start], pointers[stop]
         own = (X.data[begin:end], X.indices[begin:end], pointers[start : stop + 1] - begin)
-        return CsrRows(sp.csr_array(own, shape=(stop - start, self.shape[1]), copy=False))
+        return CsrRows(assembled(sp.csr_array, own, (stop - start, self.shape[1])))
 
     def columns(self, index):
         """Some of the features: a copy, in float64."""
@@ -152,13 +152,12 @@ class CsrRows:
     def X(self):
         """The matrix in float64: SciPy would convert it again in every product."""
         X = self.given
-        parts = X.data.astype(np.float64, copy=False), X.indices, X.indptr
-        return sp.csr_array(parts, shape=self.shape, copy=False)
+        return assembled(sp.csr_array, (X.data.astype(np.float64, copy=False), X.indices, X.indptr), self.shape)
 
     @functools.cached_property
     def transposed(self):
         """X', a view."""
-        return self.X.T
+        return assembled(sp.csc_array, (self.X.data, self.X.indices, self.X.indptr), self.shape[::-1])
 
     def scores(self, coef, intercept):
         """X coef' + intercept, as (n_outputs, n_samples)."""
@@ -219,6 +218,13 @@ class CsrRows:
     def from_coef(self, coef):
         """coef_ as a new flat array in this layout."""
         return np.ascontiguousarray(np.asarray(coef, dtype=np.float64).T).ravel()
+
+
+def assembled(kind, arrays, shape):
+    """A sparse matrix of these values, indices and pointers themselves: SciPy's constructor copies views of longer arrays."""
+    matrix = kind(shape, dtype=arrays[0].dtype)
+    matrix.data, matrix.indices, matrix.indptr = arrays
+    return matrix
 
 
 def grams(rows, index, weights, mean, scale):
