@@ -5,6 +5,7 @@
 
 import functools
 import inspect
+import json
 import re
 import sys
 from pathlib import Path
@@ -110,6 +111,41 @@ def markdown(text):
     return "".join(pieces)
 
 
+def measured():
+    """What `python tests/benchmarks/speed --json docs/speed.json` has kept."""
+    return json.loads((Path(__file__).parent / "speed.json").read_text(encoding="utf-8"))
+
+
+def digits(number):
+    """Three significant digits."""
+    return f"{number:.3g}" if number < 1000 else f"{number:.0f}"
+
+
+def speed():
+    """The rows of the benchmark, ours beside every peer."""
+    lines = ["", "| work | times as fast | bar | ours, ms | peers, ms |", "|---|---|---|---|---|"]
+    for row in measured()["rows"]:
+        if not row["seconds"]:
+            continue
+        peers = sorted((seconds, name) for name, seconds in row["seconds"].items() if name != "ours")
+        told = ", ".join(f"{name} {digits(1e3 * seconds)}" for seconds, name in peers)
+        ours = digits(1e3 * row["seconds"]["ours"])
+        lines.append(f"| {row['work']} | {row['ratio']:.2f} | {row['bar']:.3g} | {ours} | {told} |")
+    return "\n".join([*lines, "", ""])
+
+
+def figures():
+    """The figures of the benchmark without a peer: seconds, multiples, arrays of n float64."""
+    lines = ["", "| what | figure | bar |", "|---|---|---|"]
+    lines += [f"| {each['work']} | {digits(each['figure'])} | {each['bar']:.3g} |" for each in measured()["figures"]]
+    return "\n".join([*lines, "", ""])
+
+
+def versions():
+    """What was measured."""
+    return "\n" + ", ".join(f"{name} {version}" for name, version in measured()["versions"].items()) + ".\n\n"
+
+
 KINKS = {"kinks": lambda cls: "" if cls.smooth else "yes"}
 OF_CLASSES = {
     "probabilities": lambda cls: "yes" if hasattr(cls, "probability") else "",
@@ -127,6 +163,9 @@ CAPTIONS = {
     "displays": "Displays",
 }
 TABLES = {f"{room}_names": functools.partial(names, room) for room in CAPTIONS} | {
+    "speed": speed,
+    "figures": figures,
+    "versions": versions,
     "regression_losses": functools.partial(parts, losses.REGRESSION_LOSSES, KINKS),
     "classification_losses": functools.partial(parts, losses.CLASSIFICATION_LOSSES, KINKS | OF_CLASSES),
     "penalties": functools.partial(parts, penalties.PENALTIES, others={code(None): penalties.NoPenalty}),

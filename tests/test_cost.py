@@ -101,7 +101,7 @@ def test_a_fit_holds_few_arrays_beside_X(layout, parts, most):
         indices.sort(axis=1)
         Z = sp.csr_matrix((np.ones(10 * n), indices.ravel(), np.arange(0, 10 * n + 1, 10)), shape=(n, 50))
         Z.sum_duplicates()
-        most += 2.0  # the pointers of the rows, and SciPy's own results
+        most += 4.5  # what the moments of the features take of a part at a time
     else:
         Z = RNG.normal(size=(n, 20)).astype(layout)
     y = RNG.integers(0, 2, n)

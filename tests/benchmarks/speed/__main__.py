@@ -29,6 +29,7 @@ SECTIONS = {
     "csr": epochs.csr,
     "minibatch": epochs.minibatch,
     "ten_classes": epochs.ten_classes,
+    "own_loss_epochs": epochs.own_loss,
     "optimum": fits.optimum,
     "defaults": fits.defaults,
     "bandwidth": machine.bandwidth,

@@ -6,7 +6,7 @@ from _work import Work, installed, load_data, two_classes
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neural_network import MLPClassifier
 
-from sklearn_gd import GDClassifier, MiniBatch
+from sklearn_gd import GDClassifier, GDRegressor, MiniBatch, RegressionLoss
 
 SHAPES = ((200_000, 10), (200_000, 50), (100_000, 100), (50_000, 500), (20_000, 2_000))
 BARS = {
@@ -144,4 +144,42 @@ def ten_classes(quick):
             {"SGDClassifier": sgd(X / 255.0, y, loss=peer)},
             epochs=(1, 3),
             repeats=3,
+        )
+
+
+class OwnHuber(RegressionLoss):
+    """The built-in huber, written as a user would."""
+
+    def __init__(self, delta=1.0):
+        self.delta = delta
+
+    @staticmethod
+    def value(y, raw, delta):
+        r = abs(raw - y)
+        return 0.5 * r * r if r <= delta else delta * (r - 0.5 * delta)
+
+    @staticmethod
+    def gradient(y, raw, delta):
+        return min(max(raw - y, -delta), delta)
+
+    @staticmethod
+    def second_derivative(y, raw, delta):
+        return 1.0 if abs(raw - y) <= delta else 0.0
+
+
+def own_loss(quick):
+    """A user's own loss beside the same one built in."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200_000, 20))
+    y = X @ rng.normal(size=20) + rng.standard_t(2, size=len(X))
+    for name, parts in {
+        "single samples": {"solver": "sgd", "learning_rate": 1e-3, "max_iter": 5, "tol": None},
+        "mini-batch Adam": {"optimizer": "adam", "learning_rate": 1e-3, "max_iter": 5, "tol": None},
+        "default fit": {},
+    }.items():
+        yield Work(
+            f"own huber, {name}, 200000 x 20",
+            0.9,
+            lambda parts=parts: GDRegressor(loss=OwnHuber(), random_state=0, **parts).fit(X, y),
+            {"built in": lambda parts=parts: GDRegressor(loss="huber", random_state=0, **parts).fit(X, y)},
         )
