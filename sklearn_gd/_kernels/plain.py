@@ -44,11 +44,8 @@ def soft_threshold(v, threshold, nonnegative):
     """The proximal step of ``threshold * |v|``, over v >= 0 where `nonnegative`."""
     if nonnegative:
         return max(v - threshold, 0.0)
-    if v > threshold:
-        return v - threshold
-    if v < -threshold:
-        return v + threshold
-    return 0.0
+    # Without branches, which cannot be foreseen: one of the two is zero.
+    return max(v - threshold, 0.0) + min(v + threshold, 0.0)
 
 
 def fetch_dense(flat, row, n_features):
@@ -175,7 +172,7 @@ def make_lazy_row_pass(soft_threshold, fetch):
 
     def lazy_row_pass(data, order, lazy, loss, plan, rates, counters):
         values, indices, indptr = data.X
-        target, weight = data.target, data.weight
+        labels, weight = data.target.reshape(data.target.size), data.weight
         v, offset, stamp = lazy.v.reshape(lazy.v.size), lazy.offset.reshape(lazy.offset.size), lazy.stamp
         weight_sum, rows, steps = counters[WEIGHT_SUM], counters[ROWS], counters[STEPS]
         scale, threshold, scale_sum = counters[SCALE], counters[THRESHOLD], counters[SCALE_SUM]
@@ -183,9 +180,13 @@ def make_lazy_row_pass(soft_threshold, fetch):
         l1, l2, nonnegative = plan.l1, plan.l2, plan.nonnegative
         has_prox = l1 > 0.0 or nonnegative
         for at in range(len(order)):
-            if at + PREFETCH_ROWS < len(order):
+            if at + 2 * PREFETCH_ROWS < len(order):
+                # First where the values of a sample begin, then the values.
+                prefetch(indptr, order[at + 2 * PREFETCH_ROWS])
                 soon = order[at + PREFETCH_ROWS]
                 fetch(values, indices, indptr[soon], indptr[soon + 1])
+                prefetch(labels, soon)
+                prefetch(weight, soon)
             row, rate = order[at], rates[at]
             begin, end = indptr[row], indptr[row + 1]
             weight_sum += weight[row]
@@ -196,16 +197,14 @@ def make_lazy_row_pass(soft_threshold, fetch):
             if has_prox:
                 for place in range(begin, end):
                     j = indices[place]
-                    lag = threshold - stamp[j]
-                    if lag > 0.0 or nonnegative:
-                        stamp[j] = threshold
-                        v[j] = soft_threshold(v[j], lag, nonnegative)
+                    v[j] = soft_threshold(v[j], threshold - stamp[j], nonnegative)
+                    stamp[j] = threshold
                     raw += values[place] * v[j]
             else:
                 for place in range(begin, end):
                     raw += values[place] * v[indices[place]]
             # 2. its slope
-            g = loss.slope(target[row, 0], raw * scale + intercept, loss.parameters)
+            g = loss.slope(labels[row], raw * scale + intercept, loss.parameters)
             # 3. the l2 penalty, in the scale; a factor that is zero or negative is applied at once
             factor = 1.0 - rate * l2
             if scale * factor < SMALLEST_SCALE:

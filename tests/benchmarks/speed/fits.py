@@ -62,7 +62,7 @@ class Race:
     def value_of_peer(self, model):
         return self._value(model.coef_, model.intercept_)
 
-    def loosest(self, fit, value_of, limit=60.0):
+    def loosest(self, fit, value_of, limit=15.0):
         """A job at the loosest tolerance that is close enough, or None."""
         for tol in TOLERANCES:
             begun = time.perf_counter()
@@ -79,7 +79,7 @@ class Race:
         return None
 
     def work(self, name, bar, peers):
-        """The row of the table; peers that do not get there within a minute a fit are left out."""
+        """The row of the table; peers that do not get there within 15 s a fit are left out."""
         ours = self.loosest(self.ours, self.value_of_ours)
         jobs = {each: self.loosest(functools.partial(self.peer, make), self.value_of_peer) for each, make in peers.items()}
         jobs = {each: job for each, job in jobs.items() if job is not None}
