@@ -54,12 +54,20 @@ def fetch_dense(flat, row, n_features):
         prefetch(flat, row * n_features + j)
 
 
-def fetch_csr(values, indices, begin, end):
-    """Prefetch the stored values of a CSR row; a cache line holds 8 values, or 16 indices."""
-    for place in range(begin, end, 8):
-        prefetch(values, place)
-    for place in range(begin, end, 16):
-        prefetch(indices, place)
+def fetch_csr(values, indices, indptr, labels, n_labels, weight, order, at):
+    """Prefetch the sample `PREFETCH_ROWS` steps ahead of step `at` of CSR data, and where another one, further ahead, begins.
+
+    `labels` are the targets, flat, `n_labels` of each sample. A cache line holds 8 values, or 16 indices.
+    """
+    if at + 2 * PREFETCH_ROWS < len(order):
+        prefetch(indptr, order[at + 2 * PREFETCH_ROWS])
+        soon = order[at + PREFETCH_ROWS]
+        for place in range(indptr[soon], indptr[soon + 1], 8):
+            prefetch(values, place)
+        for place in range(indptr[soon], indptr[soon + 1], 16):
+            prefetch(indices, place)
+        prefetch(labels, soon * n_labels)
+        prefetch(weight, soon)
 
 
 def dot(matrix, row, w):
@@ -180,13 +188,7 @@ def make_lazy_row_pass(soft_threshold, fetch):
         l1, l2, nonnegative = plan.l1, plan.l2, plan.nonnegative
         has_prox = l1 > 0.0 or nonnegative
         for at in range(len(order)):
-            if at + 2 * PREFETCH_ROWS < len(order):
-                # First where the values of a sample begin, then the values.
-                prefetch(indptr, order[at + 2 * PREFETCH_ROWS])
-                soon = order[at + PREFETCH_ROWS]
-                fetch(values, indices, indptr[soon], indptr[soon + 1])
-                prefetch(labels, soon)
-                prefetch(weight, soon)
+            fetch(values, indices, indptr, labels, data.target.shape[1], weight, order, at)
             row, rate = order[at], rates[at]
             begin, end = indptr[row], indptr[row + 1]
             weight_sum += weight[row]
@@ -241,7 +243,7 @@ def make_lazy_row_pass(soft_threshold, fetch):
     return lazy_row_pass
 
 
-def make_lazy_pass(soft_threshold):
+def make_lazy_pass(soft_threshold, fetch):
     """One pass over CSR samples; a step costs the stored values of its sample.
 
     A scalar carries the l2 shrinkage (coef = scale * v). The l1 penalty is a running threshold, applied to a coefficient when
@@ -254,10 +256,12 @@ def make_lazy_pass(soft_threshold):
 
     def lazy_pass(data, order, lazy, loss, plan, rates, counters):
         values, indices, indptr = data.X
+        labels, weight = data.target.reshape(data.target.size), data.weight
         n_outputs = len(lazy.intercept)
         raw = np.empty((1, n_outputs))
         slope = np.empty((1, n_outputs))
         for at in range(len(order)):
+            fetch(values, indices, indptr, labels, data.target.shape[1], weight, order, at)
             row = order[at]
             begin, end = indptr[row], indptr[row + 1]
             rate = rates[at]
@@ -340,15 +344,14 @@ def make_shrinking_pass(kept, fetch):
 
     def shrinking_pass(data, order, model, loss, plan, rates, counters):
         values, indices, indptr = data.X
+        labels, weight = data.target.reshape(data.target.size), data.weight
         coef, intercept, l2 = model.coef, model.intercept, plan.l2
         n_outputs = len(intercept)
         raw, slope = np.empty((1, n_outputs)), np.empty((1, n_outputs))
         stamps = np.zeros((coef.shape[0], 2))
         total, squares = 0.0, 0.0
         for at in range(len(order)):
-            if at + PREFETCH_ROWS < len(order):
-                soon = order[at + PREFETCH_ROWS]
-                fetch(values, indices, indptr[soon], indptr[soon + 1])
+            fetch(values, indices, indptr, labels, data.target.shape[1], weight, order, at)
             row, rate = order[at], rates[at]
             begin, end = indptr[row], indptr[row + 1]
             counters[WEIGHT_SUM] += data.weight[row]
@@ -407,12 +410,13 @@ def rows_pass(data, model, loss, plan, counters, order, rates):
 
 def lazy_row_pass(data, lazy, loss, plan, counters, order, rates):
     """Run `make_lazy_row_pass`; `loss` is a `SlopeOfOne`."""
-    run(make_lazy_row_pass, (leaf(soft_threshold), leaf(fetch_csr)), data, order, lazy, loss, plan, rates, counters)
+    leaves = (leaf(soft_threshold), leaf(fetch_csr))
+    run(make_lazy_row_pass, leaves, data, order, lazy, loss, plan, rates, counters, allocates=False)
 
 
 def lazy_pass(data, lazy, loss, plan, counters, order, rates):
     """Run `make_lazy_pass`; `loss` is a `LossBlocks`."""
-    run(make_lazy_pass, (leaf(soft_threshold),), data, order, lazy, loss, plan, rates, counters)
+    run(make_lazy_pass, (leaf(soft_threshold), leaf(fetch_csr)), data, order, lazy, loss, plan, rates, counters)
 
 
 def shrinking_pass(data, model, loss, plan, counters, order, rates):

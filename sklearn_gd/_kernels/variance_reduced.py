@@ -14,6 +14,7 @@ from numba import types
 from .._compile import FLOAT, compiled, derived_leaf, leaf, run
 from .blocks import MATRIX, VECTOR
 from .implicit import WORK_ROWS, make_coupled_implicit, make_implicit
+from .intrinsics import prefetch
 from .passes import tile_rows
 from .plain import PREFETCH_ROWS, fetch_csr, fetch_dense, soft_threshold
 from .rows import leaves_of
@@ -261,10 +262,11 @@ def make_lazy_reduced_pass(advanced, fetch):
         stamp, l1, l2 = np.zeros(n_features, np.int64), plan.l1, plan.l2
         raw, change = np.empty((1, n_outputs)), np.empty((1, n_outputs))
         norms = np.zeros(1)
+        labels, table = data.target.reshape(data.target.size), memory.table.reshape(memory.table.size)
         for at in range(n):
+            fetch(values, indices, indptr, labels, data.target.shape[1], data.weight, order, at)
             if at + PREFETCH_ROWS < n:
-                soon = order[at + PREFETCH_ROWS]
-                fetch(values, indices, indptr[soon], indptr[soon + 1])
+                prefetch(table, order[at + PREFETCH_ROWS] * n_outputs)
             row = order[at]
             begin, end = indptr[row], indptr[row + 1]
             # 1. the scores, with the steps that the coefficients have not taken yet
