@@ -34,7 +34,26 @@ def dense_scores(X, rows, coef, intercept, raw):
     """raw[i] = X[rows[i]] W + b; four outputs share each load of a row."""
     n_outputs, n_features = coef.shape
     matrix = X[0]
-    for i in range(len(rows)):
+    start = 0
+    if n_outputs == 1:
+        # Four samples share each load of the coefficients.
+        w = coef[0]
+        while start + 4 <= len(rows):
+            x_a, x_b = matrix[rows[start]], matrix[rows[start + 1]]
+            x_c, x_e = matrix[rows[start + 2]], matrix[rows[start + 3]]
+            a, b, c, e = 0.0, 0.0, 0.0, 0.0
+            for j in range(n_features):
+                v = w[j]
+                a += v * x_a[j]
+                b += v * x_b[j]
+                c += v * x_c[j]
+                e += v * x_e[j]
+            raw[start, 0] = a + intercept[0]
+            raw[start + 1, 0] = b + intercept[0]
+            raw[start + 2, 0] = c + intercept[0]
+            raw[start + 3, 0] = e + intercept[0]
+            start += 4
+    for i in range(start, len(rows)):
         x = matrix[rows[i]]
         k = 0
         while k + 4 <= n_outputs:
