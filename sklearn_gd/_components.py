@@ -167,10 +167,13 @@ def once_for_each_class(function):
 
     @functools.wraps(function)
     def kept(cls, *arguments):
-        results = known.setdefault(cls, {})
-        if arguments not in results:
-            results[arguments] = function(cls, *arguments)
-        return results[arguments]
+        try:
+            return known[cls][arguments]
+        except KeyError:
+            pass
+        # Outside of the handler: an error of the function is not one of this look-up.
+        result = known.setdefault(cls, {})[arguments] = function(cls, *arguments)
+        return result
 
     return kept
 

@@ -426,7 +426,6 @@ class GDClassifier(ClassifierMixin, BaseGD):
         )
 
     def _encode(self, y, weight, loss, coder=None):
-        y = column_or_1d(y, warn=True)
         check_comparable(y)
         if coder is None or not coder.knows(y):
             # A call of a stream may have few samples of each class: three of each draw no warning that they look like numbers.

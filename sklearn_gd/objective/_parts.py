@@ -336,7 +336,7 @@ class Threads:
     in_process = True
 
     def __init__(self, n_parts):
-        self.count = min(n_parts, available_threads())
+        self.count = min(n_parts, available_threads()) if n_parts > 1 else 1
         self.pool = self.limit = None
 
     def __enter__(self):
@@ -401,6 +401,8 @@ def cut(rows, n_outputs):
     if is_threaded(rows, n_outputs):
         # A multiple of the usual numbers of threads: none waits for another.
         count = -(-count // LEAST_PARTS) * LEAST_PARTS
+    if count == 1 and n:
+        return [(0, n)]
     bounds = np.linspace(0, n, min(count, n) + 1).astype(int).tolist()
     return list(pairwise(bounds))
 
