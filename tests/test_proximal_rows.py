@@ -360,3 +360,16 @@ def test_a_wild_sample_leaves_a_fit_by_rows_where_it_leaves_batch_descent(loss):
     spoiled[700, 0] = 1e12
     batch, by_rows = (clone(estimator(loss)).set_params(solver=solver, random_state=0) for solver in ("batch", "sgd"))
     assert by_rows.fit(spoiled, y).score(rows, y) > batch.fit(spoiled, y).score(rows, y) - 0.02
+
+
+@pytest.mark.parametrize("loss", REGRESSION_LOSSES)
+def test_one_pass_learns_under_every_loss_of_amounts(loss):
+    """Whatever the loss says of a residual of zero: a tube of free residuals is flat there."""
+    draw = np.random.default_rng(5)
+    rows = draw.normal(size=(4000, 4))
+    z = rows @ [0.5, -0.4, 0.3, 0.0]
+    y = np.exp(z + 0.3 * draw.normal(size=4000)) if loss in ("poisson", "gamma", "tweedie") else z + 0.3 * draw.normal(size=4000)
+    stream = GDRegressor(loss)
+    for start in range(0, 4000, 100):
+        stream.partial_fit(rows[start : start + 100], y[start : start + 100])
+    assert stream.score(rows, y) > GDRegressor(loss).fit(rows, y).score(rows, y) - 0.02

@@ -234,7 +234,8 @@ class RowsState:
         if not objective.loss.scales_with_target:
             counters[INFORMATION] = balance(objective, track.targets, counters[TARGET_WEIGHT])
         elif averaged and curvature > 0.0 and np.isfinite(null.curvature[0]):
-            counters[INFORMATION] = min(null.curvature.mean() / curvature, 1.0)
+            # The null model is that of one target, at which a loss may be flat: a tube of free residuals is.
+            counters[INFORMATION] = min(max(null.curvature.mean(), self.typical_curvature) / curvature, 1.0)
         # 2. the start; the intercept of a fit is better than that
         begun = counters[INFORMATION] * counters[ROWS] >= NULL_UNTIL or np.isinf(track.losses[-1])
         if objective.fit_intercept and averaged and not begun:
