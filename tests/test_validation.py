@@ -268,3 +268,25 @@ def test_initial_model():
 def test_a_bad_initial_model_is_named(coef, intercept, message):
     with pytest.raises(ValueError, match=message):
         check_initial(coef, intercept, (2, 3), False)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_arrays_that_need_no_conversion_are_checked_for_values_that_are_not_finite(dtype, bad):
+    X, y = np.ones((4, 2), dtype=dtype), np.array([0.0, 1.0, 2.0, 3.0])
+    wrong = X.copy()
+    wrong[2, 1] = bad
+    with pytest.raises(ValueError, match="NaN|infinity"):
+        GDRegressor().fit(wrong, y)
+    both = X.copy()
+    both[1, 0], both[2, 0] = np.inf, -np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        GDRegressor().fit(both, y)
+    with pytest.raises(ValueError, match="NaN|infinity"):
+        GDRegressor().fit(X, np.where(y == 2.0, bad, y))
+
+
+def test_a_sum_that_overflows_is_no_infinite_value():
+    X = np.full((4, 2), 3e38, dtype=np.float32)
+    X[0] = 0.0
+    assert np.isfinite(GDRegressor().fit(X, np.arange(4.0)).coef_).all()
