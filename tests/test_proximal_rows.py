@@ -373,3 +373,20 @@ def test_one_pass_learns_under_every_loss_of_amounts(loss):
     for start in range(0, 4000, 100):
         stream.partial_fit(rows[start : start + 100], y[start : start + 100])
     assert stream.score(rows, y) > GDRegressor(loss).fit(rows, y).score(rows, y) - 0.02
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("loss", ["poisson", "squared_error"])
+def test_a_fit_by_rows_reaches_a_wild_sample(loss, layout):
+    """Of 75 standard deviations: it is not forgotten between its turns, and counts for as much as in batch descent."""
+    draw = np.random.default_rng(6)
+    rows = draw.normal(size=(4000, 5))
+    z = rows @ [0.5, -0.4, 0.3, 0.2, 0.0]
+    y = draw.poisson(np.exp(z + 1.0)) + 0.0 if loss == "poisson" else z + 0.3 * draw.normal(size=4000)
+    spoiled = rows.copy()
+    spoiled[3000, 0] = 75.0
+    batch, by_rows = (GDRegressor(loss, solver=solver, random_state=0) for solver in ("batch", "sgd"))
+    batch.fit(LAYOUTS[layout](spoiled), y)
+    by_rows.fit(LAYOUTS[layout](spoiled), y)
+    assert min(by_rows.loss_curve_) < 1.2 * min(batch.loss_curve_)
+    assert by_rows.score(rows, y) > batch.score(rows, y) - 0.05

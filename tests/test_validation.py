@@ -276,13 +276,13 @@ def test_arrays_that_need_no_conversion_are_checked_for_values_that_are_not_fini
     X, y = np.ones((4, 2), dtype=dtype), np.array([0.0, 1.0, 2.0, 3.0])
     wrong = X.copy()
     wrong[2, 1] = bad
-    with pytest.raises(ValueError, match="NaN|infinity"):
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
         GDRegressor().fit(wrong, y)
     both = X.copy()
     both[1, 0], both[2, 0] = np.inf, -np.inf
     with pytest.raises(ValueError, match="infinity"):
         GDRegressor().fit(both, y)
-    with pytest.raises(ValueError, match="NaN|infinity"):
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
         GDRegressor().fit(X, np.where(y == 2.0, bad, y))
 
 

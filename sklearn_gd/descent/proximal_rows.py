@@ -51,14 +51,22 @@ from ._loop import Iterate, Method
 from ._rows_arrays import LENGTHS
 from ._rows_curvature import known_curvature, relative_l2, slopes_at_average
 from ._rows_state import RowsState
+from ._state import ModelState
 
 # The standardised value up to which a value counts in the moments of a stream. In `fit` every value counts: F is minimised over
 # the wild samples, too, and their features are scaled accordingly.
 CLIP = 10.0
+# A sample of `fit` is wild from so many mean squared norms on. A plateau makes all steps `SHORTER` until the explicit one of a
+# wild sample would go no more than `NEAR` of the way to its own minimum.
+WILD = 100.0
+NEAR = 0.1
+SHORTER = 0.25
 
 
 class ProximalRows(Method):
     """Proximal steps on single samples; an epoch of `fit` without improvement shortens the steps to 1/2, 1/3, ...
+
+    Where there are wild samples, a plateau goes on from the best model with steps a quarter as long.
 
     Parameters
     ----------
@@ -83,19 +91,61 @@ class ProximalRows(Method):
         if self.settings.streaming:
             return np.zeros(self.objective.n_theta), np.nan
         theta = self.rows_state.predicting(self.objective)
-        return theta, self.objective.value(theta)
+        self.kept = theta, self.objective.value(theta)
+        self.first = self.kept[1]
+        return self.kept
 
     def iterates(self):
-        n, settings, state = self.objective.n_samples, self.settings, self.rows_state
+        while True:
+            theta, value = self._one_epoch()
+            yield Iterate(theta, value)
+            if not value < self.best:
+                self.rows_state.length /= 1.0 + self.rows_state.length
+            self.best = min(self.best, value)
+
+    def _one_epoch(self):
+        """One pass over the samples; returns the model that predicts after it, and F.
+
+        In `fit` a wild sample may be forgotten before its turn comes again, and F is enormous there under a loss of exponential
+        growth. Such a pass is undone and repeated with shorter steps.
+        """
+        n, settings = self.objective.n_samples, self.settings
         while True:
             drawn = settings.shuffle and self.solver.shuffles
             self._one_pass(settings.rng.permutation(n) if drawn else np.arange(n))
-            theta = state.predicting(self.objective)
+            theta = self.rows_state.predicting(self.objective)
             value = self.objective.value(theta)
-            yield Iterate(theta, value)
-            if not value < self.best:
-                state.length /= 1.0 + state.length
-            self.best = min(self.best, value)
+            if settings.streaming or value <= self.first or not self._has_long_steps():
+                break
+            self._shorten()
+        if not settings.streaming and value < self.kept[1]:
+            self.kept = theta, value
+        return theta, value
+
+    def on_plateau(self, tolerance):
+        # The implicit step of a wild sample is much shorter than those of the others, for all of which F counts alike: the
+        # iterates rest off the minimum until no step has to be shortened.
+        if not self._has_long_steps():
+            return False
+        self._shorten()
+        return True
+
+    def _shorten(self):
+        """Go on from the best model with shorter steps."""
+        objective, length = self.objective, self.rows_state.length
+        model = ModelState.of(objective, *self.kept, self.rows_state.steps)
+        self.rows_state = RowsState.at(model, objective, self.settings.averages)
+        self.rows_state.length = SHORTER * length
+
+    def _has_long_steps(self):
+        """Whether there are wild samples, and steps so long that theirs are cut short."""
+        from .._kernels.variance_reduced import metric_norms
+
+        objective, state = self.objective, self.rows_state
+        norms = metric_norms(objective.rows, state.columns.mean, state.columns.scale**2) + float(objective.fit_intercept)
+        norms *= objective.weight * (objective.n_samples / objective.weight_sum)
+        largest, mean = norms.max(), norms.mean()
+        return bool(largest > WILD * mean and state.length * LENGTHS[0] * largest > NEAR * mean)
 
     def state(self, theta, value, n_epochs):
         return self.rows_state if self.settings.streaming else self.rows_state.kept_at(self.objective, theta, value)
