@@ -10,7 +10,7 @@ import numpy as np
 from .._compile import leaf, run
 from .._layout import ROWS, SCALE, SCALE_SUM, STEPS, THRESHOLD, WEIGHT_SUM
 from .intrinsics import prefetch
-from .rows import PREFETCH_ROWS, fetch_of, leaves_of
+from .rows import PREFETCH_ROWS, fetch_dense, fetch_of, fetch_stored, leaves_of
 
 LARGEST_SHRINKAGE = 1e-4  # of a coefficient in one step, up to which `kept` holds to rounding
 SMALLEST_SCALE = 1e-4  # of lazy coefficients; below it they are written out
@@ -27,11 +27,12 @@ class PlainPlan(NamedTuple):
     """What stays the same over a run.
 
     The strengths of the penalty include alpha. They are numbers where a scalar stands for the shrinkage of all coefficients,
-    else arrays with an entry for each feature.
+    else arrays with an entry for each feature. `has_prox` says whether there is an l1 part or a bound at zero.
     """
 
     l1: object
     l2: object
+    has_prox: bool
     nonnegative: bool
     fit_intercept: bool
     average_from: float
@@ -48,24 +49,15 @@ def soft_threshold(v, threshold, nonnegative):
     return max(v - threshold, 0.0) + min(v + threshold, 0.0)
 
 
-def fetch_dense(flat, row, n_features):
-    """Prefetch a row of a dense matrix, whose values are `flat`."""
-    for j in range(0, n_features, max(64 // flat.itemsize, 1)):
-        prefetch(flat, row * n_features + j)
-
-
 def fetch_csr(values, indices, indptr, labels, n_labels, weight, order, at):
     """Prefetch the sample `PREFETCH_ROWS` steps ahead of step `at` of CSR data, and where another one, further ahead, begins.
 
-    `labels` are the targets, flat, `n_labels` of each sample. A cache line holds 8 values, or 16 indices.
+    `labels` are the targets, flat, `n_labels` of each sample.
     """
     if at + 2 * PREFETCH_ROWS < len(order):
         prefetch(indptr, order[at + 2 * PREFETCH_ROWS])
         soon = order[at + PREFETCH_ROWS]
-        for place in range(indptr[soon], indptr[soon + 1], 8):
-            prefetch(values, place)
-        for place in range(indptr[soon], indptr[soon + 1], 16):
-            prefetch(indices, place)
+        fetch_stored(values, indices, indptr[soon], indptr[soon + 1])
         prefetch(labels, soon * n_labels)
         prefetch(weight, soon)
 
@@ -91,7 +83,6 @@ def make_row_pass(soft_threshold, dot, fetch):
         weight_sum, rows, steps = counters[WEIGHT_SUM], counters[ROWS], counters[STEPS]
         intercept = w[n_features]
         l1, l2 = plan.l1, plan.l2
-        has_prox = plan.nonnegative or np.max(l1) > 0.0
         for at in range(len(order)):
             if at + PREFETCH_ROWS < len(order):
                 soon = order[at + PREFETCH_ROWS]
@@ -111,7 +102,7 @@ def make_row_pass(soft_threshold, dot, fetch):
             if plan.fit_intercept:
                 intercept -= rate * g
             # 4. the proximal step of the l1 penalty
-            if has_prox:
+            if plan.has_prox:
                 for j in range(n_features):
                     w[j] = soft_threshold(w[j], rate * l1[j], plan.nonnegative)
             # 5. the average of the iterates
@@ -135,9 +126,6 @@ def make_rows_pass(soft_threshold, scores, fetch):
         n_outputs, n_features = coef.shape
         weight_sum, rows, steps = counters[WEIGHT_SUM], counters[ROWS], counters[STEPS]
         l1, l2 = plan.l1, plan.l2
-        has_prox = plan.nonnegative
-        for j in range(n_features):
-            has_prox = has_prox or l1[j] > 0.0
         for at in range(len(order)):
             if at + PREFETCH_ROWS < len(order):
                 fetch(data.X, order[at + PREFETCH_ROWS])
@@ -159,7 +147,7 @@ def make_rows_pass(soft_threshold, scores, fetch):
                 if plan.fit_intercept:
                     intercept[k] -= rate * g
                 # 4. the proximal step of the l1 penalty
-                if has_prox:
+                if plan.has_prox:
                     for j in range(n_features):
                         w[j] = soft_threshold(w[j], rate * l1[j], plan.nonnegative)
             # 5. the average of the iterates
@@ -186,7 +174,6 @@ def make_lazy_row_pass(soft_threshold, fetch):
         scale, threshold, scale_sum = counters[SCALE], counters[THRESHOLD], counters[SCALE_SUM]
         intercept, intercept_sum = lazy.intercept[0], lazy.intercept_sum[0]
         l1, l2, nonnegative = plan.l1, plan.l2, plan.nonnegative
-        has_prox = l1 > 0.0 or nonnegative
         for at in range(len(order)):
             fetch(values, indices, indptr, labels, data.target.shape[1], weight, order, at)
             row, rate = order[at], rates[at]
@@ -196,7 +183,7 @@ def make_lazy_row_pass(soft_threshold, fetch):
             steps += 1.0
             # 1. the score, thresholds applied to the features that the sample has
             raw = 0.0
-            if has_prox:
+            if plan.has_prox:
                 for place in range(begin, end):
                     j = indices[place]
                     v[j] = soft_threshold(v[j], threshold - stamp[j], nonnegative)

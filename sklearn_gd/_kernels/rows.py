@@ -13,21 +13,30 @@ PREFETCH_ROWS = 8  # samples between the one in hand and the one being fetched
 LEAST_GATHERED = 64  # scores of a batch, of two at least a sample, from which BLAS pays
 
 
-def dense_fetch(X, row):
-    """Prefetch a row of a dense matrix."""
-    matrix = X[0]
-    flat, n_features = matrix.reshape(matrix.size), matrix.shape[1]
+def fetch_dense(flat, row, n_features):
+    """Prefetch a row of a dense matrix, whose values are `flat`."""
     for j in range(0, n_features, max(64 // flat.itemsize, 1)):
         prefetch(flat, row * n_features + j)
 
 
-def csr_fetch(X, row):
+def fetch_stored(values, indices, begin, end):
     """Prefetch the stored values of a CSR row; a cache line holds 8 values, or 16 indices."""
-    values, indices, indptr = X
-    for place in range(indptr[row], indptr[row + 1], 8):
+    for place in range(begin, end, 8):
         prefetch(values, place)
-    for place in range(indptr[row], indptr[row + 1], 16):
+    for place in range(begin, end, 16):
         prefetch(indices, place)
+
+
+def dense_fetch(X, row):
+    """`fetch_dense`, of the arrays of the rows."""
+    matrix = X[0]
+    fetch_dense(matrix.reshape(matrix.size), row, matrix.shape[1])
+
+
+def csr_fetch(X, row):
+    """`fetch_stored`, of the arrays of the rows."""
+    values, indices, indptr = X
+    fetch_stored(values, indices, indptr[row], indptr[row + 1])
 
 
 def dense_scores(X, rows, coef, intercept, raw):

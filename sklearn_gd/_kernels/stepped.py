@@ -8,7 +8,8 @@ import numpy as np
 from .._compile import leaf, run
 from .._layout import ROWS, STEPS, WEIGHT_SUM
 from .intrinsics import prefetch
-from .plain import PREFETCH_ROWS, dot, fetch_dense, soft_threshold
+from .plain import dot, soft_threshold
+from .rows import PREFETCH_ROWS, fetch_dense
 
 
 def make_stepped_row_pass(soft_threshold, dot, fetch):
@@ -20,9 +21,6 @@ def make_stepped_row_pass(soft_threshold, dot, fetch):
         w, n_features = model.theta, matrix.shape[1]
         weight_sum, rows, steps = counters[WEIGHT_SUM], counters[ROWS], counters[STEPS]
         l1, l2, gradient, prox_step = plan.l1, plan.l2, work[0], work[1]
-        has_prox = plan.nonnegative
-        for j in range(n_features):  # np.max makes arrays, which this loop promises not to
-            has_prox = has_prox or l1[j] > 0.0
         for at in range(len(order)):
             if at + PREFETCH_ROWS < len(order):
                 soon = order[at + PREFETCH_ROWS]
@@ -46,7 +44,7 @@ def make_stepped_row_pass(soft_threshold, dot, fetch):
                     w[j] *= 1.0 - rate * decay
             step.step(w, gradient, model.slots, prox_step, rate, steps, step.parameters)
             # 5. the proximal step of the l1 penalty
-            if has_prox:
+            if plan.has_prox:
                 for j in range(n_features):
                     w[j] = soft_threshold(w[j], prox_step[j] * l1[j], plan.nonnegative)
             # 6. the average of the iterates

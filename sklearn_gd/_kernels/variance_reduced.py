@@ -16,8 +16,8 @@ from .blocks import MATRIX, VECTOR
 from .implicit import WORK_ROWS, make_coupled_implicit, make_implicit
 from .intrinsics import prefetch
 from .passes import tile_rows
-from .plain import PREFETCH_ROWS, fetch_csr, fetch_dense, soft_threshold
-from .rows import leaves_of
+from .plain import fetch_csr, soft_threshold
+from .rows import PREFETCH_ROWS, fetch_dense, leaves_of
 
 CHANGE = FLOAT(FLOAT, FLOAT, FLOAT, FLOAT, FLOAT, VECTOR)
 CHANGES = types.void(MATRIX, MATRIX, MATRIX, VECTOR, VECTOR, VECTOR)

@@ -61,18 +61,23 @@ def _stepped_pass(objective, state, optimizer, form):
         return None
     functions = objective.functions
     loss = plain.SlopeOfOne(blocks.slope_of_one(functions), functions.parameters)
-    step, plan = blocks.step_blocks(optimizer), _plain_plan(objective, state, form)
+    step, plan = blocks.step_blocks(optimizer), _plain_plan(objective, state, form, _units(objective))
     more = plan, float(optimizer.decay), state.counters
     return functools.partial(stepped.stepped_row_pass, objective.data, _model(objective, state), loss, step, *more)
 
 
-def _plain_plan(objective, state, form):
-    """The plan whose strengths of the penalty are arrays with an entry for each feature."""
+def _plain_plan(objective, state, form, units):
+    """The plan for a penalty that counts coefficients in `units`: a number for all of them, or one for each feature."""
     from .._kernels.plain import PlainPlan
 
-    units = np.ones(objective.n_features) if objective.unit is None else objective.unit
     l1, l2 = form.l1 * objective.alpha, form.l2 * objective.alpha
-    return PlainPlan(l1 * units, l2 * units * units, form.nonnegative, objective.fit_intercept, state.average_from)
+    more = bool(form.nonnegative or l1 > 0.0), form.nonnegative, objective.fit_intercept, state.average_from
+    return PlainPlan(l1 * units, l2 * units * units, *more)
+
+
+def _units(objective):
+    """The unit of each coefficient, for loops that read one for each feature."""
+    return np.ones(objective.n_features) if objective.unit is None else objective.unit
 
 
 def _plain_pass(objective, state, optimizer, form):
@@ -81,23 +86,23 @@ def _plain_pass(objective, state, optimizer, form):
 
     functions, single, unit = objective.functions, objective.n_outputs == 1, objective.unit
     csr, averages = objective.rows.layout == "csr", state.average_from < math.inf
-    l1, l2 = form.l1 * objective.alpha, form.l2 * objective.alpha
+    has_l1 = form.l1 * objective.alpha > 0.0
     loss = objective.loss_blocks
     if single:
         loss_of_one = plain.SlopeOfOne(blocks.slope_of_one(functions), functions.parameters)
     # A threshold that is applied late changes the average of the iterates.
-    if csr and unit is None and not (averages and (l1 or form.nonnegative)):
-        plan = plain.PlainPlan(l1, l2, form.nonnegative, objective.fit_intercept, state.average_from)
+    if csr and unit is None and not (averages and (has_l1 or form.nonnegative)):
+        plan = _plain_plan(objective, state, form, 1.0)
         state.enter_lazy(form.nonnegative)
         if single:
             return functools.partial(plain.lazy_row_pass, objective.data, state.lazy, loss_of_one, plan, state.counters)
         return functools.partial(plain.lazy_pass, objective.data, state.lazy, loss, plan, state.counters)
-    plan = _plain_plan(objective, state, form)
+    plan = _plain_plan(objective, state, form, _units(objective))
     if single and not csr:
         return functools.partial(plain.row_pass, objective.data, _model(objective, state), loss_of_one, plan, state.counters)
     if not csr:
         return functools.partial(plain.rows_pass, objective.data, _model(objective, state), loss, plan, state.counters)
-    if csr and not averages and not l1:
+    if csr and not averages and not has_l1:
         return functools.partial(_shrinking_pass, objective, state, plan)
     return None
 

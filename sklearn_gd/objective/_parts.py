@@ -381,9 +381,10 @@ def _blas():
 def available_threads():
     """How many threads may run: one for each core, at most ``OMP_NUM_THREADS``, and at most as many as BLAS may now take."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    asked = int(first) if first.isdigit() else 0
     limits = [library.num_threads for library in _blas().lib_controllers if library.user_api == "blas"]
-    return max(min(cores, int(asked) if asked.isdigit() else cores, max(limits, default=cores)), 1)
+    return max(min(cores, asked or cores, max(limits, default=cores)), 1)
 
 
 def is_threaded(rows, n_outputs):
