@@ -7,13 +7,13 @@ from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._classes import Growth
 from ._components import Configurable, Flag, Range, check_constraints
 from ._scoring import check_scoring_parameter, validation_score
+from ._sklearn import CallbackSupportMixin, has_callbacks, with_callbacks
 from ._validation import (
     Held,
     callback_arguments,
@@ -188,7 +188,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             method = solver.method(objective, settings, start)
             tasks = []
             # Without callbacks epochs are no tasks: thousands of contexts would serve no purpose.
-            if hasattr(self, "_skl_callbacks"):
+            if has_callbacks(self):
                 tasks = [EpochTasks(context, self, hooks, lambda: self._fitted(objective, targets, method, monitor))]
             monitor = self._monitor(objective, method, self._validate(objective, validation, targets), tasks)
             # 4. the descent
