@@ -19,7 +19,7 @@ else:
         def call_on_fit_task_end(self, **hooks):
             """Do nothing."""
 
-    class CallbackSupportMixin:
+    class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stands in for the mixin of later versions, without `set_callbacks`."""
 
         def _init_callback_context(self, max_subtasks):
