@@ -196,7 +196,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             # 5. the fitted attributes
             vars(self).update(self._fitted(objective, targets, method, monitor))
             context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
-            warn_of(self, status, method, monitor, stacklevel=5)
+            warn_of(self, status, method, monitor, stacklevel=4)
         return self
 
     def _validate(self, objective, held, targets):
@@ -276,7 +276,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             monitor = Monitor(None, 1, 0.0, observers=self._verbose_line(objective, getattr(self, "n_iter_", 0)))
             status = descend(method, monitor, 1)
             if status is Status.DIVERGED:
-                warn_of(self, status, method, monitor, stacklevel=4)
+                warn_of(self, status, method, monitor, stacklevel=3)
                 if not first:
                     return self
                 self._offer_constant(objective, monitor)

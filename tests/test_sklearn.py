@@ -34,7 +34,7 @@ y = X @ [1.0, -2.0, 0.5]
 assert not hasattr(GDRegressor, "set_callbacks")
 print(GDRegressor(verbose=0).fit(X, y).coef_.tolist())
 with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
+    warnings.simplefilter("always")  # a call from here must be what they name
     GDRegressor(max_iter=1).fit(X, y)
 assert [each.filename for each in caught] == ["<string>"], [str(each) for each in caught]
 """
