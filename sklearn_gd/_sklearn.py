@@ -2,11 +2,51 @@
 
 import functools
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Self
 
 # scikit-learn 1.9 brought callbacks.
 HAS_CALLBACKS = find_spec("sklearn.callback") is not None
 
-if HAS_CALLBACKS:
+if TYPE_CHECKING:
+    # scikit-learn has no annotations. A type checker sees these; at run time they are scikit-learn's own.
+    class BaseEstimator:
+        """What the parts and the estimators inherit."""
+
+        def get_params(self, deep: bool = True) -> dict[str, Any]:
+            """The parameters by name; those of nested parts as well where `deep`."""
+
+        def set_params(self, **params: Any) -> Self:
+            """Set parameters, those of nested parts as ``part__name``."""
+
+        def get_metadata_routing(self) -> Any:
+            """The requests for metadata."""
+
+        def __sklearn_tags__(self) -> Any:
+            """The tags that scikit-learn's tools ask for."""
+
+    class ClassifierMixin:
+        """Marks a classifier."""
+
+        def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+            """The accuracy."""
+
+    class RegressorMixin:
+        """Marks a regressor."""
+
+        def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+            """R^2."""
+
+    class CallbackSupportMixin:
+        """Gives an estimator callbacks, from scikit-learn 1.9 on."""
+
+        def set_callbacks(self, *callbacks: Any) -> Self:
+            """Set the callbacks of `fit`."""
+
+        def _init_callback_context(self, max_subtasks: int) -> Any: ...
+
+    def with_callbacks(method: Any) -> Any: ...
+
+elif HAS_CALLBACKS:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 else:
 
@@ -19,7 +59,7 @@ else:
         def call_on_fit_task_end(self, **hooks):
             """Do nothing."""
 
-    class CallbackSupportMixin:  # type: ignore[no-redef]
+    class CallbackSupportMixin:
         """Stands in for the mixin of later versions, without `set_callbacks`."""
 
         def _init_callback_context(self, max_subtasks):
@@ -33,6 +73,10 @@ else:
             return method(estimator, *args, **kwargs)
 
         return unmanaged
+
+
+if not TYPE_CHECKING:
+    pass
 
 
 def has_callbacks(estimator):

@@ -4,16 +4,16 @@ import math
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._classes import Growth
 from ._components import Configurable, Flag, Range, check_constraints
 from ._scoring import check_scoring_parameter, validation_score
-from ._sklearn import CallbackSupportMixin, has_callbacks, with_callbacks
+from ._sklearn import BaseEstimator, CallbackSupportMixin, has_callbacks, with_callbacks
 from ._validation import (
     Held,
     callback_arguments,
@@ -64,7 +64,18 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     # Whether y holds numbers, of one or more outputs; else labels.
     _has_numeric_targets: bool
     # A model that was pickled before there was this parameter was validated by its own `score`.
-    scoring: str | Callable | None = None
+    scoring: str | Callable[..., float] | None = None
+    # What `fit` and `partial_fit` store.
+    coef_: np.ndarray
+    intercept_: np.ndarray
+    loss_: Any
+    n_iter_: int
+    t_: int
+    loss_curve_: list[float]
+    validation_scores_: list[float]
+    best_iter_: int
+    n_features_in_: int
+    feature_names_in_: np.ndarray
 
     @abstractmethod
     def _resolve_loss(self):
