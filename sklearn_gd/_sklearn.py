@@ -4,6 +4,16 @@ import functools
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self
 
+__all__ = [
+    "HAS_CALLBACKS",
+    "BaseEstimator",
+    "CallbackSupportMixin",
+    "ClassifierMixin",
+    "RegressorMixin",
+    "has_callbacks",
+    "with_callbacks",
+]
+
 # scikit-learn 1.9 brought callbacks.
 HAS_CALLBACKS = find_spec("sklearn.callback") is not None
 
@@ -47,8 +57,10 @@ if TYPE_CHECKING:
     def with_callbacks(method: Any) -> Any: ...
 
 elif HAS_CALLBACKS:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 else:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
     class NoContext:
         """Stands in for the callback context of a fit; there is no callback to tell."""
@@ -73,10 +85,6 @@ else:
             return method(estimator, *args, **kwargs)
 
         return unmanaged
-
-
-if not TYPE_CHECKING:
-    pass
 
 
 def has_callbacks(estimator):
