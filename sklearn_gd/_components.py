@@ -11,9 +11,9 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from ._array_style import runs_on_arrays
+from ._sklearn import BaseEstimator
 
 SITE = "https://sklearn-gd.readthedocs.io/en/latest/"
 

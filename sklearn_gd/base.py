@@ -4,16 +4,16 @@ import math
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._classes import Growth
 from ._components import Configurable, Flag, Range, check_constraints
 from ._scoring import check_scoring_parameter, validation_score
+from ._sklearn import BaseEstimator, CallbackSupportMixin, has_callbacks, with_callbacks
 from ._validation import (
     Held,
     callback_arguments,
@@ -64,7 +64,18 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     # Whether y holds numbers, of one or more outputs; else labels.
     _has_numeric_targets: bool
     # A model that was pickled before there was this parameter was validated by its own `score`.
-    scoring: str | Callable | None = None
+    scoring: str | Callable[..., float] | None = None
+    # What `fit` and `partial_fit` store.
+    coef_: np.ndarray
+    intercept_: np.ndarray
+    loss_: Any
+    n_iter_: int
+    t_: int
+    loss_curve_: list[float]
+    validation_scores_: list[float]
+    best_iter_: int
+    n_features_in_: int
+    feature_names_in_: np.ndarray
 
     @abstractmethod
     def _resolve_loss(self):
@@ -188,7 +199,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             method = solver.method(objective, settings, start)
             tasks = []
             # Without callbacks epochs are no tasks: thousands of contexts would serve no purpose.
-            if hasattr(self, "_skl_callbacks"):
+            if has_callbacks(self):
                 tasks = [EpochTasks(context, self, hooks, lambda: self._fitted(objective, targets, method, monitor))]
             monitor = self._monitor(objective, method, self._validate(objective, validation, targets), tasks)
             # 4. the descent
@@ -196,7 +207,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             # 5. the fitted attributes
             vars(self).update(self._fitted(objective, targets, method, monitor))
             context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
-            warn_of(self, status, method, monitor, stacklevel=5)
+            warn_of(self, status, method, monitor, stacklevel=4)
         return self
 
     def _validate(self, objective, held, targets):
@@ -276,7 +287,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             monitor = Monitor(None, 1, 0.0, observers=self._verbose_line(objective, getattr(self, "n_iter_", 0)))
             status = descend(method, monitor, 1)
             if status is Status.DIVERGED:
-                warn_of(self, status, method, monitor, stacklevel=4)
+                warn_of(self, status, method, monitor, stacklevel=3)
                 if not first:
                     return self
                 self._offer_constant(objective, monitor)

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import pytest
 from sklearn.linear_model import SGDClassifier, SGDRegressor
+from versions import skip_below
 
 import sklearn_gd
 from sklearn_gd.descent._state import StepState
@@ -37,6 +38,13 @@ PIECE = re.compile(
     r"<!-- (?P<kind>setup|source|excerpt):(?P<said>.*?)-->|^```(?P<language>[\w{}-]*)[^\n]*\n(?P<block>.*?)^```$", re.M | re.S
 )
 FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
+
+# The pages whose code is that of the newest versions: the package runs on older ones, their examples do not.
+PAGES_NEED = {
+    "watching.md": [("scikit-learn", "1.9", "the page shows its callbacks")],
+    "coming_from_sgd.md": [("scikit-learn", "1.8", "SGD's eta0 and learning_rate have other defaults")],
+    "choosing.md": [("scipy", "1.15", "random_array has no rng")],
+}
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -71,6 +79,8 @@ def as_lines(code, page, line):
 @pages
 def test_a_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch):
     """Every Python block, in order, in one namespace and an empty folder; a page of docs/ shows all that it prints."""
+    for needs in PAGES_NEED.get(page.name, ()):
+        skip_below(*needs)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(tmp_path)]))
@@ -203,7 +213,7 @@ def test_house_names_every_file():
 def test_arrows_are_the_imports():
     """The arrows of how_data_flows.md are the package's imports of itself; those in brackets wait for the first fit."""
     shown = {}
-    for line in "\n".join(block_after("how_data_flows.md", "Imports point one way")).replace("\n  (", " (").split("\n"):
+    for line in re.sub(r"\n +", " ", "\n".join(block_after("how_data_flows.md", "Imports point one way"))).split("\n"):
         room, _, others = line.partition(" -> ")
         later = re.search(r"\((.*)\)", others)
         now = re.sub(r"\(.*\)", "", others)
