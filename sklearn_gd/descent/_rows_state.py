@@ -25,6 +25,7 @@ from .._layout import (
     Mixture,
     Track,
 )
+from .._stored import stored
 from ..objective._moments import Moments
 from ..objective._null_model import NullModel, balance, running_null_model
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
@@ -39,6 +40,7 @@ CLEAR_GAIN = 0.003  # of the mixture over the cautious average, whose prediction
 NULL_UNTIL = 50.0  # information of all samples up to which the intercept is that of the null model
 
 
+@stored
 @dataclass
 class RowsState:
     """What one pass of proximal row steps hands on to the next.
