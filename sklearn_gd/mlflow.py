@@ -57,7 +57,7 @@ class MLflowLogger:
         context : sklearn.callback.CallbackContext
             The task of its fit.
         """
-        run = mlflow.active_run()
+        run: Any = mlflow.active_run()
         self._started = run is None or bool(_outer_estimators(context) - {"Pipeline"})
         if self._started:
             run = mlflow.start_run(run_name=type(estimator).__name__, nested=True)
