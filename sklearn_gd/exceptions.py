@@ -10,7 +10,7 @@ __all__ = ["InconsistentVersionWarning"]
 class InconsistentVersionWarning(_OfScikitLearn):
     """Warn that an object was stored by another version of sklearn_gd than the one that loads it.
 
-    A subclass of :class:`sklearn.exceptions.InconsistentVersionWarning`: filters for that class hold for this one.
+    A subclass of :exc:`sklearn.exceptions.InconsistentVersionWarning`: filters for that class hold for this one.
 
     Parameters
     ----------
