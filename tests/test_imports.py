@@ -1,6 +1,7 @@
 """Who imports whom: read from the source, and once from a new process."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +172,14 @@ def test_only_what_is_depended_on_is_imported(file):
     assert outside <= depended_on | optional.get(part_of(file), set())
     assert "matplotlib" not in tops(file, top_level=True)
     assert not modules_of(file) & {"sklearn_gd.onnx", "sklearn_gd.mlflow"}
+
+
+@pytest.mark.parametrize(("module", "package"), [("onnx", "skl2onnx"), ("mlflow", "mlflow")])
+def test_a_module_of_an_integration_says_what_to_install(module, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, f"sklearn_gd.{module}", raising=False)
+    with pytest.raises(ImportError, match=rf'sklearn_gd.{module} needs .*: pip install "sklearn-gd\[integrations\]"'):
+        importlib.import_module(f"sklearn_gd.{module}")
 
 
 @pytest.mark.parametrize("file", FILES)

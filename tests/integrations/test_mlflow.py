@@ -23,10 +23,10 @@ LABELS = np.where(SCORE > 0, "yes", "no")
 def _store(tmp_path_factory):
     """A store of the module's own: mlflow writes its tables once."""
     before = mlflow.get_tracking_uri()
-    folder = tmp_path_factory.mktemp("mlflow")
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/runs.db")
-    mlflow.set_experiment(experiment_id=mlflow.create_experiment("tests", artifact_location=folder.as_uri()))
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("mlflow"))  # artifacts go to the present folder
+        mlflow.set_tracking_uri("sqlite:///runs.db")
+        yield
     mlflow.set_tracking_uri(before)
 
 
