@@ -1,5 +1,7 @@
 """Linear models trained by gradient descent, for people who live in scikit-learn."""
 
+from . import persistence  # noqa: F401  pickles name the states' classes by this module
+from ._version import __version__ as __version__
 from .displays import (
     CoefficientPathDisplay,
     DescentPathDisplay,
@@ -14,8 +16,6 @@ from .optimizers import Optimizer
 from .penalties import Penalty
 from .schedules import Schedule
 from .solvers import SAGA, SGD, SVRG, Batch, MiniBatch, Solver
-
-__version__ = "0.1.0"
 
 __all__ = [
     "SAGA",

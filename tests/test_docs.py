@@ -3,6 +3,7 @@
 A page is run from top to bottom in one namespace. Its Python blocks may be preceded by an HTML comment, which no reader sees:
 
 ``<!-- setup: ... -->``          Python that is run in its place
+``<!-- needs: a, b -->``         packages without which the rest of the page is not run
 ``<!-- source: a.dotted.name -->``  the next block is the source of that object, without docstrings
 ``<!-- excerpt: a.module -->``      the next block is a run of lines of that module, indentation aside
 
@@ -35,7 +36,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", *DOCS]
 PIECE = re.compile(
-    r"<!-- (?P<kind>setup|source|excerpt):(?P<said>.*?)-->|^```(?P<language>[\w{}-]*)[^\n]*\n(?P<block>.*?)^```$", re.M | re.S
+    r"<!-- (?P<kind>setup|needs|source|excerpt):(?P<said>.*?)-->|^```(?P<language>[\w{}-]*)[^\n]*\n(?P<block>.*?)^```$",
+    re.M | re.S,
 )
 FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
 
@@ -59,7 +61,9 @@ def pieces(page):
         if kind in ("source", "excerpt"):
             quoted = (kind, match["said"].strip())
             continue
-        if kind == "python" and quoted:
+        if kind == "needs":
+            found.append((kind, match["said"], line, None))
+        elif kind == "python" and quoted:
             found.append((*quoted, line, match["block"]))
             quoted = None
         elif kind in ("setup", "python"):
@@ -88,7 +92,10 @@ def test_a_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, module.__name__, module)  # where pickle looks for the page's classes
     found, printed = pieces(page), ""
     for at, (kind, code, line, _) in enumerate(found):
-        if kind in ("setup", "python"):
+        if kind == "needs":
+            for package in code.split(","):
+                pytest.importorskip(package.strip(), reason=f"{page.name} needs the extra `integrations`: {package.strip()}")
+        elif kind in ("setup", "python"):
             with contextlib.redirect_stdout(io.StringIO()) as stream:
                 exec(as_lines(textwrap.dedent(code), page, line), vars(module))
             printed = stream.getvalue()

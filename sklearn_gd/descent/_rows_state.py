@@ -25,6 +25,7 @@ from .._layout import (
     Mixture,
     Track,
 )
+from .._stored import stored
 from ..objective._moments import Moments
 from ..objective._null_model import NullModel, balance, running_null_model
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
@@ -41,6 +42,7 @@ RARE = 0.1  # information of a sample below which events are: a class of less th
 NULL_UNTIL = 50.0  # information of all samples up to which the intercept is that of the null model
 
 
+@stored
 @dataclass
 class RowsState:
     """What one pass of proximal row steps hands on to the next.
