@@ -1,5 +1,6 @@
 """Linear models trained by gradient descent, for people who live in scikit-learn."""
 
+from .checkpoint import Checkpoint
 from .displays import (
     CoefficientPathDisplay,
     DescentPathDisplay,
@@ -22,6 +23,7 @@ __all__ = [
     "SGD",
     "SVRG",
     "Batch",
+    "Checkpoint",
     "ClassificationLoss",
     "CoefficientPathDisplay",
     "DescentPathDisplay",

@@ -179,6 +179,18 @@ class Metric(ABC):
     def inverse(self, gradient):
         """The inverse of the metric times a gradient, (n_coef + n_outputs,): a direction of ascent."""
 
+    def snapshot(self):
+        """The name of its class, and its arrays."""
+        return {"kind": type(self).__name__, "arrays": dict(vars(self))}
+
+    @staticmethod
+    def restored(saved):
+        """The metric of a `snapshot`."""
+        kind = {each.__name__: each for each in (UnitMetric, DiagonalMetric, BlockMetric)}[saved["kind"]]
+        metric = kind.__new__(kind)
+        vars(metric).update(saved["arrays"])
+        return metric
+
 
 class UnitMetric(Metric):
     """That of the null model."""
