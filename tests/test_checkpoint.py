@@ -132,7 +132,9 @@ def test_it_goes_on_after_any_epoch(name, tmp_path):
             clone(model).set_callbacks(Checkpoint(path, every=1), EndsBefore(k)).fit(X, y)
         resumed = clone(model).set_callbacks(Checkpoint(path, every=1)).fit(X, y)
         assert told(resumed) == told(whole), k
-    assert told(resumed.partial_fit(X, y)) == told(whole.partial_fit(X, y))
+    # SVRG and SAGA need all samples at hand.
+    streams = [each.set_params(solver="sgd") if name.startswith(("svrg", "saga")) else each for each in (resumed, whole)]
+    assert told(streams[0].partial_fit(X, y)) == told(streams[1].partial_fit(X, y))
 
 
 @fits

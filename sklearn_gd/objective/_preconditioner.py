@@ -249,7 +249,9 @@ class BlockMetric(Metric):
     def __init__(self, diagonal, grams):
         self.scale = 1.0 / np.sqrt(diagonal.of_all)
         shares = diagonal.of_loss / diagonal.of_all
-        self.factors = np.stack([_inverse_factor(*given) for given in zip(grams, shares, strict=True)])
+        factors = [_inverse_factor(*given) for given in zip(grams, shares, strict=True)]
+        # In the order of a file: products with another order differ in the last bits.
+        self.factors = np.ascontiguousarray(np.stack(factors))
 
     def inverse(self, gradient):
         """See `Metric.inverse`."""
