@@ -160,6 +160,7 @@ CAPTIONS = {
     "optimizers": "Optimizers",
     "schedules": "Schedules",
     "minimize": "Any function",
+    "checkpoint": "Callbacks",
     "displays": "Displays",
 }
 TABLES = {f"{room}_names": functools.partial(names, room) for room in CAPTIONS} | {

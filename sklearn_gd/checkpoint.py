@@ -86,6 +86,8 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | os.PathLike, every: int = 10) -> None:
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"Checkpoint: path={path!r} must be a string or a path")
         self.path = os.path.abspath(os.fspath(path))
         self.every = every
         Range(1, integer=True).check(self, "every")

@@ -8,7 +8,6 @@ import numpy as np
 
 from ._standstill import EXPLOSION, has_stalled
 
-
 # What a snapshot has of a monitor.
 CURVES = ("objectives", "scores", "best_values", "watched")
 KEPT = ("best", "first_model", "best_epoch", "best_objective", "first", "_expected_at", "_expected")
