@@ -2,6 +2,9 @@
 
 import os
 
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackContext
+
 from ._checkpoint_file import read, write
 from ._components import Range
 from ._fingerprint import differences, fingerprint
@@ -66,10 +69,10 @@ class Checkpoint:
     >>> class Interrupt:
     ...     def __init__(self, epoch):
     ...         self.left = epoch
-    ...     def setup(self, estimator, context): pass
-    ...     def teardown(self, estimator, context): pass
-    ...     def on_fit_task_begin(self, estimator, context): pass
-    ...     def on_fit_task_end(self, estimator, context):
+    ...     def setup(self, estimator: BaseEstimator, context: CallbackContext): pass
+    ...     def teardown(self, estimator: BaseEstimator, context: CallbackContext): pass
+    ...     def on_fit_task_begin(self, estimator: BaseEstimator, context: CallbackContext): pass
+    ...     def on_fit_task_end(self, estimator: BaseEstimator, context: CallbackContext):
     ...         self.left -= 1
     ...         if self.left == 0:
     ...             raise KeyboardInterrupt
@@ -95,7 +98,7 @@ class Checkpoint:
     def __repr__(self) -> str:
         return f"Checkpoint({self.path!r}, every={self.every})"
 
-    def setup(self, estimator, context) -> None:
+    def setup(self, estimator: BaseEstimator, context: CallbackContext) -> None:
         """Refuse an estimator that does not descend.
 
         Parameters
@@ -111,7 +114,7 @@ class Checkpoint:
                 f"last step of a pipeline, pipe[-1].set_callbacks(Checkpoint(path))"
             )
 
-    def teardown(self, estimator, context) -> None:
+    def teardown(self, estimator: BaseEstimator, context: CallbackContext) -> None:
         """Do nothing.
 
         Parameters
@@ -122,7 +125,7 @@ class Checkpoint:
             The task of the fit.
         """
 
-    def on_fit_task_begin(self, estimator, context) -> None:
+    def on_fit_task_begin(self, estimator: BaseEstimator, context: CallbackContext) -> None:
         """Do nothing: the descent itself asks for a checkpoint, between two epochs.
 
         Parameters
@@ -133,7 +136,7 @@ class Checkpoint:
             The task.
         """
 
-    def on_fit_task_end(self, estimator, context) -> bool:
+    def on_fit_task_end(self, estimator: BaseEstimator, context: CallbackContext) -> bool:
         """Do nothing.
 
         Parameters
