@@ -161,6 +161,7 @@ CAPTIONS = {
     "schedules": "Schedules",
     "minimize": "Any function",
     "checkpoint": "Callbacks",
+    "warm": "Deployment",
     "displays": "Displays",
 }
 TABLES = {f"{room}_names": functools.partial(names, room) for room in CAPTIONS} | {

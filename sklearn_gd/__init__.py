@@ -15,6 +15,7 @@ from .optimizers import Optimizer
 from .penalties import Penalty
 from .schedules import Schedule
 from .solvers import SAGA, SGD, SVRG, Batch, MiniBatch, Solver
+from .warm import warm_up
 
 __version__ = "0.1.0"
 
@@ -41,4 +42,5 @@ __all__ = [
     "Solver",
     "check_loss",
     "gradient_descent",
+    "warm_up",
 ]
