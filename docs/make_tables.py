@@ -160,6 +160,8 @@ CAPTIONS = {
     "optimizers": "Optimizers",
     "schedules": "Schedules",
     "minimize": "Any function",
+    "checkpoint": "Callbacks",
+    "warm": "Deployment",
     "displays": "Displays",
     "exceptions": "Warnings",
 }

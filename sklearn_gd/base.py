@@ -25,6 +25,7 @@ from ._validation import (
     split_for_validation,
 )
 from ._warnings import warn_of
+from .checkpoint import keeper_of
 from .descent._loop import Settings, descend
 from .descent._monitor import Monitor, Status
 from .descent._observers import EpochTasks, VerboseLine
@@ -181,13 +182,14 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         weight = check_weight(sample_weight, X.shape[0])
         targets = self._encode(y, weight, loss)
         validation = self._validation(X_val, y_val, sample_weight_val, targets, loss)
+        start = self._start(targets.n_outputs, X.shape[1], coef_init, intercept_init)
+        keeper = self._checkpointed(settings.rng, X, targets, validation, start)
         train = None
         if validation is None and self.early_stopping:
             rng = check_random_state(self.random_state)
             train, held = split_for_validation(targets, self.validation_fraction, rng)
             validation = Held(X[held], y[held], targets.rows(held))
             X, targets = X[train], targets.rows(train)
-        start = self._start(targets.n_outputs, X.shape[1], coef_init, intercept_init)
         # Callbacks are given copies of `self`: no scores of an earlier fit may be among its attributes.
         for name in {"validation_scores_", "best_iter_"} & vars(self).keys():
             delattr(self, name)
@@ -203,12 +205,30 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 tasks = [EpochTasks(context, self, hooks, lambda: self._fitted(objective, targets, method, monitor))]
             monitor = self._monitor(objective, method, self._validate(objective, validation, targets), tasks)
             # 4. the descent
-            status = self._settled(objective, method, monitor, descend(method, monitor, int(self.max_iter)))
+            status = descend(method, monitor, int(self.max_iter), keeper)
+            status = self._settled(objective, method, monitor, status)
             # 5. the fitted attributes
             vars(self).update(self._fitted(objective, targets, method, monitor))
             context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
             warn_of(self, status, method, monitor, stacklevel=4)
         return self
+
+    def _checkpointed(self, rng, X, targets, validation, start):
+        """The keeper of the fit's states: that of a `Checkpoint` among the callbacks, whose file is read, or none."""
+        held = (None, None, None) if validation is None else (validation.X, validation.y, validation.targets.weight)
+        return keeper_of(
+            self,
+            rng,
+            X=X,
+            y=targets.y,
+            classes=None if targets.classes is None else np.asarray(targets.classes),
+            weights=targets.weight,
+            X_val=held[0],
+            y_val=held[1],
+            weights_val=held[2],
+            coef_start=None if start is None else start.coef,
+            intercept_start=None if start is None else start.intercept,
+        )
 
     def _validate(self, objective, held, targets):
         """The function from theta to the validation score; None without validation samples."""
