@@ -7,7 +7,7 @@ file that knows array-api-compat, in the copy that scikit-learn ships.
 import functools
 
 import numpy as np
-from sklearn import get_config
+from sklearn import get_config  # type: ignore[attr-defined]
 from sklearn.externals import array_api_compat
 from sklearn.externals.array_api_compat import numpy as numpy_namespace
 

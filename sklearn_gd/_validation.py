@@ -289,7 +289,9 @@ def check_initial(coef_init, intercept_init, shape, fit_intercept):
             raise ValueError(f"coef_init has shape {given.shape}; it must be {shape}")
         coef = given.reshape(shape)
     if intercept_init is not None:
-        given = check_array(np.atleast_1d(to_host(intercept_init)), ensure_2d=False, dtype=np.float64, input_name="intercept_init")
+        given = check_array(
+            np.atleast_1d(to_host(intercept_init)), ensure_2d=False, dtype=np.float64, input_name="intercept_init"
+        )
         if given.shape != (shape[0],):
             raise ValueError(f"intercept_init has shape {given.shape}; it must be {(shape[0],)}")
         if fit_intercept:

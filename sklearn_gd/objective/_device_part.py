@@ -1,7 +1,7 @@
 """Samples on a device, as one part: the verbs of `Part` in the array library of X.
 
-Whatever has an entry for each sample stays on the device: scores, slopes, curvatures, directions. Coefficients come from the host,
-gradients and sums go back to it, all of a verb in one transfer.
+Whatever has an entry for each sample stays on the device: scores, slopes, curvatures, directions. Coefficients come from the
+host, gradients and sums go back to it, all of a verb in one transfer.
 """
 
 import numpy as np

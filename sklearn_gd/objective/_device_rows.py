@@ -35,7 +35,9 @@ class DeviceRows(DenseRows):
 
     @property
     def arrays(self):
-        raise ValueError(f"X is in {self.place!r}, and compiled loops over single samples take NumPy arrays and CSR matrices only")
+        raise ValueError(
+            f"X is in {self.place!r}, and compiled loops over single samples take NumPy arrays and CSR matrices only"
+        )
 
     def part(self, start, stop):
         return DeviceRows(self.X[start:stop, :], self.place)
