@@ -80,7 +80,7 @@ CASES = [
     *[(GDRegressor(loss), TARGET) for loss in REGRESSION_LOSSES],
     *[(GDClassifier(loss), y) for loss in CLASSIFICATION_LOSSES for y in (TWO, THREE)],
 ]
-IDS = [f"{estimator.loss}-{len(np.unique(y)) if estimator._estimator_type == 'classifier' else 1}" for estimator, y in CASES]
+IDS = [f"{estimator.loss}-{len(np.unique(y)) if y is not TARGET else 1}" for estimator, y in CASES]
 
 
 def fitted(estimator, *arrays):
@@ -252,6 +252,14 @@ def test_without_dispatch_a_model_of_a_device_serves_numpy():
     model, here = GDClassifier().fit(on_strict(X), on_strict(TWO)), GDClassifier().fit(X, TWO)
     with config_context(array_api_dispatch=False):
         np.testing.assert_allclose(model.decision_function(X), here.decision_function(X), rtol=1e-9)
+
+
+@pytest.mark.parametrize("to", HERE)
+def test_a_stream_in_numpy_goes_on_from_a_model_of_a_device(to):
+    there, here = fitted(GDClassifier(), to(X), to(THREE)), fitted(GDClassifier(), X, THREE)
+    for model in (there, here):
+        model.partial_fit(X, THREE)
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-6, atol=1e-9)
 
 
 def test_torch_model_pickles_and_keeps_no_record_of_derivatives():
