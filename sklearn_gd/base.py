@@ -310,7 +310,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     def _growth(self, targets, loss):
         """How the scores grow with the classes; None where there are no new ones."""
-        known = getattr(self, "classes_", None)
+        known = to_host(getattr(self, "classes_", None))
         if known is None:
             return None
         return Growth.between(known, targets.classes, loss.has_row_functions(), self._state.rows)

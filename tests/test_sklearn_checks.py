@@ -33,6 +33,12 @@ WEIGHTS = (
 )
 
 
+@pytest.fixture(autouse=True)
+def dispatch(monkeypatch):
+    """What scikit-learn asks for before it checks arrays of other libraries; else it skips those checks."""
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+
+
 ROUNDING = (
     "the check allows 1e-9; on a smoothing that narrows tenfold from stage to stage, the last digits of a sum of weights and of "
     "a sum over repeated samples grow to 1e-8"
