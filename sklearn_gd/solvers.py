@@ -101,6 +101,21 @@ class Solver(Component):
         steps = AutomaticSteps if settings.schedule is None else Steps
         return steps(objective, self, settings, state)
 
+    def goes_by_blocks(self, settings: Any) -> bool:
+        """Whether the samples may live in blocks elsewhere: only sums over them are asked for.
+
+        Parameters
+        ----------
+        settings : Settings
+            Optimizer, schedule and limits.
+
+        Returns
+        -------
+        bool
+            By default, `full_batch`.
+        """
+        return self.full_batch
+
     def validate(self) -> None:
         """Raise where a parameter is out of its range, or both `batch_rows` and `method` are missing."""
         super().validate()
@@ -138,6 +153,9 @@ class Automatic(Solver):
         if not settings.automatic:
             return MiniBatch()
         return SGD() if settings.streaming or settings.averages else Batch()
+
+    def goes_by_blocks(self, settings: Any) -> bool:
+        return self.chosen(settings).goes_by_blocks(settings)
 
     def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
         return self.chosen(settings).method(objective, settings, state)

@@ -76,7 +76,7 @@ def is_single(objective):
     in float64 every `REFRESH` iterations. But a feature far from zero must be centred in the algebra, which cancels digits.
     """
     rows, moments = objective.rows, objective.moments
-    if rows.layout != "dense" or rows.X.dtype != np.float32:
+    if rows.layout != "dense" or rows.dtype != np.float32:
         return False
     mean, deviation = np.abs(moments.mean), moments.deviation
     usable = deviation > 0.0

@@ -13,7 +13,7 @@ import operator
 import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from operator import methodcaller
+from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -274,6 +274,32 @@ class Part:
         return float(np.add.reduce(value) if self.weight is None else self.weight @ value)
 
 
+# The verbs that change what a part holds: a part that is lost needs those since the last `start` once more.
+CHANGING = frozenset(
+    {"start", "plane", "step", "line", "again", "select", "within", "widen", "hessian", "curvature_moments", "curvature_grams"}
+)
+
+
+class Call(NamedTuple):
+    """A verb of a part, with its arguments; it can be pickled."""
+
+    verb: str
+    arguments: tuple[Any, ...]
+
+    def __call__(self, part):
+        return getattr(part, self.verb)(*self.arguments)
+
+    @property
+    def changes(self):
+        """Whether the verb changes what a part holds."""
+        return self.verb in CHANGING
+
+
+def ordered_sum(results):
+    """The sum of tuples of numbers and arrays, in their order."""
+    return [functools.reduce(operator.add, column) for column in zip(*results, strict=True)]
+
+
 class Parts:
     """Parts in a fixed order: the ordered map over them, and the ordered sum.
 
@@ -296,7 +322,7 @@ class Parts:
         """What each part returns for a verb."""
         if self.is_single:
             return [getattr(self.parts[0], verb)(*arguments)]
-        return list(self.map(methodcaller(verb, *arguments), self.parts))
+        return list(self.map(Call(verb, arguments), self.parts))
 
     def select(self, columns):
         """The samples with some of their features."""
@@ -305,7 +331,7 @@ class Parts:
 
     def total(self, verb, *arguments):
         """The results of a verb, tuples, summed in the order of the parts; the caller silences floating point warnings."""
-        return [functools.reduce(operator.add, column) for column in zip(*self.each(verb, *arguments), strict=True)]
+        return ordered_sum(self.each(verb, *arguments))
 
     def mean(self, verb, *arguments):
         """The same per unit of weight."""
@@ -340,8 +366,7 @@ class Threads:
         self.pool = self.limit = None
 
     def __enter__(self):
-        # Short products on several BLAS threads cost more than they save, and long ones have our own threads.
-        self.limit = _blas().limit(limits=1, user_api="blas")
+        self.limit = single_threaded_blas()
         self.limit.__enter__()
         if self.count > 1:
             self.pool = ThreadPoolExecutor(self.count)
@@ -376,6 +401,11 @@ def _blas():
     # M_MMAP_THRESHOLD).
     np.empty((1 << 25) - (1 << 16), dtype=np.uint8)
     return ThreadpoolController()
+
+
+def single_threaded_blas():
+    """A context in which BLAS runs on one thread: short products on several cost more than they save, long ones have our own."""
+    return _blas().limit(limits=1, user_api="blas")
 
 
 def available_threads():
@@ -416,3 +446,9 @@ def in_memory(rows, target, weight, loss, n_outputs):
     else:
         parts = [Part(rows.part(start, stop), target[start:stop], weight[start:stop], loss) for start, stop in bounds]
     return Parts(parts, float(weight.sum()), Threads(len(parts) if is_threaded(rows, n_outputs) else 1))
+
+
+def parts_of(rows, target, weight, loss, n_outputs):
+    """Parts over samples, wherever their rows are."""
+    make = in_memory if rows.in_process else rows.__class__.parts
+    return make(rows, target, weight, loss, n_outputs)

@@ -18,10 +18,11 @@ class DenseRows:
     """A C-contiguous matrix; the compiled loops take its coefficients as (n_outputs, n_features), so that a row meets a row."""
 
     layout = "dense"
+    in_process = True
 
     def __init__(self, X):
         self.X = X
-        self.shape = X.shape
+        self.shape, self.dtype = X.shape, X.dtype
         self.arrays = (X,)
         self.n_values = X.size
 
@@ -124,10 +125,11 @@ class CsrRows:
     """
 
     layout = "csr"
+    in_process = True
 
     def __init__(self, X):
         self.given = X
-        self.shape = X.shape
+        self.shape, self.dtype = X.shape, X.dtype
         self.n_values = X.nnz
 
     def part(self, start, stop):
@@ -250,5 +252,7 @@ def grams(rows, index, weights, mean, scale):
 
 
 def rows_of(X):
-    """The rows of a validated matrix."""
+    """The rows of a validated matrix; rows that live elsewhere are returned as they are."""
+    if hasattr(X, "in_process"):
+        return X
     return CsrRows(X) if sp.issparse(X) else DenseRows(X)
