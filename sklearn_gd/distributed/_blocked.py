@@ -1,6 +1,7 @@
 """The samples of a fit in blocks that live elsewhere, as the objective sees them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.utils.validation import validate_data
 from .._validation import FLOATS, check_indices, summed
 from ..objective._parts import Parts
 from ..objective._rows import CsrRows, DenseRows
-from ._engine import Residents, Seed, bounds_of, mapped
+from ._engine import Residents, Seed, as_matrix, mapped
 
 
 class Description(NamedTuple):
@@ -39,14 +40,6 @@ class Describe:
         return Description(matrix.shape, "csr" if is_sparse else "dense", matrix.dtype, matrix.nnz if is_sparse else matrix.size)
 
 
-def as_matrix(block, dtype):
-    """A block that has been checked before, as an array in C order or a CSR matrix of the given type."""
-    matrix = check_array(
-        block, accept_sparse="csr", dtype=dtype, order="C", ensure_all_finite=False, ensure_min_samples=0, input_name="X"
-    )
-    return summed(matrix)
-
-
 @dataclass(frozen=True)
 class OneRow:
     """A sample of a block, in float64."""
@@ -54,7 +47,9 @@ class OneRow:
     at: int
 
     def __call__(self, block):
-        return as_matrix(block.iloc[self.at : self.at + 1] if hasattr(block, "iloc") else block[self.at : self.at + 1], np.float64)[0]
+        return as_matrix(
+            block.iloc[self.at : self.at + 1] if hasattr(block, "iloc") else block[self.at : self.at + 1], np.float64
+        )[0]
 
 
 class BlockedRows:
@@ -76,7 +71,7 @@ class BlockedRows:
 
     def __init__(self, engine, blocks, described, which=None):
         self.engine, self.blocks, self.described, self.which = engine, blocks, described, which
-        self.bounds = bounds_of([each.shape[0] for each in described])
+        self.bounds = list(pairwise(np.cumsum([0, *[each.shape[0] for each in described]]).tolist()))
         first = next(each for each in described if each.shape[0])
         self.layout, self.dtype = first.layout, np.result_type(*[each.dtype for each in described])
         n = self.bounds[-1][1] if which is None else len(which)
@@ -145,7 +140,9 @@ def check_blocks(engine, name):
     described = mapped(engine, [Describe(name)] * len(blocks), blocks, range(len(blocks)))
     filled = [(place, each) for place, each in enumerate(described) if each.shape[0]]
     if not filled:
-        raise ValueError(f"Found array with 0 sample(s) in all {len(blocks)} blocks of X while a minimum of 1 is required by {name}")
+        raise ValueError(
+            f"Found array with 0 sample(s) in all {len(blocks)} blocks of X while a minimum of 1 is required by {name}"
+        )
     at, first = filled[0]
     for place, each in filled:
         if each.shape[1] != first.shape[1]:

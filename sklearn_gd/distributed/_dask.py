@@ -4,6 +4,7 @@ With a client each block is computed once and stays on its worker. Without one t
 that a file larger than memory is read block by block; ``X.persist()`` keeps them in memory.
 """
 
+import contextlib
 import sys
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -216,10 +217,8 @@ class DaskCluster(Engine):
         return groups
 
     def forget(self, fit):
-        try:
+        with contextlib.suppress(OSError, TimeoutError):  # a worker that is gone keeps nothing
             self.client.run(drop, fit, on_error="ignore")
-        except (OSError, TimeoutError):
-            pass  # a worker that is gone keeps nothing
 
 
 def run_all(calls, *blocks):

@@ -5,21 +5,23 @@ An engine has three verbs: `Engine.blocks` (where the samples are), `Engine.map`
 
 The state of a part (scores, moves, curvatures) is kept in the process that the part was last called in, under the name of the fit
 and the place of the block. A call that does not find it there, or finds it older or newer than it should be, answers `Stale`; the
-part is then made again from the block, the targets, and the calls since the last `start`, and is the same to the last bit. So an
-engine may run a call anywhere and lose a worker at any time.
+part is then made again from the block, the targets, and a few calls: those since the last `start`, and the last direction. So an
+engine may run a call anywhere and lose a worker at any time, and the model is the same to rounding.
 """
 
-import itertools
 import time
 import uuid
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.utils import check_array
 
+from .._validation import summed
 from ..objective._parts import Part, cut, ordered_sum
 from ..objective._rows import rows_of
+from ._history import History
 
 RESIDENTS: dict[tuple, "Resident"] = {}  # of this process, by the name of the fit and the place of the block
 IDLE = 24 * 3600.0  # seconds after which a part is given up whose fit has not called: the process of the fit may have ended
@@ -29,7 +31,7 @@ LOSSES = 10  # how often in a row a part is made again for a single call
 class Engine(ABC):
     """Abstract base of the engines: what runs calls where blocks are.
 
-    A block is anything that `np.asarray` or scikit-learn's `check_array` takes for a matrix: an array, a CSR matrix, a data frame.
+    A block is anything that scikit-learn's `check_array` takes for a matrix: an array, a CSR matrix, a data frame.
     """
 
     @abstractmethod
@@ -64,8 +66,9 @@ class Engine(ABC):
         """The sum, in the order of the blocks, of results that are tuples of numbers and arrays."""
         return ordered_sum(results)
 
+    @abstractmethod
     def forget(self, fit):
-        """Drop what the workers keep for a fit. Nothing depends on it: what is left is dropped after a day."""
+        """Call `drop` where blocks are: drop what the workers keep for a fit. Nothing depends on it: what is left is dropped after a day."""
 
 
 class Stale(NamedTuple):
@@ -162,10 +165,16 @@ class Resident:
         return tuple(ordered_sum(results))
 
 
+def as_matrix(block, dtype):
+    """A block that has been checked before, as an array in C order or a CSR matrix of the given type."""
+    matrix = check_array(
+        block, accept_sparse="csr", dtype=dtype, order="C", ensure_all_finite=False, ensure_min_samples=0, input_name="X"
+    )
+    return summed(matrix)
+
+
 def block_rows(block, which, dtype):
     """The rows of a block that has been checked: without a copy, unless some are left out or of another type."""
-    from ._blocked import as_matrix
-
     matrix = as_matrix(block, dtype)
     return rows_of(matrix if which is None else matrix[which])
 
@@ -215,32 +224,6 @@ def drop(fit):
         RESIDENTS.pop(key, None)
 
 
-@dataclass
-class History:
-    """The calls from which the present state of every part follows: those since the last `start`.
-
-    What `select` has set aside outlives a `start`, and so the last `select` and the calls within it are kept before it.
-    """
-
-    calls: list = field(default_factory=list)
-
-    def add(self, call):
-        """Note a call that has changed the parts."""
-        inner = [at for at, each in enumerate(self.calls) if each.verb == "select"]
-        if call.verb == "start":
-            kept = self.calls[inner[-1] :] if inner else []
-            self.calls = [each for each in kept if each.verb in ("select", "within")]
-        elif call.verb == "select":
-            # `widen` reads what is set aside: without it the earlier choices of features have left no trace.
-            if not any(each.verb == "widen" for each in self.calls):
-                self.calls = [each for each in self.calls if each.verb not in ("select", "within")]
-        elif call.verb == "within" and call.arguments[0] == "start" and inner:
-            later = self.calls[inner[-1] + 1 :]
-            if not any(each.verb == "widen" for each in later):
-                self.calls[inner[-1] + 1 :] = [each for each in later if each.verb != "within"]
-        self.calls.append(call)
-
-
 class Residents:
     """The map of `Parts` whose parts are `Seed`s here, and live beside their blocks.
 
@@ -273,17 +256,14 @@ class Residents:
             if not stale:
                 break
             self.renewed += len(stale)
-            known = tuple(self.history.calls)
+            known = self.history.calls
             calls = [Renewal(self.fit, seeds[at], known, self.version, call) for at in stale]
             again = mapped(self.engine, calls, [self.blocks[at] for at in stale], [places[at] for at in stale])
             for at, result in zip(stale, again):
                 results[at] = result
+        if any(isinstance(result, Stale) for result in results):
+            raise RuntimeError(f"parts of X were lost {LOSSES} times in a row while {call.verb!r} was asked of them")
         if call.changes:
             self.history.add(call)
             self.version += 1
         return results
-
-
-def bounds_of(lengths):
-    """Where blocks of these lengths begin and end: pairs (start, stop)."""
-    return list(itertools.pairwise([0, *itertools.accumulate(lengths)]))

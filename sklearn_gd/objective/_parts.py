@@ -274,10 +274,9 @@ class Part:
         return float(np.add.reduce(value) if self.weight is None else self.weight @ value)
 
 
-# The verbs that change what a part holds: a part that is lost needs those since the last `start` once more.
-CHANGING = frozenset(
-    {"start", "plane", "step", "line", "again", "select", "within", "widen", "hessian", "curvature_moments", "curvature_grams"}
-)
+# The verbs that change what a part holds.
+CHANGING = {"start", "plane", "step", "line", "again", "select", "within", "widen", "hessian"}
+CHANGING |= {"curvature_moments", "curvature_grams"}
 
 
 class Call(NamedTuple):
@@ -291,12 +290,12 @@ class Call(NamedTuple):
 
     @property
     def changes(self):
-        """Whether the verb changes what a part holds."""
+        """Whether the verb is one of `CHANGING`."""
         return self.verb in CHANGING
 
 
 def ordered_sum(results):
-    """The sum of tuples of numbers and arrays, in their order."""
+    """The sum of tuples, in their order."""
     return [functools.reduce(operator.add, column) for column in zip(*results, strict=True)]
 
 
@@ -336,9 +335,8 @@ class Parts:
     def mean(self, verb, *arguments):
         """The same per unit of weight."""
         by = self.weight_sum
-        if self.is_single:
-            return [each / by for each in getattr(self.parts[0], verb)(*arguments)]
-        return [each / by for each in self.total(verb, *arguments)]
+        sums = getattr(self.parts[0], verb)(*arguments) if self.is_single else self.total(verb, *arguments)
+        return [each / by for each in sums]
 
 
 class Selected:
@@ -449,6 +447,5 @@ def in_memory(rows, target, weight, loss, n_outputs):
 
 
 def parts_of(rows, target, weight, loss, n_outputs):
-    """Parts over samples, wherever their rows are."""
-    make = in_memory if rows.in_process else rows.__class__.parts
-    return make(rows, target, weight, loss, n_outputs)
+    """Parts over samples, wherever they are."""
+    return (in_memory if rows.in_process else type(rows).parts)(rows, target, weight, loss, n_outputs)

@@ -86,7 +86,7 @@ def test_on_a_cluster(client, problem):
 
 
 def test_sparse_blocks_on_a_cluster(client):
-    model, y = PROBLEMS["softmax"]
+    _, y = PROBLEMS["softmax"]
     known = GDClassifier(**TIGHT).fit(sp.csr_array(SPARSE), y)
     same(GDClassifier(**TIGHT).fit(csr_blocks(SPARSE, 500), da.from_array(y)), known)
 
@@ -155,7 +155,7 @@ def test_partial_fit_takes_the_blocks_in_their_order():
     before = dict(vars(real), loss_curve_=list(real.loss_curve_))
     bad = X.copy()
     bad[1000, 0] = np.nan
-    with pytest.raises(ValueError, match="block 2 of X: .*NaN"):
+    with pytest.raises(ValueError, match=r"block 2 of X: .*NaN"):
         real.partial_fit(da.from_array(bad, chunks=(400, -1)), SCORE)
     assert real.loss_curve_ == before["loss_curve_"]
     np.testing.assert_array_equal(real.coef_, before["coef_"])
@@ -200,7 +200,7 @@ def test_what_is_refused(request, with_client):
     bad[500, 2] = np.inf
     blocks = [da.from_delayed(dask.delayed(X[a : a + 400, : 6 - (a == 400)]), (400, 6), float) for a in (0, 400, 800)]
     mixed = [da.from_delayed(dask.delayed(sp.csr_array(X[:400]) if a else X[:400]), (400, 6), float) for a in (0, 1)]
-    with pytest.raises(ValueError, match="block 1 of X: .*infinity"):
+    with pytest.raises(ValueError, match=r"block 1 of X: .*infinity"):
         model.fit(da.from_array(bad, chunks=(400, -1)), LABELS)
     with pytest.raises(ValueError, match="block 1 of X has 5 columns, and block 0 has 6"):
         model.fit(da.concatenate(blocks), LABELS)
@@ -208,7 +208,7 @@ def test_what_is_refused(request, with_client):
         model.fit(da.concatenate(mixed), LABELS[:800])
     with pytest.raises(ValueError, match="inconsistent numbers of samples: X has 1200, y has 1100"):
         model.fit(A, da.from_array(LABELS[:1100]))
-    with pytest.raises(ValueError, match="sample_weight.shape"):
+    with pytest.raises(ValueError, match=r"sample_weight.shape"):
         model.fit(A, LABELS, da.from_array(WEIGHT[:7]))
     with pytest.raises(ValueError, match="0 sample"):
         model.fit(da.from_array(X[:0], chunks=(400, -1)), LABELS[:0])
