@@ -100,7 +100,7 @@ class BlockedRows:
             which, span = self.within(place)
             if span.stop > span.start:
                 own = None if uniform else weight[span]
-                seeds.append(Seed(place, which, target[span], own, loss, n_outputs, self.dtype))
+                seeds.append(Seed(place, which, target[span], own, loss, n_outputs, self.dtype, span.start, len(target)))
         return Parts(seeds, float(weight.sum()), Residents(self.engine, [self.blocks[seed.place] for seed in seeds]))
 
     # --- what the rows of this process know, too --------------------------------------------------------------------------

@@ -19,7 +19,8 @@ import numpy as np
 from sklearn.utils import check_array
 
 from .._validation import summed
-from ..objective._parts import Part, cut, ordered_sum
+from ..objective._calls import ordered_sum
+from ..objective._parts import Part, cut
 from ..objective._rows import rows_of
 from ._history import History
 
@@ -68,7 +69,7 @@ class Engine(ABC):
 
     @abstractmethod
     def forget(self, fit):
-        """Call `drop` where blocks are: drop what the workers keep for a fit. Nothing depends on it: what is left is dropped after a day."""
+        """Call `drop` where the blocks are. Nothing depends on it: what is left is dropped after a day."""
 
 
 class Stale(NamedTuple):
@@ -131,6 +132,8 @@ class Seed:
         Scores of a sample.
     dtype : numpy.dtype
         float32 or float64, the type of X in all blocks.
+    first, total : int
+        The number of the first of the samples among those of all blocks, and their number.
     """
 
     place: int
@@ -140,6 +143,8 @@ class Seed:
     loss: Any
     n_outputs: int
     dtype: np.dtype
+    first: int
+    total: int
 
 
 class Resident:
@@ -150,7 +155,7 @@ class Resident:
         weight = np.ones(rows.shape[0]) if seed.weight is None else seed.weight
         # Parts that fit the cache, as in memory.
         self.bounds = cut(rows, seed.n_outputs)
-        self.parts = [Part(None, seed.target[a:b], weight[a:b], seed.loss) for a, b in self.bounds]
+        self.parts = [Part(None, seed.target[a:b], weight[a:b], seed.loss, (seed.first + a, seed.total)) for a, b in self.bounds]
 
     def answer(self, call, rows, version):
         """What the parts return, summed in their order."""

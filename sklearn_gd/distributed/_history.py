@@ -6,7 +6,7 @@ at a model is replaced by that look: `start`, then `line` for the last direction
 
 import numpy as np
 
-from ..objective._parts import Call
+from ..objective._calls import Call
 
 ADVANCING = {"plane", "line", "hessian", "curvature_moments", "curvature_grams"}  # whose last argument is `advance`
 

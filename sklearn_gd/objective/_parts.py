@@ -9,15 +9,14 @@ the table of SVRG and SAGA.
 
 import functools
 import math
-import operator
 import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from ._calls import Call, ordered_sum
 from ._rows import grams
 
 BLOCK = 65536  # scores in a part: fewer and Python's own time counts, more and they leave the cache
@@ -38,6 +37,8 @@ class Part:
         Positive weights.
     loss : ArrayLoss
         The loss on arrays of scores.
+    place : (int, int), optional
+        The number of the first sample among all, and how many there are in all parts; by default these are all.
 
     Notes
     -----
@@ -45,8 +46,9 @@ class Part:
     along the line, the loss without smoothing), and the gradient with respect to coefficients and intercept.
     """
 
-    def __init__(self, rows, target, weight, loss):
+    def __init__(self, rows, target, weight, loss, place=None):
         self.rows, self.loss = rows, loss
+        self.first, self.total = place or (0, len(target))
         self.y = loss.encode(target)
         self.given_weight = weight
         # Weights of one, the usual case, cost no multiplication.
@@ -228,10 +230,11 @@ class Part:
 
         They are taken at the point in hand, over a random share of the samples, always the same; `advance` as in `plane`.
         """
-        n = self.rows.shape[0]
-        count = math.ceil(share * n)
-        # One sample in each of so many equal stretches: no order of the samples can hide some of them.
-        index = ((np.arange(count) + np.random.RandomState(0).random_sample(count)) * (n / count)).astype(int)
+        count = math.ceil(share * self.total)
+        # One sample in each of so many equal stretches: no order of the samples can hide some of them. How the samples are cut
+        # into parts does not decide which.
+        index = ((np.arange(count) + np.random.RandomState(0).random_sample(count)) * (self.total / count)).astype(int)
+        index = index[(index >= self.first) & (index < self.first + self.rows.shape[0])] - self.first
         return (grams(self.rows, index, self._curvatures(advance)[:, index], mean, scale),)
 
     def _curvatures(self, advance):
@@ -272,31 +275,6 @@ class Part:
     def _summed(self, value):
         """The weighted sum of a number for each sample."""
         return float(np.add.reduce(value) if self.weight is None else self.weight @ value)
-
-
-# The verbs that change what a part holds.
-CHANGING = {"start", "plane", "step", "line", "again", "select", "within", "widen", "hessian"}
-CHANGING |= {"curvature_moments", "curvature_grams"}
-
-
-class Call(NamedTuple):
-    """A verb of a part, with its arguments; it can be pickled."""
-
-    verb: str
-    arguments: tuple[Any, ...]
-
-    def __call__(self, part):
-        return getattr(part, self.verb)(*self.arguments)
-
-    @property
-    def changes(self):
-        """Whether the verb is one of `CHANGING`."""
-        return self.verb in CHANGING
-
-
-def ordered_sum(results):
-    """The sum of tuples, in their order."""
-    return [functools.reduce(operator.add, column) for column in zip(*results, strict=True)]
 
 
 class Parts:
@@ -442,7 +420,10 @@ def in_memory(rows, target, weight, loss, n_outputs):
     if len(bounds) == 1:
         parts = [Part(rows, target, weight, loss)]
     else:
-        parts = [Part(rows.part(start, stop), target[start:stop], weight[start:stop], loss) for start, stop in bounds]
+        parts = [
+            Part(rows.part(start, stop), target[start:stop], weight[start:stop], loss, (start, len(target)))
+            for start, stop in bounds
+        ]
     return Parts(parts, float(weight.sum()), Threads(len(parts) if is_threaded(rows, n_outputs) else 1))
 
 
