@@ -185,8 +185,10 @@ class CsrRows:
     def moments(self, weight, shift):
         """Weighted sums of x, of its square, and of ones where x is not zero, for each feature; `shift` is zero."""
         squared = self._squared()
-        nonzero = sp.csr_array(((squared.data != 0.0).astype(np.float64), squared.indices, squared.indptr), shape=self.shape)
-        return self.transposed @ weight, squared.T @ weight, nonzero.T @ weight
+        square = squared.T @ weight
+        # In place: the temporary matrix is as long as the part.
+        np.not_equal(squared.data, 0.0, out=squared.data)
+        return self.transposed @ weight, square, squared.T @ weight
 
     def weighted_moments(self, weights, shift):
         """Weighted sums of x and of its square, (n_weights, n_features), for each row of `weights`; `shift` is zero."""

@@ -104,8 +104,11 @@ def test_under_a_limit_of_the_kernel(rows):
 
 def test_three_mapped_files_of_a_sparse_matrix(tmp_path):
     """The CSR matrix of memory-mapped values, indices and pointers."""
-    X = sp.random_array((60_000, 500), density=0.02, format="csr", rng=np.random.default_rng(0))
-    y = np.asarray(X[:, :250].sum(axis=1) > X[:, 250:].sum(axis=1))
+    n, stored = 200_000, 60
+    indices = np.arange(stored, dtype=np.int32) * 33 + np.arange(n, dtype=np.int32)[:, None] % 33
+    data = np.random.default_rng(0).normal(size=(n, stored))
+    y = data[:, 0] > 0.3 * data[:, 1]
+    X = sp.csr_array((data.ravel(), indices.ravel(), np.arange(n + 1) * stored), shape=(n, 2000))
     for name in ("data", "indices", "indptr"):
         np.save(tmp_path / f"{name}.npy", getattr(X, name))
     np.save(tmp_path / "y.npy", y)
@@ -116,17 +119,16 @@ def test_three_mapped_files_of_a_sparse_matrix(tmp_path):
         tiny = sp.csr_array(tiny)
         GDClassifier().fit(tiny, tiny.toarray()[:, 0] > 0)
         arrays = [np.load(f"{sys.argv[1]}/{name}.npy", mmap_mode="r") for name in ("data", "indices", "indptr")]
-        X, y = sp.csr_array(tuple(arrays), shape=(60_000, 500)), np.load(sys.argv[1] + "/y.npy")
+        X, y = sp.csr_array(tuple(arrays), shape=(200_000, 2000)), np.load(sys.argv[1] + "/y.npy")
         with Peak() as peak:
-            model = GDClassifier(max_iter=15, tol=None).fit(X, y)
+            model = GDClassifier(max_iter=3, tol=None).fit(X, y)
         print(peak.grown, np.linalg.norm(model.coef_))
         """,
         tmp_path,
     )
-    known = GDClassifier(max_iter=15, tol=None).fit(X, y)
+    known = GDClassifier(max_iter=3, tol=None).fit(X, y)
     np.testing.assert_allclose(norm, np.linalg.norm(known.coef_), rtol=1e-10)
-    stored = X.data.nbytes + X.indices.nbytes
-    assert grown < 2.0 * stored, (grown, stored)
+    assert grown < X.data.nbytes, "X was copied"
 
 
 def test_blocks_of_a_file_are_read_one_at_a_time(rows, tmp_path):
@@ -134,7 +136,7 @@ def test_blocks_of_a_file_are_read_one_at_a_time(rows, tmp_path):
     da = pytest.importorskip("dask.array", reason="needs sklearn-gd[dask]")
     pytest.importorskip("zarr", reason="needs zarr")
     X = np.load(rows / "X.npy", mmap_mode="r")
-    da.from_array(X, chunks=(2400, -1)).to_zarr(str(tmp_path / "X.zarr"))
+    da.from_array(X, chunks=(800, -1)).to_zarr(str(tmp_path / "X.zarr"))
     (grown,) = run(
         """
         import sys, dask

@@ -17,7 +17,12 @@ y = np.where(X @ [1.0, -1.0, 0.5, 0.0] + 0.3 * rng.normal(size=300) > 0, "yes", 
 def test_searches_on_the_workers_find_what_they_find_here(client):
     grid = GridSearchCV(GDClassifier(penalty="l2"), {"alpha": [1e-4, 1e-1, 10.0], "penalty": ["l2", "l1"]}, cv=3)
     halving = HalvingRandomSearchCV(
-        GDClassifier(loss=ModifiedHuber()), {"alpha": [1e-5, 1e-3, 1e-1, 10.0]}, random_state=0, cv=3, max_resources=300, n_candidates=4
+        GDClassifier(loss=ModifiedHuber()),
+        {"alpha": [1e-5, 1e-3, 1e-1, 10.0]},
+        random_state=0,
+        cv=3,
+        max_resources=300,
+        n_candidates=4,
     )
     for search in (grid, halving):
         here = search.fit(X, y).cv_results_["mean_test_score"]
