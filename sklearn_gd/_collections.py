@@ -9,7 +9,7 @@ import functools
 import importlib
 
 # The adapter of each library, by the first name of its modules.
-ADAPTERS = {"dask": "sklearn_gd.distributed._dask", "ray": "sklearn_gd.distributed._ray"}
+ADAPTERS = {"dask": "sklearn_gd.distributed._dask"}
 
 
 def adapter_of(values):

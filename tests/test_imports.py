@@ -164,7 +164,7 @@ def test_only_what_is_depended_on_is_imported(file):
     """The dependencies of the package, and the standard library; matplotlib is for plots alone, at need."""
     depended_on = {"numpy", "scipy", "sklearn", "threadpoolctl", "numba", "llvmlite"}
     outside = tops(file) - set(sys.stdlib_module_names)
-    engines = {"distributed/_dask.py": {"dask"}, "distributed/_ray.py": {"ray"}}
+    engines = {"distributed/_dask.py": {"dask"}}
     assert outside <= depended_on | ({"matplotlib"} if part_of(file) == "displays" else set()) | engines.get(file, set())
     assert "matplotlib" not in tops(file, top_level=True)
 

@@ -174,5 +174,7 @@ def test_a_worker_that_is_killed_while_it_computes(client):
 def test_nothing_stays_on_the_workers(client):
     """When a fit has ended, neither parts nor blocks."""
     client.wait_for_workers(2, timeout=60)
-    GDClassifier().fit(da.from_array(X, chunks=(125, -1)), SCORE > 0)
+    A = da.from_array(X, chunks=(125, -1))
+    GDClassifier().fit(A, SCORE > 0)
+    GDClassifier().fit(A, SCORE > 0, X_val=A[:500], y_val=SCORE[:500] > 0)
     assert not any(client.run(lambda: len(_engine.RESIDENTS)).values())
