@@ -56,6 +56,8 @@ def described(value):
         return f"{value.shape} {value.dtype} {_digest(value)}"
     if hasattr(value, "indptr"):
         return f"{value.shape} CSR {value.dtype} {_digest(value.indptr, value.indices, value.data)}"
+    if hasattr(value, "words"):
+        return value.words()
     if isinstance(value, dict):
         return "{" + ", ".join(f"{described(key)}: {described(each)}" for key, each in value.items()) + "}"
     if isinstance(value, (list, tuple)):

@@ -11,6 +11,7 @@ from scipy.sparse import sparray, spmatrix
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from ._collections import adapter_of, in_memory_values
 from ._devices import FLOATS, place_of, to_host
 
 SMALLEST_TOTAL = 1e-100  # of weights; the largest is one over it
@@ -42,17 +43,21 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
 
     Returns
     -------
-    X : ndarray (C-contiguous), CSR matrix or array on a device, (n_samples, n_features)
+    X : ndarray (C-contiguous), CSR matrix, array on a device or BlockedRows, (n_samples, n_features)
         The samples, of float32 or float64.
     y : ndarray
         The targets, on the host.
     """
     name, place = type(estimator).__name__, place_of(X)
-    X, y = place.checked(X), to_host(y)
+    X = place.checked(X)
     if y is None:
         raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None")
+    y = in_memory_values(y)
     if numeric_y and np.asarray(y).dtype.kind in "US":
         raise ValueError(f"y holds text, such as {np.asarray(y).flat[0].item()!r}: {name} needs numbers")
+    adapter = adapter_of(X)
+    if adapter is not None:
+        return adapter.samples(estimator, X, y, reset=reset, numeric_y=numeric_y)
     check_indices(X)
     X, y = validate_data(
         estimator,
@@ -67,6 +72,15 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
         skip_check_array=_is_checked(X, y),
     )
     return summed(X), y
+
+
+def check_goes_by_blocks(solver, settings):
+    """Raise a ValueError where a solver reads single samples, which it cannot of blocks that live elsewhere."""
+    if not solver.needs_only_sums(settings):
+        raise ValueError(
+            f"solver={solver!r} reads single samples, and those of X live in blocks elsewhere: use solver='auto' with "
+            f"optimizer='auto' and learning_rate='auto', or solver='batch', or pass the blocks to partial_fit"
+        )
 
 
 def _is_checked(X, y):
@@ -128,7 +142,7 @@ def check_weight(sample_weight, n_samples, name="sample_weight"):
     """Sample weights as float64: finite, none negative, not all zero; ones where `sample_weight` is None."""
     if sample_weight is None:
         return np.ones(n_samples)
-    sample_weight = to_host(sample_weight)
+    sample_weight = in_memory_values(sample_weight)
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, sample_weight, dtype=np.float64)
     weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name, ensure_min_samples=0)

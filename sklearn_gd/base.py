@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._classes import Growth
+from ._classes import Growth, check_comparable
+from ._collections import adapter_of, by_blocks, in_memory_values
 from ._components import Configurable, Flag, Range, check_constraints
 from ._devices import check_same_place, place_of, to_host
 from ._scoring import check_scoring_parameter, validation_score
@@ -19,6 +20,7 @@ from ._validation import (
     Held,
     callback_arguments,
     check_features,
+    check_goes_by_blocks,
     check_initial,
     check_samples,
     check_validation_samples,
@@ -180,8 +182,12 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         loss, penalty, solver, settings = self._resolve_parts(streaming=False)
         # 2. the samples: validated, y encoded, some of them held out for validation
         given = X, y
+        if adapter_of(X) is not None:
+            check_goes_by_blocks(solver, settings)
         X, y = check_samples(self, X, y, reset=True, numeric_y=self._has_numeric_targets)
         check_device(place_of(X), solver, settings)
+        if adapter_of(given[0]) is not None:
+            given = X, y  # samples can be selected from these
         weight = check_weight(sample_weight, X.shape[0])
         targets = self._encode(y, weight, loss)
         validation = self._validation(X_val, y_val, sample_weight_val, targets, loss)
@@ -298,6 +304,9 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     def _partial_fit(self, X, y, sample_weight, coder=None):
         """All of `partial_fit`: one pass over the samples, in their order; a refused call changes nothing."""
+        adapter = adapter_of(X)
+        if adapter is not None:
+            return self._partial_fit_blocks(adapter.stream(X), in_memory_values(y), in_memory_values(sample_weight), coder)
         loss, penalty, solver, settings = self._resolve_parts(streaming=True)
         first = not hasattr(self, "coef_")
         X, y = check_samples(self, X, y, reset=first, numeric_y=self._has_numeric_targets)
@@ -327,6 +336,31 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         self.loss_curve_ += monitor.curve
         self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         vars(self).update(self._named(objective, monitor.best, targets))
+        return self
+
+    def _partial_fit_blocks(self, blocks, y, sample_weight, coder):
+        """`partial_fit` on one block after the other; all labels are known from the start."""
+        if coder is not None:
+            check_comparable(y)
+            counted = slice(None) if sample_weight is None or np.ndim(sample_weight) == 0 else np.asarray(sample_weight) > 0
+            coder = coder.expecting(np.asarray(y)[counted])
+        # Blocks append to the curve in place, and a refused call must leave the old one.
+        self.loss_curve_ = list(getattr(self, "loss_curve_", []))
+        y, stop = np.asarray(y), 0
+        for place, X in enumerate(blocks):
+            start, stop = stop, stop + X.shape[0]
+            if stop == start:
+                continue
+            if stop > len(y):
+                break
+            weight = sample_weight if sample_weight is None or np.ndim(sample_weight) == 0 else sample_weight[start:stop]
+            try:
+                self._partial_fit(X, y[start:stop], weight, coder)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"block {place} of X: {error}") from error
+            coder = coder and self._class_coder
+        if stop != len(y):
+            raise ValueError(f"y has {len(y)} samples, and X has {'more' if stop > len(y) else stop}")
         return self
 
     def _resumed(self, objective, growth):
@@ -364,6 +398,11 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         check_same_place(self, X, method)
         place = place_of(X)
         return place.scores(check_features(self, X), self._coef_2d(), self.intercept_), place
+
+    @by_blocks
+    def _host_scores(self, X):
+        """Scores for the public `score`, on the host."""
+        return to_host(self._raw_scores(X, "score")[0])
 
     def _coef_2d(self):
         """coef_ as (n_outputs, n_features)."""

@@ -6,13 +6,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
+from sklearn.metrics import accuracy_score
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from ._classes import ClassCoder, Targets, check_comparable
+from ._collections import by_blocks, in_memory_values
 from ._components import resolve
-from ._devices import to_host
 from ._docstrings import CLASSIFIER, REGRESSOR
 from ._sklearn import ClassifierMixin, RegressorMixin
 from ._validation import Samples, check_weight
@@ -156,6 +157,7 @@ class GDRegressor(RegressorMixin, BaseGD):
         with self._unchanged_when_refused():
             return self._partial_fit(X, y, sample_weight)
 
+    @by_blocks
     def predict(self, X: Samples) -> NDArray:
         """Predict the targets: the raw scores, or the means under a loss with a link.
 
@@ -192,7 +194,8 @@ class GDRegressor(RegressorMixin, BaseGD):
         float
             The score: 1 for exact predictions, 0 for those of the best constant.
         """
-        raw, y = to_host(self._raw_scores(X, "score")[0]), to_host(y)
+        raw = in_memory_values(self._host_scores(X))
+        y, sample_weight = in_memory_values(y), in_memory_values(sample_weight)
         target = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         check_consistent_length(raw, target, sample_weight)
         weight = None if sample_weight is None else check_weight(sample_weight, len(target))
@@ -352,6 +355,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
             coder = getattr(self, "_class_coder", ClassCoder())
             return self._partial_fit(X, y, sample_weight, coder if classes is None else coder.naming(classes))
 
+    @by_blocks
     def decision_function(self, X: Samples) -> NDArray:
         """Compute the raw scores.
 
@@ -368,6 +372,27 @@ class GDClassifier(ClassifierMixin, BaseGD):
         raw, _ = self._raw_scores(X, "decision_function")
         return raw[:, 0] if raw.shape[1] == 1 else raw
 
+    def score(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Score the predictions: the accuracy.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, (n_samples, n_features)
+            The samples.
+        y : array-like, (n_samples,)
+            The labels.
+        sample_weight : array-like, (n_samples,), optional
+            Sample weights.
+
+        Returns
+        -------
+        float
+            The share of the samples, by weight, whose label is predicted.
+        """
+        predicted = in_memory_values(self.predict(X))
+        return accuracy_score(in_memory_values(y), predicted, sample_weight=in_memory_values(sample_weight))
+
+    @by_blocks
     def predict(self, X: Samples) -> NDArray:
         """Predict the class with the highest score.
 
@@ -385,6 +410,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         return place.labels(self.classes_, _winner(raw, self.classes_.shape[0], place.xp))
 
     @available_if(_loss_gives_probability)
+    @by_blocks
     def predict_proba(self, X: Samples) -> NDArray:
         """Predict the probabilities of the classes, if the loss defines them.
 
@@ -401,6 +427,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         return self._probabilities(X, "predict_proba")[0]
 
     @available_if(_loss_gives_probability)
+    @by_blocks
     def predict_log_proba(self, X: Samples) -> NDArray:
         """Predict the logarithms of the probabilities of the classes, if the loss defines them.
 

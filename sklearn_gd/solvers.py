@@ -103,8 +103,8 @@ class Solver(Component):
         steps = AutomaticSteps if settings.schedule is None else Steps
         return steps(objective, self, settings, state)
 
-    def on_devices(self, settings: Any) -> bool:
-        """Whether the descent takes all samples at once, and so runs where an array library has put them.
+    def needs_only_sums(self, settings: Any) -> bool:
+        """Whether the descent asks for nothing but sums over all samples, so that they may live on a device or in blocks.
 
         Parameters
         ----------
@@ -156,8 +156,8 @@ class Automatic(Solver):
             return MiniBatch()
         return SGD() if settings.streaming or settings.averages else Batch()
 
-    def on_devices(self, settings: Any) -> bool:
-        return self.chosen(settings).on_devices(settings)
+    def needs_only_sums(self, settings: Any) -> bool:
+        return self.chosen(settings).needs_only_sums(settings)
 
     def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
         return self.chosen(settings).method(objective, settings, state)
@@ -398,12 +398,12 @@ def runs_on_devices(solver: Any, optimizer: Any, learning_rate: Any, average: An
     automatic = all(isinstance(each, str) and each == "auto" for each in (optimizer, learning_rate))
     given = None if automatic else "given"
     settings = Settings(given, given, average_from=1.0 if average else math.inf)
-    return isinstance(solver, Solver) and solver.on_devices(settings)
+    return isinstance(solver, Solver) and solver.needs_only_sums(settings)
 
 
 def check_device(place: Any, solver: Solver, settings: Any) -> None:
     """Raise a ValueError where X is on a device and the solver takes steps on single samples."""
-    if place is HOST or solver.on_devices(settings):
+    if place is HOST or solver.needs_only_sums(settings):
         return
     what = "partial_fit takes" if settings.streaming else f"solver={solver!r} takes"
     if isinstance(solver, Automatic) and not settings.streaming:

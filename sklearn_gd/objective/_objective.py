@@ -71,7 +71,7 @@ class Objective:
         self.rows = rows_of(X)
         self.target, self.weight = target, weight
         self.weight_sum = float(weight.sum())
-        self.seen, self._null_models = seen, {}
+        self.seen, self._null_models, self._validation_maps = seen, {}, []
         self.loss, self.penalty, self.alpha = loss, penalty, float(alpha)
         self.n_outputs, self.fit_intercept, self.one_vs_rest = n_outputs, fit_intercept, one_vs_rest
         self.array_loss = array_loss(loss, n_outputs, one_vs_rest)
@@ -87,8 +87,9 @@ class Objective:
         return self
 
     def __exit__(self, *raised):
-        if hasattr(self.parts.map, "__exit__"):
-            self.parts.map.__exit__(*raised)
+        for each in (self.parts.map, *self._validation_maps):
+            if hasattr(each, "__exit__"):
+                each.__exit__(*raised)
 
     # --- sizes and layouts ------------------------------------------------------------------------------------------------
 
@@ -174,7 +175,10 @@ class Objective:
     def _mean_loss(self, rows, target, weight):
         """The function from theta to the weighted mean loss of some samples."""
         parts = parts_of(rows, target, weight, self.array_loss, self.n_outputs)
-        parts.map = self.parts.map if getattr(self.parts.map, "in_process", False) else map
+        if getattr(parts.map, "in_process", False):
+            parts.map = self.parts.map if getattr(self.parts.map, "in_process", False) else map
+        else:
+            self._validation_maps.append(parts.map)
 
         @QUIET
         def mean_loss(theta):

@@ -23,7 +23,7 @@ class DenseRows:
 
     def __init__(self, X):
         self.X = X
-        self.shape = X.shape
+        self.shape, self.dtype = X.shape, X.dtype
         self.arrays = (X,)
         self.n_values = X.size
 
@@ -134,7 +134,7 @@ class CsrRows:
 
     def __init__(self, X):
         self.given = X
-        self.shape = X.shape
+        self.shape, self.dtype = X.shape, X.dtype
         self.n_values = X.nnz
 
     def part(self, start, stop):
@@ -190,8 +190,10 @@ class CsrRows:
     def moments(self, weight, shift):
         """Weighted sums of x, of its square, and of ones where x is not zero, for each feature; `shift` is zero."""
         squared = self._squared()
-        nonzero = sp.csr_array(((squared.data != 0.0).astype(np.float64), squared.indices, squared.indptr), shape=self.shape)
-        return self.transposed @ weight, squared.T @ weight, nonzero.T @ weight
+        square = squared.T @ weight
+        # In place: the temporary matrix is as long as the part.
+        np.not_equal(squared.data, 0.0, out=squared.data)
+        return self.transposed @ weight, square, squared.T @ weight
 
     def weighted_moments(self, weights, shift):
         """Weighted sums of x and of its square, (n_weights, n_features), for each row of `weights`; `shift` is zero."""
@@ -257,5 +259,7 @@ def grams(rows, index, weights, mean, scale):
 
 
 def rows_of(X):
-    """The rows of a validated matrix."""
+    """The rows of a validated matrix; rows that live elsewhere are returned as they are."""
+    if hasattr(X, "home"):
+        return X
     return CsrRows(X) if sp.issparse(X) else DenseRows(X)

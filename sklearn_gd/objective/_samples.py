@@ -1,4 +1,4 @@
-"""Which rows and parts hold the samples: the one place where it matters whether they are in memory or on a device."""
+"""Which rows and parts hold the samples: the one place where it matters whether they are in memory, on a device or in blocks."""
 
 from .._devices import HOST, place_of
 from . import _rows
@@ -6,7 +6,13 @@ from ._device_part import on_device
 from ._device_rows import DeviceRows
 from ._parts import in_memory
 
-PARTS = {"memory": in_memory, "device": on_device}
+
+def in_blocks(rows, target, weight, loss, n_outputs):
+    """Parts beside the blocks that hold the samples."""
+    return rows.parts(target, weight, loss, n_outputs)
+
+
+PARTS = {"memory": in_memory, "device": on_device, "blocks": in_blocks}
 
 
 def rows_of(X):
@@ -20,7 +26,7 @@ def parts_of(rows, target, weight, loss, n_outputs):
 
     Parameters
     ----------
-    rows : DenseRows, CsrRows or DeviceRows
+    rows : DenseRows, CsrRows, DeviceRows or BlockedRows
         The features.
     target, weight : ndarray
         Targets and weights, on the host.
