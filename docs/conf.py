@@ -112,7 +112,7 @@ html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
     "logo": {"text": "sklearn_gd", "image_light": "_static/mark.svg", "image_dark": "_static/mark.svg"},
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 7,
     "navbar_align": "left",
     "show_prev_next": True,
     "show_toc_level": 2,
@@ -123,4 +123,4 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": [], "changelog": [], "quickstart": []}
+html_sidebars = {page: [] for page in ("index", "changelog", "quickstart", "benchmarks", "why")}

@@ -72,7 +72,7 @@ def parts(registry, columns=None, others=None):
     """
     further = columns or {}
     entries = {literal(string): cls for string, cls in registry.items()} | (others or {})
-    head = ["string", "object", *further, "what it is"]
+    head = ["string", "object", *further, "description"]
     rows = [[string, call(cls), *(cell(cls) for cell in further.values()), summary(cls)] for string, cls in entries.items()]
     return "".join("| " + " | ".join(line) + " |\n" for line in [head, ["---"] * len(head), *rows])
 
@@ -123,7 +123,7 @@ def digits(number):
 
 def speed():
     """The rows of the benchmark, ours beside every peer."""
-    lines = ["", "| work | times as fast | bar | ours, ms | peers, ms |", "|---|---|---|---|---|"]
+    lines = ["", "| task | speed-up | target | ours, ms | others, ms |", "|---|---|---|---|---|"]
     for row in measured()["rows"]:
         if not row["seconds"]:
             continue
@@ -136,7 +136,7 @@ def speed():
 
 def figures():
     """The figures of the benchmark without a peer: seconds, multiples, arrays of n float64."""
-    lines = ["", "| what | figure | bar |", "|---|---|---|"]
+    lines = ["", "| measurement | value | target |", "|---|---|---|"]
     lines += [f"| {each['work']} | {digits(each['figure'])} | {each['bar']:.3g} |" for each in measured()["figures"]]
     return "\n".join([*lines, "", ""])
 
@@ -146,12 +146,12 @@ def versions():
     return "\n" + ", ".join(f"{name} {version}" for name, version in measured()["versions"].items()) + ".\n\n"
 
 
-KINKS = {"kinks": lambda cls: "" if cls.smooth else "yes"}
+SMOOTH = {"smooth": lambda cls: "yes" if cls.smooth else "no"}
 OF_CLASSES = {
     "probabilities": lambda cls: "yes" if hasattr(cls, "probability") else "",
-    "beyond two classes": lambda cls: "all at once" if cls().has_row_functions() else "one against the rest",
+    "more than two classes": lambda cls: "jointly" if cls().has_row_functions() else "one-vs-rest",
 }
-RATE = {'rate under "auto"': lambda cls: "from the data" if cls.default_rate is None else str(cls.default_rate)}
+RATE = {'automatic rate': lambda cls: "from the data" if cls.default_rate is None else str(cls.default_rate)}
 CAPTIONS = {
     "estimators": "Estimators",
     "losses": "Losses",
@@ -159,15 +159,15 @@ CAPTIONS = {
     "solvers": "Solvers",
     "optimizers": "Optimizers",
     "schedules": "Schedules",
-    "minimize": "Any function",
+    "minimize": "Minimisation of a function",
     "displays": "Displays",
 }
 TABLES = {f"{room}_names": functools.partial(names, room) for room in CAPTIONS} | {
     "speed": speed,
     "figures": figures,
     "versions": versions,
-    "regression_losses": functools.partial(parts, losses.REGRESSION_LOSSES, KINKS),
-    "classification_losses": functools.partial(parts, losses.CLASSIFICATION_LOSSES, KINKS | OF_CLASSES),
+    "regression_losses": functools.partial(parts, losses.REGRESSION_LOSSES, SMOOTH),
+    "classification_losses": functools.partial(parts, losses.CLASSIFICATION_LOSSES, SMOOTH | OF_CLASSES),
     "penalties": functools.partial(parts, penalties.PENALTIES, others={code(None): penalties.NoPenalty}),
     "solvers": functools.partial(parts, solvers.SOLVERS),
     "optimizers": functools.partial(parts, optimizers.OPTIMIZERS, RATE),

@@ -159,9 +159,9 @@ def test_relative_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
 def test_lines_are_short(page):
-    """No line is longer than 130 characters, but for the tables that a script writes."""
+    """No line is longer than 130 characters, but for rows of tables, which cannot be wrapped."""
     text = re.sub(r"<!-- table: .*?<!-- end -->", "", page.read_text(encoding="utf-8"), flags=re.S)
-    long = [line for line in text.splitlines() if len(line) > 130]
+    long = [line for line in text.splitlines() if len(line) > 130 and not line.startswith("|")]
     assert not long, f"{page.name}: {long}"
 
 
