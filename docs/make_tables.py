@@ -44,18 +44,34 @@ def public():
 # --- one function for each table -----------------------------------------------------------------------------------------
 
 
-def names(room):
-    """The public names that are defined in a room of the package, as an autosummary: a page for each, and links to them."""
-    lines = [f"   ~{module}.{name}" for module, found in public().items() for name in found if home(module, name) == room]
+def names(group):
+    """The public names of a group, as an autosummary: a page for each, and links to them."""
+    room, belongs = GROUPS[group]
+    lines = [
+        f"   ~{module}.{name}"
+        for module, found in public().items()
+        for name in found
+        if home(module, name) == room and belongs(getattr(sys.modules[module], name))
+    ]
     head = [
         "```{eval-rst}",
         ".. autosummary::",
         "   :toctree: generated",
-        f"   :caption: {CAPTIONS[room]}",
+        f"   :caption: {CAPTIONS[group]}",
         "   :nosignatures:",
         "",
     ]
-    return "\n".join([*head, *sorted(lines, key=lambda line: line.rpartition(".")[2].lower()), "```", ""])
+    return "\n".join([*head, *sorted(set(lines), key=lambda line: line.rpartition(".")[2].lower()), "```", ""])
+
+
+def is_loss_for(base):
+    """Whether a public thing is a built-in loss that derives from `base`."""
+    return lambda thing: isinstance(thing, type) and issubclass(thing, base) and thing not in TO_SUBCLASS
+
+
+def is_tool(thing):
+    """Whether a public thing of losses/ is a base class, the registry or a function."""
+    return thing in TO_SUBCLASS if isinstance(thing, type) else True
 
 
 def home(module, name):
@@ -122,7 +138,7 @@ def digits(number):
 
 
 def speed():
-    """The rows of the benchmark, ours beside every peer."""
+    """The rows of the benchmark: our time and that of every other package."""
     lines = ["", "| task | speed-up | target | ours, ms | others, ms |", "|---|---|---|---|---|"]
     for row in measured()["rows"]:
         if not row["seconds"]:
@@ -151,10 +167,12 @@ OF_CLASSES = {
     "probabilities": lambda cls: "yes" if hasattr(cls, "probability") else "",
     "more than two classes": lambda cls: "jointly" if cls().has_row_functions() else "one-vs-rest",
 }
-RATE = {'automatic rate': lambda cls: "from the data" if cls.default_rate is None else str(cls.default_rate)}
+RATE = {"automatic rate": lambda cls: "from the data" if cls.default_rate is None else str(cls.default_rate)}
 CAPTIONS = {
     "estimators": "Estimators",
-    "losses": "Losses",
+    "regression_loss": "Losses for regression",
+    "classification_loss": "Losses for classification",
+    "custom_loss": "Losses to subclass",
     "penalties": "Penalties",
     "solvers": "Solvers",
     "optimizers": "Optimizers",
@@ -162,7 +180,13 @@ CAPTIONS = {
     "minimize": "Minimisation of a function",
     "displays": "Displays",
 }
-TABLES = {f"{room}_names": functools.partial(names, room) for room in CAPTIONS} | {
+TO_SUBCLASS = {losses.Loss, losses.RegressionLoss, losses.ClassificationLoss, losses.LogLinkLoss}
+GROUPS = {group: (group, lambda thing: True) for group in CAPTIONS} | {
+    "regression_loss": ("losses", is_loss_for(losses.RegressionLoss)),
+    "classification_loss": ("losses", is_loss_for(losses.ClassificationLoss)),
+    "custom_loss": ("losses", is_tool),
+}
+TABLES = {f"{group}_names": functools.partial(names, group) for group in CAPTIONS} | {
     "speed": speed,
     "figures": figures,
     "versions": versions,
