@@ -28,13 +28,15 @@ n, n_classes, rate = len(y_train), 10, 0.5
 W, b = np.zeros((n_classes, X_train.shape[1])), np.zeros(n_classes)
 one_hot = np.eye(n_classes)[y_train]
 
-# Forward pass: logits, probabilities, loss. With zero coefficients every class has probability 0.1, and the loss is log(10) = 2.3026.
+# Forward pass: logits, probabilities, loss.
+# With zero coefficients every class has probability 0.1, and the loss is log(10) = 2.3026.
 logits = X_train @ W.T + b
 exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
 probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
 loss = -np.log((probabilities * one_hot).sum(axis=1)).mean()
 
-# Backward pass: the loss's derivative by the logits is probabilities minus one-hot targets; the chain rule does the rest.
+# Backward pass: the derivative of the loss with respect to the logits is probabilities
+# minus one-hot targets; the chain rule gives the gradient of the coefficients.
 logits_gradient = (probabilities - one_hot) / n
 W_gradient, b_gradient = logits_gradient.T @ X_train, logits_gradient.sum(axis=0)
 
