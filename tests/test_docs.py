@@ -169,6 +169,18 @@ def test_lines_are_short(page):
     assert not long, f"{page.name}: {long}"
 
 
+@pages
+def test_code_is_narrow(page):
+    """Code and output have at most 88 characters a line, which is what the site's column holds.
+
+    Comments and strings that are quoted from the package, and the drawings of how_data_flows.md, are as long as they are there.
+    """
+    text = re.sub(r"<!-- excerpt: .*?```python.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    code = re.findall(r"^```(?:python|bash|text)\n(.*?)^```$", text, re.M | re.S)
+    long = [line for block in code for line in block.splitlines() if len(line) > 88]
+    assert not long or page.name == "how_data_flows.md", f"{page.name}: {long}"
+
+
 def test_api_tables_are_up_to_date():
     """The tables of the pages are what docs/make_tables.py writes."""
     script = ROOT / "docs" / "make_tables.py"
