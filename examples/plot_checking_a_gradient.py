@@ -2,8 +2,9 @@ r"""
 Check the gradient of a loss
 ============================
 
-A loss whose gradient does not match its value leads gradient descent to the wrong minimum without an error.
-`check_loss` compares the two, and finds an error in this example.
+A loss whose gradient does not match its value leads gradient descent to the wrong
+minimum without an error. `check_loss` compares the two, and finds an error in this
+example.
 """
 
 import matplotlib.pyplot as plt
@@ -35,7 +36,8 @@ class Mistaken(Cauchy):
 # %%
 # Compare with numeric derivatives
 # --------------------------------
-# `check_loss` compares the gradient with finite differences of the value, over a range of targets and scores.
+# `check_loss` compares the gradient with finite differences of the value, over a range
+# of targets and scores.
 difference = check_loss(Cauchy())
 print(f"Cauchy: largest relative difference {difference:.1e}")
 try:
@@ -47,8 +49,9 @@ print(f"Mistaken: {complaint}")
 # %%
 # The step of a finite difference
 # -------------------------------
-# The error of the central difference :math:`(f(z+h) - f(z-h)) / 2h` comes from higher derivatives for large h, and
-# from rounding for small h. In between it is accurate to ten digits.
+# The error of the central difference :math:`(f(z+h) - f(z-h)) / 2h` comes from higher
+# derivatives for large h, and from rounding for small h. In between it is accurate to
+# ten digits.
 steps = 10.0 ** np.arange(-13, 0.5, 0.25)
 exact = Cauchy.gradient(0.0, 0.7)
 errors = [
@@ -65,7 +68,8 @@ axis.grid(alpha=0.3)
 # %%
 # A loss without a gradient
 # -------------------------
-# If the gradient is missing, it is computed numerically. This is slower, but it always matches the value.
+# If the gradient is missing, it is computed numerically. This is slower, but it always
+# matches the value.
 
 
 class ValueAlone(RegressionLoss):

@@ -2,9 +2,10 @@ r"""
 Poisson regression with exposure
 ================================
 
-This example models insurance claims of policies that were observed for different times (exposures). The rate of a
-policy is its count divided by its exposure, and the exposure is its sample weight, because longer observation is more
-informative. The Poisson loss has a logarithmic link, so effects multiply.
+This example models insurance claims of policies that were observed for different times
+(exposures). The rate of a policy is its count divided by its exposure, and the exposure
+is its sample weight, because longer observation is more informative. The Poisson loss
+has a logarithmic link, so effects multiply.
 """
 
 import matplotlib.pyplot as plt
@@ -38,8 +39,8 @@ print(
 # %%
 # Fit the rate, weighted by exposure
 # ----------------------------------
-# Without sample weights, one claim in the single month of a policy would count as twelve claims per year, with the
-# same weight as twelve claims in a full year.
+# Without sample weights, one claim in the single month of a policy would count as
+# twelve claims per year, with the same weight as twelve claims in a full year.
 columns = make_column_transformer(
     (StandardScaler(), [0]), (OneHotEncoder(drop="first"), [1])
 )
@@ -74,7 +75,8 @@ print(
 # %%
 # Calibration
 # -----------
-# With an intercept, the predicted number of claims over all exposures equals the observed number.
+# With an intercept, the predicted number of claims over all exposures equals the
+# observed number.
 foreseen = float((weighted.predict(X) * exposure).sum())
 print(f"{foreseen:.1f} claims predicted, {claims.sum()} observed")
 deviance = mean_poisson_deviance(

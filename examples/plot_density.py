@@ -2,8 +2,9 @@ r"""
 Maximum likelihood of a mixture
 ===============================
 
-The likelihood of a mixture of two normal distributions has no closed-form maximum. The negative log likelihood is a
-function of five parameters, and `gradient_descent` minimises any function.
+The likelihood of a mixture of two normal distributions has no closed-form maximum. The
+negative log likelihood is a function of five parameters, and `gradient_descent`
+minimises any function.
 """
 
 import matplotlib.pyplot as plt
@@ -16,9 +17,10 @@ from sklearn_gd import gradient_descent
 # %%
 # Five unconstrained parameters
 # -----------------------------
-# The parameters are two means, two standard deviations and a share. The standard deviations are written as
-# :math:`e^{a}` and the share as :math:`1/(1+e^{-b})`, so that every parameter vector is a density. The function
-# returns its value and its gradient. By the chain rule, each sample contributes to a component in proportion to its
+# The parameters are two means, two standard deviations and a share. The standard
+# deviations are written as :math:`e^{a}` and the share as :math:`1/(1+e^{-b})`, so that
+# every parameter vector is a density. The function returns its value and its gradient.
+# By the chain rule, each sample contributes to a component in proportion to its
 # *responsibility*, the probability that it comes from this component.
 rng = np.random.default_rng(0)
 rows = np.concatenate([rng.normal(-2.0, 0.6, size=150), rng.normal(1.5, 1.2, size=350)])
@@ -49,7 +51,8 @@ def minus_log_likelihood(x):
 # %%
 # Minimise
 # --------
-# The same minimum is found with the automatic learning rate, with Adam, and with SciPy's BFGS.
+# The same minimum is found with the automatic learning rate, with Adam, and with
+# SciPy's BFGS.
 start = np.array([-1.0, 1.0, 0.0, 0.0, 0.0])
 found = {
     "auto": minimize(minus_log_likelihood, start, jac=True, method=gradient_descent),
@@ -73,7 +76,8 @@ for name, result in found.items():
     )
 
 # %%
-# The true parameters are means -2 and 1.5, standard deviations 0.6 and 1.2, and a share of 0.3.
+# The true parameters are means -2 and 1.5, standard deviations 0.6 and 1.2, and a share
+# of 0.3.
 figure, axis = plt.subplots(figsize=(4.2, 3.2), layout="constrained")
 axis.hist(rows, bins=40, density=True, color="0.8")
 line = np.linspace(-5, 6, 300)

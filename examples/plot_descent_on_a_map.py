@@ -2,8 +2,8 @@ r"""
 Gradient descent in two dimensions
 ==================================
 
-Gradient descent on functions of two variables, drawn on contours: several initial points, two minima, random search for
-comparison, and five optimizers side by side.
+Gradient descent on functions of two variables, drawn on contours: several initial
+points, two minima, random search for comparison, and six optimizers side by side.
 """
 
 import matplotlib.pyplot as plt
@@ -23,7 +23,8 @@ def bowl_slope(x):
 # %%
 # Three initial points, one minimum
 # ---------------------------------
-# Both partial derivatives are zero at :math:`x = 12 / 12 = 1` and :math:`y = 14 / 18 = 7/9`. All paths end there.
+# Both partial derivatives are zero at :math:`x = 12 / 12 = 1` and :math:`y = 14 / 18 =
+# 7/9`. All paths end there.
 starts = [[-1.0, 2.0], [2.5, 1.5], [0.0, -1.0]]
 display = DescentPathDisplay.from_function(
     bowl, starts, jac=bowl_slope, learning_rate=0.03
@@ -37,8 +38,8 @@ print(f"7/9 is {7 / 9:.6f}")
 # %%
 # Two minima
 # ----------
-# If a function has two minima, the initial point determines the result. These minima are near x = -1 and x = 1, and
-# the left one is lower.
+# If a function has two minima, the initial point determines the result. These minima
+# are near x = -1 and x = 1, and the left one is lower.
 def valleys(x):
     return (x[0] ** 2 - 1) ** 2 + 0.3 * x[0] + x[1] ** 2
 
@@ -63,8 +64,9 @@ for (name, path), end in zip(two.paths.items(), valley_ends, strict=True):
 # %%
 # Comparison with random search
 # -----------------------------
-# Random search evaluates points in the square from -3 to 3 and keeps the best. It needs no gradient. With as many
-# evaluations as gradient descent, counting values and gradients, it is still far from the minimum.
+# Random search evaluates points in the square from -3 to 3 and keeps the best. It needs
+# no gradient. With as many evaluations as gradient descent, counting values and
+# gradients, it is still far from the minimum.
 found = gradient_descent(bowl, [-1.0, 2.0], jac=bowl_slope, learning_rate=0.05)
 budget = found.nfev + found.njev
 rng = np.random.default_rng(0)
@@ -79,11 +81,13 @@ print(
 )
 
 # %%
-# Five optimizers on one function
+# Six optimizers on one function
 # -------------------------------
-# The curvature of this function is forty times as large in one direction as in the other. Plain gradient descent
-# reaches the bottom of the valley and then makes slow progress. Momentum accelerates along it and oscillates. RMSprop
-# and AdaGrad have one learning rate per coordinate and move diagonally. Adam combines both.
+# The curvature of this function is forty times as large in one direction as in the
+# other. Plain gradient descent reaches the bottom of the valley and then makes slow
+# progress. Momentum accelerates along it and oscillates; Nesterov's variant oscillates
+# less. RMSprop and AdaGrad have one learning rate per coordinate and move diagonally.
+# Adam combines both.
 
 
 def valley(x):
@@ -94,7 +98,14 @@ def valley_slope(x):
     return np.array([x[0], 40 * x[1]])
 
 
-rules = {"gd": 0.02, "momentum": 0.005, "rmsprop": 0.05, "adagrad": 0.5, "adam": 0.2}
+rules = {
+    "gd": 0.02,
+    "momentum": 0.005,
+    "nesterov": 0.005,
+    "rmsprop": 0.05,
+    "adagrad": 0.5,
+    "adam": 0.2,
+}
 results = {
     f"{name}, {rate}": gradient_descent(
         valley,
@@ -108,11 +119,9 @@ results = {
     for name, rate in rules.items()
 }
 figure, axes = plt.subplots(
-    2, 3, figsize=(10, 5), layout="constrained", sharex=True, sharey=True
+    3, 2, figsize=(7, 7.5), layout="constrained", sharex=True, sharey=True
 )
-axes[1, 2].remove()
-axes[0, 2].tick_params(labelbottom=True)
-for axis, (name, result) in zip(axes.ravel()[:5], results.items(), strict=True):
+for axis, (name, result) in zip(axes.ravel(), results.items(), strict=True):
     one = {
         "limits": [(-4.6, 1.5), (-1.2, 1.2)],
         "ax": axis,

@@ -2,9 +2,10 @@ r"""
 Softmax regression on digits
 ============================
 
-This example treats softmax regression as one layer of a neural network: logits, one-hot targets, loss, forward pass,
-backward pass, step. It first computes one step in NumPy, which equals the step of the estimator; then it trains the
-estimator and plots the coefficients as images.
+This example treats softmax regression as one layer of a neural network: logits, one-hot
+targets, loss, forward pass, backward pass, step. It first computes one step in NumPy,
+which equals the step of the estimator; then it trains the estimator and plots the
+coefficients as images.
 """
 
 from pathlib import Path
@@ -75,7 +76,8 @@ LossCurveDisplay.from_estimator(trained)
 # %%
 # Coefficients
 # ------------
-# A row of `coef_` has one coefficient per pixel. Red pixels increase the score of the class, blue pixels decrease it.
+# A row of `coef_` has one coefficient per pixel. Red pixels increase the score of the
+# class, blue pixels decrease it.
 def draw_coefficients(model, names):
     """One image per class."""
     side = int(model.n_features_in_**0.5)
@@ -94,8 +96,8 @@ draw_coefficients(trained, [str(label) for label in trained.classes_])
 # %%
 # Fashion-MNIST
 # -------------
-# The same model on Fashion-MNIST, 60,000 images of 28 x 28 pixels, if a folder ``shared/data`` next to the repository
-# contains the data.
+# The same model on Fashion-MNIST, 60,000 images of 28 x 28 pixels, if a folder
+# ``shared/data`` next to the repository contains the data.
 places = [Path(up, "shared", "data", "fashion_mnist.npz") for up in ("..", "../..")]
 file = next((place for place in places if place.exists()), None)
 if file is None:

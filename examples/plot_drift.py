@@ -2,8 +2,9 @@
 Concept drift in a stream
 =========================
 
-The data change while the model learns: half-way through, two features swap their coefficients. A decaying learning rate
-no longer adapts, a constant one does, and the average of all iterates adapts slowly.
+The data change while the model learns: half-way through, two features swap their
+coefficients. A decaying learning rate no longer adapts, a constant one does, and the
+average of all iterates adapts slowly.
 """
 
 import matplotlib.pyplot as plt

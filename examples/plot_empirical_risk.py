@@ -2,9 +2,9 @@
 Empirical risk and early stopping
 =================================
 
-Gradient descent reduces the mean loss on the training samples. The goal is a low error rate on other samples. This
-example compares training loss, test loss and test error over the epochs, and uses validation samples to choose when to
-stop.
+Gradient descent reduces the mean loss on the training samples. The goal is a low error
+rate on other samples. This example compares training loss, test loss and test error
+over the epochs, and uses validation samples to choose when to stop.
 """
 
 import matplotlib.pyplot as plt
@@ -19,8 +19,8 @@ from sklearn_gd import GDClassifier, LossCurveDisplay
 # %%
 # A model that can overfit
 # ------------------------
-# The features are all products of two of 30 columns, 495 in all, for only 170 training samples: the training loss can
-# become arbitrarily small.
+# The features are all products of two of 30 columns, 495 in all, for only 170 training
+# samples: the training loss can become arbitrarily small.
 X, y = load_breast_cancer(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, train_size=0.3, random_state=0, stratify=y
@@ -34,8 +34,8 @@ print(f"{X_train.shape[0]} samples, {X_train.shape[1]} features")
 # %%
 # Learning curves
 # ---------------
-# A call of `partial_fit` is one epoch, and the model is evaluated after each. The training loss decreases throughout.
-# The test loss has a minimum.
+# A call of `partial_fit` is one epoch, and the model is evaluated after each. The
+# training loss decreases throughout. The test loss has a minimum.
 
 
 def risk(model, X, y):
@@ -85,8 +85,9 @@ axis.legend(fontsize="small")
 # %%
 # Early stopping
 # --------------
-# The test samples must not be used to choose the epoch. A third of the training samples is held out instead: their
-# loss gives the number of epochs, and the final model is trained on all training samples for that number.
+# The test samples must not be used to choose the epoch. A third of the training samples
+# is held out instead: their loss gives the number of epochs, and the final model is
+# trained on all training samples for that number.
 X_learn, X_watch, y_learn, y_watch = train_test_split(
     X_train, y_train, test_size=0.33, random_state=0, stratify=y_train
 )
@@ -96,8 +97,8 @@ stopped, _, stopped_risk, _ = learn(X_train, y_train, X_test, y_test, stop)
 print(f"stopped after epoch {stop}: test loss {stopped_risk[-1]:.4f}")
 
 # %%
-# `early_stopping` automates the first part of this: it monitors the loss of the samples that it holds out, and keeps
-# the model of the best epoch.
+# `early_stopping` automates the first part of this: it monitors the loss of the samples
+# that it holds out, and keeps the model of the best epoch.
 automatic = GDClassifier(
     optimizer="adam",
     learning_rate=0.006,

@@ -2,7 +2,8 @@
 Coming from SGDClassifier
 =========================
 
-The names that both share, the same steps where the two agree, and what changes where they do not.
+The names that both share, the same steps where the two agree, and what changes where
+they do not.
 """
 
 import warnings
@@ -23,9 +24,10 @@ scaler = StandardScaler().fit(X_train)
 # %%
 # The same steps
 # --------------
-# Loss strings, `alpha`, `penalty`, `max_iter`, `tol` and other parameters have the same names; a constant learning
-# rate is a number. With samples in the given order, one at a time, the coefficients agree to rounding. The default
-# penalty does not depend on units, so the penalty of SGDClassifier must be set explicitly.
+# Loss strings, `alpha`, `penalty`, `max_iter`, `tol` and other parameters have the same
+# names; a constant learning rate is a number. With samples in the given order, one at a
+# time, the coefficients agree to rounding. The default penalty does not depend on
+# units, so the penalty of SGDClassifier must be set explicitly.
 shared = {
     "loss": "hinge",
     "penalty": "l2",
@@ -46,14 +48,15 @@ print(f"largest difference of a coefficient: {difference:.0e}")
 # %%
 # Old and new names
 # -----------------
-# ``SGDClassifier(learning_rate="constant", eta0=0.01)`` is ``GDClassifier(solver="sgd", optimizer="gd",
-# learning_rate=0.01)``, and ``learning_rate="invscaling", eta0=0.1, power_t=0.5`` is ``learning_rate=InvScaling(0.1,
-# power_t=0.5)``.
+# ``SGDClassifier(learning_rate="constant", eta0=0.01)`` is ``GDClassifier(solver="sgd",
+# optimizer="gd", learning_rate=0.01)``, and ``learning_rate="invscaling", eta0=0.1,
+# power_t=0.5`` is ``learning_rate=InvScaling(0.1, power_t=0.5)``.
 #
 # Unscaled features
 # -----------------
-# On unscaled features of very different scales, SGDClassifier ends far from the minimum of its own objective, without
-# a warning. GDClassifier minimises the same objective without scaling.
+# On unscaled features of very different scales, SGDClassifier ends far from the minimum
+# of its own objective, without a warning. GDClassifier minimises the same objective
+# without scaling.
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     raw = SGDClassifier(loss="log_loss", random_state=0).fit(X_train, y_train)

@@ -2,9 +2,10 @@ r"""
 Multi-class hinge loss
 ======================
 
-The multi-class hinge loss requires the score of a sample's class to exceed every other score by a margin,
-:math:`\sum_{j \ne y} \max(0, s_j - s_y + 1)`. An l2 penalty keeps the coefficients small. The example compares it with
-softmax and with the one-vs-rest hinge loss.
+The multi-class hinge loss requires the score of a sample's class to exceed every other
+score by a margin, :math:`\sum_{j \ne y} \max(0, s_j - s_y + 1)`. An l2 penalty keeps
+the coefficients small. The example compares it with softmax and with the one-vs-rest
+hinge loss.
 """
 
 import matplotlib.pyplot as plt
@@ -16,8 +17,8 @@ from sklearn_gd.losses import MulticlassHinge
 # %%
 # The loss of one sample by hand
 # ------------------------------
-# The sample belongs to the first class. The score of the second class violates the margin by 0.5, that of the third
-# does not.
+# The sample belongs to the first class. The score of the second class violates the
+# margin by 0.5, that of the third does not.
 scores = np.array([2.0, 1.5, -1.0])
 value, slope = MulticlassHinge.multiclass_value(0, scores), np.empty(3)
 MulticlassHinge.multiclass_gradient(0, scores, slope)
@@ -26,8 +27,8 @@ print(f"loss {value}, gradient {slope}")
 # %%
 # A spiral that is not linearly separable
 # ---------------------------------------
-# The data have three arms with a hundred samples each. Any linear model classifies about half of them correctly, and
-# its decision boundaries are straight.
+# The data have three arms with a hundred samples each. Any linear model classifies
+# about half of them correctly, and its decision boundaries are straight.
 rng = np.random.default_rng(0)
 arm, r = np.repeat(np.arange(3), 100), np.tile(np.linspace(0.05, 1, 100), 3)
 angle = np.repeat([0.0, 4.0, 8.0], 100) + 4 * r + 0.2 * rng.normal(size=300)

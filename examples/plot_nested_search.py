@@ -2,8 +2,9 @@
 Nested cross-validation
 =======================
 
-A grid search can tune the parameters of every component, and choose between components. Its best score is optimistic,
-because the candidate was selected for it; an outer cross-validation gives an unbiased estimate.
+A grid search can tune the parameters of every component, and choose between components.
+Its best score is optimistic, because the candidate was selected for it; an outer
+cross-validation gives an unbiased estimate.
 """
 
 import matplotlib.pyplot as plt
@@ -23,8 +24,8 @@ model = make_pipeline(StandardScaler(), GDRegressor())
 # %%
 # Search over components and their parameters
 # -------------------------------------------
-# Double underscores separate the names of pipeline step, component and parameter. Each dict of the list is a separate
-# grid.
+# Double underscores separate the names of pipeline step, component and parameter. Each
+# dict of the list is a separate grid.
 grid = [
     {
         "gdregressor__loss": [SquaredError(), Quantile(0.5)],
@@ -66,7 +67,8 @@ print(
 print(f"always the median: {np.abs(y - np.median(y)).mean():.2f}")
 
 # %%
-# The plot shows the error of every candidate in the inner folds, and the estimate for the selected one.
+# The plot shows the error of every candidate in the inner folds, and the estimate for
+# the selected one.
 found = search.cv_results_
 labels = [
     ", ".join(

@@ -2,8 +2,8 @@
 A custom loss
 =============
 
-The Welsch loss ignores outliers. It takes ten lines of NumPy; this example checks it against numeric derivatives, and
-tunes it by grid search like any built-in loss.
+The Welsch loss ignores outliers. It takes ten lines of NumPy; this example checks it
+against numeric derivatives, and tunes it by grid search like any built-in loss.
 """
 
 import matplotlib.pyplot as plt

@@ -2,8 +2,9 @@
 Prediction intervals by quantile regression
 ===========================================
 
-Three fits of the pinball loss give the median and an interval that contains 80% of the samples, in data whose standard
-deviation grows with x. A model of the mean cannot provide this.
+Three fits of the pinball loss give the median and an interval that contains 80% of the
+samples, in data whose standard deviation grows with x. A model of the mean cannot
+provide this.
 """
 
 import matplotlib.pyplot as plt
@@ -39,8 +40,8 @@ inside = below[0.9] - below[0.1]
 print(f"coverage of the interval: {inside:.3f}, nominal 0.8")
 
 # %%
-# The width of the interval follows the standard deviation: the 10% and 90% quantiles of a normal distribution are
-# 2.563 standard deviations apart.
+# The width of the interval follows the standard deviation: the 10% and 90% quantiles of
+# a normal distribution are 2.563 standard deviations apart.
 ends = np.array([[1.0], [9.0]])
 widths = models[0.9].predict(ends) - models[0.1].predict(ends)
 print(

@@ -2,9 +2,10 @@
 Quick start
 ===========
 
-This example trains both estimators with several losses and solvers on three unscaled data sets from scikit-learn, and
-compares them with ``SGDClassifier`` and ``SGDRegressor``. It then shows a pipeline, a nested grid search and a stream,
-and ends with a table and a plot of the loss curves.
+This example trains both estimators with several losses and solvers on three unscaled
+data sets from scikit-learn, and compares them with ``SGDClassifier`` and
+``SGDRegressor``. It then shows a pipeline, a nested grid search and a stream, and ends
+with a table and a plot of the loss curves.
 """
 
 import time
@@ -42,7 +43,8 @@ def compete(data, name, model, X_train, X_test, y_train, y_test):
 
 
 # %%
-# The first fit of a session compiles the loops, or loads them from disk. Its time is measured separately.
+# The first fit of a session compiles the loops, or loads them from disk. Its time is
+# measured separately.
 begun = time.perf_counter()
 GDRegressor().fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 3.0])
 print(
@@ -52,7 +54,8 @@ print(
 # %%
 # Unscaled data, default parameters
 # ---------------------------------
-# The defaults need no feature scaling and no learning rate. The loss is set by a string.
+# The defaults need no feature scaling and no learning rate. The loss is set by a
+# string.
 print("unscaled data")
 sets = {
     "digits": load_digits(return_X_y=True),
@@ -79,7 +82,8 @@ for name, model in {
 # %%
 # Solvers, optimizers and schedules
 # ---------------------------------
-# An explicit learning rate means the textbook update, so these models follow a scaler in a pipeline.
+# An explicit learning rate means the textbook update, so these models follow a scaler
+# in a pipeline.
 print("the same digits with several solvers and optimizers")
 choices = {
     "batch, memory gradient": GDClassifier(),
@@ -107,8 +111,8 @@ for name, model in choices.items():
 # %%
 # Grid search over the components
 # -------------------------------
-# Every component is an object with parameters, which a grid search can tune; an outer cross-validation gives an
-# unbiased score.
+# Every component is an object with parameters, which a grid search can tune; an outer
+# cross-validation gives an unbiased score.
 print("nested grid search ...", flush=True)
 X_train, X_test, y_train, y_test = parts["diabetes"]
 search = GridSearchCV(
@@ -152,8 +156,8 @@ rows.append(
 # %%
 # The table
 # ---------
-# The score is the accuracy for classification, R^2 for regression, and D^2, the explained fraction of the deviance,
-# under the Poisson loss.
+# The score is the accuracy for classification, R^2 for regression, and D^2, the
+# explained fraction of the deviance, under the Poisson loss.
 print(f"\n{'data':14}{'model':40}{'test score':>12}{'seconds':>10}")
 for data, name, score, seconds in rows:
     print(f"{data:14}{name:40}{score:12.4g}{seconds:10.3f}")

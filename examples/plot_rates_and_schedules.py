@@ -2,7 +2,8 @@
 Learning rates, schedules and optimizers
 ========================================
 
-Learning rates that are too high and too low, a plot of every schedule, and every optimizer on badly scaled features.
+Learning rates that are too high and too low, a plot of every schedule, and every
+optimizer on badly scaled features.
 """
 
 import warnings
@@ -25,8 +26,8 @@ batch = {"solver": "batch", "alpha": 0.01, "max_iter": 40, "tol": None}
 # %%
 # Learning rates that are too high or too low
 # -------------------------------------------
-# The largest curvature is about 4, so gradient descent diverges at rates above 2/4. The estimator then warns, names
-# the epoch and the rate, and keeps the best model so far.
+# The largest curvature is about 4, so gradient descent diverges at rates above 2/4. The
+# estimator then warns, names the epoch and the rate, and keeps the best model so far.
 curves = {}
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
@@ -48,8 +49,8 @@ display.ax_.set_ylim(0.2, 2)
 # %%
 # Every schedule
 # --------------
-# The plot shows each schedule with its defaults, over 1000 steps with 100 steps per epoch; "optimal" is for
-# alpha=0.01.
+# The plot shows each schedule with its defaults, over 1000 steps with 100 steps per
+# epoch; "optimal" is for alpha=0.01.
 named = {
     name: WarmUp(0.01, warmup_steps=200) if name == "warmup" else name
     for name in SCHEDULES
@@ -63,10 +64,11 @@ print(f"{len(schedules.rates)} schedules: {', '.join(schedules.rates)}")
 # %%
 # Every optimizer, on unscaled features
 # -------------------------------------
-# The standard deviations of the features differ by a factor of a hundred. Optimizers with one rate for all
-# coefficients are limited by the feature with the largest scale; those with one rate per coefficient are less
-# affected. Each optimizer uses the best of four rates and its own default, if it has one. The last line is the
-# default fit, which needs no rate.
+# The standard deviations of the features differ by a factor of a hundred. Optimizers
+# with one rate for all coefficients are limited by the feature with the largest scale;
+# those with one rate per coefficient are less affected. Each optimizer uses the best of
+# four rates and its own default, if it has one. The last line is the default fit, which
+# needs no rate.
 centred = X - X.mean(axis=0)
 print(
     f"standard deviations from {X.std(axis=0).min():.2g} to {X.std(axis=0).max():.2g}"

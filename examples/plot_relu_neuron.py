@@ -2,9 +2,9 @@ r"""
 One ReLU neuron by hand
 =======================
 
-A single ReLU neuron, :math:`\max(0, w \cdot x)`, learns three samples one after another. The calculation fits on a
-page, and the estimator reproduces it to the last digit. The neuron is a custom loss that maps the raw score to the
-output.
+A single ReLU neuron, :math:`\max(0, w \cdot x)`, learns three samples one after
+another. The calculation fits on a page, and the estimator reproduces it to the last
+digit. The neuron is a custom loss that maps the raw score to the output.
 """
 
 import matplotlib.pyplot as plt
@@ -43,9 +43,10 @@ print("outputs before:", np.abs(before).round(6))
 # %%
 # One epoch
 # ---------
-# The samples are used one at a time, in order, at a learning rate of :math:`10^{-7}`. Sample 1: output 0, target 0,
-# so the weights do not change. Sample 2: output 1, target 1, so the weights do not change. Sample 3: output 0, target
-# 1; the score is 0, where the gradient still passes: it is :math:`(0 - 1) x`, and the weights change by
+# The samples are used one at a time, in order, at a learning rate of :math:`10^{-7}`.
+# Sample 1: output 0, target 0, so the weights do not change. Sample 2: output 1, target
+# 1, so the weights do not change. Sample 3: output 0, target 1; the score is 0, where
+# the gradient still passes: it is :math:`(0 - 1) x`, and the weights change by
 # :math:`10^{-7} \cdot (0, 2000, 3000) = (0, 0.0002, 0.0003)`.
 model = GDRegressor(
     loss=NeuronError(),
@@ -65,8 +66,8 @@ print("weights moved by", moved.round(12))
 # %%
 # Outputs after one epoch
 # -----------------------
-# The third output has overshot its target, to 1.3, and the first has increased to 0.43, because the samples share
-# their second and third features.
+# The third output has overshot its target, to 1.3, and the first has increased to 0.43,
+# because the samples share their second and third features.
 after = model.predict(X)
 losses = [
     NeuronError.value(target, raw)
@@ -82,8 +83,8 @@ final = trained.predict(X)
 print("outputs after 500 epochs:", final.round(3))
 
 # %%
-# The plot shows the outputs after each epoch. The third sample increases the output of the first, whose own error
-# decreases it again.
+# The plot shows the outputs after each epoch. The third sample increases the output of
+# the first, whose own error decreases it again.
 epochs = np.arange(60)
 outputs = [
     before,

@@ -2,10 +2,11 @@ r"""
 Fit a parabola: a roller coaster
 ================================
 
-The data are the speed of a roller coaster car over twenty seconds: slow at the top of the hill, fast on both sides. The
-example fits a parabola by gradient descent on the mean squared error, as textbooks do: with a low learning rate,
-because the unscaled features t and :math:`t^2` do not allow a higher one. Then it uses the automatic method, and the
-mean absolute error.
+The data are the speed of a roller coaster car over twenty seconds: slow at the top of
+the hill, fast on both sides. The example fits a parabola by gradient descent on the
+mean squared error, as textbooks do: with a low learning rate, because the unscaled
+features t and :math:`t^2` do not allow a higher one. Then it uses the automatic method,
+and the mean absolute error.
 """
 
 import numpy as np
@@ -31,9 +32,10 @@ def quadratic(**parameters):
 # %%
 # Ill-conditioned features
 # ------------------------
-# The textbook's learning rate is 1e-5 on the mean squared error. Our loss is half the squared error, so its
-# derivative is the residual: the objective and its gradient are half as large. The same steps therefore need twice
-# the learning rate, 2e-5, and the mean squared error is twice F.
+# The textbook's learning rate is 1e-5 on the mean squared error. Our loss is half the
+# squared error, so its derivative is the residual: the objective and its gradient are
+# half as large. The same steps therefore need twice the learning rate, 2e-5, and the
+# mean squared error is twice F.
 #
 # The first step achieves most of the total decrease. After that there is little progress: the learning rate is
 # limited by the direction of largest curvature (:math:`t^2`, up to 361), and is too low for the directions of small
@@ -53,8 +55,8 @@ FitEvolutionDisplay.from_estimator(lesson, X, speed, epochs=(1, 2, 10, 400))
 # %%
 # Without a learning rate
 # -----------------------
-# With solver and learning rate at their defaults, the fit scales the features algebraically and determines its own
-# step sizes.
+# With solver and learning rate at their defaults, the fit scales the features
+# algebraically and determines its own step sizes.
 auto = quadratic().fit(X, speed)
 best = np.polyfit(t, speed, 2)
 auto_error = mean_squared_error(speed, auto.predict(X))
@@ -67,9 +69,9 @@ FitEvolutionDisplay.from_estimator(quadratic(), X, speed, epochs=(1, 2))
 # %%
 # Mean absolute error
 # -------------------
-# The loss is set by a string. One car in five stops for a photograph, which makes it an outlier; the absolute error
-# is robust to outliers. Its minimum need not be unique, and it is not differentiable everywhere, but the fit
-# converges nevertheless.
+# The loss is set by a string. One car in five stops for a photograph, which makes it an
+# outlier; the absolute error is robust to outliers. Its minimum need not be unique, and
+# it is not differentiable everywhere, but the fit converges nevertheless.
 photographed = speed.copy()
 photographed[::5] = 0.0
 fits = {

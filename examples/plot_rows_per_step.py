@@ -2,8 +2,9 @@ r"""
 All samples, one sample, or a few
 =================================
 
-The same data and the same optimizer, with steps on 1, 32, 64, 128 or all samples: progress per epoch and per second,
-the noise of the gradient, and why stochastic steps need a decaying learning rate.
+The same data and the same optimizer, with steps on 1, 32, 64, 128 or all samples:
+progress per epoch and per second, the noise of the gradient, and why stochastic steps
+need a decaying learning rate.
 """
 
 import time
@@ -24,8 +25,9 @@ lowest = GDClassifier(alpha=0.01, tol=1e-10, max_iter=5000).fit(X, y).loss_curve
 # %%
 # Progress per epoch and per second
 # ---------------------------------
-# Fewer samples per step mean more steps per epoch, so small batches are far ahead after the first epoch. A step on
-# many samples is cheaper than the same number of steps on single samples, so in seconds they are closer.
+# Fewer samples per step mean more steps per epoch, so small batches are far ahead after
+# the first epoch. A step on many samples is cheaper than the same number of steps on
+# single samples, so in seconds they are closer.
 solvers = {
     "1 sample": MiniBatch(1),
     "32 samples": MiniBatch(32),
@@ -56,9 +58,10 @@ by_second.grid(alpha=0.3)
 # %%
 # Noise of the gradient
 # ---------------------
-# The gradient of a step is a mean over its samples, so its standard deviation around the full gradient is
-# proportional to one over the square root of the batch size. The example draws random samples at a fixed model, and
-# compares their gradients with the norm of the full gradient.
+# The gradient of a step is a mean over its samples, so its standard deviation around
+# the full gradient is proportional to one over the square root of the batch size. The
+# example draws random samples at a fixed model, and compares their gradients with the
+# norm of the full gradient.
 start = GDClassifier(solver="batch", learning_rate=0.1, max_iter=5, **parts).fit(X, y)
 score = start.decision_function(X)
 sign = np.where(y == 1, 1.0, -1.0)
@@ -82,9 +85,10 @@ for size in (1, 32, 64, 128):
 # %%
 # Decaying learning rates
 # -----------------------
-# Near the minimum the full gradient vanishes, but the noise does not: at a constant learning rate stochastic gradient
-# descent keeps fluctuating. With a rate that decays like :math:`1/\sqrt t` the fluctuations vanish, and F becomes as
-# low as with batch gradient descent, or lower.
+# Near the minimum the full gradient vanishes, but the noise does not: at a constant
+# learning rate stochastic gradient descent keeps fluctuating. With a rate that decays
+# like :math:`1/\sqrt t` the fluctuations vanish, and F becomes as low as with batch
+# gradient descent, or lower.
 rates = {"constant rate": 0.1, "decaying rate": InvScaling(0.3, power_t=0.5)}
 settled = {
     name: GDClassifier(solver="sgd", learning_rate=rate, max_iter=100, **parts).fit(

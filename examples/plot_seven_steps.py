@@ -2,11 +2,12 @@
 Gradient descent in seven steps
 ===============================
 
-This example implements what `fit` does at an explicit learning rate in plain Python, with the loss's own `value` and
-`gradient` and the optimizer's own `update`. The result is the same, bit for bit.
+This example implements what `fit` does at an explicit learning rate in plain Python,
+with the loss's own `value` and `gradient` and the optimizer's own `update`. The result
+is the same, bit for bit.
 
-(The inputs are powers of two: products with them are exact, so fused multiply-add instructions do not change the
-rounding.)
+(The inputs are powers of two: products with them are exact, so fused multiply-add
+instructions do not change the rounding.)
 """
 
 import matplotlib.pyplot as plt
@@ -67,7 +68,8 @@ same = bool(model.coef_[0] == w and model.intercept_[0] == b)
 print("the same bits:", same)
 
 # %%
-# The plot shows both loss curves. Step 0 is the initial model, which `loss_curve_` does not include.
+# The plot shows both loss curves. Step 0 is the initial model, which `loss_curve_` does
+# not include.
 display = LossCurveDisplay.from_estimator(model, name="fit")
 display.ax_.plot(range(len(curve)), curve, "x", color="0.5", label="by hand")
 display.ax_.set(xlabel="step")

@@ -2,8 +2,9 @@
 Learning from a stream
 ======================
 
-Samples arrive in small batches. Each batch is predicted before the model learns from it, which gives the progressive
-accuracy. In the middle the model is pickled and unpickled, which does not change it.
+Samples arrive in small batches. Each batch is predicted before the model learns from
+it, which gives the progressive accuracy. In the middle the model is pickled and
+unpickled, which does not change it.
 """
 
 import pickle

@@ -2,9 +2,10 @@
 Text classification with sparse features
 ========================================
 
-A text has one feature per word of the vocabulary, nearly all of them zero. CSR stores the others only, and a step of
-stochastic gradient descent costs the stored values, whatever the size of the vocabulary. The texts are synthetic, so
-the relevant words are known.
+A text has one feature per word of the vocabulary, nearly all of them zero. CSR stores
+the others only, and a step of stochastic gradient descent costs the stored values,
+whatever the size of the vocabulary. The texts are synthetic, so the relevant words are
+known.
 """
 
 import matplotlib.pyplot as plt
@@ -18,7 +19,8 @@ from sklearn_gd import GDClassifier
 # %%
 # Synthetic texts
 # ---------------
-# Each text contains common words of different frequencies, and a few words that are typical of its class.
+# Each text contains common words of different frequencies, and a few words that are
+# typical of its class.
 rng = np.random.default_rng(0)
 everyday = [f"word{k}" for k in range(3000)]
 share = 1 / np.arange(1, 3001)
@@ -41,7 +43,8 @@ train_texts, test_texts, y_train, y_test = train_test_split(
 # %%
 # Three models
 # ------------
-# The default uses all samples in each step. Stochastic gradient descent with l1 selects few words.
+# The default uses all samples in each step. Stochastic gradient descent with l1 selects
+# few words.
 models = {
     "default": GDClassifier(),
     "l1": GDClassifier(penalty="l1", alpha=2e-3),

@@ -77,7 +77,7 @@ def descent_on_a_map(it):
     assert 0 <= it.descent_gap < 1e-10
     assert it.chance_gap > 1
     heights = {name.split(",")[0]: it.valley(result.allvecs[-1]) for name, result in it.results.items()}
-    assert list(heights) == ["gd", "momentum", "rmsprop", "adagrad", "adam"]
+    assert list(heights) == ["gd", "momentum", "nesterov", "rmsprop", "adagrad", "adam"]
     assert max(heights, key=heights.get) == "gd"
     assert max(heights.values()) < it.valley([-4.0, 0.8]) / 10
 
