@@ -33,7 +33,8 @@ rate = 0.2 * np.exp(-0.03 * (age - 40)) * np.array([1.0, 0.7, 1.6])[region]
 claims = rng.poisson(rate * exposure)
 X = np.column_stack([age, region])
 print(
-    f"{n} policies, {claims.sum()} claims, {exposure.sum():.0f} years; {np.mean(claims == 0):.0%} without a claim"
+    f"{n} policies, {claims.sum()} claims, {exposure.sum():.0f} years; "
+    f"{np.mean(claims == 0):.0%} without a claim"
 )
 
 # %%

@@ -71,7 +71,8 @@ found = {
 for name, result in found.items():
     mean, deviation, share = parts(result.x)
     print(
-        f"{name:5} {result.nit:4d} steps: means {mean.round(3)}, deviations {deviation.round(3)}, "
+        f"{name:5} {result.nit:4d} steps: means {mean.round(3)}, deviations "
+        f"{deviation.round(3)}, "
         f"first share {share[0]:.3f}, value {result.fun:.6f}"
     )
 

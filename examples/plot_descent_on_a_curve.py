@@ -78,5 +78,6 @@ DescentPathDisplay.from_result(
 # own step size.
 found = minimize(f, start, method=gradient_descent)
 print(
-    f"without a gradient and a learning rate: x = {found.x[0]:.6f}, {found.nit} steps, {found.nfev} evaluations"
+    f"without a gradient and a learning rate: x = {found.x[0]:.6f}, {found.nit} "
+    f"steps, {found.nfev} evaluations"
 )

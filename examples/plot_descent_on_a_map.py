@@ -77,7 +77,8 @@ gaps = [
 ]
 descent_gap, chance_gap = found.fun - lowest, float(np.median(gaps))
 print(
-    f"{budget} evaluations: descent is {descent_gap:.1e} above the minimum, random search {chance_gap:.2f} (median of 100)"
+    f"{budget} evaluations: descent is {descent_gap:.1e} above the minimum, random "
+    f"search {chance_gap:.2f} (median of 100)"
 )
 
 # %%

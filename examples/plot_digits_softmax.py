@@ -30,7 +30,8 @@ W, b = np.zeros((n_classes, X_train.shape[1])), np.zeros(n_classes)
 one_hot = np.eye(n_classes)[y_train]
 
 # Forward pass: logits, probabilities, loss.
-# With zero coefficients every class has probability 0.1, and the loss is log(10) = 2.3026.
+# With zero coefficients every class has probability 0.1,
+# and the loss is log(10) = 2.3026.
 logits = X_train @ W.T + b
 exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
 probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
@@ -68,7 +69,8 @@ trained = GDClassifier(
 ).fit(X_train, y_train)
 accuracy = trained.score(X_test, y_test)
 print(
-    f"test accuracy {accuracy:.3f} after {trained.n_iter_} epochs of mini-batches; best epoch {trained.best_iter_}"
+    f"test accuracy {accuracy:.3f} after {trained.n_iter_} epochs of mini-batches; "
+    f"best epoch {trained.best_iter_}"
 )
 LossCurveDisplay.from_estimator(trained)
 
@@ -117,7 +119,8 @@ else:
     )
     clothes.set_params(random_state=0).fit(F_train, f_train)
     print(
-        f"test accuracy {clothes.score(F_test, f_test):.3f} after {clothes.n_iter_} epochs"
+        f"test accuracy {clothes.score(F_test, f_test):.3f} after {clothes.n_iter_} "
+        "epochs"
     )
     words = [
         "T-shirt",

@@ -45,7 +45,7 @@ def risk(model, X, y):
 
 
 def learn(X_learn, y_learn, X_watch, y_watch, epochs):
-    """The model after the last epoch; training loss, evaluation loss and error rate after each."""
+    """The last model; training loss, evaluation loss and error rate by epoch."""
     model, rng, history = (
         GDClassifier(optimizer="adam", learning_rate=0.006, alpha=0),
         np.random.default_rng(0),
@@ -65,10 +65,12 @@ last, train_risk, test_risk, mistakes = learn(X_train, y_train, X_test, y_test, 
 turn, fewest = int(np.argmin(test_risk)) + 1, int(np.argmin(mistakes)) + 1
 print(f"training loss falls to {train_risk[-1]:.4f}")
 print(
-    f"test loss is lowest in epoch {turn}: {test_risk.min():.4f}; at the end {test_risk[-1]:.4f}"
+    f"test loss is lowest in epoch {turn}: {test_risk.min():.4f}; at the end "
+    f"{test_risk[-1]:.4f}"
 )
 print(
-    f"error rate is lowest in epoch {fewest}: {mistakes.min():.4f}; at the end {mistakes[-1]:.4f}"
+    f"error rate is lowest in epoch {fewest}: {mistakes.min():.4f}; at the end "
+    f"{mistakes[-1]:.4f}"
 )
 figure, axis = plt.subplots(figsize=(4.2, 3.2), layout="constrained")
 for name, curve in {
@@ -110,6 +112,7 @@ automatic = GDClassifier(
 ).fit(X_train, y_train)
 automatic_risk, _ = risk(automatic, X_test, y_test)
 print(
-    f"early_stopping: epoch {automatic.best_iter_} of {automatic.n_iter_} kept, test loss {automatic_risk:.4f}"
+    f"early_stopping: epoch {automatic.best_iter_} of {automatic.n_iter_} kept, test "
+    f"loss {automatic_risk:.4f}"
 )
 LossCurveDisplay.from_estimator(automatic)

@@ -76,7 +76,8 @@ scores = {
 }
 for name in objectives:
     print(
-        f"{name:14} on unscaled features: objective {objectives[name]:.4g}, test accuracy {scores[name]:.3f}"
+        f"{name:14} on unscaled features: objective {objectives[name]:.4g}, test "
+        f"accuracy {scores[name]:.3f}"
     )
 print(f"warnings by SGDClassifier: {len(said)}")
 
@@ -94,7 +95,8 @@ model = GDClassifier(
 )
 model.fit(scaler.transform(X_train), y_train)
 print(
-    f"objective after 1, 5 and 20 epochs: {np.round([model.loss_curve_[k] for k in (0, 4, 19)], 4)}"
+    "objective after 1, 5 and 20 epochs: "
+    f"{np.round([model.loss_curve_[k] for k in (0, 4, 19)], 4)}"
 )
 
 LossCurveDisplay.from_estimators(

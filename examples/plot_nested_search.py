@@ -62,7 +62,8 @@ print(f"{len(search.cv_results_['params'])} candidates; chosen: {chosen}")
 within = -search.best_score_
 around = -cross_val_score(search, X, y, cv=outer, scoring="neg_mean_absolute_error")
 print(
-    f"mean absolute error: {within:.2f} by the inner folds, {around.mean():.2f} by the outer folds {around.round(1)}"
+    f"mean absolute error: {within:.2f} by the inner folds, {around.mean():.2f} by "
+    f"the outer folds {around.round(1)}"
 )
 print(f"always the median: {np.abs(y - np.median(y)).mean():.2f}")
 

@@ -14,7 +14,7 @@ from sklearn_gd import GDRegressor, RegressionLoss, check_loss
 
 
 class Welsch(RegressionLoss):
-    """scale^2 / 2 (1 - exp(-(r / scale)^2)): quadratic near the target, constant far from it."""
+    """scale^2 / 2 (1 - exp(-(r / scale)^2)): quadratic, then constant."""
 
     def __init__(self, scale=1.0):
         self.scale = scale
@@ -29,7 +29,8 @@ class Welsch(RegressionLoss):
 
 
 print(
-    f"largest difference from the numeric derivative: {check_loss(Welsch(scale=2.0)):.1e}"
+    "largest difference from the numeric derivative: "
+    f"{check_loss(Welsch(scale=2.0)):.1e}"
 )
 
 # %%

@@ -41,7 +41,8 @@ diverged = [
 print(*diverged, sep="\n")
 for name, model in curves.items():
     print(
-        f"{name:12} best objective {min(model.loss_curve_):.4f} in {model.n_iter_} epochs"
+        f"{name:12} best objective {min(model.loss_curve_):.4f} in {model.n_iter_} "
+        "epochs"
     )
 display = LossCurveDisplay.from_estimators(curves)
 display.ax_.set_ylim(0.2, 2)
@@ -93,12 +94,14 @@ with warnings.catch_warnings():
         )
         runs[name], gaps[name] = best, best.loss_curve_[-1] - lowest
         print(
-            f"{name:14} rate {best.learning_rate:<7g} {gaps[name]:.1e} above the minimum after 40 epochs"
+            f"{name:14} rate {best.learning_rate:<7g} {gaps[name]:.1e} above the "
+            "minimum after 40 epochs"
         )
 default = GDRegressor(alpha=0.01, max_iter=100).fit(centred, y)
 gaps["auto"] = default.loss_curve_[-1] - lowest
 print(
-    f"auto                        {gaps['auto']:.1e} above the minimum after {default.n_iter_}"
+    f"auto                        {gaps['auto']:.1e} above the minimum after "
+    f"{default.n_iter_}"
 )
 figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
 LossCurveDisplay.from_estimators(

@@ -14,7 +14,10 @@ from sklearn_gd import GDRegressor, RegressionLoss
 
 
 class NeuronError(RegressionLoss):
-    """Half the squared error of max(0, raw); the gradient passes where raw >= 0, to within the rounding of a sum that is zero."""
+    """Half the squared error of max(0, raw).
+
+    The gradient passes if raw >= 0, up to the rounding of a sum that is zero.
+    """
 
     @staticmethod
     def value(y, raw):

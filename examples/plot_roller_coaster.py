@@ -37,10 +37,11 @@ def quadratic(**parameters):
 # half as large. The same steps therefore need twice the learning rate, 2e-5, and the
 # mean squared error is twice F.
 #
-# The first step achieves most of the total decrease. After that there is little progress: the learning rate is
-# limited by the direction of largest curvature (:math:`t^2`, up to 361), and is too low for the directions of small
-# curvature (the intercept). The textbook's run from random weights gave 679, 359, 298, 287, ..., 284. This one starts
-# at zero.
+# The first step achieves most of the total decrease. After that there is little
+# progress: the learning rate is limited by the direction of largest curvature
+# (:math:`t^2`, up to 361), and is too low for the directions of small curvature (the
+# intercept). The textbook's run from random weights gave 679, 359, 298, 287, ..., 284.
+# This one starts at zero.
 lesson = quadratic(
     solver="batch", optimizer="gd", learning_rate=2e-5, max_iter=400, tol=None
 ).fit(X, speed)
@@ -62,7 +63,8 @@ best = np.polyfit(t, speed, 2)
 auto_error = mean_squared_error(speed, auto.predict(X))
 exact_error = mean_squared_error(speed, np.polyval(best, t))
 print(
-    f"auto: mean squared error {auto_error:.4f} after {auto[-1].n_iter_} iterations; least squares has {exact_error:.4f}"
+    f"auto: mean squared error {auto_error:.4f} after {auto[-1].n_iter_} iterations; "
+    f"least squares has {exact_error:.4f}"
 )
 FitEvolutionDisplay.from_estimator(quadratic(), X, speed, epochs=(1, 2))
 

@@ -49,7 +49,8 @@ for name, solver in solvers.items():
     gap = np.array(model.loss_curve_) - lowest
     by_second.plot(seconds[name] * np.arange(1, 41) / 40, gap)
     print(
-        f"{name:11} {model.t_:6d} steps, {gap[0]:.1e} above the minimum after 1 epoch, {gap[-1]:.1e} after 40"
+        f"{name:11} {model.t_:6d} steps, {gap[0]:.1e} above the minimum after 1 "
+        f"epoch, {gap[-1]:.1e} after 40"
     )
 LossCurveDisplay.from_estimators(fits, minimum=lowest, ax=by_epoch)
 by_second.set(xlabel="seconds", xscale="log")
@@ -79,7 +80,8 @@ for size in (1, 32, 64, 128):
         / np.linalg.norm(whole)
     )
     print(
-        f"{size:4d} samples: noise {noise[size]:.3f} of the gradient, times the root of the size {noise[size] * size**0.5:.2f}"
+        f"{size:4d} samples: noise {noise[size]:.3f} of the gradient, times the root "
+        f"of the size {noise[size] * size**0.5:.2f}"
     )
 
 # %%

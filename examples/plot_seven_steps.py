@@ -35,7 +35,7 @@ for step in range(1, 1000):
     # 7. Stop when five steps have decreased the loss by less than a millionth.
     if step > 5 and curve[-6] - curve[-1] <= 1e-6:
         break
-    # 4. Gradient: the mean derivative of the loss; for the coefficient, it is multiplied by x.
+    # 4. Gradient: the mean derivative of the loss; for the coefficient, times x.
     w_gradient = b_gradient = 0.0
     for i in range(n):
         slope = LogCosh.gradient(y[i], raw[i]) / n
@@ -47,7 +47,8 @@ for step in range(1, 1000):
     # 6. Repeat.
 steps = step - 1
 print(
-    f"by hand: w = {w!r}, b = {b!r}, loss {curve[0]:.4f} before, {curve[-1]:.6f} after {steps} steps"
+    f"by hand: w = {w!r}, b = {b!r}, loss {curve[0]:.4f} before, {curve[-1]:.6f} "
+    f"after {steps} steps"
 )
 
 # %%
@@ -62,7 +63,8 @@ model = GDRegressor(
     tol=None,
 ).fit(np.array(x)[:, None], y)
 print(
-    f"by fit:  w = {model.coef_[0].item()!r}, b = {model.intercept_[0].item()!r}, loss {model.loss_curve_[-1]:.6f}"
+    f"by fit:  w = {model.coef_[0].item()!r}, b = {model.intercept_[0].item()!r}, "
+    f"loss {model.loss_curve_[-1]:.6f}"
 )
 same = bool(model.coef_[0] == w and model.intercept_[0] == b)
 print("the same bits:", same)

@@ -28,7 +28,8 @@ for optimizer, rate in {"gd": 0.002, "momentum": 0.0005, "adam": 0.01}.items():
         if start == 900:
             model = pickle.loads(pickle.dumps(model))
     print(
-        f"{optimizer:9} progressive accuracy {np.mean(right):.3f} after {model.t_} steps"
+        f"{optimizer:9} progressive accuracy {np.mean(right):.3f} after {model.t_} "
+        "steps"
     )
     axis.plot(
         np.cumsum(right) / np.arange(1, len(right) + 1),

@@ -67,7 +67,8 @@ for name, model in models.items():
         int(np.count_nonzero(model.coef_)),
     )
     print(
-        f"{name:12} test accuracy {scores[name]:.3f}, {kept[name]} of {model.coef_.size} words in the model"
+        f"{name:12} test accuracy {scores[name]:.3f}, {kept[name]} of "
+        f"{model.coef_.size} words in the model"
     )
 
 # %%
@@ -96,7 +97,8 @@ plt.show()
 # ------------------------------------------
 sparse = TfidfVectorizer().fit_transform(train_texts)
 print(
-    f"{sparse.shape[0]} x {sparse.shape[1]}, {sparse.nnz / sparse.shape[0]:.1f} stored values per sample"
+    f"{sparse.shape[0]} x {sparse.shape[1]}, {sparse.nnz / sparse.shape[0]:.1f} "
+    "stored values per sample"
 )
 on_sparse = GDClassifier(alpha=1e-3).fit(sparse, y_train)
 on_dense = GDClassifier(alpha=1e-3).fit(sparse.toarray(), y_train)
@@ -104,5 +106,6 @@ difference = float(
     abs(on_sparse.coef_ - on_dense.coef_).max() / abs(on_dense.coef_).max()
 )
 print(
-    f"largest difference of a coefficient between CSR and dense, relative to the largest: {difference:.0e}"
+    "largest difference of a coefficient between CSR and dense, relative to the "
+    f"largest: {difference:.0e}"
 )
