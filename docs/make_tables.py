@@ -88,8 +88,8 @@ def parts(registry, columns=None, others=None):
     """
     further = columns or {}
     entries = {literal(string): cls for string, cls in registry.items()} | (others or {})
-    head = ["string", "object", *further, "description"]
-    rows = [[string, call(cls), *(cell(cls) for cell in further.values()), summary(cls)] for string, cls in entries.items()]
+    head = ["string", "description", "object", *further]  # a phone shows the first two
+    rows = [[string, summary(cls), call(cls), *(cell(cls) for cell in further.values())] for string, cls in entries.items()]
     return "".join("| " + " | ".join(line) + " |\n" for line in [head, ["---"] * len(head), *rows])
 
 
