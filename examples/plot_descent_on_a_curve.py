@@ -24,8 +24,8 @@ def slope(x):
 # %%
 # One step by hand
 # ----------------
-# At :math:`x = -0.9` the derivative of :math:`6x^2 - 12x + 3` is :math:`12 \cdot (-0.9)
-# - 12 = -22.8`. A learning rate of 0.03 moves x by :math:`0.03 \cdot 22.8 = 0.684`, to
+# At :math:`x = -0.9` the derivative of :math:`6x^2 - 12x + 3` is :math:`12 \cdot
+# (-0.9) - 12 = -22.8`. A learning rate of 0.03 moves x by :math:`0.03 \cdot 22.8 = 0.684`, to
 # -0.216. An explicit learning rate is exactly this update.
 start = np.array([-0.9])
 good = gradient_descent(f, start, jac=slope, learning_rate=0.03, return_all=True)
