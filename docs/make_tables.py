@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import sklearn_gd
-from sklearn_gd import losses, optimizers, penalties, schedules, solvers
+from sklearn_gd import exceptions, losses, optimizers, penalties, schedules, solvers
 
 PAGES = sorted(Path(__file__).parent.glob("*.md"))
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", flags=re.S)
@@ -36,7 +36,7 @@ def main(arguments):
 def public():
     """The public names by the module that offers them, the shortest way first."""
     modules = {"sklearn_gd": list(sklearn_gd.__all__)}
-    for module in (losses, penalties, solvers, optimizers, schedules):
+    for module in (losses, penalties, solvers, optimizers, schedules, exceptions):
         modules[module.__name__] = [name for name in module.__all__ if name not in modules["sklearn_gd"]]
     return modules
 
@@ -178,7 +178,10 @@ CAPTIONS = {
     "optimizers": "Optimizers",
     "schedules": "Schedules",
     "minimize": "Minimisation of a function",
+    "checkpoint": "Callbacks",
+    "warm": "Deployment",
     "displays": "Displays",
+    "exceptions": "Warnings",
 }
 TO_SUBCLASS = {losses.Loss, losses.RegressionLoss, losses.ClassificationLoss, losses.LogLinkLoss}
 GROUPS = {group: (group, lambda thing: True) for group in CAPTIONS} | {

@@ -1,5 +1,8 @@
 """Linear models trained by gradient descent, for people who live in scikit-learn."""
 
+from . import persistence  # noqa: F401  pickles name the states' classes by this module
+from ._version import __version__ as __version__
+from .checkpoint import Checkpoint
 from .displays import (
     CoefficientPathDisplay,
     DescentPathDisplay,
@@ -14,14 +17,14 @@ from .optimizers import Optimizer
 from .penalties import Penalty
 from .schedules import Schedule
 from .solvers import SAGA, SGD, SVRG, Batch, MiniBatch, Solver
-
-__version__ = "0.1.0"
+from .warm import warm_up
 
 __all__ = [
     "SAGA",
     "SGD",
     "SVRG",
     "Batch",
+    "Checkpoint",
     "ClassificationLoss",
     "CoefficientPathDisplay",
     "DescentPathDisplay",
@@ -39,4 +42,5 @@ __all__ = [
     "Solver",
     "check_loss",
     "gradient_descent",
+    "warm_up",
 ]

@@ -7,6 +7,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import compute_class_weight
 
+from ._stored import stored
 from ._validation import check_total
 
 
@@ -52,6 +53,7 @@ class Targets:
         return np.zeros(len(self.y)) if self.coder is None else self.y[:, 0]
 
 
+@stored
 @dataclass(frozen=True)
 class ClassCoder:
     """Turns labels into targets; immutable.

@@ -14,7 +14,9 @@ This module imports numba: only `_kernels` may import it, and only when the firs
 
 import functools
 import hashlib
+import logging
 import os
+import time
 import types as python_types
 import uuid
 import warnings
@@ -28,6 +30,7 @@ from numba.extending import typeof_impl
 
 from ._namespaces import globals_of, with_globals
 
+LOGGER = logging.getLogger("sklearn_gd")
 FLOAT = types.float64
 REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
 # Of all that is compiled here. A division by zero gives an infinity, as on arrays; the monitor sees it.
@@ -304,7 +307,10 @@ def _compiled(make, signature, leaves, fastmath, allocates):
     options |= {} if allocates else {"_nrt": False}
 
     def build(cache):
-        return numba.njit(signature, cache=cache, **options)(_named(make(*leaves), stamp))
+        begun = time.perf_counter()
+        dispatcher = numba.njit(signature, cache=cache, **options)(_named(make(*leaves), stamp))
+        _tell(make, dispatcher, cache, begun)
+        return dispatcher
 
     try:
         kernel = _kept(build, stamp)
@@ -328,6 +334,14 @@ def _kept(build, stamp):
         kernel = build(False)
         _warn_not_kept()
         return kernel
+
+
+def _tell(make, dispatcher, cache, begun):
+    """Log what was compiled since `begun`, unless it came from the disk."""
+    if cache and not dispatcher.stats.cache_misses:
+        return
+    name, kept = make.__name__.strip("_").removeprefix("make_").replace("_", " "), ", kept for next time" if cache else ""
+    LOGGER.info("compiled: %s, in %.1f s%s", name, time.perf_counter() - begun, kept)
 
 
 @functools.cache
@@ -421,7 +435,9 @@ def _entry_point(make, leaves, types_of_arguments, allocates):
 
     def build(cache):
         dispatcher = numba.njit(cache=cache, **options)(_named(make(*leaves), stamp))
+        begun = time.perf_counter()
         dispatcher.compile(types_of_arguments)
+        _tell(make, dispatcher, cache, begun)
         return dispatcher.get_overload(types_of_arguments)
 
     return _kept(build, stamp)

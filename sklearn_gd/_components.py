@@ -4,6 +4,7 @@ import functools
 import inspect
 import math
 import sys
+import warnings
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,15 +12,18 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from ._array_style import runs_on_arrays
+from ._sklearn import BaseEstimator
+from ._version import __version__
+from .exceptions import InconsistentVersionWarning
 
+VERSION_STAMP = "_sklearn_gd_version"  # the key among an object's pickled attributes
 SITE = "https://sklearn-gd.readthedocs.io/en/latest/"
 
 
 class Configurable:
-    """What estimators and parts share as objects with parameters: `set_params`, and the page that a notebook links to."""
+    """What estimators and parts share: `set_params`, a stamp of the version in pickles, and the page that a notebook links to."""
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; ``part__parameter`` sets a part's.
@@ -48,6 +52,20 @@ class Configurable:
                     f"object in its place"
                 )
         return super().set_params(**params)  # type: ignore[misc]
+
+    def __getstate__(self):
+        """The attributes, with a stamp of the version: scikit-learn stamps its own classes only."""
+        return {**super().__getstate__(), VERSION_STAMP: __version__}
+
+    def __setstate__(self, state):
+        """Restore the attributes; warn where another version stored them."""
+        state = dict(state)
+        version = state.pop(VERSION_STAMP, "before 0.1.0")
+        if version != __version__:
+            # The caller is the line that unpickles.
+            warning = InconsistentVersionWarning(estimator_name=type(self).__name__, original_version=version)
+            warnings.warn(warning, stacklevel=2)
+        super().__setstate__(state)
 
     _doc_link_module = "sklearn_gd"
     _doc_link_template = SITE + "generated/{page}.html"

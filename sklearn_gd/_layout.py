@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._stored import stored
+
 # In scaled coordinates a slope is a correlation, of 1 at most: below this it is rounding error and counts as 0. Adam and sign
 # updates would make a step of full length of it.
 LEAST_GRADIENT = 1e-12
@@ -44,6 +46,7 @@ TAKEN_AT = 6  # number of samples at the last snapshot
 N_MIXTURE_SUMS = 7
 
 
+@stored
 class Lazy(NamedTuple):
     """Coefficients of plain descent on CSR, one sample at a time, updated only when a sample has the feature.
 
@@ -59,6 +62,7 @@ class Lazy(NamedTuple):
     nonnegative: bool
 
 
+@stored
 class Track(NamedTuple):
     """The models that proximal row steps move: a step length each, the tracks, side by side.
 
@@ -86,6 +90,7 @@ class Track(NamedTuple):
     targets: np.ndarray
 
 
+@stored
 class Mixture(NamedTuple):
     """How the scores of the models are weighed into the one that predicts.
 
@@ -101,6 +106,7 @@ class Mixture(NamedTuple):
     sums: np.ndarray  # (N_MIXTURE_SUMS,)
 
 
+@stored
 class Columns(NamedTuple):
     """Sums of x - shift, of its square, and of ones where x is not zero, for each feature; mean, scale and unit in use.
 

@@ -52,6 +52,7 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
     if numeric_y and np.asarray(y).dtype.kind in "US":
         raise ValueError(f"y holds text, such as {np.asarray(y).flat[0].item()!r}: {name} needs numbers")
     check_indices(X)
+    X = _without_foreign_dtype(X)
     X, y = validate_data(
         estimator,
         X,
@@ -65,6 +66,12 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
         skip_check_array=_is_checked(X, y),
     )
     return summed(X), y
+
+
+def _without_foreign_dtype(X):
+    """X, or the array of a tensor in memory: scikit-learn would make a tensor of any type one of float64."""
+    foreign = hasattr(X, "__array__") and hasattr(X, "dtype") and not hasattr(X.dtype, "kind")
+    return np.asarray(X) if foreign else X
 
 
 def _is_checked(X, y):
@@ -84,6 +91,7 @@ def _is_checked(X, y):
 def check_features(estimator, X):
     """Validate the X of a fitted estimator's predictions: an array or CSR matrix of float32 or float64."""
     check_indices(X)
+    X = _without_foreign_dtype(X)
     return summed(validate_data(estimator, X, accept_sparse="csr", dtype=FLOATS, reset=False))
 
 

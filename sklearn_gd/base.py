@@ -4,16 +4,16 @@ import math
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._classes import Growth
 from ._components import Configurable, Flag, Range, check_constraints
 from ._scoring import check_scoring_parameter, validation_score
+from ._sklearn import BaseEstimator, CallbackSupportMixin, has_callbacks, with_callbacks
 from ._validation import (
     Held,
     callback_arguments,
@@ -25,6 +25,7 @@ from ._validation import (
     split_for_validation,
 )
 from ._warnings import warn_of
+from .checkpoint import keeper_of
 from .descent._loop import Settings, descend
 from .descent._monitor import Monitor, Status
 from .descent._observers import EpochTasks, VerboseLine
@@ -64,7 +65,18 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     # Whether y holds numbers, of one or more outputs; else labels.
     _has_numeric_targets: bool
     # A model that was pickled before there was this parameter was validated by its own `score`.
-    scoring: str | Callable | None = None
+    scoring: str | Callable[..., float] | None = None
+    # What `fit` and `partial_fit` store.
+    coef_: np.ndarray
+    intercept_: np.ndarray
+    loss_: Any
+    n_iter_: int
+    t_: int
+    loss_curve_: list[float]
+    validation_scores_: list[float]
+    best_iter_: int
+    n_features_in_: int
+    feature_names_in_: np.ndarray
 
     @abstractmethod
     def _resolve_loss(self):
@@ -170,13 +182,14 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         weight = check_weight(sample_weight, X.shape[0])
         targets = self._encode(y, weight, loss)
         validation = self._validation(X_val, y_val, sample_weight_val, targets, loss)
+        start = self._start(targets.n_outputs, X.shape[1], coef_init, intercept_init)
+        keeper = self._checkpointed(settings.rng, X, targets, validation, start)
         train = None
         if validation is None and self.early_stopping:
             rng = check_random_state(self.random_state)
             train, held = split_for_validation(targets, self.validation_fraction, rng)
             validation = Held(X[held], y[held], targets.rows(held))
             X, targets = X[train], targets.rows(train)
-        start = self._start(targets.n_outputs, X.shape[1], coef_init, intercept_init)
         # Callbacks are given copies of `self`: no scores of an earlier fit may be among its attributes.
         for name in {"validation_scores_", "best_iter_"} & vars(self).keys():
             delattr(self, name)
@@ -188,16 +201,34 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             method = solver.method(objective, settings, start)
             tasks = []
             # Without callbacks epochs are no tasks: thousands of contexts would serve no purpose.
-            if hasattr(self, "_skl_callbacks"):
+            if has_callbacks(self):
                 tasks = [EpochTasks(context, self, hooks, lambda: self._fitted(objective, targets, method, monitor))]
             monitor = self._monitor(objective, method, self._validate(objective, validation, targets), tasks)
             # 4. the descent
-            status = self._settled(objective, method, monitor, descend(method, monitor, int(self.max_iter)))
+            status = descend(method, monitor, int(self.max_iter), keeper)
+            status = self._settled(objective, method, monitor, status)
             # 5. the fitted attributes
             vars(self).update(self._fitted(objective, targets, method, monitor))
             context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
-            warn_of(self, status, method, monitor, stacklevel=5)
+            warn_of(self, status, method, monitor, stacklevel=4)
         return self
+
+    def _checkpointed(self, rng, X, targets, validation, start):
+        """The keeper of the fit's states: that of a `Checkpoint` among the callbacks, whose file is read, or none."""
+        held = (None, None, None) if validation is None else (validation.X, validation.y, validation.targets.weight)
+        return keeper_of(
+            self,
+            rng,
+            X=X,
+            y=targets.y,
+            classes=None if targets.classes is None else np.asarray(targets.classes),
+            weights=targets.weight,
+            X_val=held[0],
+            y_val=held[1],
+            weights_val=held[2],
+            coef_start=None if start is None else start.coef,
+            intercept_start=None if start is None else start.intercept,
+        )
 
     def _validate(self, objective, held, targets):
         """The function from theta to the validation score; None without validation samples."""
@@ -276,7 +307,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             monitor = Monitor(None, 1, 0.0, observers=self._verbose_line(objective, getattr(self, "n_iter_", 0)))
             status = descend(method, monitor, 1)
             if status is Status.DIVERGED:
-                warn_of(self, status, method, monitor, stacklevel=4)
+                warn_of(self, status, method, monitor, stacklevel=3)
                 if not first:
                     return self
                 self._offer_constant(objective, monitor)

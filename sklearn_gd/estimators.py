@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin, RegressorMixin, clone
+from sklearn.base import clone
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from ._classes import ClassCoder, Targets, check_comparable
 from ._components import resolve
 from ._docstrings import CLASSIFIER, REGRESSOR
+from ._sklearn import ClassifierMixin, RegressorMixin
 from ._validation import Samples, check_weight
 from .base import BaseGD
 from .losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, ClassificationLoss, RegressionLoss
@@ -222,6 +223,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
     __doc__ = CLASSIFIER
 
     _has_numeric_targets = False
+    # What `fit` stores beside the attributes of both estimators.
+    classes_: np.ndarray
 
     def __init__(
         self,

@@ -2,6 +2,9 @@ r"""Schedules: the learning rate of each step.
 
 A schedule is one method, ``rate(t, run)``: the learning rates of the steps t = 1, 2, ..., an array of floats, given what is
 known of the run. It is called once an epoch, with all of the epoch's steps, and runs as plain NumPy.
+
+Powers are those of ``np.float_power``, which takes one number at a time. The last bit of ``**`` depends, in some versions of
+NumPy, on the place of a number in its array, so that `partial_fit` would not repeat `fit`.
 """
 
 import math
@@ -221,7 +224,7 @@ class InvScaling(Schedule):
 
     def rate(self, t: NDArray, run: Run) -> NDArray:
         """eta0 over a power of the step."""
-        return self.eta0 / t**self.power_t
+        return self.eta0 / np.float_power(t, self.power_t)
 
 
 class Optimal(Schedule):
@@ -350,7 +353,7 @@ class ExponentialDecay(Schedule):
     def rate(self, t: NDArray, run: Run) -> NDArray:
         """eta0 times a power of the decay."""
         passed = (t - 1.0) / self._steps("decay_steps", run and run.steps_per_epoch, "one epoch")
-        return self.eta0 * self.decay ** (np.floor(passed) if self.staircase else passed)
+        return self.eta0 * np.float_power(self.decay, np.floor(passed) if self.staircase else passed)
 
 
 class StepDecay(Schedule):
@@ -386,7 +389,8 @@ class StepDecay(Schedule):
     def rate(self, t: NDArray, run: Run) -> NDArray:
         """eta0 times a whole power of the decay."""
         third = run.total_steps and max(run.total_steps // 3, 1) if run else None
-        return self.eta0 * self.decay ** np.floor((t - 1.0) / self._steps("decay_steps", third, "a third of the fit"))
+        passed = np.floor((t - 1.0) / self._steps("decay_steps", third, "a third of the fit"))
+        return self.eta0 * np.float_power(self.decay, passed)
 
 
 class PolynomialDecay(Schedule):
@@ -427,7 +431,7 @@ class PolynomialDecay(Schedule):
         """The power's curve, then flat."""
         steps = self._steps("decay_steps", run and run.total_steps, "all the steps of fit")
         left = 1.0 - np.minimum(t - 1.0, steps) / steps
-        return (self.eta0 - self.end_rate) * left**self.power + self.end_rate
+        return (self.eta0 - self.end_rate) * np.float_power(left, self.power) + self.end_rate
 
 
 class CosineDecay(Schedule):
@@ -520,9 +524,11 @@ class CosineRestarts(Schedule):
         else:
             # The restarts lie at 1, 1 + q, 1 + q + q^2, ...; 1e-9 keeps a step that is one from falling before it.
             restart = np.floor(np.log1p(passed * (self.t_mul - 1.0)) / math.log(self.t_mul) + 1e-9)
-            begin = (self.t_mul**restart - 1.0) / (self.t_mul - 1.0)
-            share = np.maximum(passed - begin, 0.0) / self.t_mul**restart
-        return self.eta0 * (self.floor + (1.0 - self.floor) * self.m_mul**restart * _half_cosine(share, 0.0))
+            length = np.float_power(self.t_mul, restart)
+            begin = (length - 1.0) / (self.t_mul - 1.0)
+            share = np.maximum(passed - begin, 0.0) / length
+        height = np.float_power(self.m_mul, restart)
+        return self.eta0 * (self.floor + (1.0 - self.floor) * height * _half_cosine(share, 0.0))
 
 
 class OneCycle(Schedule):

@@ -1,11 +1,45 @@
-"""Leave the extended matrix out unless it is asked for with ``-m extended``."""
+"""Which tests run: the extended matrix only with ``-m extended``; ``-m smoke`` takes a few tests of each module."""
+
+import pytest
 
 # A file for the folder of another project, whose package it imports.
 collect_ignore = ["benchmarks/benchopt"]
 
+# Of each module, the first case of this many test functions is a smoke test; and none of these modules and functions,
+# which take long.
+SMOKE_FUNCTIONS = 4
+NOT_SMOKE = {
+    "test_compile",
+    "test_cost",
+    "test_docs",
+    "test_examples",
+    "test_imports",
+    "test_sklearn",
+    "test_sklearn_checks",
+    "test_the_model_of_an_epoch_is_that_of_a_fit_that_ends_there",
+    "test_matplotlib_is_imported_when_a_display_is_drawn_and_not_before",
+    "test_a_quantile_is_covered_where_mini_batches_stop_early",
+}
 
+
+def mark_smoke(items):
+    """Mark the smoke tests: never one that is marked `extended`, nor a doctest."""
+    chosen = {}
+    for item in items:
+        function = getattr(item, "originalname", None)
+        module = getattr(getattr(item, "module", None), "__name__", "").rpartition(".")[2]
+        if function is None or {module, function} & NOT_SMOKE or item.get_closest_marker("extended"):
+            continue
+        functions = chosen.setdefault(module, set())
+        if function not in functions and len(functions) < SMOKE_FUNCTIONS:
+            functions.add(function)
+            item.add_marker(pytest.mark.smoke)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
 def pytest_collection_modifyitems(config, items):
-    """Deselect the tests marked `extended` where the command line has no marker expression that names them."""
+    """Mark the smoke tests; deselect those marked `extended` where the command line has no expression that names them."""
+    mark_smoke(items)
     if "extended" in config.getoption("markexpr"):
         return
     extended = [item for item in items if item.get_closest_marker("extended")]

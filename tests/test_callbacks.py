@@ -12,16 +12,19 @@ import pytest
 import scipy.sparse as sp
 from matrix import LAYOUTS, N, data
 from sklearn.base import clone
-from sklearn.callback import FitCallback, ProgressBar, ScoringMonitor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from versions import skip_below
 
 import sklearn_gd.base
 from sklearn_gd import GDClassifier, GDRegressor, MiniBatch
 from sklearn_gd.base import BaseGD
 from sklearn_gd.schedules import Adaptive
+
+skip_below("scikit-learn", "1.9", "callbacks are new there")
+from sklearn.callback import FitCallback, ProgressBar, ScoringMonitor  # noqa: E402
 
 X, SCORE, WEIGHT = data("huber")
 LABELS = np.array(["no", "yes"])[data("hinge-2")[1]]

@@ -1,7 +1,8 @@
-"""Models pickled by an earlier state of the package: they load, predict what they predicted, and learn on.
+"""Models pickled by earlier versions of the package: they load, predict what they predicted, and learn on.
 
-``python tests/test_golden.py`` writes the files anew. Do so only where a release is to break old pickles, and say it in the
-changelog.
+A folder for each version; "before" has those of a development version, without a stamp. ``python tests/test_golden.py`` writes
+the folder of the present version. Do so once, when a version is released: a folder that is written anew no longer tests whether
+the pickles of that version load.
 """
 
 import pickle
@@ -12,11 +13,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sklearn_gd import GDClassifier, GDRegressor, MiniBatch
+from sklearn_gd import GDClassifier, GDRegressor, MiniBatch, __version__
+from sklearn_gd.exceptions import InconsistentVersionWarning
 from sklearn_gd.losses import Huber
 from sklearn_gd.penalties import ElasticNet
 
 FOLDER = Path(__file__).parent / "golden"
+FILES = sorted(FOLDER.glob("*/*.pickle"))
 
 
 def samples():
@@ -38,15 +41,22 @@ def models():
         "step-state-lazy": GDRegressor(
             solver="sgd", learning_rate=0.01, penalty=ElasticNet(0.5), max_iter=2, tol=None, random_state=0
         ).fit(sp.csr_array(X), score),
+        "automatic-state": GDRegressor(solver="minibatch").partial_fit(X, score),
     }
 
 
-NAMES = ("model-state", "rows-state", "rows-state-csr", "step-state", "step-state-lazy")
+def load(file):
+    """What a file stores; a warning of another version is expected where the file's folder is not that of the present one."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        stored = pickle.loads(file.read_bytes())
+    assert {each.category for each in caught} == (set() if file.parent.name == __version__ else {InconsistentVersionWarning})
+    return stored
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_it_loads_predicts_and_learns_on(name):
-    stored = pickle.loads((FOLDER / f"{name}.pickle").read_bytes())
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_it_loads_predicts_and_learns_on(file):
+    stored = load(file)
     model, (X, score) = stored["model"], samples()
     np.testing.assert_array_equal(model.predict(X), stored["predicted"])
     y = score if isinstance(model, GDRegressor) else model.predict(X)
@@ -57,14 +67,15 @@ def test_it_loads_predicts_and_learns_on(name):
 
 
 def test_every_kind_of_state_is_kept():
-    states = {type(pickle.loads((FOLDER / f"{name}.pickle").read_bytes())["model"]._state).__name__ for name in NAMES}
-    assert states == {"ModelState", "RowsState", "StepState"}
+    states = {type(load(file)["model"]._state).__name__ for file in FILES if file.parent.name == __version__}
+    assert states == {"AutomaticState", "ModelState", "RowsState", "StepState"}
 
 
 if __name__ == "__main__":
-    FOLDER.mkdir(exist_ok=True)
+    folder = FOLDER / __version__
+    folder.mkdir(exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name, model in models().items():
             stored = {"model": model, "predicted": model.predict(samples()[0])}
-            (FOLDER / f"{name}.pickle").write_bytes(pickle.dumps(stored, protocol=4))
+            (folder / f"{name}.pickle").write_bytes(pickle.dumps(stored, protocol=4))

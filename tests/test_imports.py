@@ -1,6 +1,7 @@
 """Who imports whom: read from the source, and once from a new process."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -161,11 +162,24 @@ def test_imports_point_one_way():
 
 @pytest.mark.parametrize("file", FILES)
 def test_only_what_is_depended_on_is_imported(file):
-    """The dependencies of the package, and the standard library; matplotlib is for plots alone, at need."""
+    """The dependencies of the package, and the standard library; matplotlib is for plots alone, at need.
+
+    The modules of integrations, which nothing else imports, import the packages that they are for.
+    """
     depended_on = {"numpy", "scipy", "sklearn", "threadpoolctl", "numba", "llvmlite"}
+    optional = {"displays": {"matplotlib"}, "onnx": {"onnx", "skl2onnx"}, "mlflow": {"mlflow"}}
     outside = tops(file) - set(sys.stdlib_module_names)
-    assert outside <= depended_on | ({"matplotlib"} if part_of(file) == "displays" else set())
+    assert outside <= depended_on | optional.get(part_of(file), set())
     assert "matplotlib" not in tops(file, top_level=True)
+    assert not modules_of(file) & {"sklearn_gd.onnx", "sklearn_gd.mlflow"}
+
+
+@pytest.mark.parametrize(("module", "package"), [("onnx", "skl2onnx"), ("mlflow", "mlflow")])
+def test_a_module_of_an_integration_says_what_to_install(module, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, f"sklearn_gd.{module}", raising=False)
+    with pytest.raises(ImportError, match=rf'sklearn_gd.{module} needs .*: pip install "sklearn-gd\[integrations\]"'):
+        importlib.import_module(f"sklearn_gd.{module}")
 
 
 @pytest.mark.parametrize("file", FILES)

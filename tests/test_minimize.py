@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from scipy.optimize import Bounds, OptimizeResult, OptimizeWarning, basinhopping, minimize, rosen, rosen_der
+from versions import SEED
 
 from sklearn_gd import GDRegressor, Optimizer, gradient_descent
 from sklearn_gd.losses import SquaredError
@@ -216,7 +217,8 @@ def test_it_serves_another_frontend():
     def two_valleys(x):
         return float(x[0] ** 4 - 4 * x[0] ** 2 + x[0])
 
-    found = basinhopping(two_valleys, [1.5], niter=10, stepsize=3.0, rng=0, minimizer_kwargs={"method": gradient_descent})
+    options = {"niter": 10, "stepsize": 3.0, "minimizer_kwargs": {"method": gradient_descent}, SEED: 0}
+    found = basinhopping(two_valleys, [1.5], **options)
     assert found.x[0] == pytest.approx(-1.473, abs=1e-3)
 
 

@@ -327,6 +327,35 @@ def test_features_without_an_effect_leave_a_rare_class_to_the_constant():
             assert log_loss(y, p) < 1.02 * log_loss(y, np.full(3000, constant))
 
 
+@pytest.mark.parametrize("loss", ["log_loss", "hinge"])
+def test_the_null_model_of_a_very_rare_class_is_the_constant_model(loss):
+    """No label is an outlier, and the best constant of hinge is a kink, however small the share."""
+    draw = np.random.default_rng(5)
+    rows, y = draw.normal(size=(20_000, 3)), np.zeros(20_000, int)
+    y[[900, 9000, 19_990]] = 1
+    model = GDClassifier(loss)
+    for start in range(0, len(y), 1000):
+        model.partial_fit(rows[start : start + 1000], y[start : start + 1000], classes=[0, 1])
+    constant = {"hinge": -1.0, "log_loss": np.log(3.5 / 19_997.5)}[loss]
+    np.testing.assert_allclose(model.intercept_, constant, rtol=1e-9)
+    assert not model.coef_.any()
+
+
+@pytest.mark.parametrize("where", [0, 3])
+@pytest.mark.parametrize("size", [75.0, 1e12])
+def test_an_outlier_in_a_thousand_samples_does_not_ruin_an_exponential_stream(size, where):
+    draw = np.random.default_rng(0)
+    rows = draw.normal(size=(8000, 5))
+    y = draw.random(8000) < 1.0 / (1.0 + np.exp(-3.0 * rows @ [0.5, -0.4, 0.3, 0.2, 0.0]))
+    spoiled, wild = rows.copy(), np.arange(500, 8000, 1000)
+    spoiled[wild, where] = np.where(np.arange(8) % 2 == 0, size, -size)
+    model = GDClassifier("exponential")
+    for start in range(0, 8000, 32):
+        model.partial_fit(spoiled[start : start + 32], y[start : start + 32], classes=[False, True])
+    kept = np.delete(np.arange(8000), wild)
+    assert model.score(rows[kept], y[kept]) > GDClassifier("exponential").fit(rows, y).score(rows[kept], y[kept]) - 0.02
+
+
 @pytest.mark.parametrize("size", [75.0, 1e12])
 @pytest.mark.parametrize("loss", ["poisson", "squared_error", "huber", "absolute_error", "log_loss", "hinge"])
 def test_a_wild_sample_does_not_ruin_a_stream(loss, size):

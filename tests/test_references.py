@@ -28,6 +28,7 @@ from sklearn.linear_model import (
 )
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
+from versions import L1_OF_LOGISTIC_REGRESSION
 
 from sklearn_gd import GDClassifier, GDRegressor, losses, penalties
 from sklearn_gd.losses import (
@@ -282,7 +283,7 @@ def test_logistic_regression_with_l1(data, layout):
     """Against liblinear's l1 (two classes, no intercept: it penalises its own) and SAGA's (three). C = 1 / (alpha n)."""
     X, y = {"cancer": CANCER, "wine": WINE}[data]
     alpha = 1e-2
-    shared = {"C": 1.0 / (alpha * len(y)), "l1_ratio": 1.0, "fit_intercept": False, "tol": 1e-9, "max_iter": 100_000}
+    shared = L1_OF_LOGISTIC_REGRESSION | {"C": 1.0 / (alpha * len(y)), "fit_intercept": False, "tol": 1e-9, "max_iter": 100_000}
     reference = LogisticRegression(solver="liblinear" if data == "cancer" else "saga", **shared).fit(X, y)
     model = fitted(GDClassifier(penalty="l1", alpha=alpha, fit_intercept=False), X, y, layout)
     assert_same_optimum(model, X, y, reference.coef_, np.zeros(len(reference.coef_)), same_coefficients=False)
@@ -310,7 +311,7 @@ def test_epsilon_insensitive_with_l2(alpha, layout):
     """Support vector regression without intercept. C = 1 / (alpha n)."""
     X, y = SCALED_DIABETES[0], (DIABETES[1] - DIABETES[1].mean()) / DIABETES[1].std()
     model = fitted(GDRegressor(EpsilonInsensitive(epsilon=0.3), penalty="l2", alpha=alpha, fit_intercept=False), X, y, layout)
-    shared = {"C": 1.0 / (alpha * len(y)), "epsilon": 0.3, "fit_intercept": False, "random_state": 0}
+    shared = L1_OF_LOGISTIC_REGRESSION | {"C": 1.0 / (alpha * len(y)), "epsilon": 0.3, "fit_intercept": False, "random_state": 0}
     reference = LinearSVR(**shared, tol=1e-10, max_iter=10_000_000).fit(X, y)
     assert_same_optimum(model, X, y, reference.coef_, 0.0, same_coefficients=False)
 

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.optimize import linprog
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, QuantileRegressor
+from versions import L1_OF_LOGISTIC_REGRESSION
 
 from sklearn_gd import GDClassifier, GDRegressor, penalties
 from sklearn_gd.descent.support_descent import expected_fall
@@ -123,7 +124,12 @@ def test_logistic_regression(shape, share):
     alpha = np.abs(X.T @ np.where(positive, -0.5, 0.5)).max() / len(y) / share
     model = in_silence(GDClassifier(penalty="l1", alpha=alpha, fit_intercept=False), X, positive)
     other = LogisticRegression(
-        C=1.0 / (alpha * len(y)), l1_ratio=1.0, solver="liblinear", fit_intercept=False, tol=1e-8, max_iter=100_000
+        C=1.0 / (alpha * len(y)),
+        solver="liblinear",
+        fit_intercept=False,
+        tol=1e-8,
+        max_iter=100_000,
+        **L1_OF_LOGISTIC_REGRESSION,
     ).fit(X, positive)
 
     def value(y, raw):

@@ -10,6 +10,7 @@ from .row_steps import information_share
 
 MEMORY = 2000.0  # information after which all sums have been discounted to a third
 LARGEST_RELATIVE_LOSS = 100.0  # of a sample, against the worst model's progressive loss: no single sample decides
+WORST_OF_USE = 10.0  # that loss in streams at most, against the best model's
 LARGEST_MIXED_LOSS = 1000.0  # the same for the weights, against the best model's
 OVERFLOW = 1e200  # the largest loss of the first hundred samples
 PRIOR_ROWS = 10.0  # information that the weights by the models' losses alone count for, next to those predicted at once
@@ -127,7 +128,11 @@ def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, ti
     sums[MIXED_WEIGHT] += relative
     sums[MIXED_HORIZON] += relative * (1.0 + 2.0 * (rows - 1.0 - sums[TAKEN_AT]))
     # 2. the losses of the models
-    limit = LARGEST_RELATIVE_LOSS / share * (1.0 - memory) * track.losses[:-1].max() if rows > 100.0 else OVERFLOW
+    usual = track.losses[:-1].max()
+    if np.isfinite(plan.clip):
+        # A model that an outlier has thrown off must not say what is usual. In `fit` F counts the outliers, too.
+        usual = min(usual, WORST_OF_USE * track.losses[:-1].min())
+    limit = LARGEST_RELATIVE_LOSS / share * (1.0 - memory) * usual if rows > 100.0 else OVERFLOW
     scored, weight = np.empty((1, n_outputs)), np.ones(1)
     terms = np.empty((n_terms, n_outputs))
     for k in range(n_outputs):

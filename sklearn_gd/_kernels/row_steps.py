@@ -32,7 +32,7 @@ LEAST_INFORMATION = 1e-5  # of a sample, by which its loss is remembered
 FAR = 6.0  # standardised value from which on its feature is standardised anew at once
 # Times the root of the number of samples: the largest standardised value that counts in full, if more than `RowPlan.clip`.
 CLIP_GROWTH = 0.3
-TARGET_CLIP = 30.0  # the same of a target, whose deviation sets the length of steps
+TARGET_CLIP = 30.0  # the same of a target, whose deviation sets the length of steps, or the root of the number of samples
 LARGEST_RELATIVE_NORM = 100.0  # of a sample, against the mean squared norm: an outlier must not shorten all later steps
 LARGEST_RELATIVE_TERM = 100.0  # of a sample in the curvature, against the mean: as above
 FARTHEST = 10.0  # an averaged step reaches no farther than an implicit one this many times as long
@@ -308,7 +308,10 @@ def begin_sample(counters, weight, clip):
 
 
 def add_target(target, track, counters, weight):
-    """Add a sample to the sums of the targets, its distance from their mean clipped to `TARGET_CLIP` standard deviations."""
+    """Add a sample to the sums of the targets, its distance from their mean clipped to `TARGET_CLIP` standard deviations.
+
+    One target among n can be sqrt(n) deviations out without being an outlier: think of a rare class. It is not clipped.
+    """
     shift, total, square = track.targets[0], track.targets[1], track.targets[2]
     before = counters[TARGET_WEIGHT]
     counters[TARGET_WEIGHT] += weight
@@ -319,7 +322,7 @@ def add_target(target, track, counters, weight):
         offset = target[0, k] - shift[k]
         if counters[ROWS] > 10.0 and before > 0.0:
             mean = total[k] / before
-            widest = TARGET_CLIP * np.sqrt(max(square[k] / before - mean * mean, 0.0))
+            widest = max(TARGET_CLIP, np.sqrt(counters[ROWS])) * np.sqrt(max(square[k] / before - mean * mean, 0.0))
             if widest > 0.0:
                 offset = min(max(offset, mean - widest), mean + widest)
         total[k] += weight * offset

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from .._stored import stored
 from ..objective._coordinates import Coordinates
 from ..objective._moments import Moments
 from ._state import StepState, copied
@@ -13,6 +14,7 @@ SAMPLES = 100.0
 DEGENERATE = 1e-3  # curvature at the best intercept over that at zero, below which descent begins at zero
 
 
+@stored
 @dataclass
 class Sizes:
     """What is known of features and scores so far: the coordinates follow from it.
@@ -68,6 +70,7 @@ class Sizes:
         return Coordinates.of(objective, self.moments, curvature, spread)
 
 
+@stored
 @dataclass
 class AutomaticState:
     """The tracks of a descent whose rate is found on the way.

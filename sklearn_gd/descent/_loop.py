@@ -176,6 +176,35 @@ class Method(ABC):
         """
         return ModelState.of(self.objective, theta, value, n_epochs)
 
+    @property
+    def has_snapshot(self):
+        """Whether the method implements `snapshot` and `restore`."""
+        return type(self).snapshot is not Method.snapshot
+
+    def snapshot(self):
+        """All that the epochs to come depend on, besides the objective and the settings: called between two epochs.
+
+        A method that keeps numbers for each sample may compute them anew from the model instead of returning them; it then does
+        so in the running descent, too, so that both go on alike to the last bit.
+
+        Returns
+        -------
+        dict
+            Under strings: arrays, numbers, strings, None, or lists and dictionaries of these. What is not copied must be written
+            before the next epoch begins.
+        """
+        raise NotImplementedError
+
+    def restore(self, saved):
+        """Go on from a snapshot of the same method on the same objective: called after `start`, before `iterates`.
+
+        Parameters
+        ----------
+        saved : dict
+            What `snapshot` returned.
+        """
+        raise NotImplementedError
+
     def stable_rate(self):
         """A learning rate at which the method cannot diverge, for messages; None if unknown or without one.
 
@@ -187,13 +216,50 @@ class Method(ABC):
         return None
 
 
-def descend(method, monitor, max_iter):
+class Keeper:
+    """What becomes of the state between two epochs; the base keeps nothing."""
+
+    def resume(self, method, monitor):
+        """Take method and monitor to the state that was kept last.
+
+        Parameters
+        ----------
+        method : Method
+            The method, which has started.
+        monitor : Monitor
+            The monitor, which has started.
+
+        Returns
+        -------
+        int
+            How many epochs led to that state: 0 where none was kept.
+        """
+        return 0
+
+    def keep(self, method, monitor, n_epochs):
+        """Keep the state after so many epochs, of which another one is about to begin.
+
+        Parameters
+        ----------
+        method : Method
+            The method.
+        monitor : Monitor
+            The monitor.
+        n_epochs : int
+            The epochs so far.
+        """
+
+
+def descend(method, monitor, max_iter, keeper=None):
     """Descend until the monitor, the method or `max_iter` ends it; returns the last `Status`."""
+    keeper = keeper or Keeper()
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the monitor sees numbers that are not finite
         monitor.start(*method.start(), method.objective)
+        done = keeper.resume(method, monitor)
         iterates = method.iterates()
         status = Status.RUNNING
-        for _ in range(max_iter):
+        for n_epochs in range(done, max_iter):
+            keeper.keep(method, monitor, n_epochs)
             monitor.begin()
             status = monitor.judge(next(iterates))
             if status is Status.PLATEAU and method.on_plateau(monitor.tolerance):

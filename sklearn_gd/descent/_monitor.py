@@ -8,6 +8,10 @@ import numpy as np
 
 from ._standstill import EXPLOSION, has_stalled
 
+# What a snapshot has of a monitor.
+CURVES = ("objectives", "scores", "best_values", "watched")
+KEPT = ("best", "first_model", "best_epoch", "best_objective", "first", "_expected_at", "_expected")
+
 
 class Status(enum.Enum):
     """How things stand after an epoch."""
@@ -85,6 +89,19 @@ class Monitor:
         self.best_objective = self.first = float(value)
         for observer in self.observers:
             observer.start(objective, theta, value)
+
+    def snapshot(self):
+        """What the epochs to come depend on: a dictionary of arrays and numbers."""
+        curves = {name: np.array(getattr(self, name), dtype=float) for name in CURVES}
+        return curves | {name: getattr(self, name) for name in KEPT}
+
+    def restore(self, saved):
+        """Go on from a `snapshot`; returns the number of its epochs."""
+        vars(self).update({name: saved[name].tolist() for name in CURVES})
+        vars(self).update({name: saved[name] for name in KEPT})
+        for observer in self.observers:
+            observer.resume(len(self.objectives))
+        return len(self.objectives)
 
     def begin(self):
         """An epoch begins."""

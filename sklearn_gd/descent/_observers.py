@@ -11,6 +11,9 @@ class Observer:
     def start(self, objective, theta, value):
         """The descent on an `Objective` starts at `theta`, where F is `value`."""
 
+    def resume(self, n_epochs):
+        """The descent goes on where another process has left it, after so many epochs."""
+
     def begin(self):
         """An epoch begins."""
 
@@ -52,6 +55,9 @@ class VerboseLine(Observer):
         self.verbose = verbose
         self.epoch = before
         self.begun = time.perf_counter()
+
+    def resume(self, n_epochs):
+        self.epoch += n_epochs
 
     def end(self, iterate, status, scores):
         self.epoch += 1
@@ -96,6 +102,9 @@ class EpochTasks(Observer):
         self.hooks = {"estimator": estimator, **given, "reconstruction_attributes": fitted_attributes}
         self.remaining = context.max_subtasks
         self.running = None
+
+    def resume(self, n_epochs):
+        self.remaining -= n_epochs
 
     def begin(self):
         if self.running is None and self.remaining > 0:

@@ -63,6 +63,7 @@ class PreconditionedMethod(ScaledCoordinates, Method):
     """
 
     full_batch = True
+    kept: tuple[str, ...] = ("stage", "n_iter", "stage_is_over", "stage_value", "value", "theta", "u")  # in a snapshot
 
     def __init__(self, objective, theta=None):
         super().__init__(objective)
@@ -80,13 +81,12 @@ class PreconditionedMethod(ScaledCoordinates, Method):
         return self.theta, self.stage_value
 
     def next_stage(self):
-        """Go on to the next, narrower stage of smoothing; returns its first look."""
+        """Go on to the next, narrower stage of smoothing."""
         self.stage += 1
         self._begin_stage()
-        return self.first_look
 
     def _begin_stage(self):
-        """Sets width, frame, u, ridge, the first look, and `stage_value`, F at its start."""
+        """Sets width, frame, u, ridge, what the first look at u tells, and `stage_value`, F at its start."""
         objective = self.objective
         self.width, self.stage_is_over = objective.widths[self.stage], False
         form = objective.penalty.elastic_net()
@@ -106,7 +106,29 @@ class PreconditionedMethod(ScaledCoordinates, Method):
 
     @abstractmethod
     def begin_stage(self):
-        """Take a look at u: sets `first_look` (what is descended on, mean loss without smoothing, gradient) and `stage_value`."""
+        """Take a look at u: sets `stage_value`, and all that `iterates` goes on from."""
+
+    # --- snapshots --------------------------------------------------------------------------------------------------------
+
+    def snapshot(self):
+        saved = {name: getattr(self, name) for name in self.kept}
+        self.refresh()
+        return saved
+
+    def restore(self, saved):
+        if saved["stage"] != self.stage:
+            self.stage = saved["stage"]
+            self._begin_stage()
+        self._take(saved)
+        self.refresh()
+
+    def _take(self, saved):
+        """Set the attributes that a snapshot has."""
+        vars(self).update({name: saved[name] for name in self.kept})
+
+    @abstractmethod
+    def refresh(self):
+        """Make what the samples keep, scores and curvatures, from u anew: the parts then hold what follows from a snapshot."""
 
     def on_plateau(self, tolerance):
         """The next, narrower stage of smoothing, unless F has gained nothing from this one."""

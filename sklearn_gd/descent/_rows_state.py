@@ -25,6 +25,7 @@ from .._layout import (
     Mixture,
     Track,
 )
+from .._stored import stored
 from ..objective._moments import Moments
 from ..objective._null_model import NullModel, balance, running_null_model
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
@@ -36,9 +37,12 @@ from ._state import ModelState, copied
 LAST_ITERATE_HANDICAP = 1.05  # after a fit, which has averaged enough, a last iterate must predict better by this factor
 NULL_MEMORY = 1000.0  # information that the progressive losses stand for at most
 CLEAR_GAIN = 0.003  # of the mixture over the cautious average, whose predictions have the right total, for it to predict
+CHANCE = 20.0  # over the information of all samples: the gain that is due to chance where events are rare
+RARE = 0.1  # information of a sample below which events are: a class of less than 3%
 NULL_UNTIL = 50.0  # information of all samples up to which the intercept is that of the null model
 
 
+@stored
 @dataclass
 class RowsState:
     """What one pass of proximal row steps hands on to the next.
@@ -291,7 +295,7 @@ class RowsState:
             best = N_MODELS - 1
         elif self.averaged_only:
             best = FIRST_AVERAGE + losses[FIRST_AVERAGE:].argmin()
-        elif unbiased and not mixed < (1.0 - CLEAR_GAIN) * losses[FIRST_AVERAGE]:
+        elif unbiased and not mixed < (1.0 - self._clear_gain()) * losses[FIRST_AVERAGE]:
             best = FIRST_AVERAGE
         else:
             return self.mixture.weights
@@ -301,9 +305,18 @@ class RowsState:
 
     def _null_leads(self):
         """Whether the null model has predicted better than all others, or worse by no more than chance explains."""
-        information = max(min(self.counters[INFORMATION] * self.counters[ROWS], NULL_MEMORY), 1.0)
+        information = min(self._information(), NULL_MEMORY)
         *others, null = self.track.losses
         return bool(np.isfinite(null) and null * (1.0 - 1.0 / information) <= min(others))
+
+    def _clear_gain(self):
+        """The relative gain from which the mixture is taken to be better: where events are rare, a few of them decide."""
+        rarity = max(1.0 - self.counters[INFORMATION] / RARE, 0.0)
+        return CLEAR_GAIN + CHANCE * rarity / self._information()
+
+    def _information(self):
+        """The information of all samples, at least that of one."""
+        return max(self.counters[INFORMATION] * self.counters[ROWS], 1.0)
 
     def _after_prox(self, objective, coef, length):
         """The coefficients after a proximal step of the tracks' mean length."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from .._layout import N_STEP_COUNTERS, ROWS, SCALE, SCALE_SUM, STEPS, THRESHOLD, Lazy
+from .._stored import stored
 from ..objective._coordinates import OF_THE_DATA, Coordinates
 from ..objective._moments import Moments
 from ..penalties import soft_threshold
@@ -33,6 +34,7 @@ def copied(value):
     return type(value)(*map(copied, value)) if isinstance(value, tuple) else value
 
 
+@stored
 @dataclass
 class ModelState:
     """A model, and what a stream needs to know of the samples that it was fitted to.
@@ -90,6 +92,7 @@ class ModelState:
         """Nothing to do: the layout does not depend on the rows."""
 
 
+@stored
 @dataclass
 class StepState:
     """What steps of an optimizer hand on to the next `partial_fit` call.

@@ -14,6 +14,7 @@ from ..optimizers import Adam
 from ._automatic_state import AutomaticState, Sizes
 from ._compiled_pass import compiled_pass
 from ._loop import Iterate, Method
+from ._plain import from_plain, to_plain
 from ._state import StepState
 from .steps import expected_decrease, full_batch_pass
 
@@ -26,6 +27,7 @@ USELESS = 2  # lower rates one after the other that gain nothing: the end
 AVERAGE_POWER = 3.0  # the weight of an averaged iterate grows with this power of its number
 SETTLING = 0.3  # share of the epochs, at the end of `max_iter`, in which the rate falls to zero
 RECENT, MEMORY = 0.25, 1000.0  # a stream's losses count half after this share of the samples so far, and at most so many
+KEPT_NUMBERS = ("useless", "epoch", "first", "lowest", "lowered_at", "rate", "last_rate")  # in a snapshot
 FEW_STEPS, REPEATS = 64, 4  # a stream takes each batch several times while it has had few steps
 
 
@@ -112,6 +114,15 @@ class AutomaticSteps(Method):
         if not np.array_equal(theta, state.predicting(self.objective)):
             state.best.replace(theta)
         return state
+
+    def snapshot(self):
+        kept = {name: getattr(self, name) for name in KEPT_NUMBERS}
+        return kept | {"state": to_plain(self.automatic_state), "best": self.best, "lows": np.asarray(self.lows)}
+
+    def restore(self, saved):
+        self.automatic_state = from_plain(AutomaticState, saved["state"])
+        self.best, self.lows = saved["best"], saved["lows"]
+        vars(self).update({name: saved[name] for name in KEPT_NUMBERS})
 
     # --- descent ----------------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,18 @@ def has_gram(objective):
 
 
 class GramDescent(MemoryGradient):
-    """`MemoryGradient` for half the squared error and an l2 penalty, from one pass that takes the second moments."""
+    """`MemoryGradient` for half the squared error and an l2 penalty, from one pass that takes the second moments.
+
+    Attributes
+    ----------
+    Hu, Hlast : ndarray
+        The Hessian of F times u, and times the last move.
+    cancelled : bool
+        Whether F has become a small difference of large terms, so that descent goes on with passes over the samples.
+    """
+
+    kept = (*MemoryGradient.kept, "Hu", "Hlast", "cancelled")
+    Hlast, cancelled = None, False
 
     def begin_stage(self):
         objective, frame = self.objective, self.frame
@@ -33,7 +44,13 @@ class GramDescent(MemoryGradient):
         self.diagonal = np.concatenate([frame.ridge.ravel(), by * by])
         self.constant = 0.5 * float(square) + 0.5 * float(target @ target)
         self.right = np.concatenate([(cross * scale).ravel(), by * target])
-        self.stage_value = self._value(self.u, self.hessian_product(self.u))
+        self.Hu = self.hessian_product(self.u)
+        self.stage_value = self._value(self.u, self.Hu)
+
+    def refresh(self):
+        # Without passes over the samples they keep nothing.
+        if self.cancelled:
+            super().refresh()
 
     def hessian_product(self, v):
         """The Hessian of F times v."""
@@ -46,15 +63,15 @@ class GramDescent(MemoryGradient):
         return float(self.constant + 0.5 * u @ Hu - self.right @ u)
 
     def iterates(self):
-        Hu, last = self.hessian_product(self.u), None
-        while True:
+        while not self.cancelled:
+            Hu, last, Hlast = self.Hu, self.last, self.Hlast
             gradient = Hu - self.right
             value = self._value(self.u, Hu)
             if value < CANCELLED * self.constant:
                 # Catastrophic cancellation: F is a small difference of large terms. Continue with passes over the samples.
                 super().begin_stage()
-                yield from super().iterates()
-                return
+                self.cancelled = True
+                break
             steep = float(gradient @ gradient)
             Hg = self.hessian_product(gradient)
             a = float(gradient @ Hg)
@@ -64,17 +81,18 @@ class GramDescent(MemoryGradient):
             # 1. the minimiser on the plane of -gradient and the last move: exact, so that no line search is needed
             b = c = along = 0.0
             if last is not None:
-                b, c, along = -float(last[1] @ gradient), float(last[0] @ last[1]), float(gradient @ last[0])
+                b, c, along = -float(Hlast @ gradient), float(last[0] @ Hlast), float(gradient @ last[0])
             c_0, c_1, _ = plane_minimiser(steep, a, b, c, along)
             move, Hmove = -c_0 * gradient, -c_0 * Hg
             if c_1:
-                move, Hmove = move + c_1 * last[0], Hmove + c_1 * last[1]
+                move, Hmove = move + c_1 * last[0], Hmove + c_1 * Hlast
             new = value + float(gradient @ move + 0.5 * move @ Hmove)
             if not new < value:
                 yield self.iterate(value, value, end=Status.PLATEAU)
                 return
             # 2. the move
-            self.u, Hu, last = self.u + move, Hu + Hmove, (move, Hmove)
+            self.u, self.Hu, self.last, self.Hlast = self.u + move, Hu + Hmove, (move, 1.0), Hmove
             if (self.n_iter + 1) % REFRESH == 0:
-                Hu = self.hessian_product(self.u)
-            yield self.iterate(new, new, gap=self.quadratic_gap(Hu - self.right))
+                self.Hu = self.hessian_product(self.u)
+            yield self.iterate(new, new, gap=self.quadratic_gap(self.Hu - self.right))
+        yield from super().iterates()

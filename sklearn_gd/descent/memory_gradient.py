@@ -13,9 +13,11 @@ A. Miele and J. W. Cantrell, "Study on a memory gradient method for the minimiza
 G. Narkiss and M. Zibulevsky, "Sequential subspace optimization method for large-scale unconstrained problems", 2005.
 """
 
+import functools
+
 import numpy as np
 
-from ..objective._preconditioner import BlockMetric, DiagonalMetric, UnitMetric
+from ..objective._preconditioner import BlockMetric, DiagonalMetric, Metric, UnitMetric
 from ._line_search import plane_minimiser, strong_wolfe
 from ._monitor import Status
 from ._preconditioned import REFRESH, Line, PreconditionedMethod, parabola
@@ -86,13 +88,47 @@ def is_single(objective):
 
 
 class MemoryGradient(PreconditionedMethod):
-    """The method for a smooth loss and an l2 penalty."""
+    """The method for a smooth loss and an l2 penalty.
+
+    Attributes
+    ----------
+    seen : tuple of (float, float, ndarray)
+        What is descended on, the mean loss without smoothing, and the gradient, at u.
+    last : tuple of (ndarray, float), or None
+        The last move of u, and its length in units of the last direction of the scores.
+    advance : bool
+        Whether the parts have u as the point of their last look, and not yet as the one in hand.
+    """
+
+    kept = (*PreconditionedMethod.kept, "metric_after", "metric_due")
+    last = None
+    metric, metric_after, metric_due = UnitMetric(), FIRST_METRIC, FIRST_METRIC
+
+    @functools.cached_property
+    def dtype(self):
+        """The type of directions and slopes in products with the samples."""
+        return np.float32 if is_single(self.objective) else np.float64
 
     def begin_stage(self):
-        self.dtype = np.float32 if is_single(self.objective) else np.float64
-        self.first_look = self._look()
-        self.stage_value = self.first_look[1] + self._penalty()
+        self.seen, self.last, self.advance = self._look(), None, False
+        self.stage_value = self.seen[1] + self._penalty()
         self.metric, self.metric_after, self.metric_due = UnitMetric(), FIRST_METRIC, self.n_iter + FIRST_METRIC
+
+    def snapshot(self):
+        more = {"metric": self.metric.snapshot(), "last_move": None if self.last is None else self.last[0]}
+        return super().snapshot() | more
+
+    def _take(self, saved):
+        super()._take(saved)
+        self.metric = Metric.restored(saved["metric"])
+        self.last = None if saved["last_move"] is None else (saved["last_move"], 1.0)
+
+    def refresh(self):
+        self.seen, self.advance = self._look(), False
+        if self.last is not None:
+            # The scores of the last move become the last direction; u stays the point in hand.
+            self.parts.mean("line", *self.model(self.last[0]), 0.0, False)
+            self.last = self.last[0], 1.0
 
     def _renew_metric(self, advance):
         """Take the metric at the point in hand, where it is due; `advance` as in `Part.plane`.
@@ -134,13 +170,15 @@ class MemoryGradient(PreconditionedMethod):
         return 0.5 * float((self.ridge * self.u) @ self.u)
 
     def iterates(self):
-        (value, plain, gradient), last, advance = self.first_look, None, False
         while True:
+            if self.stage_is_over:
+                self.next_stage()
+            value, plain, gradient = self.seen
             if not gradient @ gradient > 0.0:
                 yield self.iterate(value, plain, end=Status.PLATEAU)
-                (value, plain, gradient), last, advance = self.next_stage(), None, False
                 continue
             # 1. the plane of the direction of descent and the last move, and the minimiser of the model on it
+            last, advance = self.last, self.advance
             self._renew_metric(advance)
             ascent = self.metric.inverse(gradient)
             coef, intercept = self.model(-ascent)
@@ -150,20 +188,18 @@ class MemoryGradient(PreconditionedMethod):
             line = Line(self, step, penalty=parabola(self.ridge, self.u, direction))
             t, new = strong_wolfe(line, value, slope)
             if t == 0.0 and step[2]:
-                last, advance = None, False
+                self.last, self.advance = None, False
                 continue
             if t == 0.0:
                 yield self.iterate(value, plain, promised=-0.5 * slope, end=Status.PLATEAU)
-                (value, plain, gradient), last, advance = self.next_stage(), None, False
                 continue
             line.settle(t)
             # 3. the move, and the gradient that the last look brought
             move = t * direction
             self.u = self.u + move
-            last, advance, value, plain = (move, t), True, new, line.plain
-            gradient = line.gradient + self.ridge * self.u
+            self.seen = new, line.plain, line.gradient + self.ridge * self.u
+            self.last, self.advance = (move, t), True
             if (self.n_iter + 1) % REFRESH == 0:
-                (value, plain, gradient), advance = self._look(), False
+                self.seen, self.advance = self._look(), False
+            value, plain, gradient = self.seen
             yield self.iterate(value, plain, gap=self.quadratic_gap(gradient))
-            if self.stage_is_over:
-                (value, plain, gradient), last, advance = self.next_stage(), None, False

@@ -8,14 +8,30 @@ from ._preconditioned import REFRESH, Line, PreconditionedMethod
 
 
 class ProximalDescent(PreconditionedMethod):
-    """The method for any penalty with a gradient, a proximal step, or both."""
+    """The method for any penalty with a gradient, a proximal step, or both.
+
+    Attributes
+    ----------
+    seen : tuple of (float, float, ndarray)
+        F as it is descended on, the mean loss without smoothing, and the gradient, at u.
+    step : float
+        The length of the next step.
+    advance : bool
+        Whether the parts have u as the point of their last look, and not yet as the one in hand.
+    """
+
+    kept = (*PreconditionedMethod.kept, "step")
 
     def begin_stage(self):
         objective = self.objective
         self.scale = objective.rows.from_coef(self.frame.scale)
         self.square = self.scale**2
-        self.first_look = self._look()
-        self.stage_value = self.first_look[1] + self._penalty(self.u)
+        self.refresh()
+        self.step = 1.0
+        self.stage_value = self.seen[1] + self._penalty(self.u)
+
+    def refresh(self):
+        self.seen, self.advance = self._look(), False
 
     def _coef(self, u):
         """The coefficients of u in the layout of theta."""
@@ -49,18 +65,17 @@ class ProximalDescent(PreconditionedMethod):
         return loss + self._penalty(self.u), plain, self._with_penalty(gradient)
 
     def iterates(self):
-        (value, plain, gradient), step, advance = self.first_look, 1.0, False
         while True:
             if self.stage_is_over:
-                (value, plain, gradient), step, advance = self.next_stage(), 1.0, False
-            u = self.u
+                self.next_stage()
+            u, step, (value, plain, gradient) = self.u, self.step, self.seen
             target = self._prox(u - step * gradient, step)
             direction = target - u
             size = float(direction @ direction)
             if not size > 1e-30 * max(float(u @ u), 1e-300):
                 yield self.iterate(value, plain, end=Status.PLATEAU)
                 continue
-            line = Line(self, ("line", *self.model(direction)), (advance,))
+            line = Line(self, ("line", *self.model(direction)), (self.advance,))
 
             def look(t, line=line, u=u, direction=direction, target=target):
                 return line(t)[0] + self._penalty(target if t == 1.0 else u + t * direction)
@@ -71,8 +86,8 @@ class ProximalDescent(PreconditionedMethod):
                 continue
             self.u = target if t == 1.0 else u + t * direction
             before, gradient = gradient, self._with_penalty(line.gradient)
-            value, plain, advance = new, line.plain, True
-            step = spectral_length(self.u - u, gradient - before, step)
+            self.seen, self.advance = (new, line.plain, gradient), True
+            self.step = spectral_length(self.u - u, gradient - before, step)
             if (self.n_iter + 1) % REFRESH == 0:
-                (value, plain, gradient), advance = self._look(), False
-            yield self.iterate(value, plain)
+                self.refresh()
+            yield self.iterate(*self.seen[:2])

@@ -48,6 +48,7 @@ import numpy as np
 
 from .._layout import ROWS, SNAPSHOT_AT
 from ._loop import Iterate, Method
+from ._plain import from_plain, to_plain
 from ._rows_arrays import LENGTHS
 from ._rows_curvature import known_curvature, relative_l2, slopes_at_average
 from ._rows_state import RowsState
@@ -84,7 +85,7 @@ class ProximalRows(Method):
         super().__init__(objective)
         self.solver, self.settings = solver, settings
         self.rows_state = RowsState.resumed(state, objective, settings.averages)
-        self.best = np.inf
+        self.best, self.last_value = np.inf, None
 
     def start(self):
         # A call of `partial_fit` needs no value to compare with: it does not pay for one.
@@ -97,11 +98,22 @@ class ProximalRows(Method):
 
     def iterates(self):
         while True:
-            theta, value = self._one_epoch()
-            yield Iterate(theta, value)
-            if not value < self.best:
-                self.rows_state.length /= 1.0 + self.rows_state.length
-            self.best = min(self.best, value)
+            if self.last_value is not None:
+                if not self.last_value < self.best:
+                    self.rows_state.length /= 1.0 + self.rows_state.length
+                self.best = min(self.best, self.last_value)
+            theta, self.last_value = self._one_epoch()
+            yield Iterate(theta, self.last_value)
+
+    def snapshot(self):
+        theta, value = self.kept
+        numbers = {"kept_value": value, "first": self.first, "best": self.best, "last_value": self.last_value}
+        return numbers | {"state": to_plain(self.rows_state), "kept_theta": theta}
+
+    def restore(self, saved):
+        self.rows_state = from_plain(RowsState, saved["state"])
+        self.kept = saved["kept_theta"], saved["kept_value"]
+        self.first, self.best, self.last_value = saved["first"], saved["best"], saved["last_value"]
 
     def _one_epoch(self):
         """One pass over the samples; returns the model that predicts after it, and F.

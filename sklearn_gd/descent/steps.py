@@ -11,6 +11,7 @@ from ..optimizers import GradientDescent
 from ..schedules import Run
 from ._compiled_pass import compiled_pass
 from ._loop import Iterate, Method
+from ._plain import from_plain, to_plain
 from ._state import StepState
 
 
@@ -75,6 +76,13 @@ class Steps(Method):
     def state(self, theta, value, n_epochs):
         # The model after the only pass of a call of `partial_fit` is the best.
         return self.steps_state if self.settings.streaming else self.steps_state.kept_at(self.objective, theta)
+
+    def snapshot(self):
+        return {"state": to_plain(self.steps_state), "rate": self.rate, "last_rate": self.last_rate}
+
+    def restore(self, saved):
+        self.steps_state = from_plain(StepState, saved["state"])
+        self.rate, self.last_rate = saved["rate"], saved["last_rate"]
 
     def make_pass(self):
         """The function of (order, rates) that moves the state by one epoch; it returns F where it knows it, else None."""

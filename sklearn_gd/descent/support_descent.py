@@ -51,8 +51,19 @@ def expected_fall(values):
 
 
 class SupportDescent(PreconditionedMethod):
-    """The method for penalties of the elastic-net family."""
+    """The method for penalties of the elastic-net family.
 
+    Attributes
+    ----------
+    some : WorkingSet or None
+        The last working set, where its second derivatives may serve again.
+    stalls : int
+        Working sets in turn on which F has not fallen.
+    values : list of float
+        F as it is descended on, after each iteration of the stage.
+    """
+
+    kept = (*PreconditionedMethod.kept, "damping", "caution", "lower", "stalls", "values")
     lower = -math.inf  # the best lower bound on the minimum of F so far
 
     def begin_stage(self):
@@ -66,8 +77,13 @@ class SupportDescent(PreconditionedMethod):
         self.free = (self.threshold == 0.0) & ~self.bounded
         self.u = np.where(self.bounded, np.maximum(self.u, 0.0), self.u)
         self.damping, self.caution = LEAST_DAMPING, 1.0
+        self.stalls, self.values = 0, []
+        self.refresh()
+        self.stage_value = self._value(self.seen[1])
+
+    def refresh(self):
         self._look()
-        self.first_look, self.stage_value = self.seen, self._value(self.seen[1])
+        self.some = None
 
     def _look(self):
         """Make u the point in hand: `seen` is F as it is descended on, the mean loss without smoothing, the gradient."""
@@ -80,31 +96,29 @@ class SupportDescent(PreconditionedMethod):
         return 0.5 * float(left @ left)
 
     def iterates(self):
-        some, stalls, values = None, 0, []
         while True:
             if self.stage_is_over:
                 self.next_stage()
-                some, stalls, values = None, 0, []
             value, left = self.seen[0], self._violation()
             # 1. F on the working set
             columns = self._working_set()
+            some = self.some
             if some is None or some.columns is not None or columns is not None:
-                some = WorkingSet(self, columns)
+                some = self.some = WorkingSet(self, columns)
             promised = some.minimise(ENOUGH * left)
             # 2. a look at all features
             self.u = self.u.copy()
             self.u[some.index] = some.u
             self.seen, self.advance = some.look_wide(), some.advance
             if (self.n_iter + 1) % REFRESH == 0:
-                self._look()
-                some = None
+                self.refresh()
             new, plain, gradient = self.seen
             fallen = value - new
-            stalls = stalls + 1 if fallen <= 1e-13 * abs(value) else 0
+            self.stalls = self.stalls + 1 if fallen <= 1e-13 * abs(value) else 0
             left, gap = self._violation(), self._gap(plain, gradient)
             # 3. the end, of all or of a stage
             known, end = gap < math.inf, None
-            stuck = left == 0.0 or stalls >= MOST_STALLS
+            stuck = left == 0.0 or self.stalls >= MOST_STALLS
             smoothing = new - self._value(plain)
             if known and self._has_narrower() and (stuck or max(left, fallen) <= ENOUGH * smoothing):
                 self.stage_is_over = True
@@ -113,8 +127,8 @@ class SupportDescent(PreconditionedMethod):
                     gap = min(gap, CAREFUL * max(abs(self.stage_value - self._value(plain)), smoothing))
             elif stuck:
                 end = Status.PLATEAU
-            values.append(new)
-            still = min(gap, expected_fall(values)) if known else None if self.width else left
+            self.values.append(new)
+            still = min(gap, expected_fall(self.values)) if known else None if self.width else left
             yield self.iterate(new, plain, gap=gap, left=still, promised=promised, end=end)
 
     def _value(self, loss):

@@ -46,6 +46,13 @@ class ReducedSteps(Steps):
         self._reduction = kind(self.objective, self.steps_state, self.batch, self.solver.passes_per_table())
         return super().start()
 
+    def snapshot(self):
+        return super().snapshot() | {"reduction": self._reduction.snapshot()}
+
+    def restore(self, saved):
+        super().restore(saved)
+        self._reduction.restore(saved["reduction"], self.steps_state)
+
 
 class VarianceReduction:
     """The passes of SVRG and SAGA over one objective, by explicit steps at given rates.
@@ -61,6 +68,8 @@ class VarianceReduction:
     passes_per_table : int or None
         Passes between two full gradients of SVRG; None for SAGA.
     """
+
+    kept: tuple[str, ...] = ("passes_of_table",)  # numbers and arrays of a snapshot
 
     def __init__(self, objective, state, batch, passes_per_table):
         ones = np.ones(objective.n_outputs)
@@ -115,6 +124,25 @@ class VarianceReduction:
         self.memory = kernels.Memory(np.zeros((n, len(outputs))), np.zeros(len(state.theta)))
         self._compiled_pass = _compiled_pass(objective, self.metric, self.memory, plan)
 
+    def snapshot(self):
+        """What later passes depend on besides the state.
+
+        The table of SVRG is that of a model; that of SAGA, a slope for each sample and score, is of many.
+        """
+        saved = {name: getattr(self, name) for name in self.kept}
+        if self.passes_per_table is not None:
+            return saved | {"table_theta": self.table_theta}
+        return saved | {"table": self.memory[0], "mean": self.memory[1]}
+
+    def restore(self, saved, state):
+        """Go on from a snapshot, and from the state that goes with it."""
+        self.state = state
+        vars(self).update({name: saved[name] for name in self.kept})
+        if self.passes_per_table is not None:
+            self._fill_table(saved["table_theta"])
+        else:
+            self.memory[0][:], self.memory[1][:] = saved["table"], saved["mean"]
+
     def one_pass(self, order, rates):
         """Move the state by one pass over the samples in `order`, at the rate of each step; returns None, F being unknown."""
         self._descend(order, rates)
@@ -122,16 +150,16 @@ class VarianceReduction:
     def _descend(self, order, rates):
         """One compiled pass, after a full gradient where the table is due for one."""
         if self.passes_of_table == 0 or self.passes_of_table == self.passes_per_table:
-            self._fill_table()
+            self._fill_table(self.state.theta.copy())
             self.passes_of_table = 0
         self.passes_of_table += 1
         self._compiled_pass(self.state.theta, order, rates)
         self.state.counters[[STEPS, WEIGHT_SUM, ROWS]] += len(rates), self.objective.weight_sum, len(order)
 
-    def _fill_table(self):
-        """Set the table to the slopes at the current model, and the mean gradient."""
+    def _fill_table(self, theta):
+        """Set the table to the slopes at a model, and the mean gradient."""
         objective, (table, mean) = self.objective, self.memory
-        theta, n_coef = self.state.theta, objective.n_coef
+        self.table_theta, n_coef = theta, objective.n_coef
         table[:] = objective.slopes(theta)
         coef, intercept = objective.parts.mean("gradient", *objective.unpack(theta))
         mean[:] = objective.pack(coef, intercept)
@@ -152,6 +180,8 @@ class AutomaticVarianceReduction(VarianceReduction):
     passes_per_table : int or None
         Passes between two full gradients of SVRG; None for SAGA.
     """
+
+    kept = ("passes_of_table", "step", "last_move", "longest", "first", "lowest")
 
     def __init__(self, objective, state, batch, passes_per_table):
         from .._kernels.variance_reduced import metric_norms

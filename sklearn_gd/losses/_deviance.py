@@ -56,7 +56,8 @@ class LogLinkLoss(RegressionLoss):
         y, raw = y.reshape(len(y), -1), raw.reshape(len(y), -1)
         constant = np.broadcast_to(self.best_constant(y, weight, y.shape[1]), y.shape)
         with np.errstate(over="ignore"):
-            left, total = (np.average(self.value(y, each, *numbers), axis=0, weights=weight) for each in (raw, constant))
+            value = self.value  # type: ignore[attr-defined]
+            left, total = (np.average(value(y, each, *numbers), axis=0, weights=weight) for each in (raw, constant))
         varies = (y != y[:1]).any(axis=0)
         return float(np.where(varies, 1.0 - left / np.where(varies, total, 1.0), left <= np.finfo(float).eps).mean())
 

@@ -12,9 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from .._layout import LEAST_GRADIENT
+from .._stored import stored
 from ._preconditioner import SMALLEST_VARIANCE, l2_of_features, usable_variance
 
 
+@stored
 class Coordinates(NamedTuple):
     """A diagonal change of coordinates with centring, in the layout of theta; of empty arrays for the coordinates of the data.
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._layout import rounding_error
+from .._stored import stored
 
 
+@stored
 @dataclass(frozen=True)
 class Moments:
     """Weighted mean, variance and share of non-zero values of each feature, and the weight that they stand for.

@@ -63,12 +63,15 @@ def null_model(objective, width):
     intercept = np.zeros(n_outputs)
     if objective.fit_intercept:
         intercept[:] = first
+    # Between its kinks a loss of margins has no curvature: steps reach as far as one of them.
+    longest = math.inf if loss.smooth or loss.scales_with_target else 1.0
     value, slope, curvature = look(intercept)
     if not math.isfinite(value):
         intercept[:] = 0.0
         value, slope, curvature = look(intercept)
     for _ in range(NEWTON_STEPS if objective.fit_intercept and known is None else 0):
-        step = -slope / np.maximum(curvature, 1e-10 * max(curvature.max(), 1e-300))
+        least = np.maximum(1e-10 * max(curvature.max(), 1e-300), np.abs(slope) / longest)
+        step = -slope / np.maximum(curvature, least)
         t = 1.0
         new = look(intercept + step)
         while not new[0] < value and t > 1e-9:

@@ -179,6 +179,18 @@ class Metric(ABC):
     def inverse(self, gradient):
         """The inverse of the metric times a gradient, (n_coef + n_outputs,): a direction of ascent."""
 
+    def snapshot(self):
+        """The name of its class, and its arrays."""
+        return {"kind": type(self).__name__, "arrays": dict(vars(self))}
+
+    @staticmethod
+    def restored(saved):
+        """The metric of a `snapshot`."""
+        kind = {each.__name__: each for each in (UnitMetric, DiagonalMetric, BlockMetric)}[saved["kind"]]
+        metric = kind.__new__(kind)
+        vars(metric).update(saved["arrays"])
+        return metric
+
 
 class UnitMetric(Metric):
     """That of the null model."""
@@ -237,7 +249,9 @@ class BlockMetric(Metric):
     def __init__(self, diagonal, grams):
         self.scale = 1.0 / np.sqrt(diagonal.of_all)
         shares = diagonal.of_loss / diagonal.of_all
-        self.factors = np.stack([_inverse_factor(*given) for given in zip(grams, shares, strict=True)])
+        factors = [_inverse_factor(*given) for given in zip(grams, shares, strict=True)]
+        # In the order of a file: products with another order differ in the last bits.
+        self.factors = np.ascontiguousarray(np.stack(factors))
 
     def inverse(self, gradient):
         """See `Metric.inverse`."""

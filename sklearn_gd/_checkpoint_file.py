@@ -1,0 +1,74 @@
+"""The file of a checkpoint: NumPy arrays, and one text in JSON that says where they belong. Reading it runs no code."""
+
+import json
+import os
+import zipfile
+
+import numpy as np
+
+TEXT = "tree"  # the name of the text among the arrays of the file
+
+
+def write(path, tree):
+    """Replace the file by a tree of dictionaries, lists, arrays, numbers, strings and None, as a whole or not at all.
+
+    The tree is written to a temporary file beside it, ``path`` with ".tmp" appended, which then takes the name.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    tree : dict
+        What to write; the keys are strings.
+    """
+    arrays = {}
+
+    def as_json(value):
+        if isinstance(value, np.ndarray):
+            name = f"array_{len(arrays)}"
+            arrays[name] = value
+            return {"array": name}
+        return value.item()
+
+    text = json.dumps(tree, default=as_json)
+    temporary = path + ".tmp"
+    with open(temporary, "wb") as file:
+        np.savez(file, **{TEXT: np.frombuffer(text.encode(), dtype=np.uint8)}, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    if hasattr(os, "O_DIRECTORY"):
+        # The new name is on the disk, too, once the folder is.
+        folder = os.open(os.path.dirname(path), os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def read(path):
+    """The tree that `write` wrote.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+
+    Returns
+    -------
+    dict
+        The tree.
+
+    Raises
+    ------
+    ValueError
+        For a file that is none of these.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return json.loads(
+                arrays[TEXT].tobytes().decode(),
+                object_hook=lambda each: arrays[each["array"]] if each.keys() == {"array"} else each,
+            )
+    except (ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no checkpoint, or a damaged one ({error}): delete it, or give another path") from error

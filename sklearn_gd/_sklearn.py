@@ -1,0 +1,92 @@
+"""What the supported versions of scikit-learn, 1.6 and later, do not have in common; no other file asks for the version."""
+
+import functools
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Self
+
+__all__ = [
+    "HAS_CALLBACKS",
+    "BaseEstimator",
+    "CallbackSupportMixin",
+    "ClassifierMixin",
+    "RegressorMixin",
+    "has_callbacks",
+    "with_callbacks",
+]
+
+# scikit-learn 1.9 brought callbacks.
+HAS_CALLBACKS = find_spec("sklearn.callback") is not None
+
+if TYPE_CHECKING:
+    # scikit-learn has no annotations. A type checker sees these; at run time they are scikit-learn's own.
+    class BaseEstimator:
+        """What the parts and the estimators inherit."""
+
+        def get_params(self, deep: bool = True) -> dict[str, Any]:
+            """The parameters by name; those of nested parts as well where `deep`."""
+
+        def set_params(self, **params: Any) -> Self:
+            """Set parameters, those of nested parts as ``part__name``."""
+
+        def get_metadata_routing(self) -> Any:
+            """The requests for metadata."""
+
+        def __sklearn_tags__(self) -> Any:
+            """The tags that scikit-learn's tools ask for."""
+
+    class ClassifierMixin:
+        """Marks a classifier."""
+
+        def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+            """The accuracy."""
+
+    class RegressorMixin:
+        """Marks a regressor."""
+
+        def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+            """R^2."""
+
+    class CallbackSupportMixin:
+        """Gives an estimator callbacks, from scikit-learn 1.9 on."""
+
+        def set_callbacks(self, *callbacks: Any) -> Self:
+            """Set the callbacks of `fit`."""
+
+        def _init_callback_context(self, max_subtasks: int) -> Any: ...
+
+    def with_callbacks(method: Any) -> Any: ...
+
+elif HAS_CALLBACKS:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+else:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+    class NoContext:
+        """Stands in for the callback context of a fit; there is no callback to tell."""
+
+        def call_on_fit_task_begin(self, **hooks):
+            """Do nothing."""
+
+        def call_on_fit_task_end(self, **hooks):
+            """Do nothing."""
+
+    class CallbackSupportMixin:
+        """Stands in for the mixin of later versions, without `set_callbacks`."""
+
+        def _init_callback_context(self, max_subtasks):
+            return NoContext()
+
+    def with_callbacks(method):
+        """The method, one frame away as under later versions: warnings count frames to the caller of `fit`."""
+
+        @functools.wraps(method)
+        def unmanaged(estimator, *args, **kwargs):
+            return method(estimator, *args, **kwargs)
+
+        return unmanaged
+
+
+def has_callbacks(estimator):
+    """Whether callbacks are set on an estimator; scikit-learn has no public way to ask."""
+    return hasattr(estimator, "_skl_callbacks")

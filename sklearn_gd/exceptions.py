@@ -1,0 +1,46 @@
+"""The warnings of the package that scikit-learn has no class for."""
+
+from sklearn.exceptions import InconsistentVersionWarning as _OfScikitLearn
+
+from ._version import __version__
+
+__all__ = ["InconsistentVersionWarning"]
+
+
+class InconsistentVersionWarning(_OfScikitLearn):
+    """Warn that an object was stored by another version of sklearn_gd than the one that loads it.
+
+    A subclass of :exc:`sklearn.exceptions.InconsistentVersionWarning`: filters for that class hold for this one.
+
+    Parameters
+    ----------
+    estimator_name : str
+        The class of the object.
+    original_version : str
+        The version that stored it.
+    current_version : str, default=the installed version
+        The version that loads it.
+
+    Examples
+    --------
+    >>> from sklearn_gd.exceptions import InconsistentVersionWarning
+    >>> print(InconsistentVersionWarning(estimator_name="GDRegressor", original_version="0.0.9").original_version)
+    0.0.9
+    """
+
+    def __init__(self, *, estimator_name: str, original_version: str, current_version: str = __version__) -> None:
+        # The base class calls every version one of scikit-learn's: its attributes hold the package's, its text is replaced.
+        super().__init__(
+            estimator_name=estimator_name,
+            original_sklearn_version=original_version,
+            current_sklearn_version=current_version,
+        )
+        self.original_version = original_version
+        self.current_version = current_version
+
+    def __str__(self) -> str:
+        return (
+            f"Trying to load {self.estimator_name}, which sklearn_gd {self.original_version} stored, with sklearn_gd "
+            f"{self.current_version}. Predictions or further fits may differ or fail: compare the predictions on known samples, "
+            f"or fit the model anew. See https://scikit-learn.org/stable/model_persistence.html"
+        )

@@ -1,0 +1,135 @@
+"""A callback that logs a fit to mlflow: parameters, scores and the loss curve.
+
+``mlflow.sklearn.autolog`` logs the fits of scikit-learn's own classes, a Pipeline with one of our estimators among them, but
+neither a bare `GDRegressor` or `GDClassifier` nor any loss curve. `MLflowLogger` logs both. Needs the package mlflow, which
+``pip install "sklearn-gd[integrations]"`` installs.
+"""
+
+import time
+from typing import Any
+
+try:
+    import mlflow
+    from mlflow.entities import Metric, Param
+except ImportError as error:  # one line on what to install, instead of the name of a module that the user never typed
+    raise ImportError('sklearn_gd.mlflow needs mlflow: pip install "sklearn-gd[integrations]"') from error
+
+__all__ = ["MLflowLogger"]
+
+# What the server takes in one call, and the characters of a parameter's value.
+LARGEST_BATCH, LONGEST_VALUE = 1000, 6000
+
+
+class MLflowLogger:
+    """Callback of scikit-learn's protocol that logs the fits of an estimator of this package to mlflow.
+
+    It logs the parameters as `get_params` has them, the objective of each epoch as ``loss``, the validation score of each epoch
+    as ``validation_score`` where there is one, ``n_iter``, and the score on the training samples as ``training_score``.
+
+    A fit within an active run, such as that of ``mlflow.sklearn.autolog``, is logged to that run; otherwise the fit has a run of
+    its own. Within another estimator than a Pipeline, such as a search, each fit has a run of its own, which is a child of the
+    active one. Inside of a Pipeline the parameters are named class__parameter, for the run may hold the Pipeline's own.
+
+    Set it on the estimator of this package, also where that is a step of a Pipeline.
+
+    Attributes
+    ----------
+    run_id_ : str
+        The run of the last fit.
+
+    Examples
+    --------
+    >>> from sklearn_gd import GDRegressor
+    >>> from sklearn_gd.mlflow import MLflowLogger
+    >>> model = GDRegressor().set_callbacks(MLflowLogger())
+    """
+
+    def __init__(self) -> None:
+        self._started = False
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Start a run where none is active, or where the active one is to hold several fits.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The one whose fit begins.
+        context : sklearn.callback.CallbackContext
+            The task of its fit.
+        """
+        run: Any = mlflow.active_run()
+        self._started = run is None or bool(_outer_estimators(context) - {"Pipeline"})
+        if self._started:
+            run = mlflow.start_run(run_name=type(estimator).__name__, nested=True)
+        self.run_id_ = run.info.run_id
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Do nothing: what is to be logged is known at the end.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Whose task begins.
+        context : sklearn.callback.CallbackContext
+            The task.
+        """
+
+    def on_fit_task_end(self, estimator: Any, context: Any, *, X: Any = None, y: Any = None, metadata: Any = None) -> bool:
+        """Log the fit of an estimator of this package when it ends.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Whose task ends.
+        context : sklearn.callback.CallbackContext
+            The task.
+        X, y : array-like
+            The training samples.
+        metadata : dict
+            May have sample_weight.
+
+        Returns
+        -------
+        bool
+            False: the fit goes on.
+        """
+        if context.task_name == "fit":
+            prefix = f"{type(estimator).__name__}__" if _outer_estimators(context) and not self._started else ""
+            _log(self.run_id_, estimator, estimator.score(X, y, **(metadata or {})), prefix)
+        return False
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """End the run that `setup` started.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The one whose fit ends.
+        context : sklearn.callback.CallbackContext
+            The task of its fit.
+        """
+        if self._started:
+            self._started = False
+            mlflow.end_run()
+
+
+def _outer_estimators(context):
+    """The names of the estimators within whose fits a task is."""
+    names, own = set(), context.estimator_name
+    while context is not None:
+        names.add(context.estimator_name)
+        context = context.parent
+    return names - {own}
+
+
+def _log(run_id, estimator, training_score, prefix):
+    """Send the parameters and the metrics of a fitted estimator to a run, in few calls."""
+    client, now = mlflow.MlflowClient(), int(1000 * time.time())
+    curves = {"loss": estimator.loss_curve_, "validation_score": getattr(estimator, "validation_scores_", [])}
+    last = {"n_iter": estimator.n_iter_, "training_score": training_score}
+    metrics = [Metric(name, float(value), now, step) for name, curve in curves.items() for step, value in enumerate(curve)]
+    metrics += [Metric(name, float(value), now, 0) for name, value in last.items()]
+    for start in range(0, len(metrics), LARGEST_BATCH):
+        client.log_batch(run_id, metrics=metrics[start : start + LARGEST_BATCH])
+    params = [Param(prefix + name, str(value)[:LONGEST_VALUE]) for name, value in estimator.get_params().items()]
+    client.log_batch(run_id, params=params)

@@ -1,0 +1,247 @@
+r"""ONNX converters for the two estimators, registered with skl2onnx when this module is imported.
+
+After ``import sklearn_gd.onnx``, ``skl2onnx.to_onnx`` converts `GDRegressor` and `GDClassifier`, alone and as a step of a
+Pipeline. Needs the packages onnx and skl2onnx, which ``pip install "sklearn-gd[integrations]"`` installs.
+
+The graph computes :math:`raw = X W^\top + b` and then applies the loss's link: `inverse_link` in regression, `probability` in
+classification. The second output of a classifier has a column for each class: the probabilities, or the raw scores where the
+loss defines none or with the option ``raw_scores``; with two classes the raw scores are minus the score, and the score. Labels
+are strings or int64; booleans become 0 and 1.
+
+By default the graph computes in double precision and casts the result to the type of the input, so that features with large
+offsets lose no digits. The option ``double=False`` computes in single precision, for runtimes without doubles.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+try:
+    from onnx import TensorProto
+    from skl2onnx import update_registered_converter
+    from skl2onnx.algebra.onnx_ops import (
+        OnnxAdd,
+        OnnxArgMax,
+        OnnxCast,
+        OnnxClip,
+        OnnxConcat,
+        OnnxDiv,
+        OnnxExp,
+        OnnxGather,
+        OnnxGreater,
+        OnnxIdentity,
+        OnnxMatMul,
+        OnnxMul,
+        OnnxNeg,
+        OnnxReshape,
+        OnnxSigmoid,
+        OnnxSoftmax,
+        OnnxSub,
+        OnnxWhere,
+    )
+    from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType, StringTensorType
+    from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes
+except ImportError as error:  # one line on what to install, instead of the name of a module that the user never typed
+    raise ImportError('sklearn_gd.onnx needs onnx and skl2onnx: pip install "sklearn-gd[integrations]"') from error
+
+from .estimators import GDClassifier, GDRegressor
+from .losses import Exponential, LogLinkLoss, LogLoss, ModifiedHuber, RegressionLoss
+
+__all__ = ["LINKS", "register"]
+
+
+class Graph:
+    """Operators on the nodes of one graph; final.
+
+    Parameters
+    ----------
+    opset : int
+        The version of the operators.
+    dtype : {np.float64, np.float32}
+        The precision of all constants.
+    """
+
+    def __init__(self, opset: int, dtype: type) -> None:
+        self.opset = opset
+        self.dtype = dtype
+
+    def __call__(self, operator: Callable, *inputs: Any, **attributes: Any) -> Any:
+        """A node; numbers and arrays of floats among the inputs become constants of the graph's precision.
+
+        Parameters
+        ----------
+        operator : class
+            An operator of ``skl2onnx.algebra.onnx_ops``.
+        *inputs : node, float or ndarray
+            Its inputs.
+        **attributes : object
+            Its attributes.
+
+        Returns
+        -------
+        node
+            The result.
+        """
+        return operator(*map(self._constant, inputs), op_version=self.opset, **attributes)
+
+    def _constant(self, value):
+        """A float as an array; an array of floats in the graph's precision; anything else as it is."""
+        if isinstance(value, (float, np.ndarray)) and np.asarray(value).dtype.kind == "f":
+            return np.atleast_1d(np.asarray(value, dtype=self.dtype))
+        return value
+
+
+# --- links: from the raw scores, (n_samples, n_scores), to what the estimator's predict or predict_proba returns ----------
+
+
+def _identity(graph, loss, raw, n_scores):
+    return raw
+
+
+def _exponential(graph, loss, raw, n_scores):
+    return graph(OnnxExp, raw)
+
+
+def _logistic(graph, loss, raw, n_scores):
+    """Sigmoid of one score, softmax of several."""
+    return graph(OnnxSigmoid, raw) if n_scores == 1 else graph(OnnxSoftmax, raw, axis=1)
+
+
+def _clipped(graph, loss, raw, n_scores):
+    """The score clipped to [-1, 1], on the scale of a probability."""
+    clipped = graph(OnnxClip, raw, graph.dtype(-1.0), graph.dtype(1.0))
+    return _shares(graph, graph(OnnxDiv, graph(OnnxAdd, clipped, 1.0), 2.0), n_scores)
+
+
+def _sigmoid_of_twice(graph, loss, raw, n_scores):
+    return _shares(graph, graph(OnnxSigmoid, graph(OnnxMul, raw, 2.0)), n_scores)
+
+
+def _shares(graph, scores, n_scores):
+    """Scores of several classes, normalised to a sum of one; the same share for all where every one is zero."""
+    if n_scores == 1:
+        return scores
+    # A product with ones: the sum's signature depends on the version of the operators.
+    total = graph(OnnxMatMul, scores, np.ones((n_scores, 1)))
+    positive = graph(OnnxGreater, total, 0.0)
+    share = graph(OnnxDiv, scores, graph(OnnxWhere, positive, total, 1.0))
+    return graph(OnnxWhere, positive, share, np.full((1, n_scores), 1.0 / n_scores))
+
+
+#: The graph of each link, by the function that a loss defines or inherits (`inverse_link`, `probability`). Add the link of a
+#: loss of your own: a function of (graph, loss, raw, n_scores), where ``graph(OnnxExp, raw)`` makes a node, which returns the
+#: node of the predictions, or of the probabilities: of the second class with one score, else of each class.
+LINKS: dict[Callable, Callable] = {
+    RegressionLoss.inverse_link: _identity,
+    LogLinkLoss.inverse_link: _exponential,
+    LogLoss.probability: _logistic,
+    ModifiedHuber.probability: _clipped,
+    Exponential.probability: _sigmoid_of_twice,
+}
+
+
+def _link(loss, name):
+    """The graph of a loss's link `name`; an error that says how to add it where it is unknown."""
+    function = getattr(type(loss), name)
+    if function not in LINKS:
+        raise NotImplementedError(
+            f"{loss!r} has a {name} of its own, which sklearn_gd.onnx does not know: set "
+            f"sklearn_gd.onnx.LINKS[{type(loss).__name__}.{name}] to a function of (graph, loss, raw, n_scores)"
+        )
+    return LINKS[function]
+
+
+# --- converters -----------------------------------------------------------------------------------------------------------
+
+
+def _scores(operator, container):
+    """The graph, the node of the raw scores and their number."""
+    model, X = operator.raw_operator, operator.inputs[0]
+    double = container.get_options(model, {"double": True}).get("double", True)
+    dtype, proto = (np.float64, TensorProto.DOUBLE) if double else (np.float32, TensorProto.FLOAT)
+    graph = Graph(container.target_opset, dtype)
+    coef = np.atleast_2d(model.coef_)
+    product = graph(OnnxMatMul, graph(OnnxCast, X, to=proto), np.ascontiguousarray(coef.T))
+    return graph, graph(OnnxAdd, product, np.broadcast_to(model.intercept_, (len(coef),)).copy()), len(coef)
+
+
+def _output(graph, node, variable):
+    """Cast a node to the type of an output variable and give it its name."""
+    proto = TensorProto.DOUBLE if isinstance(variable.type, DoubleTensorType) else TensorProto.FLOAT
+    return graph(OnnxCast, node, to=proto, output_names=[variable])
+
+
+def _convert_regressor(scope, operator, container):
+    """The converter of `GDRegressor`."""
+    graph, raw, n_scores = _scores(operator, container)
+    loss = operator.raw_operator.loss_
+    prediction = _link(loss, "inverse_link")(graph, loss, raw, n_scores)
+    _output(graph, prediction, operator.outputs[0]).add_to(scope, container)
+
+
+def _convert_classifier(scope, operator, container):
+    """The converter of `GDClassifier`."""
+    model = operator.raw_operator
+    graph, raw, n_scores = _scores(operator, container)
+    loss, two = model.loss_, n_scores == 1
+    options = container.get_options(model, {"raw_scores": False, "nocl": False})
+    # 1. the label: as in `GDClassifier.predict`
+    if two:
+        code = graph(OnnxReshape, graph(OnnxCast, graph(OnnxGreater, raw, 0.0), to=TensorProto.INT64), np.array([-1]))
+    else:
+        code = graph(OnnxArgMax, raw, axis=1, keepdims=0)
+    labels = np.arange(len(model.classes_)) if options.get("nocl") else _labels(model)
+    graph(OnnxGather, labels, code, output_names=[operator.outputs[0]]).add_to(scope, container)
+    # 2. a column for each class
+    if options.get("raw_scores") or not hasattr(loss, "probability"):
+        columns = graph(OnnxConcat, graph(OnnxNeg, raw), raw, axis=1) if two else raw
+    else:
+        columns = _link(loss, "probability")(graph, loss, raw, n_scores)
+        columns = graph(OnnxConcat, graph(OnnxSub, 1.0, columns), columns, axis=1) if two else graph(OnnxIdentity, columns)
+    _output(graph, columns, operator.outputs[1]).add_to(scope, container)
+
+
+def _labels(model):
+    """The labels as ONNX has them: strings, or int64."""
+    classes = model.classes_
+    if len(classes) < 2:
+        raise ValueError(f"the model has seen one class only, {classes.tolist()!r}: ONNX needs two at least")
+    if classes.dtype.kind in "OUST":
+        return np.array([str(each) for each in classes])
+    whole = classes.astype(np.int64)
+    if not np.array_equal(whole, classes):
+        raise ValueError(f"classes_={classes.tolist()!r} must be strings or whole numbers: ONNX has no other labels")
+    return whole
+
+
+def _classifier_shapes(operator):
+    """The types and shapes of label and columns."""
+    model, n = operator.raw_operator, operator.inputs[0].get_first_dimension()
+    labels = np.arange(2) if operator.scope_inst.get_options(model, {"nocl": False}).get("nocl") else _labels(model)
+    operator.outputs[0].set_type((StringTensorType if labels.dtype.kind == "U" else Int64TensorType)([n]))
+    operator.outputs[1].type.shape = [n, len(model.classes_)]
+
+
+def register() -> None:
+    """Register the converters of both estimators with skl2onnx; the import of this module calls it."""
+    double = {"double": [True, False]}
+    update_registered_converter(
+        GDRegressor, "SklearnGDRegressor", calculate_linear_regressor_output_shapes, _convert_regressor, options=double
+    )
+    update_registered_converter(
+        GDClassifier,
+        "SklearnGDClassifier",
+        _classifier_shapes,
+        _convert_classifier,
+        options=double
+        | {
+            "zipmap": [True, False, "columns"],
+            "nocl": [True, False],
+            "output_class_labels": [False, True],
+            "raw_scores": [True, False],
+        },
+    )
+
+
+register()

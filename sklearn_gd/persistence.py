@@ -1,0 +1,57 @@
+"""What a fitted model is stored as: the classes of its state under names that stay, and the list of them all.
+
+Files of skops, which is also mlflow's default format, load only classes that the reader trusts. Those of this package are in
+`TRUSTED_TYPES`::
+
+    skops.io.load("model.skops", trusted=TRUSTED_TYPES)
+    mlflow.sklearn.log_model(model, name="model", skops_trusted_types=TRUSTED_TYPES)
+
+A loss, penalty, optimizer or schedule of your own comes on top: ``[*TRUSTED_TYPES, "my_module.MyLoss"]``.
+"""
+
+import inspect
+
+from . import losses, optimizers, penalties, schedules, solvers
+from ._classes import ClassCoder
+from ._components import Component
+from ._layout import Columns, Lazy, Mixture, Track
+from .descent._automatic_state import AutomaticState, Sizes
+from .descent._rows_state import RowsState
+from .descent._state import ModelState, StepState
+from .estimators import GDClassifier, GDRegressor
+from .objective._coordinates import Coordinates
+from .objective._moments import Moments
+
+STATES = (
+    AutomaticState,
+    ClassCoder,
+    Columns,
+    Coordinates,
+    Lazy,
+    Mixture,
+    ModelState,
+    Moments,
+    RowsState,
+    Sizes,
+    StepState,
+    Track,
+)
+
+
+def _parts():
+    """The public classes of losses, penalties, solvers, optimizers and schedules."""
+    for module in (losses, penalties, solvers, optimizers, schedules):
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if inspect.isclass(thing) and issubclass(thing, Component):
+                yield thing
+
+
+#: The full names of all classes of this package that a stored model may hold, sorted: strings such as skops asks for.
+#: The callback is named only: its module needs mlflow.
+TRUSTED_TYPES: list[str] = sorted(
+    {f"{each.__module__}.{each.__qualname__}" for each in (GDClassifier, GDRegressor, *STATES, *_parts())}
+    | {"sklearn_gd.mlflow.MLflowLogger"}
+)
+
+__all__ = ["TRUSTED_TYPES", *(each.__name__ for each in STATES)]
