@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._classes import Growth
 from ._components import Configurable, Flag, Range, check_constraints
+from ._devices import check_same_place, place_of, to_host
 from ._scoring import check_scoring_parameter, validation_score
 from ._sklearn import BaseEstimator, CallbackSupportMixin, has_callbacks, with_callbacks
 from ._validation import (
@@ -34,7 +35,7 @@ from .objective._objective import Objective
 from .optimizers import resolve_optimizer
 from .penalties import resolve_penalty
 from .schedules import resolve_schedule
-from .solvers import resolve_solver
+from .solvers import check_device, resolve_solver, runs_on_devices
 
 # What each parameter that is not a part may be.
 CONSTRAINTS = {
@@ -58,6 +59,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = runs_on_devices(self.solver, self.optimizer, self.learning_rate, self.average)
         return tags
 
     # --- what a subclass knows -------------------------------------------------------------------------------------------
@@ -134,7 +136,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         """The objective on the samples of positive weight; `seen` has the features' moments of earlier calls."""
         keep = targets.weight > 0
         if not keep.all():
-            X, targets = X[keep], targets.rows(keep)
+            X, targets = place_of(X).rows(X, keep), targets.rows(keep)
         return Objective(
             X,
             np.require(targets.y, dtype=np.float64, requirements="CW"),
@@ -154,7 +156,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         if coef_init is None and intercept_init is None:
             if not (self.warm_start and hasattr(self, "coef_")):
                 return None
-            coef, intercept = self._coef_2d(), np.atleast_1d(self.intercept_)
+            coef, intercept = to_host(self._coef_2d()), np.atleast_1d(to_host(self.intercept_))
             if coef.shape != shape:
                 raise ValueError(f"warm_start: the last fit's coef_ has shape {coef.shape}, these data need {shape}")
             return ModelState(coef, intercept)
@@ -179,6 +181,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         # 2. the samples: validated, y encoded, some of them held out for validation
         given = X, y
         X, y = check_samples(self, X, y, reset=True, numeric_y=self._has_numeric_targets)
+        check_device(place_of(X), solver, settings)
         weight = check_weight(sample_weight, X.shape[0])
         targets = self._encode(y, weight, loss)
         validation = self._validation(X_val, y_val, sample_weight_val, targets, loss)
@@ -188,8 +191,9 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         if validation is None and self.early_stopping:
             rng = check_random_state(self.random_state)
             train, held = split_for_validation(targets, self.validation_fraction, rng)
-            validation = Held(X[held], y[held], targets.rows(held))
-            X, targets = X[train], targets.rows(train)
+            rows = place_of(X).rows
+            validation = Held(rows(X, held), y[held], targets.rows(held))
+            X, targets = rows(X, train), targets.rows(train)
         # Callbacks are given copies of `self`: no scores of an earlier fit may be among its attributes.
         for name in {"validation_scores_", "best_iter_"} & vars(self).keys():
             delattr(self, name)
@@ -297,6 +301,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         loss, penalty, solver, settings = self._resolve_parts(streaming=True)
         first = not hasattr(self, "coef_")
         X, y = check_samples(self, X, y, reset=first, numeric_y=self._has_numeric_targets)
+        check_device(place_of(X), solver, settings)
         targets = self._encode(y, check_weight(sample_weight, X.shape[0]), loss, coder)
         growth = self._growth(targets, loss)
         seen = self._state.seen if penalty.standardize and hasattr(self, "_state") else None
@@ -336,7 +341,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     def _growth(self, targets, loss):
         """How the scores grow with the classes; None where there are no new ones."""
-        known = getattr(self, "classes_", None)
+        known = to_host(getattr(self, "classes_", None))
         if known is None:
             return None
         return Growth.between(known, targets.classes, loss.has_row_functions(), self._state.rows)
@@ -344,19 +349,22 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     @staticmethod
     def _named(objective, theta, targets):
         """coef_, intercept_, the loss, and the classes if any."""
-        coef, intercept = objective.unpack(theta)
-        named = {"coef_": coef[0] if targets.flat_coef else coef, "intercept_": intercept, "loss_": objective.loss}
+        (coef, intercept), place = objective.unpack(theta), objective.rows.place
+        coef, intercept = place.put(coef[0] if targets.flat_coef else coef), place.put(intercept)
+        named = {"coef_": coef, "intercept_": intercept, "loss_": objective.loss}
         if targets.coder is not None:
-            named |= {"classes_": targets.classes, "_class_coder": targets.coder}
+            named |= {"classes_": place.put_labels(targets.classes), "_class_coder": targets.coder}
         return named
 
     # --- predicting ------------------------------------------------------------------------------------------------------
 
-    def _raw_scores(self, X):
-        """Scores, (n_samples, n_outputs)."""
+    def _raw_scores(self, X, method):
+        """Scores for the public `method`, (n_samples, n_outputs), and where they and X are."""
         check_is_fitted(self)
-        return np.asarray(check_features(self, X) @ self._coef_2d().T + self.intercept_)
+        check_same_place(self, X, method)
+        place = place_of(X)
+        return place.scores(check_features(self, X), self._coef_2d(), self.intercept_), place
 
     def _coef_2d(self):
         """coef_ as (n_outputs, n_features)."""
-        return self.coef_.reshape(1, -1) if self.coef_.ndim == 1 else self.coef_
+        return self.coef_[None, :] if self.coef_.ndim == 1 else self.coef_

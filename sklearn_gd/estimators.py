@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ._classes import ClassCoder, Targets, check_comparable
 from ._components import resolve
+from ._devices import to_host
 from ._docstrings import CLASSIFIER, REGRESSOR
 from ._sklearn import ClassifierMixin, RegressorMixin
 from ._validation import Samples, check_weight
@@ -168,8 +169,8 @@ class GDRegressor(RegressorMixin, BaseGD):
         ndarray, (n_samples,) or (n_samples, n_outputs)
             The predictions.
         """
-        raw = self._raw_scores(X)
-        prediction = self.loss_.inverse_link(raw)
+        raw, place = self._raw_scores(X, "predict")
+        prediction = place.call(self.loss_.inverse_link, raw)
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
 
     def score(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -191,7 +192,7 @@ class GDRegressor(RegressorMixin, BaseGD):
         float
             The score: 1 for exact predictions, 0 for those of the best constant.
         """
-        raw = self._raw_scores(X)
+        raw, y = to_host(self._raw_scores(X, "score")[0]), to_host(y)
         target = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         check_consistent_length(raw, target, sample_weight)
         weight = None if sample_weight is None else check_weight(sample_weight, len(target))
@@ -364,7 +365,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         ndarray, (n_samples,) or (n_samples, n_classes)
             With two classes the score of the second class, else that of each class.
         """
-        raw = self._raw_scores(X)
+        raw, _ = self._raw_scores(X, "decision_function")
         return raw[:, 0] if raw.shape[1] == 1 else raw
 
     def predict(self, X: Samples) -> NDArray:
@@ -380,8 +381,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
         ndarray, (n_samples,)
             The labels.
         """
-        raw = self._raw_scores(X)
-        return self.classes_[np.minimum(_winner(raw), len(self.classes_) - 1)]
+        raw, place = self._raw_scores(X, "predict")
+        return place.labels(self.classes_, _winner(raw, self.classes_.shape[0], place.xp))
 
     @available_if(_loss_gives_probability)
     def predict_proba(self, X: Samples) -> NDArray:
@@ -397,14 +398,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         ndarray, (n_samples, n_classes)
             The probabilities, in the order of `classes_`; each row sums to one.
         """
-        raw = self._raw_scores(X)
-        probability = self.loss_.probability
-        if raw.shape[1] > 1:
-            return probability(raw)
-        if len(self.classes_) == 1:
-            return np.ones((len(raw), 1))
-        positive = probability(raw[:, 0])
-        return np.column_stack([1.0 - positive, positive])
+        return self._probabilities(X, "predict_proba")[0]
 
     @available_if(_loss_gives_probability)
     def predict_log_proba(self, X: Samples) -> NDArray:
@@ -420,8 +414,20 @@ class GDClassifier(ClassifierMixin, BaseGD):
         ndarray, (n_samples, n_classes)
             The logarithms, in the order of `classes_`.
         """
+        probability, place = self._probabilities(X, "predict_log_proba")
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            return place.xp.log(probability)
+
+    def _probabilities(self, X, method):
+        """The probabilities for the public `method`, and where they are."""
+        raw, place = self._raw_scores(X, method)
+        probability = self.loss_.probability
+        if raw.shape[1] > 1:
+            return place.call(probability, raw), place
+        if self.classes_.shape[0] == 1:
+            return np.ones((len(raw), 1)), place
+        positive = place.call(probability, raw[:, 0])
+        return place.xp.stack([1.0 - positive, positive], axis=1), place
 
     def _resolve_loss(self):
         return resolve_loss(
@@ -442,9 +448,13 @@ def _needs_positive_targets(loss):
     return not loss.in_domain(np.array([-1.0]))[0]
 
 
-def _winner(raw):
+def _winner(raw, n_classes, xp):
     """The index of the class with the highest score."""
-    return raw.argmax(axis=1) if raw.shape[1] > 1 else (raw[:, 0] > 0).astype(int)
+    if raw.shape[1] > 1:
+        return xp.argmax(raw, axis=1)
+    positive = xp.astype(raw[:, 0] > 0, xp.int64)
+    # A stream that has brought a single class so far has one score for it.
+    return positive if n_classes > 1 else 0 * positive
 
 
 def resolve_loss(value, kind, registry, other_kind, other_registry, other_estimator):

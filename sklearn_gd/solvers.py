@@ -1,9 +1,11 @@
 """Solvers: how many samples a step sees, what it remembers of the others, and by which method F is minimised."""
 
+import math
 from typing import Any
 
 from ._components import Component, Range, resolve
-from .descent._loop import Method
+from ._devices import HOST
+from .descent._loop import Method, Settings
 from .descent.automatic_steps import AutomaticSteps
 from .descent.gram_descent import GramDescent, has_gram
 from .descent.memory_gradient import MemoryGradient
@@ -101,6 +103,21 @@ class Solver(Component):
         steps = AutomaticSteps if settings.schedule is None else Steps
         return steps(objective, self, settings, state)
 
+    def on_devices(self, settings: Any) -> bool:
+        """Whether the descent takes all samples at once, and so runs where an array library has put them.
+
+        Parameters
+        ----------
+        settings : Settings
+            As of `method`.
+
+        Returns
+        -------
+        bool
+            By default `full_batch`, outside of `partial_fit`.
+        """
+        return self.full_batch and not settings.streaming
+
     def validate(self) -> None:
         """Raise where a parameter is out of its range, or both `batch_rows` and `method` are missing."""
         super().validate()
@@ -138,6 +155,9 @@ class Automatic(Solver):
         if not settings.automatic:
             return MiniBatch()
         return SGD() if settings.streaming or settings.averages else Batch()
+
+    def on_devices(self, settings: Any) -> bool:
+        return self.chosen(settings).on_devices(settings)
 
     def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
         return self.chosen(settings).method(objective, settings, state)
@@ -369,3 +389,27 @@ def resolve_solver(value: Any) -> Solver:
     if isinstance(value, str) and value == "auto":
         return Automatic()
     return resolve("solver", value, Solver, SOLVERS, ["auto"])
+
+
+def runs_on_devices(solver: Any, optimizer: Any, learning_rate: Any, average: Any) -> bool:
+    """Whether `fit` with these parameters of an estimator, not yet checked, takes X on a device."""
+    if isinstance(solver, str):
+        solver = SOLVERS.get(solver, Automatic)()
+    automatic = all(isinstance(each, str) and each == "auto" for each in (optimizer, learning_rate))
+    given = None if automatic else "given"
+    settings = Settings(given, given, average_from=1.0 if average else math.inf)
+    return isinstance(solver, Solver) and solver.on_devices(settings)
+
+
+def check_device(place: Any, solver: Solver, settings: Any) -> None:
+    """Raise a ValueError where X is on a device and the solver takes steps on single samples."""
+    if place is HOST or solver.on_devices(settings):
+        return
+    what = "partial_fit takes" if settings.streaming else f"solver={solver!r} takes"
+    if isinstance(solver, Automatic) and not settings.streaming:
+        what = f"solver='auto' stands for {solver.chosen(settings)!r} here, which takes"
+    raise ValueError(
+        f"{what} steps on single samples or small batches, in compiled loops over NumPy arrays and CSR matrices, and X is in "
+        f"{place!r}. Call fit with solver='auto', optimizer='auto', learning_rate='auto' and average=False, or with "
+        f"solver='batch', which descend where X is; or move X to NumPy"
+    )

@@ -17,8 +17,7 @@ from .._layout import rounding_error
 from ._array_loss import array_loss
 from ._moments import Moments
 from ._null_model import null_model, smoothing_widths
-from ._parts import in_memory
-from ._rows import rows_of
+from ._samples import parts_of, rows_of
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the monitor sees numbers that are not finite
 POWER_STEPS = 20  # products with X and its transpose from which the largest eigenvalue is taken
@@ -37,7 +36,7 @@ class Objective:
 
     Parameters
     ----------
-    X : ndarray (C-contiguous) or CSR matrix, (n_samples, n_features)
+    X : ndarray (C-contiguous), CSR matrix or array on a device, (n_samples, n_features)
         The samples, of float32 or float64.
     target : ndarray, (n_samples, n_outputs) or (n_samples, 1)
         A target for each score; for several classes the class's index.
@@ -76,7 +75,7 @@ class Objective:
         self.loss, self.penalty, self.alpha = loss, penalty, float(alpha)
         self.n_outputs, self.fit_intercept, self.one_vs_rest = n_outputs, fit_intercept, one_vs_rest
         self.array_loss = array_loss(loss, n_outputs, one_vs_rest)
-        self.parts = parts or in_memory(self.rows, target, weight, self.array_loss, n_outputs)
+        self.parts = parts or parts_of(self.rows, target, weight, self.array_loss, n_outputs)
         # The unit in which the penalty counts each feature's coefficient, and each entry of theta's coefficients; None for 1.
         self.unit = self.unit_at(self.moments) if penalty.standardize else None
         self.scale = None if self.unit is None else self.rows.from_coef(np.tile(self.unit, (n_outputs, 1)))
@@ -174,7 +173,7 @@ class Objective:
 
     def _mean_loss(self, rows, target, weight):
         """The function from theta to the weighted mean loss of some samples."""
-        parts = in_memory(rows, target, weight, self.array_loss, self.n_outputs)
+        parts = parts_of(rows, target, weight, self.array_loss, self.n_outputs)
         parts.map = self.parts.map if getattr(self.parts.map, "in_process", False) else map
 
         @QUIET

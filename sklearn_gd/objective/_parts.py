@@ -7,6 +7,7 @@ gradients, a few numbers. What a part holds after a look can be made again from 
 the table of SVRG and SAGA.
 """
 
+import copy
 import functools
 import math
 import operator
@@ -150,8 +151,8 @@ class Part:
 
     def select(self, columns):
         """Some features, for `within`: a copy of their values."""
-        self.selected = Part.__new__(Part)
-        self.selected.__dict__.update(self.__dict__, rows=self.rows.columns(columns))
+        self.selected = copy.copy(self)
+        self.selected.rows = self.rows.columns(columns)
         return ()
 
     def within(self, verb, *arguments):
@@ -228,10 +229,7 @@ class Part:
 
         They are taken at the point in hand, over a random share of the samples, always the same; `advance` as in `plane`.
         """
-        n = self.rows.shape[0]
-        count = math.ceil(share * n)
-        # One sample in each of so many equal stretches: no order of the samples can hide some of them.
-        index = ((np.arange(count) + np.random.RandomState(0).random_sample(count)) * (n / count)).astype(int)
+        index = sampled(self.rows.shape[0], share)
         return (grams(self.rows, index, self._curvatures(advance)[:, index], mean, scale),)
 
     def _curvatures(self, advance):
@@ -272,6 +270,13 @@ class Part:
     def _summed(self, value):
         """The weighted sum of a number for each sample."""
         return float(np.add.reduce(value) if self.weight is None else self.weight @ value)
+
+
+def sampled(n, share):
+    """The indices of a random share of n samples, always the same."""
+    count = math.ceil(share * n)
+    # One sample in each of so many equal stretches: no order of the samples can hide some of them.
+    return ((np.arange(count) + np.random.RandomState(0).random_sample(count)) * (n / count)).astype(int)
 
 
 class Parts:

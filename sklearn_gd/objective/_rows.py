@@ -10,6 +10,8 @@ import functools
 import numpy as np
 import scipy.sparse as sp
 
+from .._devices import HOST
+
 EXACT_FEATURES = 256  # up to which the Gram matrices of a metric are in float64
 TILE = 1 << 17  # values of X converted to float64, or centred, at a time: few enough to stay in cache
 
@@ -17,13 +19,18 @@ TILE = 1 << 17  # values of X converted to float64, or centred, at a time: few e
 class DenseRows:
     """A C-contiguous matrix; the compiled loops take its coefficients as (n_outputs, n_features), so that a row meets a row."""
 
-    layout = "dense"
+    layout, home, place = "dense", "memory", HOST
 
     def __init__(self, X):
         self.X = X
         self.shape = X.shape
         self.arrays = (X,)
         self.n_values = X.size
+
+    @property
+    def is_single(self):
+        """Whether the values are of float32, so that products may be."""
+        return self.X.dtype == np.float32
 
     def part(self, start, stop):
         """Samples `start` to `stop`: a view."""
@@ -123,7 +130,7 @@ class CsrRows:
     The compiled loops take its coefficients as (n_features, n_outputs), so that a stored value meets a row.
     """
 
-    layout = "csr"
+    layout, home, place, is_single = "csr", "memory", HOST, False
 
     def __init__(self, X):
         self.given = X
