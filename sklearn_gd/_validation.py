@@ -74,15 +74,6 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
     return summed(X), y
 
 
-def check_goes_by_blocks(solver, settings):
-    """Raise a ValueError where a solver reads single samples, which it cannot of blocks that live elsewhere."""
-    if not solver.needs_only_sums(settings):
-        raise ValueError(
-            f"solver={solver!r} reads single samples, and those of X live in blocks elsewhere: use solver='auto' with "
-            f"optimizer='auto' and learning_rate='auto', or solver='batch', or pass the blocks to partial_fit"
-        )
-
-
 def _is_checked(X, y):
     """Whether scikit-learn's checks of the values would hand back these very arrays.
 

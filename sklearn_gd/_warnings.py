@@ -34,6 +34,9 @@ def warn_of(estimator, status, method, monitor, stacklevel):
             f"up to {method.rate:.3g} does not suit these data. Leave learning_rate at 'auto', which measures features and "
             f"targets, or raise it, or scale features and targets to about one."
         )
+    if message is None:
+        caveat = method.caveat(monitor.best)
+        message = None if caveat is None else f"{name}: {caveat}."
     if message is None and monitor.scores and not any(map(math.isfinite, monitor.scores)):
         message = (
             f"{name}: no epoch had a finite score on the validation samples, scoring={estimator.scoring!r}, and so the model of "

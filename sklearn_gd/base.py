@@ -20,7 +20,6 @@ from ._validation import (
     Held,
     callback_arguments,
     check_features,
-    check_goes_by_blocks,
     check_initial,
     check_samples,
     check_validation_samples,
@@ -183,7 +182,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         # 2. the samples: validated, y encoded, some of them held out for validation
         given = X, y
         if adapter_of(X) is not None:
-            check_goes_by_blocks(solver, settings)
+            solver = solver.in_blocks(settings)
         X, y = check_samples(self, X, y, reset=True, numeric_y=self._has_numeric_targets)
         check_device(place_of(X), solver, settings)
         if adapter_of(given[0]) is not None:

@@ -1,9 +1,9 @@
 """A fit that goes on where a process that was killed has left it: scikit-learn's callback, and what it keeps of one fit."""
 
 import os
+from typing import Any
 
 from sklearn.base import BaseEstimator
-from sklearn.callback import CallbackContext
 
 from ._checkpoint_file import read, write
 from ._components import Range
@@ -69,10 +69,10 @@ class Checkpoint:
     >>> class Interrupt:
     ...     def __init__(self, epoch):
     ...         self.left = epoch
-    ...     def setup(self, estimator: BaseEstimator, context: CallbackContext): pass
-    ...     def teardown(self, estimator: BaseEstimator, context: CallbackContext): pass
-    ...     def on_fit_task_begin(self, estimator: BaseEstimator, context: CallbackContext): pass
-    ...     def on_fit_task_end(self, estimator: BaseEstimator, context: CallbackContext):
+    ...     def setup(self, estimator, context): pass
+    ...     def teardown(self, estimator, context): pass
+    ...     def on_fit_task_begin(self, estimator, context): pass
+    ...     def on_fit_task_end(self, estimator, context):
     ...         self.left -= 1
     ...         if self.left == 0:
     ...             raise KeyboardInterrupt
@@ -98,7 +98,7 @@ class Checkpoint:
     def __repr__(self) -> str:
         return f"Checkpoint({self.path!r}, every={self.every})"
 
-    def setup(self, estimator: BaseEstimator, context: CallbackContext) -> None:
+    def setup(self, estimator: BaseEstimator, context: Any) -> None:
         """Refuse an estimator that does not descend.
 
         Parameters
@@ -114,7 +114,7 @@ class Checkpoint:
                 f"last step of a pipeline, pipe[-1].set_callbacks(Checkpoint(path))"
             )
 
-    def teardown(self, estimator: BaseEstimator, context: CallbackContext) -> None:
+    def teardown(self, estimator: BaseEstimator, context: Any) -> None:
         """Do nothing.
 
         Parameters
@@ -125,7 +125,7 @@ class Checkpoint:
             The task of the fit.
         """
 
-    def on_fit_task_begin(self, estimator: BaseEstimator, context: CallbackContext) -> None:
+    def on_fit_task_begin(self, estimator: BaseEstimator, context: Any) -> None:
         """Do nothing: the descent itself asks for a checkpoint, between two epochs.
 
         Parameters
@@ -136,7 +136,7 @@ class Checkpoint:
             The task.
         """
 
-    def on_fit_task_end(self, estimator: BaseEstimator, context: CallbackContext) -> bool:
+    def on_fit_task_end(self, estimator: BaseEstimator, context: Any) -> bool:
         """Do nothing.
 
         Parameters

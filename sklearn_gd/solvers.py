@@ -8,6 +8,7 @@ from ._devices import HOST
 from .descent._loop import Method, Settings
 from .descent.automatic_steps import AutomaticSteps
 from .descent.gram_descent import GramDescent, has_gram
+from .descent.local_rounds import LocalRounds
 from .descent.memory_gradient import MemoryGradient
 from .descent.proximal_descent import ProximalDescent
 from .descent.proximal_rows import ProximalRows
@@ -58,6 +59,8 @@ class Solver(Component):
         Whether the order of the samples is drawn anew each epoch.
     full_batch : bool
         Whether every step sees all samples, however many there are.
+    local_epochs : int
+        Where X is in blocks elsewhere, the epochs that each block runs on its own before the models are averaged.
     requires : tuple of str
         What the solver needs of loss and penalty: any of "smooth loss", "smooth penalty", "elastic-net penalty" and
         "curvature bound". A fit with parts that lack it raises, and says what is missing.
@@ -66,6 +69,7 @@ class Solver(Component):
     shuffles = True
     full_batch = False
     requires: tuple[str, ...] = ()
+    local_epochs = 1
 
     def batch_rows(self, n_samples: int) -> int:
         """Samples in a step.
@@ -118,6 +122,21 @@ class Solver(Component):
         """
         return self.full_batch and not settings.streaming
 
+    def in_blocks(self, settings: Any) -> "Solver":
+        """The solver for samples in blocks elsewhere.
+
+        Parameters
+        ----------
+        settings : Settings
+            As of `method`.
+
+        Returns
+        -------
+        Solver
+            The solver itself where it needs only sums; else one that averages the models of local epochs, round by round.
+        """
+        return self if self.needs_only_sums(settings) else Rounds(self)
+
     def validate(self) -> None:
         """Raise where a parameter is out of its range, or both `batch_rows` and `method` are missing."""
         super().validate()
@@ -143,6 +162,22 @@ class Solver(Component):
                 raise ValueError(f"solver={self!r} needs " + missing.format(loss=loss, penalty=penalty))
 
 
+class Rounds(Solver):
+    """Rounds of local epochs of another solver, on samples in blocks elsewhere.
+
+    Parameters
+    ----------
+    solver : Solver
+        How each part of the samples descends, for `Solver.local_epochs` epochs a round.
+    """
+
+    def __init__(self, solver: Solver) -> None:
+        self.solver = solver
+
+    def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
+        return LocalRounds(objective, self.solver, settings, state)
+
+
 class Automatic(Solver):
     """The solver "auto".
 
@@ -158,6 +193,9 @@ class Automatic(Solver):
 
     def needs_only_sums(self, settings: Any) -> bool:
         return self.chosen(settings).needs_only_sums(settings)
+
+    def in_blocks(self, settings: Any) -> Solver:
+        return self.chosen(settings).in_blocks(settings)
 
     def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
         return self.chosen(settings).method(objective, settings, state)
@@ -207,6 +245,12 @@ class Batch(Solver):
 class SGD(Solver):
     """Stochastic descent: every step sees one sample; the samples come in a new order each epoch.
 
+    Parameters
+    ----------
+    local_epochs : int >= 1, default=1
+        Where X is a Dask collection: the epochs that each block runs on its own before the models are averaged, weighted by the
+        samples. More epochs cost fewer messages, and move the result away from the minimum of F where the blocks differ.
+
     References
     ----------
     H. Robbins and S. Monro, "A stochastic approximation method", 1951.
@@ -217,6 +261,11 @@ class SGD(Solver):
     >>> GDRegressor(solver=SGD(), learning_rate=0.01)
     GDRegressor(learning_rate=0.01, solver=SGD())
     """
+
+    constraints = {"local_epochs": Range(1, integer=True)}
+
+    def __init__(self, local_epochs: int = 1) -> None:
+        self.local_epochs = local_epochs
 
     def batch_rows(self, n_samples: int) -> int:
         return 1
@@ -236,6 +285,9 @@ class MiniBatch(Solver):
     ----------
     batch_size : int >= 1, default=32
         Samples in a step; the last batch of an epoch may have fewer. More than there are samples means all of them.
+    local_epochs : int >= 1, default=1
+        Where X is a Dask collection: the epochs that each block runs on its own before the models are averaged, weighted by the
+        samples. More epochs cost fewer messages, and move the result away from the minimum of F where the blocks differ.
 
     Examples
     --------
@@ -244,10 +296,10 @@ class MiniBatch(Solver):
     GDClassifier(optimizer='adam', solver=MiniBatch(batch_size=64))
     """
 
-    constraints = {"batch_size": Range(1, integer=True)}
+    constraints = {"batch_size": Range(1, integer=True), "local_epochs": Range(1, integer=True)}
 
-    def __init__(self, batch_size: int = 32) -> None:
-        self.batch_size = batch_size
+    def __init__(self, batch_size: int = 32, local_epochs: int = 1) -> None:
+        self.batch_size, self.local_epochs = batch_size, local_epochs
 
     def batch_rows(self, n_samples: int) -> int:
         return int(self.batch_size)

@@ -19,6 +19,11 @@ class Call(NamedTuple):
         return getattr(part, self.verb)(*self.arguments)
 
     @property
+    def needs_whole_block(self):
+        """Whether the samples of a block must be in one part; a verb is asked of parts that fit the cache."""
+        return False
+
+    @property
     def changes(self):
         """Whether the verb is one of `CHANGING`."""
         return self.verb in CHANGING

@@ -58,6 +58,8 @@ class Objective:
         Of the samples of earlier calls, which count too where the penalty is one in standard deviations.
     parts : Parts, optional
         The samples in parts, where they are not to be cut from X.
+    unit : ndarray, optional
+        The unit in which the penalty counts each feature's coefficient, where these samples do not decide it.
 
     Notes
     -----
@@ -65,8 +67,24 @@ class Objective:
     the objective (``with objective:``) around a descent: its threads live as long.
     """
 
+    # What an objective over other samples shares with this one.
+    PROBLEM = ("loss", "penalty", "alpha", "n_outputs", "fit_intercept", "one_vs_rest", "unit")
+
     def __init__(
-        self, X, target, weight, *, loss, penalty, alpha, n_outputs, fit_intercept, one_vs_rest=False, seen=None, parts=None
+        self,
+        X,
+        target,
+        weight,
+        *,
+        loss,
+        penalty,
+        alpha,
+        n_outputs,
+        fit_intercept,
+        one_vs_rest=False,
+        seen=None,
+        parts=None,
+        unit=None,
     ):
         self.rows = rows_of(X)
         self.target, self.weight = target, weight
@@ -77,7 +95,7 @@ class Objective:
         self.array_loss = array_loss(loss, n_outputs, one_vs_rest)
         self.parts = parts or parts_of(self.rows, target, weight, self.array_loss, n_outputs)
         # The unit in which the penalty counts each feature's coefficient, and each entry of theta's coefficients; None for 1.
-        self.unit = self.unit_at(self.moments) if penalty.standardize else None
+        self.unit = self.unit_at(self.moments) if penalty.standardize and unit is None else unit
         self.scale = None if self.unit is None else self.rows.from_coef(np.tile(self.unit, (n_outputs, 1)))
         self.array_penalty = ArrayPenalty(penalty, self.alpha, self.scale)
 

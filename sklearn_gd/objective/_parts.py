@@ -50,7 +50,7 @@ class Part:
     def __init__(self, rows, target, weight, loss, place=None):
         self.rows, self.loss = rows, loss
         self.first, self.total = place or (0, len(target))
-        self.y = loss.encode(target)
+        self.target, self.y = target, loss.encode(target)
         self.given_weight = weight
         # Weights of one, the usual case, cost no multiplication.
         self.weight = None if (weight == 1.0).all() else weight
@@ -306,6 +306,10 @@ class Parts:
         if self.is_single:
             return [getattr(self.parts[0], verb)(*arguments)]
         return list(self.map(Call(verb, arguments), self.parts))
+
+    def summed(self, call):
+        """The results of a call of its own kind, a function of a part that can be pickled, summed as those of a verb."""
+        return ordered_sum(list(self.map(call, self.parts)))
 
     def select(self, columns):
         """The samples with some of their features."""

@@ -214,8 +214,6 @@ def test_what_is_refused(request, with_client):
         model.fit(da.from_array(X[:0], chunks=(400, -1)), LABELS[:0])
     with pytest.raises(ValueError, match="2D array"):
         model.fit(da.from_array(SCORE), LABELS)
-    with pytest.raises(ValueError, match="reads single samples"):
-        GDClassifier(solver="saga").fit(A, LABELS)
     with pytest.raises(Broken, match="gone") as caught:
         model.fit(A.map_blocks(breaking, dtype=float, meta=X[:0]), LABELS)
     assert any("block 1" in note for note in caught.value.__notes__)
