@@ -50,17 +50,20 @@ def weigh(losses, mixture, counters):
         return
     # 1. weights by the losses alone. Losses of samples that are predicted at once tell less.
     horizon = mixture.sums[MIXED_HORIZON] / rows
-    unit = losses.min() / (rows + mixture.sums[PAST_WEIGHT]) * (1.0 + horizon / SHARED_ROWS)
+    least = losses[0]
+    for c in range(n_models):
+        least = min(least, losses[c])
+    unit = least / (rows + mixture.sums[PAST_WEIGHT]) * (1.0 + horizon / SHARED_ROWS)
     prior, total = np.zeros(n_terms), 0.0
     trace = NEGLIGIBLE * mixture.sums[MIXED_SLOPE] ** 2 / max(mixture.sums[MIXED_CURVATURE], SMALLEST)
     for c in range(n_models):
         handicap = NULL_HANDICAP if c == n_models - 1 else 1.0
-        prior[c] = np.exp(-(handicap * losses[c] - losses.min()) / max(unit, SMALLEST))
+        prior[c] = np.exp(-(handicap * losses[c] - least) / max(unit, SMALLEST))
         total += prior[c]
     for c in range(n_terms):
         prior[c] /= total
         trace += products[c, c] / n_terms
-    weights[:] = prior
+        weights[c] = prior[c]
     ridge = (PRIOR_ROWS / information_share(counters) + horizon + mixture.sums[PAST_WEIGHT]) / rows * trace
     if not (ridge > 0.0 and np.isfinite(ridge)):
         return
@@ -99,10 +102,16 @@ def follow(target, raw, mixture, loss, plan, relative, curvature):
     if not plan.fit_intercept:
         return
     n_outputs = len(mixture.offset)
-    shortest = plan.lengths.argmin() * n_outputs
-    scored, step = raw[shortest : shortest + n_outputs] + mixture.offset, np.empty(n_outputs)
+    first = 0
+    for s in range(len(plan.lengths)):
+        if plan.lengths[s] < plan.lengths[first]:
+            first = s
+    scored, step = np.empty(n_outputs), np.empty(n_outputs)
+    for k in range(n_outputs):
+        scored[k] = raw[first * n_outputs + k] + mixture.offset[k]
     loss.prox(target, scored, scored, relative * FOLLOWING / curvature, 1.0, curvature, step, loss.parameters)
-    mixture.offset[:] += step
+    for k in range(n_outputs):
+        mixture.offset[k] += step[k]
 
 
 def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, times, curvature, counters):
@@ -117,21 +126,27 @@ def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, ti
     relative = relative * times
     n_outputs, n_models, n_terms, sums = len(offset), len(track.losses), len(mixture.weights), mixture.sums
     anchor, rows = (len(plan.lengths) - 1) * n_outputs, counters[ROWS]
-    best = track.losses.min() / max(sums[MIXED_WEIGHT] + sums[PAST_WEIGHT], 1.0)
+    least, worst = track.losses[0], track.losses[0]
+    for c in range(n_models - 1):
+        least, worst = min(least, track.losses[c]), max(worst, track.losses[c])
+    best = min(least, track.losses[n_models - 1]) / max(sums[MIXED_WEIGHT] + sums[PAST_WEIGHT], 1.0)
     # 1. everything so far counts less; the first samples most so, because the models had hardly begun
     # Rare events tell much and rarely: the memory counts information, and they may cost the more.
     share = information_share(counters)
     memory = min(1.0 - times * share / MEMORY, 1.0 - 2.0 / (rows + 2.0))
-    sums[:TAKEN_AT] *= memory
-    mixture.right[:] *= memory
-    mixture.products[:] *= memory
+    for place in range(TAKEN_AT):
+        sums[place] *= memory
+    for c in range(n_terms):
+        mixture.right[c] *= memory
+        for e in range(n_terms):
+            mixture.products[c, e] *= memory
     sums[MIXED_WEIGHT] += relative
     sums[MIXED_HORIZON] += relative * (1.0 + 2.0 * (rows - 1.0 - sums[TAKEN_AT]))
     # 2. the losses of the models
-    usual = track.losses[:-1].max()
+    usual = worst
     if np.isfinite(plan.clip):
         # A model that an outlier has thrown off must not say what is usual. In `fit` F counts the outliers, too.
-        usual = min(usual, WORST_OF_USE * track.losses[:-1].min())
+        usual = min(worst, WORST_OF_USE * least)
     limit = LARGEST_RELATIVE_LOSS / share * (1.0 - memory) * usual if rows > 100.0 else OVERFLOW
     scored, weight = np.empty((1, n_outputs)), np.ones(1)
     terms = np.empty((n_terms, n_outputs))
@@ -141,7 +156,8 @@ def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, ti
         terms[n_models - 1, k] = plan.null[k]
         terms[n_models, k] = offset[k]
     for c in range(n_models):
-        scored[0] = terms[c]
+        for k in range(n_outputs):
+            scored[0, k] = terms[c, k]
         value = loss.value(target, scored, weight, loss.parameters)
         value = min(relative * value, limit) if np.isfinite(value) else limit
         track.losses[c] = memory * track.losses[c] + value

@@ -44,7 +44,8 @@ def begin_snapshot(track, mixture, snapshot, counters):
     counters[SNAPSHOT_AT] = counters[ROWS] + min(max(0.25 * counters[ROWS], 1.0), REJUDGE_ROWS)
     mixture.sums[TAKEN_AT] = counters[ROWS]
     weigh(track.losses, mixture, counters)
-    snapshot.offset[:] = mixture.offset
+    for k in range(len(snapshot.offset)):
+        snapshot.offset[k] = mixture.offset[k]
     return True
 
 
@@ -102,7 +103,8 @@ def make_dense_pass(
                 if plan.alpha > 0.0:
                     for m in range(n_scores):
                         penalty_step(track.v[m], columns, plan, track.pending_step[m // n_outputs], penalty)
-                track.pending_step[:] = 0.0
+                for s in range(len(track.pending_step)):
+                    track.pending_step[s] = 0.0
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
             relative, largest = begin_sample(counters, weight, plan.clip)
@@ -284,7 +286,8 @@ def make_csr_pass(
                         v = track.v[:, m].copy()
                         penalty_step(v, columns, plan, track.pending_step[m // n_outputs], penalty)
                         track.v[:, m] = v
-                track.pending_step[:] = 0.0
+                for s in range(len(track.pending_step)):
+                    track.pending_step[s] = 0.0
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
             relative, largest = begin_sample(counters, weight, plan.clip)
@@ -329,7 +332,8 @@ def make_csr_pass(
             follow(target, raw, mixture, loss, plan, relative, curvature)
             times = samples_judged(mixture, counters)
             if times > 0.0:
-                snapshot_raw[:] = snapshot.intercept
+                for m in range(len(snapshot_raw)):
+                    snapshot_raw[m] = snapshot.intercept[m]
                 for place in range(begin, end):
                     for m in range(len(snapshot_raw)):
                         snapshot_raw[m] += values[place] * snapshot.coef[indices[place], m]

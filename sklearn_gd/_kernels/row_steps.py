@@ -387,8 +387,8 @@ def step_scores(target, raw, centre, track, loss, plan, square, relative, counte
         curvature = 1.0 / target_deviation(track, counters)
     # 3. the steps, once a null model is known. Where slopes are not taken at an average, the intercept is at first the
     # coefficient of a feature whose squared value is so large that it is a running mean of what the first samples ask for.
-    u[:] = 0.0
-    intercept_step[:] = 0.0
+    for m in range(len(raw)):
+        u[m] = intercept_step[m] = 0.0
     if plan.slopes_at_average and not np.isfinite(plan.null[0]):
         return curvature
     information = information_share(counters) * rows
