@@ -173,7 +173,7 @@ def test_an_object_stands_for_itself(base):
 def test_an_unknown_string_is_answered_with_those_that_are_known(parameter):
     kind, registry, options = PARTS[parameter]
     known = sorted([*registry, *options])
-    message = f"{parameter}='no_such_part' is not known; the strings are {known}, or give an object of {kind.__name__}"
+    message = f"{parameter}='no_such_part' is not known; allowed strings are {known}; or pass an instance of {kind.__name__}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         GDRegressor(**{parameter: "no_such_part"}).fit(X, Y)
 
@@ -209,7 +209,7 @@ def test_a_loss_of_the_other_estimator_is_sent_there():
         GDRegressor(loss=Hinge()).fit(X, Y)
     with pytest.raises(TypeError, match=r"^loss=Huber\(\) is for GDRegressor; this estimator takes a ClassificationLoss$"):
         GDClassifier(loss=Huber()).fit(X, [0, 1, 1])
-    with pytest.raises(ValueError, match=r"^loss='hinge' is for GDClassifier; the strings are \['absolute_error'"):
+    with pytest.raises(ValueError, match=r"^loss='hinge' is for GDClassifier; allowed strings are \['absolute_error'"):
         GDRegressor(loss="hinge").fit(X, Y)
 
 

@@ -145,7 +145,7 @@ def test_probabilities_are_there_where_the_loss_defines_them(loss):
     if not defined:
         with pytest.raises(AttributeError, match="predict_proba") as caught:
             model.predict_proba(X)
-        assert f"loss={CLASSIFICATION_LOSSES[loss]()!r}: the loss defines no probability" in str(caught.value.__cause__)
+        assert f"loss={CLASSIFICATION_LOSSES[loss]()!r}: the loss does not define probabilities" in str(caught.value.__cause__)
 
 
 def test_a_fitted_model_keeps_its_loss():
