@@ -93,7 +93,7 @@ validation_scores_ : list of float
     Score of the validation samples after each epoch, as defined by `scoring`; with "loss", the negated mean loss. Exists only
     if there were validation samples.
 best_iter_ : int
-    The epoch whose model was kept, counted from 1; 0 if the fit diverged before any epoch could be kept. Exists only if there
+    The epoch whose model was kept, counted from 1; 0 if the fit diverged and no epoch's model was kept. Exists only if there
     were validation samples.
 n_features_in_ : int
     Number of features seen during fit.

@@ -98,7 +98,7 @@ class Optimizer(Component):
         """Raise where `update` is missing or asks for an unknown parameter, or a parameter is out of its range."""
         name = type(self).__name__
         if self.written_functions("update") is None:
-            raise TypeError(f"{name} has no function update(w, g, rate, t): an optimizer must give one")
+            raise TypeError(f"{name} has no function update(w, g, rate, t): an optimizer must define it")
         self.function_parameters("update", 4 + len(self.slots) + len(self.totals))
         if self.totals:
             if self.written_functions("contributions") is None:

@@ -69,7 +69,7 @@ class Penalty(Component):
     def validate(self) -> None:
         """Raise where `value` is missing, a function asks for an unknown parameter, or a parameter is out of its range."""
         if self.written_functions("value") is None:
-            raise TypeError(f"{type(self).__name__} has no function value(w): a penalty must give one")
+            raise TypeError(f"{type(self).__name__} has no function value(w): a penalty must define it")
         for name, n_leading in {"value": 1, "gradient": 1, "prox": 2}.items():
             if self.written_functions(name) is not None:
                 self.function_parameters(name, n_leading)

@@ -105,7 +105,7 @@ class Schedule(Component):
     def validate(self) -> None:
         """Raise where `rate` is missing, or a parameter is out of its range."""
         if type(self).rate is Schedule.rate:
-            raise TypeError(f"{type(self).__name__} has no method rate(t, run): a schedule must give one")
+            raise TypeError(f"{type(self).__name__} has no method rate(t, run): a schedule must define it")
         super().validate()
 
     def checked_rates(self, t: NDArray, run: Run) -> NDArray:

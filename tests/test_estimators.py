@@ -718,7 +718,7 @@ def test_a_warning_where_a_fit_has_not_converged(classifier, way, layout):
     model, y = (GDClassifier(**way), LABELS[3]) if classifier else (GDRegressor(**way), SCORE)
     model.set_params(random_state=0, n_iter_no_change=2)
     rows = LAYOUTS[layout](X)
-    with pytest.warns(ConvergenceWarning, match=f"{type(model).__name__} has not converged in max_iter=2 epochs.*tol=0.0001"):
+    with pytest.warns(ConvergenceWarning, match=f"{type(model).__name__} did not converge in max_iter=2 epochs.*tol=0.0001"):
         clone(model).set_params(max_iter=2).fit(rows, y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -598,7 +598,7 @@ def test_an_optimizer_without_an_update_is_refused():
     class Nothing(Optimizer):
         pass
 
-    with pytest.raises(TypeError, match=r"^Nothing has no function update\(w, g, rate, t\): an optimizer must give one$"):
+    with pytest.raises(TypeError, match=r"^Nothing has no function update\(w, g, rate, t\): an optimizer must define it$"):
         Nothing().validate()
 
 

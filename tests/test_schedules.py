@@ -398,7 +398,7 @@ def test_a_schedule_without_a_rate_is_refused():
     class Nothing(Schedule):
         pass
 
-    with pytest.raises(TypeError, match=r"^Nothing has no method rate\(t, run\): a schedule must give one$"):
+    with pytest.raises(TypeError, match=r"^Nothing has no method rate\(t, run\): a schedule must define it$"):
         Nothing().validate()
     with pytest.raises(TypeError, match=r"^CallableSchedule: function=3 must be callable$"):
         CallableSchedule(3).validate()

@@ -61,7 +61,7 @@ class Loss(Component):
     def validate(self) -> None:
         """Raise where `value` is missing, a function asks for an unknown parameter, or a parameter is out of its range."""
         if self.written_functions("value") is None:
-            raise TypeError(f"{type(self).__name__} has no function value(y, raw): a loss must give one")
+            raise TypeError(f"{type(self).__name__} has no function value(y, raw): a loss must define it")
         for name, n_leading in N_ARGUMENTS.items():
             if self.written_functions(name) is not None:
                 self.function_parameters(name, n_leading)
