@@ -198,7 +198,7 @@ OF_ANOTHER_KIND = [
 @pytest.mark.parametrize(("parameter", "wrong"), OF_ANOTHER_KIND)
 def test_a_part_of_another_kind_is_named(parameter, wrong):
     kind, registry, options = PARTS[parameter]
-    others = "a number, a function of the step, " if parameter == "learning_rate" else ""
+    others = "a number, a function of the step number, " if parameter == "learning_rate" else ""
     message = f"{parameter}={wrong!r} must be one of {sorted([*registry, *options])}, {others}or an instance of {kind.__name__}, not "
     with pytest.raises(TypeError, match=f"^{re.escape(message + type(wrong).__name__)}$"):
         GDRegressor(**{parameter: wrong}).fit(X, Y)

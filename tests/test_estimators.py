@@ -1240,7 +1240,7 @@ def test_bad_random_state(random_state):
 @pytest.mark.parametrize("rates", [lambda t: -1.0, lambda t: np.nan, lambda t: np.inf])
 def test_a_callable_that_gives_no_rate(rates):
     """The error names the step and what was given."""
-    with pytest.raises(ValueError, match=r"CallableSchedule.rate gave .* at step 1; a rate is finite, >= 0"):
+    with pytest.raises(ValueError, match=r"CallableSchedule.rate returned .* at step 1; learning rates must be finite and >= 0"):
         GDRegressor(solver="batch", learning_rate=rates).fit(X, SCORE)
 
 

@@ -420,7 +420,7 @@ def test_a_gradient_that_is_not_that_of_the_function():
         (
             {"learning_rate": None},
             TypeError,
-            "learning_rate=None must be one of .*, a number, a function of the step",
+            "learning_rate=None must be one of .*, a number, a function of the step number",
         ),
         ({"bounds": [(1.0, 2.0), (None, None)]}, ValueError, r"bounds exclude x0: x0\[0\]=.*0.0.* is not in \[.*1.0.*, .*2.0"),
         ({"bounds": [(1.0, 2.0)]}, ValueError, r"a pair \(low, high\) for each of x, 2 in all"),

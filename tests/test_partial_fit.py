@@ -99,7 +99,7 @@ def test_schedules_that_need_the_length_of_the_run(schedule):
     X, y, _ = data("huber")
     model = estimator("huber", solver="sgd", learning_rate=schedule)
     model.fit(X, y)
-    with pytest.raises(ValueError, match=r"steps=None means .* partial_fit cannot know; give a number of steps"):
+    with pytest.raises(ValueError, match=r"steps=None means .* is unknown in partial_fit; set a number of steps"):
         model.partial_fit(X, y)
 
 
