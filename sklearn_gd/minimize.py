@@ -114,8 +114,8 @@ def gradient_descent(
     Notes
     -----
     The estimators are trained by the same update function. The weight decay of AdamW shrinks every component of x, whereas the
-    estimators exclude the intercept. If a component, such as an offset, must not be shrunk, use another optimizer and include the
-    penalty in `fun`.
+    estimators exclude the intercept. If a component, such as an offset, must not be shrunk, use another optimizer and include
+    the penalty in `fun`.
 
     References
     ----------

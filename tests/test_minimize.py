@@ -112,7 +112,7 @@ def test_a_descent_that_never_fell_is_told_to_lower_its_rate():
     for rate in (1.01, 1.0):
         found = gradient_descent(lambda x: x[0] ** 2, [1.0], jac=lambda x: 2 * x, learning_rate=rate, maxiter=100)
         assert not found.success
-        assert "fun is no lower than at x0, where it was 1: lower learning_rate." in found.message
+        assert "fun is no lower than at x0, where it was 1: decrease learning_rate." in found.message
     slow = gradient_descent(lambda x: x[0] ** 2, [1.0], jac=lambda x: 2 * x, learning_rate=1e-6, maxiter=100)
     assert "no lower" not in slow.message
 
@@ -365,7 +365,7 @@ def test_a_rate_that_is_too_high_ends_in_a_message():
     steps = next(k for k in range(1, 99) if 6 * (1.9 * 1.4**k) ** 2 - 3 > 1e10 * abs(parabola([-0.9])))
     assert found.nit == steps
     assert found.message.startswith(f"Step {steps}: fun is 1")
-    assert "The learning rate was 0.2: lower it" in found.message
+    assert "Decrease the learning rate, which was 0.2" in found.message
     assert found.x[0] == -0.9
     assert len(found.allvecs) == steps + 1
 
@@ -391,7 +391,7 @@ def test_what_is_not_finite_on_the_way(fun, jac, rate, message):
 def test_a_gradient_that_is_not_that_of_the_function():
     found = gradient_descent(bowl, [0.0, 0.0], jac=lambda x: -bowl_slope(x))
     assert (found.success, found.status, found.nit) == (False, 2, 0)
-    assert "is jac its gradient" in found.message
+    assert "Check that jac is the gradient" in found.message
 
 
 @pytest.mark.parametrize(
