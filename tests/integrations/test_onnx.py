@@ -152,7 +152,7 @@ def test_a_loss_of_ones_own(monkeypatch):
 
 def test_labels_that_onnx_has_not():
     model = GDClassifier().partial_fit(X, np.where(SCORE > 0, 0.5, 1.5), classes=[0.5, 1.5])
-    with pytest.raises(ValueError, match=r"classes_=\[0.5, 1.5\] must be strings or whole numbers"):
+    with pytest.raises(ValueError, match=r"classes_=\[0.5, 1.5\] must be strings or integers"):
         run(model, X)
     one = GDClassifier().partial_fit(X[:5], np.ones(5, dtype=int))
     with pytest.raises(ValueError, match="one class only"):
