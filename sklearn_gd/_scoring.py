@@ -90,7 +90,7 @@ class ScorerScore:
             given = " with sample_weight" if self.weights else ""
             raise ValueError(f"scoring={self.scoring!r} cannot score the validation samples{given}: {error}") from error
         if not isinstance(score, (Real, np.number)):
-            raise TypeError(f"scoring={self.scoring!r} returned {score!r}; a scorer returns one number")
+            raise TypeError(f"scoring={self.scoring!r} returned {score!r}; a scorer must return one number")
         return score
 
     def _predicts_finite(self):

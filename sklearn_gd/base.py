@@ -117,7 +117,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 try:
                     allowed.check(self, name)
                 except (TypeError, ValueError) as error:
-                    raise type(error)(f"{error}, True or False") from None
+                    raise type(error)(f"{error}, or True or False") from None
         try:
             check_random_state(self.random_state)
         except ValueError as error:
@@ -156,7 +156,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 return None
             coef, intercept = self._coef_2d(), np.atleast_1d(self.intercept_)
             if coef.shape != shape:
-                raise ValueError(f"warm_start: the last fit's coef_ has shape {coef.shape}, these data need {shape}")
+                raise ValueError(f"warm_start: coef_ of the previous fit has shape {coef.shape}, but these data need {shape}")
             return ModelState(coef, intercept)
         return ModelState(*check_initial(coef_init, intercept_init, shape, self.fit_intercept))
 
@@ -301,7 +301,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         growth = self._growth(targets, loss)
         seen = self._state.seen if penalty.standardize and hasattr(self, "_state") else None
         if not first and growth is None and self._coef_2d().shape[0] != targets.n_outputs:
-            raise ValueError(f"y has {targets.n_outputs} outputs; the earlier calls had {self._coef_2d().shape[0]}")
+            raise ValueError(f"y has {targets.n_outputs} outputs, but y of earlier calls had {self._coef_2d().shape[0]}")
         with self._objective(X, targets, loss, penalty, seen) as objective:
             method = solver.method(objective, settings, self._resumed(objective, growth))
             monitor = Monitor(None, 1, 0.0, observers=self._verbose_line(objective, getattr(self, "n_iter_", 0)))

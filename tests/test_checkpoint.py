@@ -337,7 +337,7 @@ def test_a_damaged_file_or_one_with_objects_is_refused(tmp_path):
         with pytest.raises(ValueError, match=r"fit\.npz is not a checkpoint, or is damaged"):
             clone(model).fit(D, DIABETES)
     np.savez(path, tree=np.array([print], dtype=object))
-    with pytest.raises(ValueError, match="no checkpoint"):
+    with pytest.raises(ValueError, match="not a checkpoint"):
         clone(model).fit(D, DIABETES)
 
 

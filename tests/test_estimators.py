@@ -390,7 +390,7 @@ def test_warm_start_of_the_memory_gradient_method():
 def test_warm_start_with_other_shapes_is_refused():
     """The error names both shapes."""
     model = GDRegressor(warm_start=True).fit(X, SCORE)
-    with pytest.raises(ValueError, match=r"warm_start: the last fit's coef_ has shape \(1, 4\), these data need \(1, 3\)"):
+    with pytest.raises(ValueError, match=r"warm_start: coef_ of the previous fit has shape \(1, 4\), but these data need \(1, 3\)"):
         model.fit(X[:, :3], SCORE)
 
 
@@ -898,10 +898,10 @@ def test_a_class_of_one_row_is_learned_from():
 def test_too_few_rows_to_set_aside():
     """The message names the parameter, and what would do."""
     with pytest.raises(
-        ValueError, match=r"validation_fraction=0.1 of n_samples=1 leaves none to validate on: raise it.*give X_val"
+        ValueError, match=r"validation_fraction=0.1 of n_samples=1 leaves no validation samples: increase it.*pass X_val"
     ):
         GDRegressor(early_stopping=True).fit(X[:1], SCORE[:1])
-    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of n_samples=3 leaves none to validate on.*give X_val"):
+    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of n_samples=3 leaves no validation samples.*pass X_val"):
         GDClassifier(early_stopping=True).fit(X[:3], ["a", "b", "c"])
 
 
@@ -1008,7 +1008,7 @@ BAD_INPUT = {
     "y of another length": ({"y": SCORE[:-1]}, "inconsistent numbers of samples"),
     "no y": ({"y": None}, "requires y to be passed, but the target y is None"),
     "negative weight": ({"sample_weight": with_value(WEIGHT, 2, -1.5)}, r"sample_weight\[2\] is .*-1\.5"),
-    "weights all zero": ({"sample_weight": np.zeros(N)}, "sample_weight is zero for every row"),
+    "weights all zero": ({"sample_weight": np.zeros(N)}, "sample_weight is zero for every sample"),
     "NaN among the weights": ({"sample_weight": with_value(WEIGHT, 2, np.nan)}, "sample_weight contains NaN"),
     "infinity among the weights": ({"sample_weight": with_value(WEIGHT, 2, np.inf)}, "sample_weight contains infinity"),
     "weights of another length": ({"sample_weight": WEIGHT[:-1]}, r"sample_weight.shape == \(22,\), expected \(23,\)"),
@@ -1219,7 +1219,7 @@ def test_a_parameter_of_a_part_out_of_range(part, value, message):
         ({"no": -1.0}, r"class_weight\['no'\] is -1.0"),
         ({"no": np.nan}, r"class_weight\['no'\] is .*nan"),
         ({"no": "a"}, r"class_weight\['no'\] is 'a'"),
-        ({"no": 0.0, "yes": 0.0}, "class_weight=.* leaves no row of positive weight"),
+        ({"no": 0.0, "yes": 0.0}, "class_weight=.* leaves no sample of positive weight"),
         ({"other": 2.0}, "are not in class_weight"),
     ],
 )

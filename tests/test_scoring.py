@@ -181,7 +181,7 @@ def test_an_unknown_scoring_is_refused_before_the_data_are_looked_at(scoring, er
         ("neg_log_loss", "hinge", r"scoring='neg_log_loss' cannot score the validation samples.*predict_proba"),
         ("neg_mean_gamma_deviance", "hinge", r"scoring='neg_mean_gamma_deviance' cannot score the validation samples"),
         (accuracy_score, "hinge", r"scoring=<function accuracy_score.*make_scorer"),
-        (lambda *_: "good", "hinge", r"scoring=<function .* returned 'good'; a scorer returns one number"),
+        (lambda *_: "good", "hinge", r"scoring=<function .* returned 'good'; a scorer must return one number"),
     ],
 )
 def test_a_scorer_that_does_not_fit_is_refused_before_the_descent(scoring, loss, message):

@@ -209,7 +209,7 @@ class Objective:
         if wild.any():
             column = int(wild.argmax())
             raise ValueError(
-                f"X[:, {column}] has values whose squares, weighted, have an infinite sum: divide the column by a constant"
+                f"X[:, {column}] has values whose weighted sum of squares overflows: divide the feature by a constant"
             )
         variance = np.where(variance <= rounding_error(mean, square), 0.0, variance)
         return Moments(self.weight_sum, mean, variance, share, self._target_moments()).merged(self.seen)
@@ -248,8 +248,8 @@ class Objective:
         null = self._null_model(self.widths[0] if width is None else width)
         if not math.isfinite(null.value) and self.loss.scales_with_target:
             raise ValueError(
-                f"y has values of up to {np.abs(self.target).max():.3g}, for which the mean of {self.loss!r} is {null.value} at "
-                f"the best constant: divide y by a constant"
+                f"y has values of up to {np.abs(self.target).max():.3g}, for which the mean of {self.loss!r} is {null.value} for "
+                f"the best constant prediction: divide y by a constant"
             )
         return null
 
@@ -269,7 +269,7 @@ class Objective:
         """|x|^2 of each sample, and 1 for the intercept."""
         norms = self.rows.square_norms()
         if not np.isfinite(norms).all():
-            raise ValueError("X has a row of values whose squares have an infinite sum: divide the large columns by a constant")
+            raise ValueError("X has a sample whose sum of squares overflows: divide the features with large values by a constant")
         return norms + float(self.fit_intercept)
 
     @QUIET

@@ -155,6 +155,6 @@ def test_labels_that_onnx_has_not():
     with pytest.raises(ValueError, match=r"classes_=\[0.5, 1.5\] must be strings or integers"):
         run(model, X)
     one = GDClassifier().partial_fit(X[:5], np.ones(5, dtype=int))
-    with pytest.raises(ValueError, match="one class only"):
+    with pytest.raises(ValueError, match="only one class"):
         run(one, X)
     assert run(fitted(GDClassifier(), np.where(SCORE > 0, 2.0, 3.0)), X)[0].dtype == np.int64
