@@ -193,7 +193,7 @@ def test_no_share_of_l1_is_needed_where_it_is_not_used():
 
 SIZES = [1e-310, 1e-163, 1e-100, 1e-8, 1e8, 1e100, 1e155, 1e300]
 NAMED = re.compile(
-    r"(X\[:, \d+\] has|X has a row|y has values|y has only one class|sample_weight: the sum|sample_weight is zero)"
+    r"(X\[:, \d+\] has|X has a sample|y has values|y has only one class|sample_weight: the sum|sample_weight is zero)"
 )
 
 
