@@ -617,7 +617,7 @@ class FTRL(Optimizer):
 
 
 class _DistanceOverGradients(Optimizer):
-    """Abstract base of the rules whose learning rate is the distance travelled divided by a norm of the gradients so far."""
+    """Abstract base of the rules whose learning rate is the largest distance so far divided by a norm of all gradients."""
 
     totals: tuple[str, ...] = ("distance_square", "gradient_square")
     default_rate = 1.0
@@ -634,7 +634,7 @@ class _DistanceOverGradients(Optimizer):
 
 
 class DoG(_DistanceOverGradients):
-    r"""DoG (distance over gradients): plain descent whose learning rate is computed from the distance travelled so far.
+    r"""DoG (distance over gradients): plain descent whose learning rate grows with the distance from the initial point.
 
     :math:`w \leftarrow w - \eta\, r_t\, g_t / \sqrt{\sum_{s \le t} \Vert g_s \Vert^2}` with
     :math:`r_t = \max(r_0, \max_{s \le t} \Vert w_s - w_0 \Vert)` and :math:`r_0 = \rho\, (1 + \Vert w_0 \Vert)`. Norms include
@@ -688,7 +688,7 @@ class DoG(_DistanceOverGradients):
 
 
 class DoWG(_DistanceOverGradients):
-    r"""DoWG (distance over weighted gradients): as `DoG`, but each gradient is weighted by the distance travelled.
+    r"""DoWG (distance over weighted gradients): as `DoG`, but each gradient is weighted by the distance at its step.
 
     :math:`w \leftarrow w - \eta\, r_t^2\, g_t / \sqrt{\sum_{s \le t} r_s^2 \Vert g_s \Vert^2}`, with :math:`r_t` as in `DoG`.
     Steps are longer than those of `DoG` and depend less on the length of the first steps. Predictions use the mean of the
@@ -745,8 +745,8 @@ class CoordinateDoG(_DistanceOverGradients):
     r"""Coordinate-wise `DoG`: each coefficient has its own distance and its own sum of squared gradients.
 
     :math:`w \leftarrow w - \eta\, r_t\, g_t / \sqrt{\sum_{s \le t} g_s^2}` with
-    :math:`r_t = \max(r_0, \max_{s \le t} |w_s - w_0|)` and :math:`r_0 = \rho\, (1 + |w_0|)`. This is AdaGrad with the distance
-    travelled as learning rate. Predictions use the same mean as `DoG`. Features may differ in scale.
+    :math:`r_t = \max(r_0, \max_{s \le t} |w_s - w_0|)` and :math:`r_0 = \rho\, (1 + |w_0|)`. This is AdaGrad with the largest
+    distance so far as learning rate. Predictions use the same mean as `DoG`. Features may differ in scale.
 
     Parameters
     ----------

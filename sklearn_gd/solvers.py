@@ -185,7 +185,7 @@ class Batch(Solver):
 
 
 class SGD(Solver):
-    """Stochastic gradient descent: every step uses one sample, in a new random order each epoch.
+    """Stochastic gradient descent: every step uses one sample; samples are shuffled each epoch.
 
     References
     ----------
@@ -208,7 +208,7 @@ class SGD(Solver):
 
 
 class MiniBatch(Solver):
-    """Mini-batch descent: every step uses a batch of samples, in a new random order each epoch.
+    """Mini-batch descent: every step uses a batch of samples; samples are shuffled each epoch.
 
     With ``optimizer="auto"`` and ``learning_rate="auto"`` the steps are Adam steps, at a learning rate selected on the data.
 

@@ -508,7 +508,7 @@ def test_a_solver_without_batch_rows_is_refused():
     class Mine(Solver):
         pass
 
-    with pytest.raises(TypeError, match=r"^Mine has no method batch_rows\(n_samples\): a solver must define it, or a method"):
+    with pytest.raises(TypeError, match=r"^Mine has no method batch_rows\(n_samples\): a solver must define it, or override method"):
         GDRegressor(solver=Mine()).fit(X, Y)
 
 

@@ -113,7 +113,7 @@ def test_indices_outside_the_shape_are_refused(name):
         lambda rows: check_samples(model, rows, Y, reset=True, numeric_y=True),
         lambda rows: given_validation(rows, Y),
     ):
-        with pytest.raises(ValueError, match=r"X is a \w+ matrix .*its shape"):
+        with pytest.raises(ValueError, match=r"X is an invalid \w+ matrix.*its shape"):
             check(broken(kind, **changed))
 
 
