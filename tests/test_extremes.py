@@ -77,7 +77,7 @@ def test_kinks_and_weights_far_apart(loss, solver):
 @pytest.mark.parametrize("solver", ["auto", "saga"])
 def test_a_column_without_a_finite_variance_is_named(solver, scale, layout):
     rows = X * [1.0, scale, 1.0]
-    with pytest.raises(ValueError, match=r"X\[:, 1\] has values whose squares.*divide the column"):
+    with pytest.raises(ValueError, match=r"X\[:, 1\] has values whose weighted sum of squares overflows.*divide the feature"):
         GDRegressor(solver=solver).fit(LAYOUTS[layout](rows), Y)
 
 

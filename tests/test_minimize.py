@@ -425,7 +425,7 @@ def test_a_gradient_that_is_not_that_of_the_function():
         ({"bounds": [(1.0, 2.0), (None, None)]}, ValueError, r"bounds exclude x0: x0\[0\]=.*0.0.* is not in \[.*1.0.*, .*2.0"),
         ({"bounds": [(1.0, 2.0)]}, ValueError, r"a pair \(low, high\) for each of x, 2 in all"),
         ({"bounds": Bounds([0.0] * 3, [1.0] * 3)}, ValueError, r"bounds of shape \(3,\)"),
-        ({"constraints": [{"type": "eq", "fun": bowl}]}, ValueError, "no constraints, only bounds"),
+        ({"constraints": [{"type": "eq", "fun": bowl}]}, ValueError, "supports bounds but no constraints"),
         ({"optimizer": "adm"}, ValueError, "optimizer='adm' is not known"),
         ({"optimizer": "momentum"}, ValueError, "learning_rate='auto': Momentum has no default learning rate"),
         ({"learning_rate": -1.0}, ValueError, "learning_rate=-1.0 must be a number > 0"),
