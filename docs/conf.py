@@ -6,6 +6,7 @@ without a page or a docstring (see ``_extensions/public_names.py``).
 
 import os
 import sys
+import tomllib
 import zlib
 from pathlib import Path
 
@@ -100,6 +101,9 @@ sphinx_gallery_conf = {
     "image_scrapers": ("matplotlib", "animations"),
 }
 
+# Links of the header to the repository, as far as the package names one.
+URLS = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
+
 # --- the site ------------------------------------------------------------------------------------------------------------
 
 html_theme = "pydata_sphinx_theme"
@@ -112,7 +116,8 @@ html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
     "logo": {"text": "sklearn_gd", "image_light": "_static/mark.svg", "image_dark": "_static/mark.svg"},
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 7,
+    "external_links": [{"name": name, "url": URLS[name]} for name in ("Source", "Issues") if name in URLS],
     "navbar_align": "left",
     "show_prev_next": True,
     "show_toc_level": 2,
@@ -123,4 +128,4 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": [], "changelog": [], "quickstart": []}
+html_sidebars = {page: [] for page in ("index", "changelog", "quickstart", "benchmarks", "why")}

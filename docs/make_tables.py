@@ -44,18 +44,34 @@ def public():
 # --- one function for each table -----------------------------------------------------------------------------------------
 
 
-def names(room):
-    """The public names that are defined in a room of the package, as an autosummary: a page for each, and links to them."""
-    lines = [f"   ~{module}.{name}" for module, found in public().items() for name in found if home(module, name) == room]
+def names(group):
+    """The public names of a group, as an autosummary: a page for each, and links to them."""
+    room, belongs = GROUPS[group]
+    lines = [
+        f"   ~{module}.{name}"
+        for module, found in public().items()
+        for name in found
+        if home(module, name) == room and belongs(getattr(sys.modules[module], name))
+    ]
     head = [
         "```{eval-rst}",
         ".. autosummary::",
         "   :toctree: generated",
-        f"   :caption: {CAPTIONS[room]}",
+        f"   :caption: {CAPTIONS[group]}",
         "   :nosignatures:",
         "",
     ]
-    return "\n".join([*head, *sorted(lines, key=lambda line: line.rpartition(".")[2].lower()), "```", ""])
+    return "\n".join([*head, *sorted(set(lines), key=lambda line: line.rpartition(".")[2].lower()), "```", ""])
+
+
+def is_loss_for(base):
+    """Whether a public thing is a built-in loss that derives from `base`."""
+    return lambda thing: isinstance(thing, type) and issubclass(thing, base) and thing not in TO_SUBCLASS
+
+
+def is_tool(thing):
+    """Whether a public thing of losses/ is a base class, the registry or a function."""
+    return thing in TO_SUBCLASS if isinstance(thing, type) else True
 
 
 def home(module, name):
@@ -72,8 +88,8 @@ def parts(registry, columns=None, others=None):
     """
     further = columns or {}
     entries = {literal(string): cls for string, cls in registry.items()} | (others or {})
-    head = ["string", "object", *further, "what it is"]
-    rows = [[string, call(cls), *(cell(cls) for cell in further.values()), summary(cls)] for string, cls in entries.items()]
+    head = ["string", "description", "object", *further]  # a phone shows the first two
+    rows = [[string, summary(cls), call(cls), *(cell(cls) for cell in further.values())] for string, cls in entries.items()]
     return "".join("| " + " | ".join(line) + " |\n" for line in [head, ["---"] * len(head), *rows])
 
 
@@ -122,8 +138,8 @@ def digits(number):
 
 
 def speed():
-    """The rows of the benchmark, ours beside every peer."""
-    lines = ["", "| work | times as fast | bar | ours, ms | peers, ms |", "|---|---|---|---|---|"]
+    """The rows of the benchmark: our time and that of every other package."""
+    lines = ["", "| task | speed-up | target | ours, ms | others, ms |", "|---|---|---|---|---|"]
     for row in measured()["rows"]:
         if not row["seconds"]:
             continue
@@ -136,7 +152,7 @@ def speed():
 
 def figures():
     """The figures of the benchmark without a peer: seconds, multiples, arrays of n float64."""
-    lines = ["", "| what | figure | bar |", "|---|---|---|"]
+    lines = ["", "| measurement | value | target |", "|---|---|---|"]
     lines += [f"| {each['work']} | {digits(each['figure'])} | {each['bar']:.3g} |" for each in measured()["figures"]]
     return "\n".join([*lines, "", ""])
 
@@ -146,31 +162,39 @@ def versions():
     return "\n" + ", ".join(f"{name} {version}" for name, version in measured()["versions"].items()) + ".\n\n"
 
 
-KINKS = {"kinks": lambda cls: "" if cls.smooth else "yes"}
+SMOOTH = {"smooth": lambda cls: "yes" if cls.smooth else "no"}
 OF_CLASSES = {
     "probabilities": lambda cls: "yes" if hasattr(cls, "probability") else "",
-    "beyond two classes": lambda cls: "all at once" if cls().has_row_functions() else "one against the rest",
+    "more than two classes": lambda cls: "jointly" if cls().has_row_functions() else "one-vs-rest",
 }
-RATE = {'rate under "auto"': lambda cls: "from the data" if cls.default_rate is None else str(cls.default_rate)}
+RATE = {"automatic rate": lambda cls: "from the data" if cls.default_rate is None else str(cls.default_rate)}
 CAPTIONS = {
     "estimators": "Estimators",
-    "losses": "Losses",
+    "regression_loss": "Losses for regression",
+    "classification_loss": "Losses for classification",
+    "custom_loss": "Losses to subclass",
     "penalties": "Penalties",
     "solvers": "Solvers",
     "optimizers": "Optimizers",
     "schedules": "Schedules",
-    "minimize": "Any function",
+    "minimize": "Minimisation of a function",
     "checkpoint": "Callbacks",
     "warm": "Deployment",
     "displays": "Displays",
     "exceptions": "Warnings",
 }
-TABLES = {f"{room}_names": functools.partial(names, room) for room in CAPTIONS} | {
+TO_SUBCLASS = {losses.Loss, losses.RegressionLoss, losses.ClassificationLoss, losses.LogLinkLoss}
+GROUPS = {group: (group, lambda thing: True) for group in CAPTIONS} | {
+    "regression_loss": ("losses", is_loss_for(losses.RegressionLoss)),
+    "classification_loss": ("losses", is_loss_for(losses.ClassificationLoss)),
+    "custom_loss": ("losses", is_tool),
+}
+TABLES = {f"{group}_names": functools.partial(names, group) for group in CAPTIONS} | {
     "speed": speed,
     "figures": figures,
     "versions": versions,
-    "regression_losses": functools.partial(parts, losses.REGRESSION_LOSSES, KINKS),
-    "classification_losses": functools.partial(parts, losses.CLASSIFICATION_LOSSES, KINKS | OF_CLASSES),
+    "regression_losses": functools.partial(parts, losses.REGRESSION_LOSSES, SMOOTH),
+    "classification_losses": functools.partial(parts, losses.CLASSIFICATION_LOSSES, SMOOTH | OF_CLASSES),
     "penalties": functools.partial(parts, penalties.PENALTIES, others={code(None): penalties.NoPenalty}),
     "solvers": functools.partial(parts, solvers.SOLVERS),
     "optimizers": functools.partial(parts, optimizers.OPTIMIZERS, RATE),

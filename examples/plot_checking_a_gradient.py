@@ -1,9 +1,10 @@
 r"""
-Checking a gradient
-===================
+Check the gradient of a loss
+============================
 
-A loss whose gradient does not belong to its value descends to somewhere else, in silence. `check_loss` compares the two, and
-finds a mistake that was planted.
+A loss whose gradient does not match its value leads gradient descent to the wrong
+minimum without an error. `check_loss` compares the two, and finds an error in this
+example.
 """
 
 import matplotlib.pyplot as plt
@@ -33,9 +34,10 @@ class Mistaken(Cauchy):
 
 
 # %%
-# Written against numeric
-# -----------------------
-# The derivative that is written is compared with differences of the value, over a spread of targets and scores.
+# Compare with numeric derivatives
+# --------------------------------
+# `check_loss` compares the gradient with finite differences of the value, over a range
+# of targets and scores.
 difference = check_loss(Cauchy())
 print(f"Cauchy: largest relative difference {difference:.1e}")
 try:
@@ -45,13 +47,17 @@ except AssertionError as error:
 print(f"Mistaken: {complaint}")
 
 # %%
-# How large a difference to take
-# ------------------------------
-# The central difference :math:`(f(z+h) - f(z-h)) / 2h` errs by the curve's bend for large h, and by rounding for small h. In
-# between it is right to ten digits.
+# The step of a finite difference
+# -------------------------------
+# The error of the central difference :math:`(f(z+h) - f(z-h)) / 2h` comes from higher
+# derivatives for large h, and from rounding for small h. In between it is accurate to
+# ten digits.
 steps = 10.0 ** np.arange(-13, 0.5, 0.25)
 exact = Cauchy.gradient(0.0, 0.7)
-errors = [abs((Cauchy.value(0.0, 0.7 + h) - Cauchy.value(0.0, 0.7 - h)) / (2 * h) - exact) for h in steps]
+errors = [
+    abs((Cauchy.value(0.0, 0.7 + h) - Cauchy.value(0.0, 0.7 - h)) / (2 * h) - exact)
+    for h in steps
+]
 best = float(steps[int(np.argmin(errors))])
 print(f"smallest error {min(errors):.0e}, with h = {best:.0e}")
 figure, axis = plt.subplots(figsize=(4.2, 3.2), layout="constrained")
@@ -60,13 +66,14 @@ axis.set(xlabel="h", ylabel="error of the central difference")
 axis.grid(alpha=0.3)
 
 # %%
-# Without a gradient
-# ------------------
-# A loss of value alone is differentiated by the package: slower to run, and impossible to get wrong.
+# A loss without a gradient
+# -------------------------
+# If the gradient is missing, it is computed numerically. This is slower, but it always
+# matches the value.
 
 
 class ValueAlone(RegressionLoss):
-    """log(1 + r^2) once more."""
+    """The same loss without a gradient."""
 
     @staticmethod
     def value(y, raw):
@@ -76,5 +83,13 @@ class ValueAlone(RegressionLoss):
 rng = np.random.default_rng(0)
 X = rng.normal(size=(100, 2))
 y = X @ [1.0, 2.0] + rng.standard_cauchy(100) * 0.1
-with_gradient, without = (GDRegressor(loss=loss, tol=1e-8).fit(X, y).coef_ for loss in (Cauchy(), ValueAlone()))
-print("coefficients with a written gradient", with_gradient.round(4), "and without", without.round(4))
+with_gradient, without = (
+    GDRegressor(loss=loss, tol=1e-8).fit(X, y).coef_
+    for loss in (Cauchy(), ValueAlone())
+)
+print(
+    "coefficients with a gradient",
+    with_gradient.round(4),
+    "and without",
+    without.round(4),
+)

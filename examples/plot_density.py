@@ -1,9 +1,10 @@
 r"""
-Estimating a density
-====================
+Maximum likelihood of a mixture
+===============================
 
-The likelihood of a mixture of two normal distributions has no formula for its maximum. Minus its logarithm is a function of five
-numbers, and descent takes any function.
+The likelihood of a mixture of two normal distributions has no closed-form maximum. The
+negative log likelihood is a function of five parameters, and `gradient_descent`
+minimises any function.
 """
 
 import matplotlib.pyplot as plt
@@ -14,11 +15,13 @@ from scipy.special import expit, logsumexp
 from sklearn_gd import gradient_descent
 
 # %%
-# Five numbers without constraints
-# --------------------------------
-# Two means, two standard deviations and a share. Deviations are written as :math:`e^{a}` and the share as
-# :math:`1/(1+e^{-b})`, so that every vector of numbers is a density. The function returns its value and, by the chain rule,
-# its gradient: each row counts for a component by its *responsibility*, the probability that it came from there.
+# Five unconstrained parameters
+# -----------------------------
+# The parameters are two means, two standard deviations and a share. The standard
+# deviations are written as :math:`e^{a}` and the share as :math:`1/(1+e^{-b})`, so that
+# every parameter vector is a density. The function returns its value and its gradient.
+# By the chain rule, each sample contributes to a component in proportion to its
+# *responsibility*, the probability that it comes from this component.
 rng = np.random.default_rng(0)
 rows = np.concatenate([rng.normal(-2.0, 0.6, size=150), rng.normal(1.5, 1.2, size=350)])
 
@@ -46,32 +49,47 @@ def minus_log_likelihood(x):
 
 
 # %%
-# Descent
-# -------
-# With the rate left to the package, with Adam, and SciPy's BFGS for comparison: the same minimum three times.
+# Minimise
+# --------
+# The same minimum is found with the automatic learning rate, with Adam, and with
+# SciPy's BFGS.
 start = np.array([-1.0, 1.0, 0.0, 0.0, 0.0])
 found = {
     "auto": minimize(minus_log_likelihood, start, jac=True, method=gradient_descent),
     "adam": gradient_descent(
-        minus_log_likelihood, start, jac=True, optimizer="adam", learning_rate=0.05, maxiter=2000, gtol=1e-4, return_all=True
+        minus_log_likelihood,
+        start,
+        jac=True,
+        optimizer="adam",
+        learning_rate=0.05,
+        maxiter=2000,
+        gtol=1e-4,
+        return_all=True,
     ),
     "BFGS": minimize(minus_log_likelihood, start, jac=True, method="BFGS"),
 }
 for name, result in found.items():
     mean, deviation, share = parts(result.x)
     print(
-        f"{name:5} {result.nit:4d} steps: means {mean.round(3)}, deviations {deviation.round(3)}, "
+        f"{name:5} {result.nit:4d} steps: means {mean.round(3)}, deviations "
+        f"{deviation.round(3)}, "
         f"first share {share[0]:.3f}, value {result.fun:.6f}"
     )
 
 # %%
-# The data came from means -2 and 1.5, deviations 0.6 and 1.2, and a share of 0.3.
+# The true parameters are means -2 and 1.5, standard deviations 0.6 and 1.2, and a share
+# of 0.3.
 figure, axis = plt.subplots(figsize=(4.2, 3.2), layout="constrained")
 axis.hist(rows, bins=40, density=True, color="0.8")
 line = np.linspace(-5, 6, 300)
 for step in (0, 5, 20, len(found["adam"].allvecs) - 1):
     mean, deviation, share = parts(found["adam"].allvecs[step])
-    density = (share * np.exp(-0.5 * ((line[:, None] - mean) / deviation) ** 2) / deviation / np.sqrt(2 * np.pi)).sum(axis=1)
+    density = (
+        share
+        * np.exp(-0.5 * ((line[:, None] - mean) / deviation) ** 2)
+        / deviation
+        / np.sqrt(2 * np.pi)
+    ).sum(axis=1)
     axis.plot(line, density, label=f"Adam, step {step}")
 axis.set(xlabel="x", ylabel="density")
 axis.legend(fontsize="small")

@@ -2,7 +2,8 @@
 Coming from SGDClassifier
 =========================
 
-The same names, the same steps where the two agree, and what changes where they do not.
+The names that both share, the same steps where the two agree, and what changes where
+they do not.
 """
 
 import warnings
@@ -23,26 +24,39 @@ scaler = StandardScaler().fit(X_train)
 # %%
 # The same steps
 # --------------
-# Loss strings, `alpha`, `penalty`, `max_iter`, `tol` and the rest are called alike; a constant rate is a number. With samples in
-# their order, one at a time, the coefficients agree to rounding. The default penalty here is free of units, so that
-# SGDClassifier's has to be named.
-shared = {"loss": "hinge", "penalty": "l2", "alpha": 1e-3, "shuffle": False, "max_iter": 5, "tol": None}
-theirs = SGDClassifier(learning_rate="constant", eta0=0.01, **shared).fit(scaler.transform(X_train), y_train)
-ours = GDClassifier(solver="sgd", optimizer="gd", learning_rate=0.01, **shared).fit(scaler.transform(X_train), y_train)
+# Loss strings, `alpha`, `penalty`, `max_iter`, `tol` and other parameters have the same
+# names; a constant learning rate is a number. With samples in the given order, one at a
+# time, the coefficients agree to rounding. The default penalty does not depend on
+# units, so the penalty of SGDClassifier must be set explicitly.
+shared = {
+    "loss": "hinge",
+    "penalty": "l2",
+    "alpha": 1e-3,
+    "shuffle": False,
+    "max_iter": 5,
+    "tol": None,
+}
+theirs = SGDClassifier(learning_rate="constant", eta0=0.01, **shared).fit(
+    scaler.transform(X_train), y_train
+)
+ours = GDClassifier(solver="sgd", optimizer="gd", learning_rate=0.01, **shared).fit(
+    scaler.transform(X_train), y_train
+)
 difference = float(abs(ours.coef_ - theirs.coef_).max())
 print(f"largest difference of a coefficient: {difference:.0e}")
 
 # %%
-# What it was called, and is called now
-# -------------------------------------
-# ``SGDClassifier(learning_rate="constant", eta0=0.01)`` is ``GDClassifier(solver="sgd", optimizer="gd",
-# learning_rate=0.01)``, and ``learning_rate="invscaling", eta0=0.1, power_t=0.5`` is ``learning_rate=InvScaling(0.1,
-# power_t=0.5)``.
+# Old and new names
+# -----------------
+# ``SGDClassifier(learning_rate="constant", eta0=0.01)`` is ``GDClassifier(solver="sgd",
+# optimizer="gd", learning_rate=0.01)``, and ``learning_rate="invscaling", eta0=0.1,
+# power_t=0.5`` is ``learning_rate=InvScaling(0.1, power_t=0.5)``.
 #
-# Raw columns
-# -----------
-# SGDClassifier on raw columns of very different sizes ends in a model far from the minimum of its own objective, and says
-# nothing. The same objective is minimised here without a scaler.
+# Unscaled features
+# -----------------
+# On unscaled features of very different scales, SGDClassifier ends far from the minimum
+# of its own objective, without a warning. GDClassifier minimises the same objective
+# without scaling.
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     raw = SGDClassifier(loss="log_loss", random_state=0).fit(X_train, y_train)
@@ -56,18 +70,36 @@ def objective(model):
 
 
 objectives = {"SGDClassifier": objective(raw), "GDClassifier": objective(default)}
-scores = {"SGDClassifier": raw.score(X_test, y_test), "GDClassifier": default.score(X_test, y_test)}
+scores = {
+    "SGDClassifier": raw.score(X_test, y_test),
+    "GDClassifier": default.score(X_test, y_test),
+}
 for name in objectives:
-    print(f"{name:14} on raw columns: objective {objectives[name]:.4g}, test accuracy {scores[name]:.3f}")
-print(f"warnings that SGDClassifier gave: {len(said)}")
+    print(
+        f"{name:14} on unscaled features: objective {objectives[name]:.4g}, test "
+        f"accuracy {scores[name]:.3f}"
+    )
+print(f"warnings by SGDClassifier: {len(said)}")
 
 # %%
-# What was not there before
-# -------------------------
-# Mini-batches, momentum and Adam, true softmax, the history of the fit.
-model = GDClassifier(solver="minibatch", optimizer="adam", learning_rate=0.01, max_iter=20, tol=None, random_state=0)
+# New options
+# -----------
+# New are mini-batches, momentum and Adam, softmax, and the training history.
+model = GDClassifier(
+    solver="minibatch",
+    optimizer="adam",
+    learning_rate=0.01,
+    max_iter=20,
+    tol=None,
+    random_state=0,
+)
 model.fit(scaler.transform(X_train), y_train)
-print(f"objective after 1, 5 and 20 epochs: {np.round([model.loss_curve_[k] for k in (0, 4, 19)], 4)}")
+print(
+    "objective after 1, 5 and 20 epochs: "
+    f"{np.round([model.loss_curve_[k] for k in (0, 4, 19)], 4)}"
+)
 
-LossCurveDisplay.from_estimators({"Adam, standardised columns": model, "no rate, raw columns": default})
+LossCurveDisplay.from_estimators(
+    {"Adam, standardised columns": model, "no rate, raw columns": default}
+)
 plt.show()

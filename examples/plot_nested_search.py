@@ -1,9 +1,10 @@
 """
-A search inside a search
-========================
+Nested cross-validation
+=======================
 
-A grid reaches into every part, and may exchange whole parts. The best score of a search is too good to be true, since it was
-chosen for being good; a cross-validation around the search tells what to expect.
+A grid search can tune the parameters of every component, and choose between components.
+Its best score is optimistic, because the candidate was selected for it; an outer
+cross-validation gives an unbiased estimate.
 """
 
 import matplotlib.pyplot as plt
@@ -21,46 +22,73 @@ X, y = load_diabetes(return_X_y=True, scaled=False)
 model = make_pipeline(StandardScaler(), GDRegressor())
 
 # %%
-# Parameters of parts, and parts
-# ------------------------------
-# Double underscores lead from the pipeline to the estimator, to its part, to the part's parameter. Each dict of the list is
-# a grid of its own.
+# Search over components and their parameters
+# -------------------------------------------
+# Double underscores separate the names of pipeline step, component and parameter. Each
+# dict of the list is a separate grid.
 grid = [
     {
         "gdregressor__loss": [SquaredError(), Quantile(0.5)],
         "gdregressor__penalty": [L1(), L2()],
         "gdregressor__alpha": [0.01],
     },
-    {"gdregressor__loss": [Huber()], "gdregressor__loss__delta": [20.0, 60.0], "gdregressor__alpha": [0.01, 0.1]},
+    {
+        "gdregressor__loss": [Huber()],
+        "gdregressor__loss__delta": [20.0, 60.0],
+        "gdregressor__alpha": [0.01, 0.1],
+    },
     {
         "gdregressor__penalty": [ElasticNet()],
         "gdregressor__penalty__l1_ratio": [0.2, 0.8],
         "gdregressor__alpha": [0.1],
     },
 ]
-inner, outer = KFold(3, shuffle=True, random_state=0), KFold(3, shuffle=True, random_state=1)
-search = GridSearchCV(model, grid, cv=inner, scoring="neg_mean_absolute_error").fit(X, y)
-chosen = {name.removeprefix("gdregressor__"): value for name, value in search.best_params_.items()}
+inner, outer = (
+    KFold(3, shuffle=True, random_state=0),
+    KFold(3, shuffle=True, random_state=1),
+)
+search = GridSearchCV(model, grid, cv=inner, scoring="neg_mean_absolute_error").fit(
+    X, y
+)
+chosen = {
+    name.removeprefix("gdregressor__"): value
+    for name, value in search.best_params_.items()
+}
 print(f"{len(search.cv_results_['params'])} candidates; chosen: {chosen}")
 
 # %%
-# What to expect of it
-# --------------------
+# Unbiased estimate of the error
+# ------------------------------
 within = -search.best_score_
 around = -cross_val_score(search, X, y, cv=outer, scoring="neg_mean_absolute_error")
-print(f"mean absolute error: {within:.2f} by the search itself, {around.mean():.2f} by the folds around it {around.round(1)}")
+print(
+    f"mean absolute error: {within:.2f} by the inner folds, {around.mean():.2f} by "
+    f"the outer folds {around.round(1)}"
+)
 print(f"always the median: {np.abs(y - np.median(y)).mean():.2f}")
 
 # %%
-# Every candidate, over the inner folds, and what to expect of the one that wins.
+# The plot shows the error of every candidate in the inner folds, and the estimate for
+# the selected one.
 found = search.cv_results_
 labels = [
-    ", ".join(f"{name.removeprefix('gdregressor__')}={value}" for name, value in candidate.items())
+    ", ".join(
+        f"{name.removeprefix('gdregressor__')}={value}"
+        for name, value in candidate.items()
+    )
     for candidate in found["params"]
 ]
 _, ax = plt.subplots(figsize=(9, 4), layout="constrained")
-ax.errorbar(-found["mean_test_score"], labels, xerr=found["std_test_score"], fmt="o", label="a candidate, inner folds")
-ax.axvline(around.mean(), color="tab:orange", linestyle="--", label="the search, outer folds")
+ax.errorbar(
+    -found["mean_test_score"],
+    labels,
+    xerr=found["std_test_score"],
+    fmt="o",
+    label="candidates, inner folds",
+)
+ax.axvline(
+    around.mean(), color="tab:orange", linestyle="--", label="selected, outer folds"
+)
 ax.tick_params(axis="y", labelsize=8)
 ax.set(xlabel="mean absolute error")
 ax.grid(alpha=0.3, axis="x")

@@ -1,9 +1,10 @@
 r"""
-One neuron, by hand
-===================
+One ReLU neuron by hand
+=======================
 
-A single ReLU neuron, :math:`\max(0, w \cdot x)`, learns three rows one after another. The arithmetic fits on a page, and the
-estimator does the same to the last digit. The neuron is a loss of the user's own: it turns the score into the output.
+A single ReLU neuron, :math:`\max(0, w \cdot x)`, learns three samples one after
+another. The calculation fits on a page, and the estimator reproduces it to the last
+digit. The neuron is a custom loss that maps the raw score to the output.
 """
 
 import matplotlib.pyplot as plt
@@ -13,7 +14,10 @@ from sklearn_gd import GDRegressor, RegressionLoss
 
 
 class NeuronError(RegressionLoss):
-    """Half the squared error of max(0, raw); the gradient passes where raw >= 0, to within the rounding of a sum that is zero."""
+    """Half the squared error of max(0, raw).
+
+    The gradient passes if raw >= 0, up to the rounding of a sum that is zero.
+    """
 
     @staticmethod
     def value(y, raw):
@@ -24,7 +28,7 @@ class NeuronError(RegressionLoss):
         return max(raw, 0.0) - y if raw >= -1e-12 else 0.0
 
     def inverse_link(self, raw):
-        """What `predict` returns: the neuron's output."""
+        """The prediction: the output of the neuron."""
         return np.maximum(raw, 0.0)
 
 
@@ -33,18 +37,20 @@ y = np.array([0.0, 1.0, 1.0])
 start = np.array([1 / 200, -3000 / 11600000, 1 / 5800])
 
 # %%
-# Before
-# ------
-# The outputs are 0, 1 and 0: the first two rows are right, the third is not.
+# Initial outputs
+# ---------------
+# The outputs are 0, 1 and 0: the first two samples are correct, the third is not.
 before = np.maximum(X @ start, 0.0)
 print("outputs before:", np.abs(before).round(6))
 
 # %%
 # One epoch
 # ---------
-# Row by row in order, at a rate of :math:`10^{-7}`. Row 1: output 0, target 0, so nothing moves. Row 2: output 1, target 1,
-# so nothing moves. Row 3: the output is 0 and the target 1; the score is 0, where the gradient still passes: it is :math:`(0
-# - 1) x`, and the weights move by :math:`10^{-7} \cdot (0, 2000, 3000) = (0, 0.0002, 0.0003)`.
+# The samples are used one at a time, in order, at a learning rate of :math:`10^{-7}`.
+# Sample 1: output 0, target 0, so the weights do not change. Sample 2: output 1, target
+# 1, so the weights do not change. Sample 3: output 0, target 1; the score is 0, where
+# the gradient still passes: it is :math:`(0 - 1) x`, and the weights change by
+# :math:`10^{-7} \cdot (0, 2000, 3000) = (0, 0.0002, 0.0003)`.
 model = GDRegressor(
     loss=NeuronError(),
     penalty=None,
@@ -61,28 +67,45 @@ moved = model.coef_ - start
 print("weights moved by", moved.round(12))
 
 # %%
-# After
-# -----
-# The third output has gone past its target, to 1.3, and the first has been pulled along, to 0.43: the rows share their second and
-# third number.
+# Outputs after one epoch
+# -----------------------
+# The third output has overshot its target, to 1.3, and the first has increased to 0.43,
+# because the samples share their second and third features.
 after = model.predict(X)
-losses = [NeuronError.value(target, raw) for target, raw in zip(y, X @ model.coef_, strict=True)]
+losses = [
+    NeuronError.value(target, raw)
+    for target, raw in zip(y, X @ model.coef_, strict=True)
+]
 print("outputs after: ", after.round(6))
 print("losses:        ", np.round(losses, 3))
 
 # %%
-# Further epochs put it right.
+# The outputs converge in further epochs.
 trained = model.set_params(max_iter=500).fit(X, y, coef_init=start)
 final = trained.predict(X)
 print("outputs after 500 epochs:", final.round(3))
 
 # %%
-# The same, epoch by epoch. The first row is pulled up by the third, and pushed back by its own error.
+# The plot shows the outputs after each epoch. The third sample increases the output of
+# the first, whose own error decreases it again.
 epochs = np.arange(60)
-outputs = [before, *(model.set_params(max_iter=int(n)).fit(X, y, coef_init=start).predict(X) for n in epochs[1:])]
+outputs = [
+    before,
+    *(
+        model.set_params(max_iter=int(n)).fit(X, y, coef_init=start).predict(X)
+        for n in epochs[1:]
+    ),
+]
 _, ax = plt.subplots(layout="constrained")
-for row, (of_row, target) in enumerate(zip(np.transpose(outputs), y, strict=True), start=1):
-    (line,) = ax.plot(epochs, of_row, label=f"row {row}, target {target:.0f}", linestyle=["-", "--", "-."][row - 1])
+for row, (of_row, target) in enumerate(
+    zip(np.transpose(outputs), y, strict=True), start=1
+):
+    (line,) = ax.plot(
+        epochs,
+        of_row,
+        label=f"sample {row}, target {target:.0f}",
+        linestyle=["-", "--", "-."][row - 1],
+    )
 ax.set(xlabel="epoch", ylabel="output of the neuron")
 ax.grid(alpha=0.3)
 ax.legend()

@@ -1,10 +1,12 @@
 r"""
-The roller coaster
-==================
+Fit a parabola: a roller coaster
+================================
 
-The speed of a roller coaster car over twenty seconds: slow at the top of the hill, fast on both sides. A parabola is fitted by
-descent on the mean squared error, as lessons do it: with a small rate, because the raw columns t and :math:`t^2` allow no larger
-one. Then with the rate left to the package, and with the mean absolute error.
+The data are the speed of a roller coaster car over twenty seconds: slow at the top of
+the hill, fast on both sides. The example fits a parabola by gradient descent on the
+mean squared error, as textbooks do: with a low learning rate, because the unscaled
+features t and :math:`t^2` do not allow a higher one. Then it uses the automatic method,
+and the mean absolute error.
 """
 
 import numpy as np
@@ -22,44 +24,67 @@ X = t[:, None]
 
 def quadratic(**parameters):
     """A parabola in t."""
-    return make_pipeline(PolynomialFeatures(2, include_bias=False), GDRegressor(alpha=0, **parameters))
+    return make_pipeline(
+        PolynomialFeatures(2, include_bias=False), GDRegressor(alpha=0, **parameters)
+    )
 
 
 # %%
-# Steep, then creeping
-# --------------------
-# The lesson's rate is 1e-5 on the mean squared error. Our loss is half the squared error, so that its slope is the residual: half
-# the objective, half the gradient. The same steps need twice the rate, 2e-5, and the mean squared error is twice F.
+# Ill-conditioned features
+# ------------------------
+# The textbook's learning rate is 1e-5 on the mean squared error. Our loss is half the
+# squared error, so its derivative is the residual: the objective and its gradient are
+# half as large. The same steps therefore need twice the learning rate, 2e-5, and the
+# mean squared error is twice F.
 #
-# The first step takes off most of what it ever will. After that almost nothing happens: the rate is as high as the steep
-# direction (:math:`t^2`, up to 361) allows, and the flat ones (the intercept) hardly move at it. A lesson's run, begun at
-# random weights, went 679, 359, 298, 287, ..., 284. This one begins at zero.
-lesson = quadratic(solver="batch", optimizer="gd", learning_rate=2e-5, max_iter=400, tol=None).fit(X, speed)
+# The first step achieves most of the total decrease. After that there is little
+# progress: the learning rate is limited by the direction of largest curvature
+# (:math:`t^2`, up to 361), and is too low for the directions of small curvature (the
+# intercept). The textbook's run from random weights gave 679, 359, 298, 287, ..., 284.
+# This one starts at zero.
+lesson = quadratic(
+    solver="batch", optimizer="gd", learning_rate=2e-5, max_iter=400, tol=None
+).fit(X, speed)
 squared = [np.mean(speed**2), *(2 * np.array(lesson[-1].loss_curve_))]
-print("mean squared error:", *(f"{squared[step]:.0f}" for step in (0, 1, 2, 3, 4, 5, 10)), f"... {squared[400]:.1f} at step 400")
+print(
+    "mean squared error:",
+    *(f"{squared[step]:.0f}" for step in (0, 1, 2, 3, 4, 5, 10)),
+    f"... {squared[400]:.1f} at step 400",
+)
 FitEvolutionDisplay.from_estimator(lesson, X, speed, epochs=(1, 2, 10, 400))
 
 # %%
-# The rate left to the package
-# ----------------------------
-# With nothing said about solver and rate, descent scales the columns in its algebra and chooses its own step lengths.
+# Without a learning rate
+# -----------------------
+# With solver and learning rate at their defaults, the fit scales the features
+# algebraically and determines its own step sizes.
 auto = quadratic().fit(X, speed)
 best = np.polyfit(t, speed, 2)
 auto_error = mean_squared_error(speed, auto.predict(X))
 exact_error = mean_squared_error(speed, np.polyval(best, t))
-print(f"auto: mean squared error {auto_error:.4f} after {auto[-1].n_iter_} iterations; least squares has {exact_error:.4f}")
+print(
+    f"auto: mean squared error {auto_error:.4f} after {auto[-1].n_iter_} iterations; "
+    f"least squares has {exact_error:.4f}"
+)
 FitEvolutionDisplay.from_estimator(quadratic(), X, speed, epochs=(1, 2))
 
 # %%
-# The mean absolute error in its place
-# ------------------------------------
-# One word changes the loss. One car in five stops for a photograph: the absolute error lets it be. Its minimum need not be unique
-# and has kinks, and descent finds it all the same.
+# Mean absolute error
+# -------------------
+# The loss is set by a string. One car in five stops for a photograph, which makes it an
+# outlier; the absolute error is robust to outliers. Its minimum need not be unique, and
+# it is not differentiable everywhere, but the fit converges nevertheless.
 photographed = speed.copy()
 photographed[::5] = 0.0
-fits = {loss: quadratic(loss=loss).fit(X, photographed) for loss in ("squared_error", "absolute_error")}
+fits = {
+    loss: quadratic(loss=loss).fit(X, photographed)
+    for loss in ("squared_error", "absolute_error")
+}
 errors = {
-    loss: mean_absolute_error(np.delete(speed, np.s_[::5]), np.delete(fit.predict(X), np.s_[::5])) for loss, fit in fits.items()
+    loss: mean_absolute_error(
+        np.delete(speed, np.s_[::5]), np.delete(fit.predict(X), np.s_[::5])
+    )
+    for loss, fit in fits.items()
 }
 for loss, error in errors.items():
     print(f"{loss:15} misses the moving cars by {error:.2f} on average")

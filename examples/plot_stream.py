@@ -2,8 +2,9 @@
 Learning from a stream
 ======================
 
-Rows arrive a few at a time and are gone afterwards. Each lot is first predicted, then learned: the progressive score. In
-the middle the model is pickled and loaded again, which changes nothing.
+Samples arrive in small batches. Each batch is predicted before the model learns from
+it, which gives the progressive accuracy. In the middle the model is pickled and
+unpickled, which does not change it.
 """
 
 import pickle
@@ -20,14 +21,25 @@ for optimizer, rate in {"gd": 0.002, "momentum": 0.0005, "adam": 0.01}.items():
     model = GDClassifier(optimizer=optimizer, learning_rate=rate)
     right = []
     for start in range(0, len(y), 20):
-        lot = slice(start, start + 20)
+        batch = slice(start, start + 20)
         if start:
-            right.extend(model.predict(X[lot]) == y[lot])
-        model.partial_fit(X[lot], y[lot], classes=np.arange(10))
+            right.extend(model.predict(X[batch]) == y[batch])
+        model.partial_fit(X[batch], y[batch], classes=np.arange(10))
         if start == 900:
             model = pickle.loads(pickle.dumps(model))
-    print(f"{optimizer:9} {np.mean(right):.3f} of the rows predicted right before they were learned, {model.t_} steps")
-    axis.plot(np.cumsum(right) / np.arange(1, len(right) + 1), label=f"{optimizer}, rate {rate}")
-axis.set(xlabel="rows seen", ylabel="share right so far", title="Digits, 20 at a time", ylim=(0, 1))
+    print(
+        f"{optimizer:9} progressive accuracy {np.mean(right):.3f} after {model.t_} "
+        "steps"
+    )
+    axis.plot(
+        np.cumsum(right) / np.arange(1, len(right) + 1),
+        label=f"{optimizer}, rate {rate}",
+    )
+axis.set(
+    xlabel="samples seen",
+    ylabel="progressive accuracy",
+    title="Digits, batches of 20",
+    ylim=(0, 1),
+)
 axis.grid(alpha=0.3)
 axis.legend()

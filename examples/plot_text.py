@@ -1,10 +1,11 @@
 """
-Text, in sparse rows
-====================
+Text classification with sparse features
+========================================
 
-A message is a row with a number for every word there is, nearly all of them zero. CSR keeps the others only, and a step of
-per-row descent costs what those cost, however many words there are. The messages are made up, so that the words that matter
-are known.
+A text has one feature per word of the vocabulary, nearly all of them zero. CSR stores
+the others only, and a step of stochastic gradient descent costs the stored values,
+whatever the size of the vocabulary. The texts are synthetic, so the relevant words are
+known.
 """
 
 import matplotlib.pyplot as plt
@@ -16,61 +17,95 @@ from sklearn.pipeline import make_pipeline
 from sklearn_gd import GDClassifier
 
 # %%
-# Messages
-# --------
-# Words of everyday use, more or less often, and in either kind of message a few that give it away.
+# Synthetic texts
+# ---------------
+# Each text contains common words of different frequencies, and a few words that are
+# typical of its class.
 rng = np.random.default_rng(0)
 everyday = [f"word{k}" for k in range(3000)]
 share = 1 / np.arange(1, 3001)
 share /= share.sum()
-tells = {0: ["lunch", "train", "tonight", "mum"], 1: ["prize", "winner", "urgent", "free"]}
+tells = {
+    0: ["lunch", "train", "tonight", "mum"],
+    1: ["prize", "winner", "urgent", "free"],
+}
 label = rng.integers(0, 2, 2000)
 texts = [
     " ".join([*words, *rng.choice(tells[kind], size=rng.poisson(1.5))])
-    for kind, words in zip(label, rng.choice(everyday, size=(2000, 12), p=share), strict=True)
+    for kind, words in zip(
+        label, rng.choice(everyday, size=(2000, 12), p=share), strict=True
+    )
 ]
-train_texts, test_texts, y_train, y_test = train_test_split(texts, label, random_state=0)
+train_texts, test_texts, y_train, y_test = train_test_split(
+    texts, label, random_state=0
+)
 
 # %%
-# Three ways down
-# ---------------
-# The default sees all rows at each step. Per-row descent with l1 leaves few words in the model.
+# Three models
+# ------------
+# The default uses all samples in each step. Stochastic gradient descent with l1 selects
+# few words.
 models = {
     "default": GDClassifier(),
     "l1": GDClassifier(penalty="l1", alpha=2e-3),
-    "per row, l1": GDClassifier(
-        penalty="l1", alpha=2e-3, solver="sgd", optimizer="gd", learning_rate=1.0, max_iter=20, tol=None, random_state=0
+    "SGD, l1": GDClassifier(
+        penalty="l1",
+        alpha=2e-3,
+        solver="sgd",
+        optimizer="gd",
+        learning_rate=1.0,
+        max_iter=20,
+        tol=None,
+        random_state=0,
     ),
 }
 scores, kept = {}, {}
 for name, model in models.items():
     pipeline = make_pipeline(TfidfVectorizer(), model).fit(train_texts, y_train)
-    scores[name], kept[name] = pipeline.score(test_texts, y_test), int(np.count_nonzero(model.coef_))
-    print(f"{name:12} {scores[name]:.3f} of the test messages right, {kept[name]} of {model.coef_.size} words in the model")
+    scores[name], kept[name] = (
+        pipeline.score(test_texts, y_test),
+        int(np.count_nonzero(model.coef_)),
+    )
+    print(
+        f"{name:12} test accuracy {scores[name]:.3f}, {kept[name]} of "
+        f"{model.coef_.size} words in the model"
+    )
 
 # %%
-# The words that matter
-# ---------------------
+# Relevant words
+# --------------
 words = pipeline[0].get_feature_names_out()
-order = np.argsort(models["l1"].coef_[0] if models["l1"].coef_.ndim == 2 else models["l1"].coef_)
+order = np.argsort(
+    models["l1"].coef_[0] if models["l1"].coef_.ndim == 2 else models["l1"].coef_
+)
 lowest, highest = set(words[order[:4]]), set(words[order[-4:]])
-print("speak against:", *sorted(lowest))
-print("speak for:    ", *sorted(highest))
+print("negative:", *sorted(lowest))
+print("positive:", *sorted(highest))
 
 strongest = np.r_[order[:4], order[-4:]]
 weights = np.ravel(models["l1"].coef_)[strongest]
 _, ax = plt.subplots(layout="constrained")
-ax.barh(words[strongest], weights, color=np.where(weights > 0, "tab:orange", "tab:blue"))
+ax.barh(
+    words[strongest], weights, color=np.where(weights > 0, "tab:orange", "tab:blue")
+)
 ax.axvline(0.0, color=plt.rcParams["text.color"], linewidth=0.8)
-ax.set(xlabel="coefficient, under l1", title="for and against")
+ax.set(xlabel="coefficient under l1", title="Words with the largest coefficients")
 plt.show()
 
 # %%
-# Sparse and dense are the same model
-# -----------------------------------
+# Sparse and dense input give the same model
+# ------------------------------------------
 sparse = TfidfVectorizer().fit_transform(train_texts)
-print(f"{sparse.shape[0]} x {sparse.shape[1]}, {sparse.nnz / sparse.shape[0]:.1f} stored values a row")
+print(
+    f"{sparse.shape[0]} x {sparse.shape[1]}, {sparse.nnz / sparse.shape[0]:.1f} "
+    "stored values per sample"
+)
 on_sparse = GDClassifier(alpha=1e-3).fit(sparse, y_train)
 on_dense = GDClassifier(alpha=1e-3).fit(sparse.toarray(), y_train)
-difference = float(abs(on_sparse.coef_ - on_dense.coef_).max() / abs(on_dense.coef_).max())
-print(f"largest difference of a coefficient between CSR and dense, relative to the largest: {difference:.0e}")
+difference = float(
+    abs(on_sparse.coef_ - on_dense.coef_).max() / abs(on_dense.coef_).max()
+)
+print(
+    "largest difference of a coefficient between CSR and dense, relative to the "
+    f"largest: {difference:.0e}"
+)

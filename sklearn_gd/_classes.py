@@ -84,6 +84,17 @@ class ClassCoder:
             raise ValueError(f"classes={classes!r} must contain at least two classes")
         return replace(self, classes=classes, totals=self.totals if len(self.classes) else np.zeros(len(classes)), fixed=True)
 
+    def expecting(self, y):
+        """A coder that knows the labels of `y`, too, of which it has seen no samples."""
+        if self.fixed or not len(y):
+            return self
+        if len(self.classes) and _is_text(y) != _is_text(self.classes):
+            return self  # the samples themselves will be refused
+        classes = np.unique(np.concatenate([self.classes, y]) if len(self.classes) else y)
+        totals = np.zeros(len(classes))
+        totals[np.searchsorted(classes, self.classes)] = self.totals
+        return replace(self, classes=classes, totals=totals)
+
     def for_validation(self):
         """A coder that admits the same classes only, and has seen no samples."""
         return replace(self, totals=np.zeros(len(self.classes)), fixed=True)

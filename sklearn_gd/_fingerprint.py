@@ -6,6 +6,8 @@ import sys
 
 import numpy as np
 
+from ._devices import to_host
+
 SILENT = {"verbose"}  # parameters that change no model
 KNOWN = ("sklearn_gd", "sklearn", "numpy", "builtins")  # packages whose classes their version stands for
 
@@ -28,7 +30,7 @@ def fingerprint(estimator, **samples):
     words = {"estimator": _of_class(type(estimator)), "version of sklearn_gd": sys.modules["sklearn_gd"].__version__}
     parameters = estimator.get_params(deep=True)
     words |= {name: described(value) for name, value in parameters.items() if name not in SILENT}
-    return words | {name: described(value) for name, value in samples.items()}
+    return words | {name: described(to_host(value)) for name, value in samples.items()}
 
 
 def differences(words, others):
@@ -54,6 +56,8 @@ def described(value):
         return f"{value.shape} {value.dtype} {_digest(value)}"
     if hasattr(value, "indptr"):
         return f"{value.shape} CSR {value.dtype} {_digest(value.indptr, value.indices, value.data)}"
+    if hasattr(value, "words"):
+        return value.words()
     if isinstance(value, dict):
         return "{" + ", ".join(f"{described(key)}: {described(each)}" for key, each in value.items()) + "}"
     if isinstance(value, (list, tuple)):

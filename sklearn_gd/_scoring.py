@@ -43,6 +43,11 @@ def validation_score(estimator, objective, held, named):
     """
     if isinstance(estimator.scoring, str) and estimator.scoring == "loss":
         return LossScore(objective, held)
+    if getattr(held.X, "home", "memory") == "blocks":
+        raise ValueError(
+            f"scoring={estimator.scoring!r} predicts for the validation samples, and those live in blocks elsewhere: use "
+            f"scoring='loss', or pass X_val and y_val as arrays of this process"
+        )
     return ScorerScore(estimator, objective, held, named)
 
 

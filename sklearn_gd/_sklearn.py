@@ -1,6 +1,7 @@
 """What the supported versions of scikit-learn, 1.6 and later, do not have in common; no other file asks for the version."""
 
 import functools
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,12 +11,17 @@ __all__ = [
     "CallbackSupportMixin",
     "ClassifierMixin",
     "RegressorMixin",
+    "array_api_compat",
     "has_callbacks",
     "with_callbacks",
 ]
 
 # scikit-learn 1.9 brought callbacks.
 HAS_CALLBACKS = find_spec("sklearn.callback") is not None
+
+# scikit-learn 1.7 and later ship array-api-compat; before, array API dispatch needed the package itself.
+_NAME = "sklearn.externals.array_api_compat" if find_spec("sklearn.externals.array_api_compat") else "array_api_compat"
+array_api_compat: Any = import_module(_NAME) if find_spec(_NAME) else None
 
 if TYPE_CHECKING:
     # scikit-learn has no annotations. A type checker sees these; at run time they are scikit-learn's own.

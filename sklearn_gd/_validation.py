@@ -11,7 +11,9 @@ from scipy.sparse import sparray, spmatrix
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-FLOATS = [np.float64, np.float32]
+from ._collections import adapter_of, in_memory_values
+from ._devices import FLOATS, place_of, to_host
+
 SMALLEST_TOTAL = 1e-100  # of weights; the largest is one over it
 # What X may be.
 Samples = ArrayLike | sparray | spmatrix
@@ -41,24 +43,28 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
 
     Returns
     -------
-    X : ndarray (C-contiguous) or CSR matrix, (n_samples, n_features)
+    X : ndarray (C-contiguous), CSR matrix, array on a device or BlockedRows, (n_samples, n_features)
         The samples, of float32 or float64.
     y : ndarray
-        The targets.
+        The targets, on the host.
     """
-    name = type(estimator).__name__
+    name, place = type(estimator).__name__, place_of(X)
+    X = place.checked(X)
     if y is None:
         raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None")
+    y = in_memory_values(y)
     if numeric_y and np.asarray(y).dtype.kind in "US":
         raise ValueError(f"y contains strings, such as {np.asarray(y).flat[0].item()!r}; {name} requires numbers")
+    adapter = adapter_of(X)
+    if adapter is not None:
+        return adapter.samples(estimator, X, y, reset=reset, numeric_y=numeric_y)
     check_indices(X)
-    X = _without_foreign_dtype(X)
     X, y = validate_data(
         estimator,
         X,
         y,
         accept_sparse="csr",
-        dtype=FLOATS,
+        dtype=place.floats,
         order="C",
         reset=reset,
         multi_output=numeric_y,
@@ -66,12 +72,6 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
         skip_check_array=_is_checked(X, y),
     )
     return summed(X), y
-
-
-def _without_foreign_dtype(X):
-    """X, or the array of a tensor in memory: scikit-learn would make a tensor of any type one of float64."""
-    foreign = hasattr(X, "__array__") and hasattr(X, "dtype") and not hasattr(X.dtype, "kind")
-    return np.asarray(X) if foreign else X
 
 
 def _is_checked(X, y):
@@ -91,8 +91,8 @@ def _is_checked(X, y):
 def check_features(estimator, X):
     """Validate the X of a fitted estimator's predictions: an array or CSR matrix of float32 or float64."""
     check_indices(X)
-    X = _without_foreign_dtype(X)
-    return summed(validate_data(estimator, X, accept_sparse="csr", dtype=FLOATS, reset=False))
+    place = place_of(X)
+    return summed(validate_data(estimator, place.checked(X), accept_sparse="csr", dtype=place.floats, reset=False))
 
 
 def check_indices(X):
@@ -133,6 +133,7 @@ def check_weight(sample_weight, n_samples, name="sample_weight"):
     """Sample weights as float64: finite, none negative, not all zero; ones where `sample_weight` is None."""
     if sample_weight is None:
         return np.ones(n_samples)
+    sample_weight = in_memory_values(sample_weight)
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, sample_weight, dtype=np.float64)
     weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name, ensure_min_samples=0)
@@ -196,7 +197,7 @@ def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode,
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"X_val, y_val: {error}") from error
     counted = np.flatnonzero(targets.weight > 0)
-    return Held(X_val[counted], y_val[counted], targets.rows(counted))
+    return Held(place_of(X_val).rows(X_val, counted), y_val[counted], targets.rows(counted))
 
 
 def split_for_validation(targets, fraction, rng):
@@ -266,7 +267,7 @@ def rows_of_container(values, which):
         return values.iloc[which]
     if hasattr(values, "tocsr"):
         return values.tocsr()[which]
-    return values[which] if hasattr(values, "shape") else np.asarray(values)[which]
+    return place_of(values).rows(values if hasattr(values, "shape") else np.asarray(values), which)
 
 
 def check_initial(coef_init, intercept_init, shape, fit_intercept):
@@ -288,12 +289,14 @@ def check_initial(coef_init, intercept_init, shape, fit_intercept):
     """
     coef, intercept = np.zeros(shape), np.zeros(shape[0])
     if coef_init is not None:
-        given = check_array(coef_init, ensure_2d=False, dtype=np.float64, input_name="coef_init")
+        given = check_array(to_host(coef_init), ensure_2d=False, dtype=np.float64, input_name="coef_init")
         if given.shape != shape and not (shape[0] == 1 and given.shape == (shape[1],)):
             raise ValueError(f"coef_init has shape {given.shape}; it must be {shape}")
         coef = given.reshape(shape)
     if intercept_init is not None:
-        given = check_array(np.atleast_1d(intercept_init), ensure_2d=False, dtype=np.float64, input_name="intercept_init")
+        given = check_array(
+            np.atleast_1d(to_host(intercept_init)), ensure_2d=False, dtype=np.float64, input_name="intercept_init"
+        )
         if given.shape != (shape[0],):
             raise ValueError(f"intercept_init has shape {given.shape}; it must be {(shape[0],)}")
         if fit_intercept:

@@ -34,6 +34,9 @@ def warn_of(estimator, status, method, monitor, stacklevel):
             f"up to {method.rate:.3g} does not suit these data. Use learning_rate='auto', which adapts to the scale of features "
             f"and targets, or increase learning_rate, or scale features and targets to about unit variance."
         )
+    if message is None:
+        caveat = method.caveat(monitor.best)
+        message = None if caveat is None else f"{name}: {caveat}."
     if message is None and monitor.scores and not any(map(math.isfinite, monitor.scores)):
         message = (
             f"{name}: the validation score (scoring={estimator.scoring!r}) was not finite in any epoch; the model of the last "

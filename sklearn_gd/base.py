@@ -10,8 +10,10 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._classes import Growth
+from ._classes import Growth, check_comparable
+from ._collections import adapter_of, by_blocks, in_memory_values
 from ._components import Configurable, Flag, Range, check_constraints
+from ._devices import check_same_place, place_of, to_host
 from ._scoring import check_scoring_parameter, validation_score
 from ._sklearn import BaseEstimator, CallbackSupportMixin, has_callbacks, with_callbacks
 from ._validation import (
@@ -34,7 +36,7 @@ from .objective._objective import Objective
 from .optimizers import resolve_optimizer
 from .penalties import resolve_penalty
 from .schedules import resolve_schedule
-from .solvers import resolve_solver
+from .solvers import check_device, resolve_solver, runs_on_devices
 
 # What each parameter that is not a part may be.
 CONSTRAINTS = {
@@ -58,6 +60,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = runs_on_devices(self.solver, self.optimizer, self.learning_rate, self.average)
         return tags
 
     # --- what a subclass knows -------------------------------------------------------------------------------------------
@@ -134,7 +137,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         """The objective on the samples of positive weight; `seen` has the features' moments of earlier calls."""
         keep = targets.weight > 0
         if not keep.all():
-            X, targets = X[keep], targets.rows(keep)
+            X, targets = place_of(X).rows(X, keep), targets.rows(keep)
         return Objective(
             X,
             np.require(targets.y, dtype=np.float64, requirements="CW"),
@@ -154,7 +157,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         if coef_init is None and intercept_init is None:
             if not (self.warm_start and hasattr(self, "coef_")):
                 return None
-            coef, intercept = self._coef_2d(), np.atleast_1d(self.intercept_)
+            coef, intercept = to_host(self._coef_2d()), np.atleast_1d(to_host(self.intercept_))
             if coef.shape != shape:
                 raise ValueError(f"warm_start: coef_ of the previous fit has shape {coef.shape}, but these data need {shape}")
             return ModelState(coef, intercept)
@@ -178,7 +181,12 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         loss, penalty, solver, settings = self._resolve_parts(streaming=False)
         # 2. the samples: validated, y encoded, some of them held out for validation
         given = X, y
+        if adapter_of(X) is not None:
+            solver = solver.in_blocks(settings)
         X, y = check_samples(self, X, y, reset=True, numeric_y=self._has_numeric_targets)
+        check_device(place_of(X), solver, settings)
+        if adapter_of(given[0]) is not None:
+            given = X, y  # samples can be selected from these
         weight = check_weight(sample_weight, X.shape[0])
         targets = self._encode(y, weight, loss)
         validation = self._validation(X_val, y_val, sample_weight_val, targets, loss)
@@ -188,8 +196,9 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         if validation is None and self.early_stopping:
             rng = check_random_state(self.random_state)
             train, held = split_for_validation(targets, self.validation_fraction, rng)
-            validation = Held(X[held], y[held], targets.rows(held))
-            X, targets = X[train], targets.rows(train)
+            rows = place_of(X).rows
+            validation = Held(rows(X, held), y[held], targets.rows(held))
+            X, targets = rows(X, train), targets.rows(train)
         # Callbacks are given copies of `self`: no scores of an earlier fit may be among its attributes.
         for name in {"validation_scores_", "best_iter_"} & vars(self).keys():
             delattr(self, name)
@@ -294,9 +303,13 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     def _partial_fit(self, X, y, sample_weight, coder=None):
         """All of `partial_fit`: one pass over the samples, in their order; a refused call changes nothing."""
+        adapter = adapter_of(X)
+        if adapter is not None:
+            return self._partial_fit_blocks(adapter.stream(X), in_memory_values(y), in_memory_values(sample_weight), coder)
         loss, penalty, solver, settings = self._resolve_parts(streaming=True)
         first = not hasattr(self, "coef_")
         X, y = check_samples(self, X, y, reset=first, numeric_y=self._has_numeric_targets)
+        check_device(place_of(X), solver, settings)
         targets = self._encode(y, check_weight(sample_weight, X.shape[0]), loss, coder)
         growth = self._growth(targets, loss)
         seen = self._state.seen if penalty.standardize and hasattr(self, "_state") else None
@@ -324,6 +337,31 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         vars(self).update(self._named(objective, monitor.best, targets))
         return self
 
+    def _partial_fit_blocks(self, blocks, y, sample_weight, coder):
+        """`partial_fit` on one block after the other; all labels are known from the start."""
+        if coder is not None:
+            check_comparable(y)
+            counted = slice(None) if sample_weight is None or np.ndim(sample_weight) == 0 else np.asarray(sample_weight) > 0
+            coder = coder.expecting(np.asarray(y)[counted])
+        # Blocks append to the curve in place, and a refused call must leave the old one.
+        self.loss_curve_ = list(getattr(self, "loss_curve_", []))
+        y, stop = np.asarray(y), 0
+        for place, X in enumerate(blocks):
+            start, stop = stop, stop + X.shape[0]
+            if stop == start:
+                continue
+            if stop > len(y):
+                break
+            weight = sample_weight if sample_weight is None or np.ndim(sample_weight) == 0 else sample_weight[start:stop]
+            try:
+                self._partial_fit(X, y[start:stop], weight, coder)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"block {place} of X: {error}") from error
+            coder = coder and self._class_coder
+        if stop != len(y):
+            raise ValueError(f"y has {len(y)} samples, and X has {'more' if stop > len(y) else stop}")
+        return self
+
     def _resumed(self, objective, growth):
         """A copy of the last call's state, with room for new classes, laid out for these samples; None before the first."""
         if not hasattr(self, "_state"):
@@ -336,7 +374,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     def _growth(self, targets, loss):
         """How the scores grow with the classes; None where there are no new ones."""
-        known = getattr(self, "classes_", None)
+        known = to_host(getattr(self, "classes_", None))
         if known is None:
             return None
         return Growth.between(known, targets.classes, loss.has_row_functions(), self._state.rows)
@@ -344,19 +382,27 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     @staticmethod
     def _named(objective, theta, targets):
         """coef_, intercept_, the loss, and the classes if any."""
-        coef, intercept = objective.unpack(theta)
-        named = {"coef_": coef[0] if targets.flat_coef else coef, "intercept_": intercept, "loss_": objective.loss}
+        (coef, intercept), place = objective.unpack(theta), objective.rows.place
+        coef, intercept = place.put(coef[0] if targets.flat_coef else coef), place.put(intercept)
+        named = {"coef_": coef, "intercept_": intercept, "loss_": objective.loss}
         if targets.coder is not None:
-            named |= {"classes_": targets.classes, "_class_coder": targets.coder}
+            named |= {"classes_": place.put_labels(targets.classes), "_class_coder": targets.coder}
         return named
 
     # --- predicting ------------------------------------------------------------------------------------------------------
 
-    def _raw_scores(self, X):
-        """Scores, (n_samples, n_outputs)."""
+    def _raw_scores(self, X, method):
+        """Scores for the public `method`, (n_samples, n_outputs), and where they and X are."""
         check_is_fitted(self)
-        return np.asarray(check_features(self, X) @ self._coef_2d().T + self.intercept_)
+        check_same_place(self, X, method)
+        place = place_of(X)
+        return place.scores(check_features(self, X), self._coef_2d(), self.intercept_), place
+
+    @by_blocks
+    def _host_scores(self, X):
+        """Scores for the public `score`, on the host."""
+        return to_host(self._raw_scores(X, "score")[0])
 
     def _coef_2d(self):
         """coef_ as (n_outputs, n_features)."""
-        return self.coef_.reshape(1, -1) if self.coef_.ndim == 1 else self.coef_
+        return self.coef_[None, :] if self.coef_.ndim == 1 else self.coef_

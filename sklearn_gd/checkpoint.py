@@ -1,9 +1,9 @@
 """Checkpoints of a fit: a scikit-learn callback that writes the state of a fit to a file, and resumes the fit from it."""
 
 import os
+from typing import Any
 
 from sklearn.base import BaseEstimator
-from sklearn.callback import CallbackContext
 
 from ._checkpoint_file import read, write
 from ._components import Range
@@ -70,10 +70,10 @@ class Checkpoint:
     >>> class Interrupt:
     ...     def __init__(self, epoch):
     ...         self.left = epoch
-    ...     def setup(self, estimator: BaseEstimator, context: CallbackContext): pass
-    ...     def teardown(self, estimator: BaseEstimator, context: CallbackContext): pass
-    ...     def on_fit_task_begin(self, estimator: BaseEstimator, context: CallbackContext): pass
-    ...     def on_fit_task_end(self, estimator: BaseEstimator, context: CallbackContext):
+    ...     def setup(self, estimator, context): pass
+    ...     def teardown(self, estimator, context): pass
+    ...     def on_fit_task_begin(self, estimator, context): pass
+    ...     def on_fit_task_end(self, estimator, context):
     ...         self.left -= 1
     ...         if self.left == 0:
     ...             raise KeyboardInterrupt
@@ -99,7 +99,7 @@ class Checkpoint:
     def __repr__(self) -> str:
         return f"Checkpoint({self.path!r}, every={self.every})"
 
-    def setup(self, estimator: BaseEstimator, context: CallbackContext) -> None:
+    def setup(self, estimator: BaseEstimator, context: Any) -> None:
         """Raise a TypeError if the estimator is not one of this package.
 
         Parameters
@@ -115,7 +115,7 @@ class Checkpoint:
                 f"last step of a pipeline, pipe[-1].set_callbacks(Checkpoint(path))"
             )
 
-    def teardown(self, estimator: BaseEstimator, context: CallbackContext) -> None:
+    def teardown(self, estimator: BaseEstimator, context: Any) -> None:
         """Do nothing.
 
         Parameters
@@ -126,7 +126,7 @@ class Checkpoint:
             The task of the fit.
         """
 
-    def on_fit_task_begin(self, estimator: BaseEstimator, context: CallbackContext) -> None:
+    def on_fit_task_begin(self, estimator: BaseEstimator, context: Any) -> None:
         """Do nothing: checkpoints are written by the training loop, between two epochs.
 
         Parameters
@@ -137,7 +137,7 @@ class Checkpoint:
             The task.
         """
 
-    def on_fit_task_end(self, estimator: BaseEstimator, context: CallbackContext) -> bool:
+    def on_fit_task_end(self, estimator: BaseEstimator, context: Any) -> bool:
         """Do nothing.
 
         Parameters

@@ -6,11 +6,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
+from sklearn.metrics import accuracy_score
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from ._classes import ClassCoder, Targets, check_comparable
+from ._collections import by_blocks, in_memory_values
 from ._components import resolve
 from ._docstrings import CLASSIFIER, REGRESSOR
 from ._sklearn import ClassifierMixin, RegressorMixin
@@ -155,6 +157,7 @@ class GDRegressor(RegressorMixin, BaseGD):
         with self._unchanged_when_refused():
             return self._partial_fit(X, y, sample_weight)
 
+    @by_blocks
     def predict(self, X: Samples) -> NDArray:
         """Predict the targets: the raw scores, or the predicted means if the loss has a link function.
 
@@ -168,8 +171,8 @@ class GDRegressor(RegressorMixin, BaseGD):
         ndarray, (n_samples,) or (n_samples, n_outputs)
             The predictions.
         """
-        raw = self._raw_scores(X)
-        prediction = self.loss_.inverse_link(raw)
+        raw, place = self._raw_scores(X, "predict")
+        prediction = place.call(self.loss_.inverse_link, raw)
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
 
     def score(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -191,7 +194,8 @@ class GDRegressor(RegressorMixin, BaseGD):
         float
             The score: 1 for exact predictions, 0 for the best constant prediction.
         """
-        raw = self._raw_scores(X)
+        raw = in_memory_values(self._host_scores(X))
+        y, sample_weight = in_memory_values(y), in_memory_values(sample_weight)
         target = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         check_consistent_length(raw, target, sample_weight)
         weight = None if sample_weight is None else check_weight(sample_weight, len(target))
@@ -351,6 +355,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
             coder = getattr(self, "_class_coder", ClassCoder())
             return self._partial_fit(X, y, sample_weight, coder if classes is None else coder.naming(classes))
 
+    @by_blocks
     def decision_function(self, X: Samples) -> NDArray:
         """Compute the raw scores.
 
@@ -364,9 +369,30 @@ class GDClassifier(ClassifierMixin, BaseGD):
         ndarray, (n_samples,) or (n_samples, n_classes)
             With two classes, the score of the second class; otherwise, the score of each class.
         """
-        raw = self._raw_scores(X)
+        raw, _ = self._raw_scores(X, "decision_function")
         return raw[:, 0] if raw.shape[1] == 1 else raw
 
+    def score(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Score the predictions: the accuracy.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, (n_samples, n_features)
+            The samples.
+        y : array-like, (n_samples,)
+            The labels.
+        sample_weight : array-like, (n_samples,), optional
+            Sample weights.
+
+        Returns
+        -------
+        float
+            The share of the samples, by weight, whose label is predicted.
+        """
+        predicted = in_memory_values(self.predict(X))
+        return accuracy_score(in_memory_values(y), predicted, sample_weight=in_memory_values(sample_weight))
+
+    @by_blocks
     def predict(self, X: Samples) -> NDArray:
         """Predict the class with the highest score.
 
@@ -380,10 +406,11 @@ class GDClassifier(ClassifierMixin, BaseGD):
         ndarray, (n_samples,)
             The labels.
         """
-        raw = self._raw_scores(X)
-        return self.classes_[np.minimum(_winner(raw), len(self.classes_) - 1)]
+        raw, place = self._raw_scores(X, "predict")
+        return place.labels(self.classes_, _winner(raw, self.classes_.shape[0], place.xp))
 
     @available_if(_loss_gives_probability)
+    @by_blocks
     def predict_proba(self, X: Samples) -> NDArray:
         """Predict class probabilities. Available only if the loss defines them.
 
@@ -397,16 +424,10 @@ class GDClassifier(ClassifierMixin, BaseGD):
         ndarray, (n_samples, n_classes)
             The probabilities, in the order of `classes_`; each row sums to one.
         """
-        raw = self._raw_scores(X)
-        probability = self.loss_.probability
-        if raw.shape[1] > 1:
-            return probability(raw)
-        if len(self.classes_) == 1:
-            return np.ones((len(raw), 1))
-        positive = probability(raw[:, 0])
-        return np.column_stack([1.0 - positive, positive])
+        return self._probabilities(X, "predict_proba")[0]
 
     @available_if(_loss_gives_probability)
+    @by_blocks
     def predict_log_proba(self, X: Samples) -> NDArray:
         """Predict the logarithms of class probabilities. Available only if the loss defines them.
 
@@ -420,8 +441,20 @@ class GDClassifier(ClassifierMixin, BaseGD):
         ndarray, (n_samples, n_classes)
             The logarithms, in the order of `classes_`.
         """
+        probability, place = self._probabilities(X, "predict_log_proba")
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            return place.xp.log(probability)
+
+    def _probabilities(self, X, method):
+        """The probabilities for the public `method`, and where they are."""
+        raw, place = self._raw_scores(X, method)
+        probability = self.loss_.probability
+        if raw.shape[1] > 1:
+            return place.call(probability, raw), place
+        if self.classes_.shape[0] == 1:
+            return np.ones((len(raw), 1)), place
+        positive = place.call(probability, raw[:, 0])
+        return place.xp.stack([1.0 - positive, positive], axis=1), place
 
     def _resolve_loss(self):
         return resolve_loss(
@@ -442,9 +475,13 @@ def _needs_positive_targets(loss):
     return not loss.in_domain(np.array([-1.0]))[0]
 
 
-def _winner(raw):
+def _winner(raw, n_classes, xp):
     """The index of the class with the highest score."""
-    return raw.argmax(axis=1) if raw.shape[1] > 1 else (raw[:, 0] > 0).astype(int)
+    if raw.shape[1] > 1:
+        return xp.argmax(raw, axis=1)
+    positive = xp.astype(raw[:, 0] > 0, xp.int64)
+    # A stream that has brought a single class so far has one score for it.
+    return positive if n_classes > 1 else 0 * positive
 
 
 def resolve_loss(value, kind, registry, other_kind, other_registry, other_estimator):

@@ -1,11 +1,14 @@
 """Solvers: how many samples each step uses, and by which method F is minimised."""
 
+import math
 from typing import Any
 
 from ._components import Component, Range, resolve
-from .descent._loop import Method
+from ._devices import HOST
+from .descent._loop import Method, Settings
 from .descent.automatic_steps import AutomaticSteps
 from .descent.gram_descent import GramDescent, has_gram
+from .descent.local_rounds import LocalRounds
 from .descent.memory_gradient import MemoryGradient
 from .descent.proximal_descent import ProximalDescent
 from .descent.proximal_rows import ProximalRows
@@ -56,6 +59,8 @@ class Solver(Component):
         Whether the samples are shuffled before each epoch.
     full_batch : bool
         Whether every step uses all samples, however many there are.
+    local_epochs : int
+        If X is in blocks elsewhere, the number of epochs that each block runs on its own before the models are averaged.
     requires : tuple of str
         Requirements on loss and penalty: any of "smooth loss", "smooth penalty", "elastic-net penalty" and "curvature bound".
         `fit` raises a ValueError that names the missing one if loss or penalty do not meet them.
@@ -64,6 +69,7 @@ class Solver(Component):
     shuffles = True
     full_batch = False
     requires: tuple[str, ...] = ()
+    local_epochs = 1
 
     def batch_rows(self, n_samples: int) -> int:
         """Return the number of samples per step.
@@ -101,6 +107,36 @@ class Solver(Component):
         steps = AutomaticSteps if settings.schedule is None else Steps
         return steps(objective, self, settings, state)
 
+    def needs_only_sums(self, settings: Any) -> bool:
+        """Whether the method needs only sums over all samples, so that the samples may be on a device or in blocks.
+
+        Parameters
+        ----------
+        settings : Settings
+            The settings, as for `method`.
+
+        Returns
+        -------
+        bool
+            By default the value of `full_batch`, and False in `partial_fit`.
+        """
+        return self.full_batch and not settings.streaming
+
+    def in_blocks(self, settings: Any) -> "Solver":
+        """Return the solver for samples in blocks elsewhere.
+
+        Parameters
+        ----------
+        settings : Settings
+            The settings, as for `method`.
+
+        Returns
+        -------
+        Solver
+            The solver itself if it needs only sums; otherwise a solver that averages the models of local epochs in rounds.
+        """
+        return self if self.needs_only_sums(settings) else Rounds(self)
+
     def validate(self) -> None:
         """Raise an error if a parameter is out of its range, or if both `batch_rows` and `method` are missing."""
         super().validate()
@@ -126,6 +162,22 @@ class Solver(Component):
                 raise ValueError(f"solver={self!r} requires " + missing.format(loss=loss, penalty=penalty))
 
 
+class Rounds(Solver):
+    """Rounds of local epochs of another solver, on samples in blocks elsewhere.
+
+    Parameters
+    ----------
+    solver : Solver
+        The solver of each part of the samples, for `Solver.local_epochs` epochs per round.
+    """
+
+    def __init__(self, solver: Solver) -> None:
+        self.solver = solver
+
+    def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
+        return LocalRounds(objective, self.solver, settings, state)
+
+
 class Automatic(Solver):
     """The solver "auto".
 
@@ -138,6 +190,12 @@ class Automatic(Solver):
         if not settings.automatic:
             return MiniBatch()
         return SGD() if settings.streaming or settings.averages else Batch()
+
+    def needs_only_sums(self, settings: Any) -> bool:
+        return self.chosen(settings).needs_only_sums(settings)
+
+    def in_blocks(self, settings: Any) -> Solver:
+        return self.chosen(settings).in_blocks(settings)
 
     def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
         return self.chosen(settings).method(objective, settings, state)
@@ -187,6 +245,13 @@ class Batch(Solver):
 class SGD(Solver):
     """Stochastic gradient descent: every step uses one sample; samples are shuffled each epoch.
 
+    Parameters
+    ----------
+    local_epochs : int >= 1, default=1
+        If X is a Dask collection, the number of epochs that each block runs on its own before the models are averaged, weighted
+        by the sample weights. With more epochs, less is communicated, but the result is farther from the minimum of F if the
+        blocks differ.
+
     References
     ----------
     H. Robbins and S. Monro, "A stochastic approximation method", 1951.
@@ -197,6 +262,11 @@ class SGD(Solver):
     >>> GDRegressor(solver=SGD(), learning_rate=0.01)
     GDRegressor(learning_rate=0.01, solver=SGD())
     """
+
+    constraints = {"local_epochs": Range(1, integer=True)}
+
+    def __init__(self, local_epochs: int = 1) -> None:
+        self.local_epochs = local_epochs
 
     def batch_rows(self, n_samples: int) -> int:
         return 1
@@ -217,6 +287,10 @@ class MiniBatch(Solver):
     batch_size : int >= 1, default=32
         Number of samples per step. The last batch of an epoch may be smaller. If there are fewer samples than `batch_size`, each
         step uses all samples.
+    local_epochs : int >= 1, default=1
+        If X is a Dask collection, the number of epochs that each block runs on its own before the models are averaged, weighted
+        by the sample weights. With more epochs, less is communicated, but the result is farther from the minimum of F if the
+        blocks differ.
 
     Examples
     --------
@@ -225,10 +299,10 @@ class MiniBatch(Solver):
     GDClassifier(optimizer='adam', solver=MiniBatch(batch_size=64))
     """
 
-    constraints = {"batch_size": Range(1, integer=True)}
+    constraints = {"batch_size": Range(1, integer=True), "local_epochs": Range(1, integer=True)}
 
-    def __init__(self, batch_size: int = 32) -> None:
-        self.batch_size = batch_size
+    def __init__(self, batch_size: int = 32, local_epochs: int = 1) -> None:
+        self.batch_size, self.local_epochs = batch_size, local_epochs
 
     def batch_rows(self, n_samples: int) -> int:
         return int(self.batch_size)
@@ -375,3 +449,27 @@ def resolve_solver(value: Any) -> Solver:
     if isinstance(value, str) and value == "auto":
         return Automatic()
     return resolve("solver", value, Solver, SOLVERS, ["auto"])
+
+
+def runs_on_devices(solver: Any, optimizer: Any, learning_rate: Any, average: Any) -> bool:
+    """Whether `fit` with these parameters of an estimator, not yet checked, takes X on a device."""
+    if isinstance(solver, str):
+        solver = SOLVERS.get(solver, Automatic)()
+    automatic = all(isinstance(each, str) and each == "auto" for each in (optimizer, learning_rate))
+    given = None if automatic else "given"
+    settings = Settings(given, given, average_from=1.0 if average else math.inf)
+    return isinstance(solver, Solver) and solver.needs_only_sums(settings)
+
+
+def check_device(place: Any, solver: Solver, settings: Any) -> None:
+    """Raise a ValueError where X is on a device and the solver takes steps on single samples."""
+    if place is HOST or solver.needs_only_sums(settings):
+        return
+    what = "partial_fit takes" if settings.streaming else f"solver={solver!r} takes"
+    if isinstance(solver, Automatic) and not settings.streaming:
+        what = f"solver='auto' stands for {solver.chosen(settings)!r} here, which takes"
+    raise ValueError(
+        f"{what} steps on single samples or small batches, in compiled loops over NumPy arrays and CSR matrices, and X is in "
+        f"{place!r}. Call fit with solver='auto', optimizer='auto', learning_rate='auto' and average=False, or with "
+        f"solver='batch', which descend where X is; or move X to NumPy"
+    )

@@ -77,7 +77,7 @@ def descent_on_a_map(it):
     assert 0 <= it.descent_gap < 1e-10
     assert it.chance_gap > 1
     heights = {name.split(",")[0]: it.valley(result.allvecs[-1]) for name, result in it.results.items()}
-    assert list(heights) == ["gd", "momentum", "rmsprop", "adagrad", "adam"]
+    assert list(heights) == ["gd", "momentum", "nesterov", "rmsprop", "adagrad", "adam"]
     assert max(heights, key=heights.get) == "gd"
     assert max(heights.values()) < it.valley([-4.0, 0.8]) / 10
 
@@ -118,7 +118,7 @@ def rows_per_step(it):
     assert [fit.t_ for fit in it.fits.values()] == [40 * n for n in (569, 18, 9, 5, 1)]
     constants = [noise * size**0.5 for size, noise in it.noise.items()]
     assert max(constants) < 1.15 * min(constants)
-    assert it.ends["falling rate"] < it.ends["all rows"] < it.ends["constant rate"]
+    assert it.ends["decaying rate"] < it.ends["all samples"] < it.ends["constant rate"]
 
 
 def rates_and_schedules(it):
@@ -192,7 +192,7 @@ def text(it):
     assert it.lowest == {"lunch", "train", "tonight", "mum"}
     assert it.highest == {"prize", "winner", "urgent", "free"}
     assert it.kept["l1"] == 8
-    assert it.kept["per row, l1"] < it.kept["default"] / 5
+    assert it.kept["SGD, l1"] < it.kept["default"] / 5
     assert min(it.scores.values()) > 0.85
     assert it.difference < 1e-9
 

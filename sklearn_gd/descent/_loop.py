@@ -156,6 +156,21 @@ class Method(ABC):
         """
         return False
 
+    def caveat(self, theta):
+        """What the user must know of the model that the descent ends with, for a warning; None where there is nothing.
+
+        Parameters
+        ----------
+        theta : ndarray
+            The model.
+
+        Returns
+        -------
+        str or None
+            A sentence without its full stop.
+        """
+        return None
+
     def state(self, theta, value, n_epochs):
         """Return the state from which `partial_fit` resumes.
 

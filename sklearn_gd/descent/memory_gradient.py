@@ -77,9 +77,9 @@ def is_single(objective):
     Their rounding errors matter little: a direction may be any, F falls with the square of the gradient, and the scores are taken
     in float64 every `REFRESH` iterations. But a feature far from zero must be centred in the algebra, which cancels digits.
     """
-    rows, moments = objective.rows, objective.moments
-    if rows.layout != "dense" or rows.X.dtype != np.float32:
+    if not objective.rows.is_single:
         return False
+    moments = objective.moments
     mean, deviation = np.abs(moments.mean), moments.deviation
     usable = deviation > 0.0
     mean, deviation = mean[usable], deviation[usable]

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
 
 from ._base import ClassificationLoss, is_own, xlogx
 from ._smoothing import plus_curvature, plus_slope, plus_value
@@ -160,11 +159,11 @@ class LogLoss(ClassificationLoss):
     @staticmethod
     def classwise_conjugate(y, slope):
         """Return the convex conjugate, the negative entropy of the class probabilities."""
-        return np.add.reduce(xlogx(slope + is_own(y, slope)), axis=0)
+        return np.add.reduce(xlogx(np.add(slope, is_own(y, slope))), axis=0)
 
     def probability(self, raw: NDArray) -> NDArray:
         """Return the sigmoid of one score, or the softmax of several."""
-        return expit(raw) if raw.ndim == 1 else softmax(raw, axis=1)
+        return _sigmoid(raw) if raw.ndim == 1 else _softmax(raw)
 
 
 class Hinge(ClassificationLoss):
@@ -385,11 +384,23 @@ class Exponential(ClassificationLoss):
 
     def probability(self, raw: NDArray) -> NDArray:
         """Return the sigmoid of twice the score; several classes are normalized."""
-        one = expit(2.0 * raw)
+        one = _sigmoid(2.0 * raw)
         return one if raw.ndim == 1 else _normalised(one)
 
 
 def _normalised(scores):
     """Rows that sum to one; a row of zeros becomes the same share for every class."""
-    total = scores.sum(axis=1, keepdims=True)
+    total = np.sum(scores, axis=1)[:, None]
     return np.where(total > 0, scores / np.where(total > 0, total, 1.0), 1.0 / scores.shape[1])
+
+
+def _sigmoid(raw):
+    """1 / (1 + exp(-raw)), written so that no exponential overflows."""
+    e = np.exp(-np.abs(raw))
+    return np.where(raw > 0.0, 1.0, e) / (1.0 + e)
+
+
+def _softmax(raw):
+    """Shares of the exponentials of each row."""
+    shares = np.exp(raw - np.max(raw, axis=1)[:, None])
+    return shares / np.sum(shares, axis=1)[:, None]

@@ -146,16 +146,19 @@ class ElementwiseLoss(ArrayLoss):
     def __init__(self, loss, n_outputs, one_vs_rest):
         self._classes = np.arange(n_outputs, dtype=np.float64)[:, None] if one_vs_rest else None
         self._of_sample = operator.itemgetter(0) if n_outputs == 1 else functools.partial(np.sum, axis=0)
-        # What the methods call, bound once.
-        self._value, self._conjugate = _on_arrays(loss, "value"), _on_arrays(loss, "conjugate")
+        self._bind(loss, functools.partial(_on_arrays, loss), np)
+
+    def _bind(self, loss, find, xp):
+        """Bind what the methods call, once: `find` takes a name to a function of arrays, whose library is `xp`."""
+        self._value, self._conjugate = find("value"), find("conjugate")
         self._linear_beyond = loss.linear_beyond
-        written = _on_arrays(loss, "gradient")
-        self._gradient = written or numeric_gradient(self._value)
-        self._second_order = _on_arrays(loss, "second_order")
+        written = find("gradient")
+        self._gradient = written or numeric_gradient(self._value, xp)
+        self._second_order = find("second_order")
         if self._second_order is None:
-            second = _on_arrays(loss, "second_derivative")
+            second = find("second_derivative")
             if second is None:
-                second = numeric_second(written) if written else numeric_second_of_value(self._value)
+                second = numeric_second(written, xp) if written else numeric_second_of_value(self._value, xp)
             self._second_order = _together(self._value, self._gradient, second)
 
     def encode(self, target):
@@ -379,10 +382,10 @@ def _together(value, gradient, curvature):
 
 
 # --- derivatives that are not written ------------------------------------------------------------------------------------
-# The steps balance rounding and truncation: 6e-6 for a first difference, 1e-4 for a second one.
+# The steps balance rounding and truncation: 6e-6 for a first difference, 1e-4 for a second one. `np` may be another namespace.
 
 
-def numeric_gradient(value):
+def numeric_gradient(value, np=np):
     """The central difference of a value."""
 
     def gradient(y, raw):
@@ -392,7 +395,7 @@ def numeric_gradient(value):
     return gradient
 
 
-def numeric_second(gradient):
+def numeric_second(gradient, np=np):
     """The central difference of a gradient, no less than 0."""
 
     def second(y, raw):
@@ -402,7 +405,7 @@ def numeric_second(gradient):
     return second
 
 
-def numeric_second_of_value(value):
+def numeric_second_of_value(value, np=np):
     """The second difference of a value, where no gradient is written; no less than 0."""
 
     def second(y, raw):

@@ -17,8 +17,7 @@ from .._layout import rounding_error
 from ._array_loss import array_loss
 from ._moments import Moments
 from ._null_model import null_model, smoothing_widths
-from ._parts import in_memory
-from ._rows import rows_of
+from ._samples import parts_of, rows_of
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the monitor sees numbers that are not finite
 POWER_STEPS = 20  # products with X and its transpose from which the largest eigenvalue is taken
@@ -37,7 +36,7 @@ class Objective:
 
     Parameters
     ----------
-    X : ndarray (C-contiguous) or CSR matrix, (n_samples, n_features)
+    X : ndarray (C-contiguous), CSR matrix or array on a device, (n_samples, n_features)
         The samples, of float32 or float64.
     target : ndarray, (n_samples, n_outputs) or (n_samples, 1)
         A target for each score; for several classes the class's index.
@@ -59,6 +58,8 @@ class Objective:
         Of the samples of earlier calls, which count too where the penalty is one in standard deviations.
     parts : Parts, optional
         The samples in parts, where they are not to be cut from X.
+    unit : ndarray, optional
+        The unit in which the penalty counts each feature's coefficient, where these samples do not decide it.
 
     Notes
     -----
@@ -66,19 +67,35 @@ class Objective:
     the objective (``with objective:``) around a descent: its threads live as long.
     """
 
+    # What an objective over other samples shares with this one.
+    PROBLEM = ("loss", "penalty", "alpha", "n_outputs", "fit_intercept", "one_vs_rest", "unit")
+
     def __init__(
-        self, X, target, weight, *, loss, penalty, alpha, n_outputs, fit_intercept, one_vs_rest=False, seen=None, parts=None
+        self,
+        X,
+        target,
+        weight,
+        *,
+        loss,
+        penalty,
+        alpha,
+        n_outputs,
+        fit_intercept,
+        one_vs_rest=False,
+        seen=None,
+        parts=None,
+        unit=None,
     ):
         self.rows = rows_of(X)
         self.target, self.weight = target, weight
         self.weight_sum = float(weight.sum())
-        self.seen, self._null_models = seen, {}
+        self.seen, self._null_models, self._validation_maps = seen, {}, []
         self.loss, self.penalty, self.alpha = loss, penalty, float(alpha)
         self.n_outputs, self.fit_intercept, self.one_vs_rest = n_outputs, fit_intercept, one_vs_rest
         self.array_loss = array_loss(loss, n_outputs, one_vs_rest)
-        self.parts = parts or in_memory(self.rows, target, weight, self.array_loss, n_outputs)
+        self.parts = parts or parts_of(self.rows, target, weight, self.array_loss, n_outputs)
         # The unit in which the penalty counts each feature's coefficient, and each entry of theta's coefficients; None for 1.
-        self.unit = self.unit_at(self.moments) if penalty.standardize else None
+        self.unit = self.unit_at(self.moments) if penalty.standardize and unit is None else unit
         self.scale = None if self.unit is None else self.rows.from_coef(np.tile(self.unit, (n_outputs, 1)))
         self.array_penalty = ArrayPenalty(penalty, self.alpha, self.scale)
 
@@ -88,8 +105,9 @@ class Objective:
         return self
 
     def __exit__(self, *raised):
-        if hasattr(self.parts.map, "__exit__"):
-            self.parts.map.__exit__(*raised)
+        for each in (self.parts.map, *self._validation_maps):
+            if hasattr(each, "__exit__"):
+                each.__exit__(*raised)
 
     # --- sizes and layouts ------------------------------------------------------------------------------------------------
 
@@ -174,8 +192,11 @@ class Objective:
 
     def _mean_loss(self, rows, target, weight):
         """The function from theta to the weighted mean loss of some samples."""
-        parts = in_memory(rows, target, weight, self.array_loss, self.n_outputs)
-        parts.map = self.parts.map if getattr(self.parts.map, "in_process", False) else map
+        parts = parts_of(rows, target, weight, self.array_loss, self.n_outputs)
+        if getattr(parts.map, "in_process", False):
+            parts.map = self.parts.map if getattr(self.parts.map, "in_process", False) else map
+        else:
+            self._validation_maps.append(parts.map)
 
         @QUIET
         def mean_loss(theta):

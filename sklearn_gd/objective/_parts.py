@@ -7,17 +7,17 @@ gradients, a few numbers. What a part holds after a look can be made again from 
 the table of SVRG and SAGA.
 """
 
+import copy
 import functools
 import math
-import operator
 import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from operator import methodcaller
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from ._calls import Call, ordered_sum
 from ._rows import grams
 
 BLOCK = 65536  # scores in a part: fewer and Python's own time counts, more and they leave the cache
@@ -38,6 +38,8 @@ class Part:
         Positive weights.
     loss : ArrayLoss
         The loss on arrays of scores.
+    place : (int, int), optional
+        The number of the first sample among all, and how many there are in all parts; by default these are all.
 
     Notes
     -----
@@ -45,9 +47,10 @@ class Part:
     along the line, the loss without smoothing), and the gradient with respect to coefficients and intercept.
     """
 
-    def __init__(self, rows, target, weight, loss):
+    def __init__(self, rows, target, weight, loss, place=None):
         self.rows, self.loss = rows, loss
-        self.y = loss.encode(target)
+        self.first, self.total = place or (0, len(target))
+        self.target, self.y = target, loss.encode(target)
         self.given_weight = weight
         # Weights of one, the usual case, cost no multiplication.
         self.weight = None if (weight == 1.0).all() else weight
@@ -150,8 +153,8 @@ class Part:
 
     def select(self, columns):
         """Some features, for `within`: a copy of their values."""
-        self.selected = Part.__new__(Part)
-        self.selected.__dict__.update(self.__dict__, rows=self.rows.columns(columns))
+        self.selected = copy.copy(self)
+        self.selected.rows = self.rows.columns(columns)
         return ()
 
     def within(self, verb, *arguments):
@@ -228,10 +231,9 @@ class Part:
 
         They are taken at the point in hand, over a random share of the samples, always the same; `advance` as in `plane`.
         """
-        n = self.rows.shape[0]
-        count = math.ceil(share * n)
-        # One sample in each of so many equal stretches: no order of the samples can hide some of them.
-        index = ((np.arange(count) + np.random.RandomState(0).random_sample(count)) * (n / count)).astype(int)
+        # How the samples are cut into parts does not decide which.
+        index = sampled(self.total, share)
+        index = index[(index >= self.first) & (index < self.first + self.rows.shape[0])] - self.first
         return (grams(self.rows, index, self._curvatures(advance)[:, index], mean, scale),)
 
     def _curvatures(self, advance):
@@ -274,6 +276,13 @@ class Part:
         return float(np.add.reduce(value) if self.weight is None else self.weight @ value)
 
 
+def sampled(n, share):
+    """The indices of a random share of n samples, always the same."""
+    count = math.ceil(share * n)
+    # One sample in each of so many equal stretches: no order of the samples can hide some of them.
+    return ((np.arange(count) + np.random.RandomState(0).random_sample(count)) * (n / count)).astype(int)
+
+
 class Parts:
     """Parts in a fixed order: the ordered map over them, and the ordered sum.
 
@@ -296,7 +305,11 @@ class Parts:
         """What each part returns for a verb."""
         if self.is_single:
             return [getattr(self.parts[0], verb)(*arguments)]
-        return list(self.map(methodcaller(verb, *arguments), self.parts))
+        return list(self.map(Call(verb, arguments), self.parts))
+
+    def summed(self, call):
+        """The results of a call of its own kind, a function of a part that can be pickled, summed as those of a verb."""
+        return ordered_sum(list(self.map(call, self.parts)))
 
     def select(self, columns):
         """The samples with some of their features."""
@@ -305,14 +318,13 @@ class Parts:
 
     def total(self, verb, *arguments):
         """The results of a verb, tuples, summed in the order of the parts; the caller silences floating point warnings."""
-        return [functools.reduce(operator.add, column) for column in zip(*self.each(verb, *arguments), strict=True)]
+        return ordered_sum(self.each(verb, *arguments))
 
     def mean(self, verb, *arguments):
         """The same per unit of weight."""
         by = self.weight_sum
-        if self.is_single:
-            return [each / by for each in getattr(self.parts[0], verb)(*arguments)]
-        return [each / by for each in self.total(verb, *arguments)]
+        sums = getattr(self.parts[0], verb)(*arguments) if self.is_single else self.total(verb, *arguments)
+        return [each / by for each in sums]
 
 
 class Selected:
@@ -340,8 +352,7 @@ class Threads:
         self.pool = self.limit = None
 
     def __enter__(self):
-        # Short products on several BLAS threads cost more than they save, and long ones have our own threads.
-        self.limit = _blas().limit(limits=1, user_api="blas")
+        self.limit = single_threaded_blas()
         self.limit.__enter__()
         if self.count > 1:
             self.pool = ThreadPoolExecutor(self.count)
@@ -376,6 +387,11 @@ def _blas():
     # M_MMAP_THRESHOLD).
     np.empty((1 << 25) - (1 << 16), dtype=np.uint8)
     return ThreadpoolController()
+
+
+def single_threaded_blas():
+    """A context in which BLAS runs on one thread: short products on several cost more than they save, long ones have our own."""
+    return _blas().limit(limits=1, user_api="blas")
 
 
 def available_threads():
@@ -414,5 +430,8 @@ def in_memory(rows, target, weight, loss, n_outputs):
     if len(bounds) == 1:
         parts = [Part(rows, target, weight, loss)]
     else:
-        parts = [Part(rows.part(start, stop), target[start:stop], weight[start:stop], loss) for start, stop in bounds]
+        parts = [
+            Part(rows.part(start, stop), target[start:stop], weight[start:stop], loss, (start, len(target)))
+            for start, stop in bounds
+        ]
     return Parts(parts, float(weight.sum()), Threads(len(parts) if is_threaded(rows, n_outputs) else 1))

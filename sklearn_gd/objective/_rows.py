@@ -10,6 +10,8 @@ import functools
 import numpy as np
 import scipy.sparse as sp
 
+from .._devices import HOST
+
 EXACT_FEATURES = 256  # up to which the Gram matrices of a metric are in float64
 TILE = 1 << 17  # values of X converted to float64, or centred, at a time: few enough to stay in cache
 
@@ -17,13 +19,18 @@ TILE = 1 << 17  # values of X converted to float64, or centred, at a time: few e
 class DenseRows:
     """A C-contiguous matrix; the compiled loops take its coefficients as (n_outputs, n_features), so that a row meets a row."""
 
-    layout = "dense"
+    layout, home, place = "dense", "memory", HOST
 
     def __init__(self, X):
         self.X = X
-        self.shape = X.shape
+        self.shape, self.dtype = X.shape, X.dtype
         self.arrays = (X,)
         self.n_values = X.size
+
+    @property
+    def is_single(self):
+        """Whether the values are of float32, so that products may be."""
+        return self.X.dtype == np.float32
 
     def part(self, start, stop):
         """Samples `start` to `stop`: a view."""
@@ -123,11 +130,11 @@ class CsrRows:
     The compiled loops take its coefficients as (n_features, n_outputs), so that a stored value meets a row.
     """
 
-    layout = "csr"
+    layout, home, place, is_single = "csr", "memory", HOST, False
 
     def __init__(self, X):
         self.given = X
-        self.shape = X.shape
+        self.shape, self.dtype = X.shape, X.dtype
         self.n_values = X.nnz
 
     def part(self, start, stop):
@@ -183,8 +190,10 @@ class CsrRows:
     def moments(self, weight, shift):
         """Weighted sums of x, of its square, and of ones where x is not zero, for each feature; `shift` is zero."""
         squared = self._squared()
-        nonzero = sp.csr_array(((squared.data != 0.0).astype(np.float64), squared.indices, squared.indptr), shape=self.shape)
-        return self.transposed @ weight, squared.T @ weight, nonzero.T @ weight
+        square = squared.T @ weight
+        # In place: the temporary matrix is as long as the part.
+        np.not_equal(squared.data, 0.0, out=squared.data)
+        return self.transposed @ weight, square, squared.T @ weight
 
     def weighted_moments(self, weights, shift):
         """Weighted sums of x and of its square, (n_weights, n_features), for each row of `weights`; `shift` is zero."""
@@ -250,5 +259,7 @@ def grams(rows, index, weights, mean, scale):
 
 
 def rows_of(X):
-    """The rows of a validated matrix."""
+    """The rows of a validated matrix; rows that live elsewhere are returned as they are."""
+    if hasattr(X, "home"):
+        return X
     return CsrRows(X) if sp.issparse(X) else DenseRows(X)

@@ -1,6 +1,6 @@
 """Speed beside the peers, one table with a column for the bar.
 
-python tests/benchmarks/speed [SECTION ...] [--quick] [--json FILE] [--picture FILE]
+python tests/benchmarks/speed [SECTION ...] [--quick] [--json FILE] [--picture FILE] [--summary FILE]
 
 Each row is a piece of work: the median seconds of ours and of every peer that is installed, taken in turn in one run, and how
 many times as fast as the fastest peer ours is. `pip install -e ".[bench]"` installs the peers. One thread, unless a row says
@@ -79,6 +79,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="less of everything")
     parser.add_argument("--json", type=Path, help="keep the figures")
     parser.add_argument("--picture", type=Path, help="draw the table (SVG)")
+    parser.add_argument("--summary", type=Path, help="draw the tasks of the front page (SVG)")
     options = parser.parse_args()
     unknown = set(options.sections) - set(SECTIONS) - set(FIGURES)
     if unknown:
@@ -105,6 +106,10 @@ def main():
         from picture import draw
 
         draw(result, options.picture)
+    if options.summary:
+        from picture import draw_summary
+
+        draw_summary(result, options.summary)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,52 @@
-"""The table as a picture: a bar for each row of work, how many times as fast as each peer."""
+"""The table as a picture: a bar for each task, how many times as fast as each peer; and a short one for the front page."""
 
 import math
 
 import matplotlib.pyplot as plt
 
 OURS, PEER = "#2f6f9f", "#c9ced6"
+
+# The tasks of the front page, fast and slow ones, and what they are called there.
+SUMMARY = {
+    "epoch by mini-batches of 32, 100000 x 100, adam": "mini-batch Adam, one epoch",
+    "epoch by single samples, Fashion-MNIST, ten classes, log_loss": "SGD, softmax, one epoch",
+    "epoch by single samples, 100000 x 100, plain": "SGD, dense, one epoch",
+    "epoch by single samples, CSR 75 in 50000, l2": "SGD, sparse, one epoch",
+    "epoch of SAGA, CSR 75 in 50000": "SAGA, sparse, one epoch",
+    "to 1e-4 of the minimum, l2, adult, 24420 rows": "l2, adult, to 1e-4",
+    "to 1e-4 of the minimum, l1, adult, 24420 rows": "l1, adult, to 1e-4",
+    "to 1e-4 of the minimum, l2, covtype binary, 100000 rows": "l2, covtype, to 1e-4",
+    "to 1e-4 of the minimum, l1, covtype binary, 100000 rows": "l1, covtype, to 1e-4",
+    "default fit, wine, 133 rows": "default fit, 133 samples",
+    "default fit, adult, 24420 rows": "default fit, 24,420 samples",
+    "default fit, covtype, 435759 rows": "default fit, 435,759 samples",
+    "partial_fit, 1 sample, 20 features, plain": "partial_fit, one sample",
+    "partial_fit, 1 samples, 2^18 hashed features, plain": "partial_fit, one hashed sample",
+}
+
+
+def draw_summary(result, path):
+    """A bar and a number for each task of `SUMMARY`: how many times as fast as the fastest peer, whose name is given."""
+    rows = {row["work"]: row for row in result["rows"] if row["seconds"]}
+    rows = [(SUMMARY[work], rows[work]) for work in SUMMARY if work in rows]
+    figure, ax = plt.subplots(figsize=(5.6, 0.3 * len(rows) + 0.8), layout="constrained")
+    for place, (_, row) in enumerate(reversed(rows)):
+        ratio = row["ratio"]
+        ax.barh(place, ratio - 1.0, left=1.0, height=0.7, color=OURS if ratio >= 1.0 else PEER)
+        peer = min((seconds, name) for name, seconds in row["seconds"].items() if name != "ours")[1]
+        peer = peer.removeprefix("scaler + ").replace(" or Ridge", "")
+        ax.text(max(ratio, 1.0) * 1.06, place, f"{ratio:.2g}x {peer}", va="center", fontsize=8)
+    ax.set_yticks(range(len(rows)), [label for label, _ in reversed(rows)], fontsize=9)
+    ax.set_xscale("log")
+    ax.set_xlim(0.2, 200.0)
+    ax.axvline(1.0, color="#333333", linewidth=0.8)
+    ax.set_xticks([0.25, 1, 4, 16], ["0.25x", "1x", "4x", "16x"])
+    ax.minorticks_off()
+    ax.margins(y=0.01)
+    ax.set_xlabel("speed relative to the fastest other package")
+    ax.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path)
+    plt.close(figure)
 
 
 def draw(result, path):

@@ -1,0 +1,248 @@
+"""Where arrays are: in NumPy, or under array API dispatch in another library and on a device of its own.
+
+Everything follows X: y and the weights are brought to where X is, and so are fitted attributes and predictions. This is the only
+file that knows array-api-compat, in the copy that scikit-learn ships.
+"""
+
+import functools
+
+import numpy as np
+from sklearn import get_config
+
+from ._namespaces import Namespace, under
+from ._sklearn import array_api_compat
+
+FLOATS = [np.float64, np.float32]
+
+
+class Host:
+    """NumPy's arrays, SciPy's sparse matrices, and whatever scikit-learn turns into them."""
+
+    xp = np
+    floats = FLOATS
+
+    def put(self, array):
+        """A host array, here: itself."""
+        return array
+
+    put_labels = put
+
+    def checked(self, X):
+        """X, or the array of a tensor in memory: scikit-learn would make a tensor of any type one of float64."""
+        foreign = hasattr(X, "__array__") and hasattr(X, "dtype") and not hasattr(X.dtype, "kind")
+        return np.asarray(X) if foreign else X
+
+    def rows(self, X, which):
+        """The rows `which` of X, indices or a mask."""
+        return X[which]
+
+    def labels(self, classes, index):
+        """The classes of these indices."""
+        return classes[index]
+
+    def scores(self, X, coef, intercept):
+        """X coef' + intercept, (n_samples, n_outputs); the model may be on a device."""
+        return np.asarray(X @ to_host(coef).T + to_host(intercept))
+
+    def call(self, method, *arrays):
+        """What a part's method in array style returns for arrays that are here."""
+        return method(*arrays)
+
+
+class Device:
+    """Arrays of one library on one of its devices.
+
+    Parameters
+    ----------
+    library : module
+        Its namespace, as array-api-compat gives it.
+    device : object
+        The device.
+
+    Attributes
+    ----------
+    dtype : object
+        The widest floating type of the device, in which scores, sums and fitted attributes are.
+    floats : list
+        The floating types that X may have.
+    namespace : Namespace
+        What stands for ``np`` in functions in array style.
+    """
+
+    def __init__(self, library, device):
+        self.xp, self.device = library, device
+        self.has_float64 = _has_float64(library, device)
+        self.floats = [library.float64, library.float32] if self.has_float64 else [library.float32]
+        self.dtype = self.floats[0]
+        self.namespace = Namespace(library, self.dtype, device)
+
+    def __repr__(self):
+        return f"{self.xp.__name__.removeprefix('sklearn.externals.array_api_compat.')} on device {self.device}"
+
+    def put(self, array, dtype=None):
+        """A copy of a host array, in floating type `dtype`, by default the widest."""
+        array = np.asarray(array)
+        # What the device lacks must not reach it.
+        dtype = dtype or self.dtype
+        narrow = dtype == self.xp.float32
+        return self.xp.asarray(array.astype(np.float32 if narrow else np.float64, copy=False), dtype=dtype, device=self.device)
+
+    def put_index(self, index):
+        """A copy of host indices."""
+        return self.xp.asarray(np.asarray(index, dtype=np.int64), device=self.device)
+
+    def put_labels(self, labels):
+        """A copy of labels that are numbers; other labels stay where they are."""
+        if labels is None or labels.dtype.kind not in "biuf":
+            return labels
+        return self.put(labels) if labels.dtype.kind == "f" else self.xp.asarray(labels, device=self.device)
+
+    def take(self, array):
+        """A copy as a host array, of float64 if it has a floating type."""
+        found = to_host(array)
+        return found.astype(np.float64, copy=False) if found.dtype.kind == "f" else found
+
+    def take_all(self, *arrays):
+        """Copies of floating arrays and numbers as host arrays, in a single transfer."""
+        xp = self.xp
+        flat = [xp.reshape(self.cast(each), (-1,)) for each in arrays]
+        found, at, out = self.take(xp.concat(flat)), 0, []
+        for each, values in zip(arrays, flat, strict=True):
+            size = values.shape[0]
+            out.append(found[at : at + size].reshape(tuple(each.shape)))
+            at += size
+        return tuple(out)
+
+    def cast(self, array):
+        """The array in the widest floating type."""
+        return array if array.dtype == self.dtype else self.xp.astype(array, self.dtype)
+
+    def whole(self, result, shape):
+        """A result of an array-style function, perhaps a number, in the shape of the scores."""
+        result = self.xp.asarray(result, dtype=self.dtype, device=self.device)
+        return result if tuple(result.shape) == tuple(shape) else self.xp.broadcast_to(result, shape)
+
+    def checked(self, X):
+        """X without a record of derivatives; raises a ValueError where it is sparse."""
+        layout = str(getattr(X, "layout", "torch.strided"))
+        if layout != "torch.strided":
+            raise ValueError(
+                f"X is a sparse tensor ({layout}): on a device only dense X is descended. Give X.to_dense(), or a SciPy CSR "
+                f"matrix, which is descended on the host"
+            )
+        return X.detach() if hasattr(X, "detach") else X
+
+    def rows(self, X, which):
+        """The rows `which` of X, host indices or a host mask."""
+        which = np.asarray(which)
+        return self.xp.take(X, self.put_index(np.flatnonzero(which) if which.dtype == bool else which), axis=0)
+
+    def labels(self, classes, index):
+        """The classes of these indices: on the device, unless the classes are text."""
+        if isinstance(classes, np.ndarray):
+            return classes[to_host(index)]
+        return self.xp.take(classes, index, axis=0)
+
+    def scores(self, X, coef, intercept):
+        """X coef' + intercept, (n_samples, n_outputs), of a model on this device."""
+        xp = self.xp
+        return xp.matmul(self.cast(X), coef.T) + intercept[None, :]
+
+    def call(self, method, *arrays):
+        """What a part's method in array style returns for arrays that are here."""
+        function, bound = getattr(method, "__func__", method), hasattr(method, "__func__")
+        return under(function, self.namespace)(*([method.__self__] if bound else []), *arrays)
+
+
+HOST = Host()
+
+
+def place_of(X):
+    """Where X is: `HOST`, unless array API dispatch is on and X is an array of another library.
+
+    Parameters
+    ----------
+    X : object
+        As given by the user.
+
+    Returns
+    -------
+    Host or Device
+    """
+    if type(X) is np.ndarray or not get_config()["array_api_dispatch"]:
+        return HOST
+    if type(X).__module__.split(".")[0] == "cupyx":
+        raise ValueError(
+            f"X is a {type(X).__name__} of CuPy: on a device only dense X is descended. Give X.toarray(), or a SciPy CSR matrix, "
+            f"which is descended on the host"
+        )
+    if not _is_foreign(X):
+        return HOST
+    library, device = array_api_compat.array_namespace(X), array_api_compat.device(X)
+    return _device(library, str(device), Holder(device))
+
+
+def to_host(array):
+    """A NumPy array of the same values, where `array` is one of another library; else the object itself."""
+    if type(array) is np.ndarray or not _is_foreign(array):
+        return array
+    if array_api_compat.is_torch_array(array):
+        return array.detach().cpu().numpy()
+    if array_api_compat.is_cupy_array(array):
+        return array.get()
+    library = array_api_compat.array_namespace(array)
+    return np.asarray(array_api_compat.to_device(array, library.__array_namespace_info__().default_device()))
+
+
+def check_same_place(estimator, X, method):
+    """Raise a ValueError where X is elsewhere than the fitted model; without dispatch a model on a device serves host arrays."""
+    if not get_config()["array_api_dispatch"]:
+        return
+    here, there = place_of(X), place_of(estimator.coef_)
+    if here is not there:
+        name = type(estimator).__name__
+        raise ValueError(
+            f"Inputs passed to {name}.{method}() must use the same namespace and the same device as those passed to fit(): X is "
+            f"in {_named(here)}, and coef_ in {_named(there)}. Move X there, or fit on arrays like X"
+        )
+
+
+def _named(place):
+    """A place in words."""
+    return "NumPy" if place is HOST else repr(place)
+
+
+def _is_foreign(array):
+    """Whether this is an array of another library than NumPy, whose operations are carried out at once."""
+    if array_api_compat is None:
+        return False
+    known = array_api_compat.is_array_api_obj(array)
+    return known and not array_api_compat.is_numpy_array(array) and not array_api_compat.is_lazy_array(array)
+
+
+class Holder:
+    """A device as an argument of a cached function: CuPy's devices have no hash."""
+
+    def __init__(self, device):
+        self.device = device
+
+    def __eq__(self, other):
+        return True
+
+    def __hash__(self):
+        return 0
+
+
+@functools.cache
+def _device(library, name, holder):
+    """The `Device`, the same for the same library and name: copies of the losses' functions are kept for each."""
+    return Device(library, holder.device)
+
+
+def _has_float64(library, device):
+    """Whether the device has float64; Apple's has not."""
+    try:
+        library.zeros(1, dtype=library.float64, device=device)
+    except (TypeError, ValueError, RuntimeError):
+        return False
+    return True

@@ -1,0 +1,90 @@
+"""What must be done once more with a part that is made anew: a few calls, however long the descent has been.
+
+The point in hand, the last direction and the point of the last look are known as coefficients. So what came before the last look
+at a model is replaced by that look: `start`, then `line` for the last direction. The part is the same to rounding.
+"""
+
+import numpy as np
+
+from ..objective._calls import Call
+
+ADVANCING = {"plane", "line", "hessian", "curvature_moments", "curvature_grams"}  # whose last argument is `advance`
+
+
+class Level:
+    """The calls that lead to the present state of parts with all features, or with the selected ones.
+
+    Attributes
+    ----------
+    calls : list of Call
+        Since the last `start`, that included.
+    raw, ahead, move, last : tuple of (ndarray, ndarray) or None
+        The models of the point in hand and of the last look, and the directions of the last plane and of the last line.
+    width : float
+        Of the smoothing.
+    """
+
+    def __init__(self):
+        self.calls, self.width = [], 0.0
+        self.raw = self.ahead = self.move = self.last = None
+
+    def begin(self, coef, intercept, width):
+        """A look at a model, which is the point in hand then; the last direction is kept."""
+        look = Call("start", (coef, intercept, width))
+        # `line` needs a point in hand, and moves it nowhere at length 0.
+        self.calls = [look] if self.last is None else [look, Call("line", (*self.last, 0.0, False)), look]
+        self.raw = self.ahead = (coef, intercept)
+        self.width = width
+
+    def add(self, verb, arguments):
+        """Note a call."""
+        if verb == "start":
+            self.begin(*arguments)
+            return
+        self.calls.append(Call(verb, arguments))
+        if verb in ADVANCING and arguments[-1]:
+            self.raw = self.ahead
+        if verb == "plane":
+            self.move = arguments[:2]
+        elif verb == "line":
+            self.last = arguments[:2]
+        elif verb == "step":
+            c_0, c_1, _ = arguments
+            self.last = _sum(c_0, self.move, c_1, self.last) if c_1 else _sum(c_0, self.move, 0.0, self.move)
+        if verb in ("line", "step", "again"):
+            t = arguments[2] if verb != "again" else arguments[0]
+            self.ahead = _sum(1.0, self.raw, t, self.last)
+
+
+def _sum(a, x, b, y):
+    """a x + b y, of models."""
+    return tuple(a * one + b * other for one, other in zip(x, y))
+
+
+class History:
+    """The calls from which the present state of every part follows."""
+
+    def __init__(self):
+        self.outer, self.inner, self.columns = Level(), Level(), None
+
+    def add(self, call):
+        """Note a call that has changed the parts."""
+        if call.verb == "select":
+            (self.columns,), self.inner = call.arguments, Level()
+        elif call.verb == "within":
+            self.inner.add(call.arguments[0], call.arguments[1:])
+        elif call.verb == "widen":
+            coef, intercept = self.inner.ahead
+            wide = np.zeros((len(coef), self.outer.raw[0].shape[1]))
+            wide[:, self.columns] = coef
+            self.outer.begin(wide, intercept, self.inner.width)
+        else:
+            self.outer.add(call.verb, call.arguments)
+
+    @property
+    def calls(self):
+        """The calls, in their order."""
+        if self.columns is None:
+            return tuple(self.outer.calls)
+        within = [Call("within", (call.verb, *call.arguments)) for call in self.inner.calls]
+        return (*self.outer.calls, Call("select", (self.columns,)), *within)

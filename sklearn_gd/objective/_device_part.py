@@ -1,0 +1,187 @@
+"""Samples on a device, as one part: the verbs of `Part` in the array library of X.
+
+Whatever has an entry for each sample stays on the device: scores, slopes, curvatures, directions. Coefficients come from the
+host, gradients and sums go back to it, all of a verb in one transfer.
+"""
+
+import numpy as np
+
+from ._device_loss import device_loss
+from ._parts import Part, Parts, sampled
+from ._rows import EXACT_FEATURES
+
+
+class Here:
+    """The map over a single part: a call on this thread."""
+
+    in_process = True
+
+    def __call__(self, call, parts):
+        return [call(part) for part in parts]
+
+
+class DevicePart(Part):
+    """Samples on a device; the arguments and results of its verbs are host arrays and numbers.
+
+    Parameters
+    ----------
+    rows : DeviceRows
+        The features.
+    target, weight : ndarray
+        As of `Part`, on the host: they are copied to the device once.
+    loss : ArrayLoss
+        The loss on arrays of the device.
+    """
+
+    def __init__(self, rows, target, weight, loss):
+        self.rows, self.loss, self.place = rows, loss, rows.place
+        self.y = loss.encode(target)
+        self.given_weight = self.place.put(weight)
+        self.weight = None if (weight == 1.0).all() else self.given_weight
+        self.width, self.dtype = 0.0, np.dtype(np.float64)
+
+    # --- without memory ---------------------------------------------------------------------------------------------------
+
+    def value(self, coef, intercept):
+        return self._taken(self._summed(self.loss.value(self.y, self.rows.scores(coef, intercept))))
+
+    def gradient(self, coef, intercept):
+        return self._pulled(self._weighted(self.loss.gradient(self.y, self.rows.scores(coef, intercept))))
+
+    def value_and_gradient(self, coef, intercept):
+        raw = self.rows.scores(coef, intercept)
+        slope = self._weighted(self.loss.gradient(self.y, raw))
+        return self._pulled(slope, self._summed(self.loss.value(self.y, raw)))
+
+    def slopes(self, coef, intercept):
+        return self.place.take(self.loss.gradient(self.y, self.rows.scores(coef, intercept))).T
+
+    def gram(self, mean, target_mean):
+        away = self.y - self.place.put(target_mean)[:, None]
+        square = self._summed(self.place.xp.sum(away * away, axis=0))
+        return *self.rows.gram(self.weight, mean, away), float(square)
+
+    def normal_product(self, coef, intercept):
+        return self._pulled(self._weighted(self.rows.scores(coef, intercept)))
+
+    def squared_slopes(self, coef, intercept, width, limit):
+        xp, raw = self.place.xp, self.rows.scores(coef, intercept)
+        _, slope, curvature = self.loss.second_order(self.y, raw, width)
+        curvature = self.loss.diagonal(self.y, curvature, tuple(raw.shape))
+        square = xp.minimum(slope * slope, self.place.put(limit)[:, None])
+        return self._taken(xp.sum(self._weighted(square), axis=1), xp.sum(self._weighted(curvature), axis=1))
+
+    # --- along lines ------------------------------------------------------------------------------------------------------
+
+    def plane(self, coef, intercept, with_last, advance):
+        self._hold(advance)
+        self.dtype = coef.dtype
+        a = self.move = self.rows.scores(coef, intercept)
+        forms = [self._dot(self._bent(self.curvature, a), a)]
+        if with_last:
+            # The last look has bent the last direction already, at the point that is now in hand.
+            bent = self.bent if advance else self._bent(self.curvature, self.last)
+            forms += [self._dot(bent, a), self._dot(bent, self.last)]
+        found = np.zeros(3)
+        found[: len(forms)] = self.place.take(self.place.xp.stack(forms))
+        return (found,)
+
+    def step(self, c_0, c_1, t):
+        # NumPy's numbers would turn the arrays of some libraries into NumPy's.
+        return super().step(float(c_0), float(c_1), t)
+
+    def again(self, t):
+        return super().again(float(t))
+
+    def hessian(self, mean, caution, advance):
+        self._hold(advance)
+        xp, place, shape = self.place.xp, self.place, tuple(self.raw.shape)
+        blocks = self.loss.hessian_blocks(self.y, self.curvature, shape)
+        if self.width:
+            blocks = caution * blocks + (1.0 - caution) * self.loss.smoothing_blocks(self.y, self.raw, self.width)
+        n_blocks, count = blocks.shape[:2]
+        size, one = len(mean) + 1, xp.ones((1, shape[1]), dtype=place.dtype, device=place.device)
+        out = np.empty((n_blocks, count, size, count, size))
+        for at, matrix in enumerate(out):
+            for k in range(count):
+                for j in range(k + 1):
+                    weight = blocks[at, k, j, :] * self.given_weight
+                    if j == k:
+                        weight = place.namespace.maximum(weight, 0.0)
+                    matrix[k, :-1, j, :-1], cross = self.rows.gram(weight, mean, one)
+                    matrix[k, :-1, j, -1] = matrix[k, -1, j, :-1] = cross[0]
+                    matrix[k, -1, j, -1] = float(xp.sum(weight))
+                    matrix[j, :, k, :] = matrix[k, :, j, :]
+        return (out.reshape(n_blocks, count * size, -1),)
+
+    # --- dual points ------------------------------------------------------------------------------------------------------
+
+    def group_sums(self):
+        return self._taken(self.loss.group_sums(self.y, self._weighted(self._slopes_ahead())))
+
+    def shared_gradient(self, shares):
+        return self._pulled(self._weighted(self.loss.times_shares(self.y, self._slopes_ahead(), shares)))
+
+    def conjugate(self, shares, factor):
+        slope = self._slopes_ahead()
+        if shares is not None:
+            slope = self.loss.times_shares(self.y, slope, shares)
+        return self._taken(self._summed(self.loss.conjugate(self.y, float(factor) * slope)))
+
+    # --- the curvature ----------------------------------------------------------------------------------------------------
+
+    def curvature_moments(self, shift, advance):
+        curvature = self._curvatures(advance)
+        weight = self.place.take(self.place.xp.sum(curvature, axis=1))
+        return *self.rows.weighted_moments(curvature, shift), weight
+
+    def curvature_grams(self, mean, scale, share, advance):
+        index = sampled(self.rows.shape[0], share)
+        dtype = self.place.dtype if self.rows.shape[1] <= EXACT_FEATURES else self.place.xp.float32
+        return (self.rows.grams(index, self._curvatures(advance), mean, scale, dtype),)
+
+    def _curvatures(self, advance):
+        self._hold(advance)
+        diagonal = self.loss.diagonal(self.y, self.curvature, tuple(self.raw.shape))
+        # A derivative that is taken numerically may be a little below zero.
+        return self._weighted(self.place.namespace.maximum(diagonal, 0.0))
+
+    # ----------------------------------------------------------------------------------------------------------------------
+
+    def _look(self, raw, move):
+        xp = self.place.xp
+        value, slope, self.curvature_ahead = self.loss.second_order(self.y, raw, self.width)
+        slope, value = self._weighted(slope), self._summed(value)
+        first = second = xp.zeros_like(value)
+        if move is not None:
+            first = self._dot(slope, move)
+            self.bent = self._bent(self.curvature_ahead, move)
+            second = self._dot(self.bent, move)
+        plain = self._summed(self.loss.value(self.y, raw)) if self.width else value
+        return self._pulled(slope, xp.stack([value, first, second, plain]))
+
+    def _pulled(self, slope, *before):
+        """`before`, and the gradients with respect to coefficients and intercept that slopes of the scores make."""
+        single = self.rows.is_single and self.dtype == np.float32
+        narrow = self.place.xp.astype(slope, self.place.xp.float32) if single else slope
+        return self._taken(*before, self.rows.pull_back(narrow), self.place.xp.sum(slope, axis=1))
+
+    def _taken(self, *arrays):
+        """Copies on the host."""
+        return self.place.take_all(*arrays)
+
+    def _dot(self, a, b):
+        """The sum of the products of entries."""
+        return self.place.xp.sum(a * b)
+
+    def _weighted(self, values):
+        return values if self.weight is None else values * self.weight
+
+    def _summed(self, value):
+        return self.place.xp.sum(value if self.weight is None else value * self.weight)
+
+
+def on_device(rows, target, weight, loss, n_outputs):
+    """A single part, where the rows are; as `in_memory`."""
+    part = DevicePart(rows, target, weight, device_loss(*loss.made_of, rows.place))
+    return Parts([part], float(weight.sum()), Here())

@@ -1,0 +1,42 @@
+"""Which rows and parts hold the samples: the one place where it matters whether they are in memory, on a device or in blocks."""
+
+from .._devices import HOST, place_of
+from . import _rows
+from ._device_part import on_device
+from ._device_rows import DeviceRows
+from ._parts import in_memory
+
+
+def in_blocks(rows, target, weight, loss, n_outputs):
+    """Parts beside the blocks that hold the samples."""
+    return rows.parts(target, weight, loss, n_outputs)
+
+
+PARTS = {"memory": in_memory, "device": on_device, "blocks": in_blocks}
+
+
+def rows_of(X):
+    """The rows of a validated X."""
+    place = place_of(X)
+    return _rows.rows_of(X) if place is HOST else DeviceRows(X, place)
+
+
+def parts_of(rows, target, weight, loss, n_outputs):
+    """The samples in parts where the rows are.
+
+    Parameters
+    ----------
+    rows : DenseRows, CsrRows, DeviceRows or BlockedRows
+        The features.
+    target, weight : ndarray
+        Targets and weights, on the host.
+    loss : ArrayLoss
+        The loss on host arrays.
+    n_outputs : int
+        Scores of a sample.
+
+    Returns
+    -------
+    Parts
+    """
+    return PARTS[rows.home](rows, target, weight, loss, n_outputs)

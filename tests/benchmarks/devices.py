@@ -1,0 +1,114 @@
+"""Seconds an iteration of batch descent where X is, over the time of one read of X: ``python tests/benchmarks/devices.py``.
+
+The read is the sum of the entries of X on the same device, which is the bandwidth that one can have there. Beside it L-BFGS of
+PyTorch on the same F, a strong Wolfe search included, per evaluation of F, and logistic regression of cuML where it is installed.
+``--device cuda`` (or mps, cpu), ``--rows``, ``--features``, ``--dtype float32`` change the problem.
+"""
+
+import argparse
+import os
+import statistics
+import time
+import warnings
+
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+import torch
+from sklearn import config_context
+
+from sklearn_gd import GDClassifier
+
+BAR = 2.2  # reads of X an iteration
+ALPHA = 1e-3
+WAIT = {"cuda": lambda: torch.cuda.synchronize(), "mps": lambda: torch.mps.synchronize()}
+
+
+def seconds(job, device, repeats=5):
+    """Median seconds of a job, the work on the device included."""
+    wait, times = WAIT.get(device, lambda: None), []
+    job()
+    wait()
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        job()
+        wait()
+        times.append(time.perf_counter() - begun)
+    return statistics.median(times)
+
+
+def an_iteration(X, y, device):
+    """Seconds an iteration of ours: the difference of two fits, so that what is done once does not count."""
+
+    def fit(n_iter):
+        model = GDClassifier(penalty="l2", alpha=ALPHA, max_iter=n_iter, tol=None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(X, y)
+
+    few, many = 5, 20
+    return (seconds(lambda: fit(many), device, 3) - seconds(lambda: fit(few), device, 3)) / (many - few)
+
+
+def an_evaluation(X, y, device):
+    """Seconds that L-BFGS of PyTorch takes for each value and gradient of F, its own work included."""
+    signs, calls = (2.0 * y - 1.0).to(X.dtype), 0
+
+    def fit():
+        nonlocal calls
+        w = torch.zeros(X.shape[1] + 1, dtype=X.dtype, device=device, requires_grad=True)
+        method = torch.optim.LBFGS([w], max_iter=20, line_search_fn="strong_wolfe", tolerance_grad=0.0, tolerance_change=0.0)
+        calls = 0
+
+        def closure():
+            nonlocal calls
+            calls += 1
+            method.zero_grad()
+            loss = torch.nn.functional.softplus(-signs * (X @ w[:-1] + w[-1])).mean() + 0.5 * ALPHA * (w[:-1] ** 2).sum()
+            loss.backward()
+            return loss
+
+        method.step(closure)
+
+    return seconds(fit, device, 3) / calls
+
+
+def cuml_fit(X, y):
+    """Seconds an iteration of cuML's logistic regression; None where it is not installed."""
+    try:
+        from cuml.linear_model import LogisticRegression
+    except ImportError:
+        return None
+    model = LogisticRegression(C=1.0 / (ALPHA * len(y)), max_iter=20, tol=0.0)
+    return seconds(lambda: model.fit(X, y), "cuda", 3) / 20
+
+
+def main():
+    """Print a line for each kind of work."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--features", type=int, default=100)
+    parser.add_argument("--dtype", default="float32", choices=["float32", "float64"])
+    given = parser.parse_args()
+    device, dtype = given.device, getattr(torch, given.dtype)
+    torch.manual_seed(0)
+    X = torch.randn(given.rows, given.features, dtype=dtype, device=device)
+    y = (X[:, :5].sum(1) + torch.randn(given.rows, dtype=dtype, device=device) > 0).to(torch.int64)
+    card = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads"
+    read = seconds(lambda: X.sum(), device)
+    size = X.numel() * X.element_size()
+    print(f"{given.rows} x {given.features} {given.dtype} on {device} ({card}), log loss, l2")
+    print(f"one read of X: {read * 1e3:.2f} ms, {size / read / 1e9:.1f} GB/s")
+    with config_context(array_api_dispatch=True):
+        ours = an_iteration(X, y, device)
+    report = [("sklearn_gd, an iteration", ours), ("torch L-BFGS, an evaluation", an_evaluation(X, y, device))]
+    cuml = cuml_fit(X, y) if device == "cuda" else None
+    report += [("cuML, an iteration", cuml)] if cuml else []
+    for name, each in report:
+        print(f"{name:30} {each * 1e3:9.2f} ms   {each / read:6.2f} reads of X   (bar {BAR})")
+    if cuml is None:
+        print("cuML is not installed, or there is no CUDA: left out")
+
+
+if __name__ == "__main__":
+    main()

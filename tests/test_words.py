@@ -1,0 +1,155 @@
+"""The words of the documentation: terms of art, and pages that users find by the terms that they type."""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import sklearn_gd
+from sklearn_gd import losses, optimizers, penalties, schedules, solvers
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+# What must not come back, as a regular expression of whole words, and the term to use.
+WORDS = {
+    "kinks?|kinked": "non-differentiable point, non-smooth",
+    "lots? of (rows|samples)|each lot|one lot": "batch",
+    "doors?": "component, interface",
+    "walls?": "constraint",
+    "wild": "outlier, divergent",
+    "swings?": "oscillation",
+    "shadow": "projection",
+    "beside": "next to, compared with, in addition to",
+    "constant model": "null model",
+    "one against the rest|each against the rest": "one-vs-rest",
+    "by far|all but|next to nothing|a trifle": "a number, or nearly",
+    "earn|earns|earned": "is useful",
+    "raw columns|raw rows": "unscaled features, unscaled samples",
+    "in silence": "without a warning",
+    "of your own": "custom",
+    "ways? down": "methods",
+    "what goes on|goes on where|go on where": "resumes from",
+    "descended": "fitted, minimised",
+    "learnt": "fitted",
+    "per-row": "stochastic, single-sample",
+}
+# In a page these are samples and features, unless the sentence is about a table, a matrix or a storage format.
+ROWS = "rows?|columns?"
+ROWS_ARE_MEANT = (
+    r"csr|table|row of x\b|column of x\b|data frame|\brow applies|last column|first row|second column|rows of this kind"
+)
+INTERNALS = {"how_data_flows.md", "api.md", "changelog.md"}  # of the code, whose names have row in them; lists
+
+# The words that public docstrings have left behind: a subset of WORDS, to grow as the docstrings are rewritten.
+DOCSTRINGS = ["doors?", "walls?", "shadow", "in silence", "lots? of (rows|samples)|each lot|one lot"]
+
+FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
+
+
+def prose(path):
+    """The prose of a page or an example, one paragraph per string: no code, generated tables, links or comments."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        docstring = re.match(r'r?"""(.*?)"""', text, re.S)[1]
+        comments = re.findall(r"^# (?!%%)(.*)$", text, re.M)
+        return [*docstring.split("\n\n"), " ".join(comments)]
+    text = re.sub(r"<!-- table: .*?<!-- end -->", "", text, flags=re.S)
+    text = FENCED.sub("", re.sub(r"<!--.*?-->", "", text, flags=re.S))
+    text = re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`]*`", "", text))
+    return re.split(r"\n\n|\n(?=[|-])", text)
+
+
+def found(pattern, paragraphs):
+    """The paragraphs with a whole word."""
+    return [each for each in paragraphs if re.search(rf"\b(?:{pattern})\b", each, re.I)]
+
+
+@pytest.mark.parametrize("page", [*PAGES, *EXAMPLES], ids=lambda page: page.name)
+def test_words_do_not_come_back(page):
+    paragraphs = prose(page)
+    for pattern, term in WORDS.items():
+        assert not found(pattern, paragraphs), f"{page.name}: write {term!r} for {pattern!r}: {found(pattern, paragraphs)}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in INTERNALS], ids=lambda page: page.name)
+def test_samples_and_features_are_called_so(page):
+    wrong = [each for each in found(ROWS, prose(page)) if not re.search(ROWS_ARE_MEANT, each, re.I)]
+    assert not wrong, f"{page.name}: write 'sample' or 'feature': {wrong}"
+
+
+def test_docstrings_keep_clear_of_words_that_they_have_left():
+    for module in (sklearn_gd, losses, penalties, solvers, optimizers, schedules):
+        for name in module.__all__:
+            text = inspect.getdoc(getattr(importlib.import_module(module.__name__), name)) or ""
+            for pattern in DOCSTRINGS:
+                assert not found(pattern, [text]), f"{name}: {pattern!r} in the docstring"
+
+
+# What users type, and the page that has to come first: the term stands in its title, a heading or the first paragraphs.
+TERMS = {
+    "sample weight": "objective.md",
+    "class weights": "coming_from_sgd.md",
+    "class imbalance": "choosing.md",
+    "early stopping": "stopping.md",
+    "convergence": "stopping.md",
+    "divergence": "stopping.md",
+    "tol": "stopping.md",
+    "max_iter": "stopping.md",
+    "learning rate": "schedules.md",
+    "learning-rate schedules": "schedules.md",
+    "feature scaling": "optimizers.md",
+    "unscaled features": "auto.md",
+    "regularization": "penalties.md",
+    "elastic net": "penalties.md",
+    "l1": "penalties.md",
+    "l2": "penalties.md",
+    "non-negative coefficients": "penalties.md",
+    "sparse samples": "coming_from_sgd.md",
+    "out-of-core": "streaming.md",
+    "online learning": "streaming.md",
+    "concept drift": "streaming.md",
+    "partial_fit": "streaming.md",
+    "new classes": "streaming.md",
+    "resume": "streaming.md",
+    "exposure": "choosing.md",
+    "probabilities": "losses.md",
+    "regression losses": "losses.md",
+    "classification losses": "losses.md",
+    "non-smooth": "losses.md",
+    "mini-batch": "solvers.md",
+    "stochastic gradient descent": "solvers.md",
+    "averaging": "solvers.md",
+    "variance reduction": "solvers.md",
+    "callbacks": "watching.md",
+    "verbose": "watching.md",
+    "validation samples": "watching.md",
+    "monitoring": "watching.md",
+    "custom components": "your_own_parts.md",
+    "grid search": "quickstart.md",
+    "installation": "quickstart.md",
+    "visualization": "seeing.md",
+    "softmax": "choosing.md",
+    "outliers": "choosing.md",
+    "migration guide": "coming_from_sgd.md",
+    "keras": "coming_from_keras_and_vw.md",
+    "speed-up": "benchmarks.md",
+    "when not to use": "why.md",
+}
+
+
+def opening(page):
+    """What a search weighs most: the title, the headings, and the first paragraphs of each section."""
+    text = re.sub(r"^```.*?^```$", "", (ROOT / "docs" / page).read_text(encoding="utf-8"), flags=re.M | re.S)
+    chosen = re.findall(r"^#+ .*$", text, re.M)
+    for section in re.split(r"^#+ .*$", text, flags=re.M):
+        chosen += [paragraph for paragraph in section.split("\n\n") if paragraph.strip()][:2]
+    return " ".join("\n".join(chosen).lower().split())
+
+
+@pytest.mark.parametrize(("term", "page"), TERMS.items())
+def test_the_right_page_has_the_term(term, page):
+    assert re.search(rf"(?<!\w){re.escape(term)}", opening(page), re.I), f"{page} does not begin with {term!r}"
