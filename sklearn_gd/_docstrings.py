@@ -18,7 +18,7 @@ penalty : {_strings("auto", *PENALTIES)}, Penalty or None, default="auto"
     coefficients, each multiplied by the typical size of its feature, standard deviation / sqrt(fraction of non-zero values), so
     that predictions do not depend on the units of the features. The other strings penalize the coefficients in the units of the
     data: F is then the objective of Ridge, LogisticRegression and ElasticNet. A string uses default parameters; pass an object
-    to set them, such as ``L1(nonnegative=True)``, or to use a penalty of your own.
+    to set them, such as ``L1(nonnegative=True)``, or a custom penalty.
 alpha : float >= 0, default=1e-4
     Regularization strength: the factor that multiplies the penalty in F.
 l1_ratio : float in [0, 1] or None, default=0.15
@@ -121,8 +121,8 @@ by batch, stochastic or mini-batch descent, where s are the sample weights and R
 Parameters
 ----------
 loss : {_strings(*REGRESSION_LOSSES)} or RegressionLoss, default="squared_error"
-    Loss function. A string uses default parameters; pass an object to set them, such as ``Huber(delta=2.0)``, or to use a loss
-    of your own.
+    Loss function. A string uses default parameters; pass an object to set them, such as ``Huber(delta=2.0)``, or a custom
+    loss.
 {PARAMETERS}{MORE_PARAMETERS}
 Attributes
 ----------
@@ -166,7 +166,7 @@ and F is the sum over the classes.
 Parameters
 ----------
 loss : {_strings(*CLASSIFICATION_LOSSES)} or ClassificationLoss, default="log_loss"
-    Loss function. Pass an object to use a loss of your own.
+    Loss function: a string, or an object such as a custom loss.
 {PARAMETERS}class_weight : dict, "balanced" or None, default=None
     Class weights, which multiply the sample weights. "balanced" gives every class the same total weight; in `partial_fit`, the
     weights are computed from the samples seen so far.

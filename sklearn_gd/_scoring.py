@@ -45,8 +45,8 @@ def validation_score(estimator, objective, held, named):
         return LossScore(objective, held)
     if getattr(held.X, "home", "memory") == "blocks":
         raise ValueError(
-            f"scoring={estimator.scoring!r} predicts for the validation samples, and those live in blocks elsewhere: use "
-            f"scoring='loss', or pass X_val and y_val as arrays of this process"
+            f"scoring={estimator.scoring!r} requires predictions for the validation samples, which are in blocks elsewhere: use "
+            f"scoring='loss', or pass X_val and y_val as arrays in the memory of this process"
         )
     return ScorerScore(estimator, objective, held, named)
 

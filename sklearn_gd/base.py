@@ -359,7 +359,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 raise type(error)(f"block {place} of X: {error}") from error
             coder = coder and self._class_coder
         if stop != len(y):
-            raise ValueError(f"y has {len(y)} samples, and X has {'more' if stop > len(y) else stop}")
+            raise ValueError(f"y has {len(y)} samples, but X has {'more' if stop > len(y) else stop}")
         return self
 
     def _resumed(self, objective, growth):

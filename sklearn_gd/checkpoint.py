@@ -35,7 +35,7 @@ class Checkpoint:
     ------
     TypeError
         The constructor raises it if `path` or `every` has the wrong type. `fit` raises it if the callback is set on an estimator
-        other than `GDRegressor` or `GDClassifier`, or if a solver of your own returns a `Method` without `snapshot`.
+        other than `GDRegressor` or `GDClassifier`, or if a custom solver returns a `Method` without `snapshot`.
     ValueError
         `fit` raises it if the file belongs to another fit (the message names the differences), if the file is damaged, or if two
         such callbacks are set.

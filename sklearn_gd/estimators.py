@@ -373,7 +373,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         return raw[:, 0] if raw.shape[1] == 1 else raw
 
     def score(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Score the predictions: the accuracy.
+        """Return the accuracy of the predictions.
 
         Parameters
         ----------
@@ -387,7 +387,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         Returns
         -------
         float
-            The share of the samples, by weight, whose label is predicted.
+            The weighted fraction of samples whose label is predicted correctly.
         """
         predicted = in_memory_values(self.predict(X))
         return accuracy_score(in_memory_values(y), predicted, sample_weight=in_memory_values(sample_weight))

@@ -132,7 +132,7 @@ def _shares(graph, scores, n_scores):
 #: The ONNX graph of each link function. Keys are the functions that a loss defines or inherits (`inverse_link`, `probability`).
 #: Values are functions of (graph, loss, raw, n_scores) that return the node of the predictions or of the probabilities (with one
 #: score, the probability of the second class; otherwise that of each class). ``graph(OnnxExp, raw)`` creates a node. Add an entry
-#: for the link function of a loss of your own.
+#: for the link function of a custom loss.
 LINKS: dict[Callable, Callable] = {
     RegressionLoss.inverse_link: _identity,
     LogLinkLoss.inverse_link: _exponential,

@@ -44,7 +44,7 @@ __all__ = [
 
 
 class Optimizer(Component):
-    """Abstract base of all optimizers; subclass it for an update rule of your own.
+    """Abstract base of all optimizers; subclass it for a custom update rule.
 
     Attributes
     ----------

@@ -1,8 +1,8 @@
 r"""Penalties: the regularization term R of F, multiplied by ``alpha``. It applies to the coefficients, not to the intercept.
 
 A penalty is the sum over all coefficients of a function of one coefficient. It may consist of a smooth part, whose gradient is
-added to the gradient of every step, and a non-smooth part (with kinks, i.e. points of non-differentiability), whose proximal step
-follows the step of the optimizer and produces exact zeros.
+added to the gradient of every step, and a non-smooth part (with non-differentiable points), whose proximal step follows the step
+of the optimizer and produces exact zeros.
 
 =====================  ============================================================================================
 ``value(w, ...)``      the whole penalty of one coefficient; required
@@ -47,7 +47,7 @@ __all__ = [
 
 
 class Penalty(Component):
-    """Abstract base of all penalties; subclass it for a penalty of your own.
+    """Abstract base of all penalties; subclass it for a custom penalty.
 
     Examples
     --------

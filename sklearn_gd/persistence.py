@@ -6,7 +6,7 @@ of this package::
     skops.io.load("model.skops", trusted=TRUSTED_TYPES)
     mlflow.sklearn.log_model(model, name="model", skops_trusted_types=TRUSTED_TYPES)
 
-Add a loss, penalty, optimizer or schedule of your own to the list: ``[*TRUSTED_TYPES, "my_module.MyLoss"]``.
+Add a custom loss, penalty, optimizer or schedule to the list: ``[*TRUSTED_TYPES, "my_module.MyLoss"]``.
 """
 
 import inspect

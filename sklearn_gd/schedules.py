@@ -58,7 +58,7 @@ class Run:
 
 
 class Schedule(Component):
-    """Abstract base of all schedules; subclass it for a schedule of your own.
+    """Abstract base of all schedules; subclass it for a custom schedule.
 
     Attributes
     ----------

@@ -48,7 +48,7 @@ REQUIREMENTS = {
 
 
 class Solver(Component):
-    """Abstract base of the solvers; subclass it for a solver of your own.
+    """Abstract base of the solvers; subclass it for a custom solver.
 
     A subclass defines either `batch_rows`, to take the steps of an optimizer on batches of that size, or `method`, to use a
     minimisation method of its own.
@@ -96,7 +96,7 @@ class Solver(Component):
         settings : Settings
             Optimizer, schedule and limits.
         state : object, optional
-            The initial model, or the state of an earlier call of `partial_fit`. A solver of your own calls
+            The initial model, or the state of an earlier call of `partial_fit`. A custom solver calls
             ``state.predicting(objective)`` to get the initial theta.
 
         Returns
@@ -206,7 +206,7 @@ class Batch(Solver):
 
     With ``optimizer="auto"`` and ``learning_rate="auto"`` the memory gradient method is used, which needs neither. For squared
     error with few features it works on the Gram matrix. With l1 or `nonnegative` it works on an active set of features. With a
-    penalty of your own, proximal steps of spectral (Barzilai-Borwein) length are used instead. In `partial_fit`, each call takes
+    custom penalty, proximal steps of spectral (Barzilai-Borwein) length are used instead. In `partial_fit`, each call takes
     one step on the samples given.
 
     Examples
@@ -469,7 +469,7 @@ def check_device(place: Any, solver: Solver, settings: Any) -> None:
     if isinstance(solver, Automatic) and not settings.streaming:
         what = f"solver='auto' stands for {solver.chosen(settings)!r} here, which takes"
     raise ValueError(
-        f"{what} steps on single samples or small batches, in compiled loops over NumPy arrays and CSR matrices, and X is in "
+        f"{what} steps on single samples or small batches, in compiled loops over NumPy arrays and CSR matrices, but X is in "
         f"{place!r}. Call fit with solver='auto', optimizer='auto', learning_rate='auto' and average=False, or with "
-        f"solver='batch', which descend where X is; or move X to NumPy"
+        f"solver='batch', which run on the device of X; or convert X to NumPy"
     )

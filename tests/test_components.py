@@ -199,7 +199,9 @@ OF_ANOTHER_KIND = [
 def test_a_part_of_another_kind_is_named(parameter, wrong):
     kind, registry, options = PARTS[parameter]
     others = "a number, a function of the step number, " if parameter == "learning_rate" else ""
-    message = f"{parameter}={wrong!r} must be one of {sorted([*registry, *options])}, {others}or an instance of {kind.__name__}, not "
+    message = (
+        f"{parameter}={wrong!r} must be one of {sorted([*registry, *options])}, {others}or an instance of {kind.__name__}, not "
+    )
     with pytest.raises(TypeError, match=f"^{re.escape(message + type(wrong).__name__)}$"):
         GDRegressor(**{parameter: wrong}).fit(X, Y)
 
@@ -446,7 +448,9 @@ def test_a_gradient_with_self_is_explained_by_fit():
         def gradient(self, y, raw):
             return np.sign(raw - y)
 
-    with pytest.raises(TypeError, match=r"^Mine\.gradient takes `self`, which compiled code cannot use; write it as a static function"):
+    with pytest.raises(
+        TypeError, match=r"^Mine\.gradient takes `self`, which compiled code cannot use; write it as a static function"
+    ):
         GDRegressor(loss=Mine()).fit(X, Y)
 
 
@@ -508,7 +512,9 @@ def test_a_solver_without_batch_rows_is_refused():
     class Mine(Solver):
         pass
 
-    with pytest.raises(TypeError, match=r"^Mine has no method batch_rows\(n_samples\): a solver must define it, or override method"):
+    with pytest.raises(
+        TypeError, match=r"^Mine has no method batch_rows\(n_samples\): a solver must define it, or override method"
+    ):
         GDRegressor(solver=Mine()).fit(X, Y)
 
 

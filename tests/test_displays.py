@@ -373,7 +373,11 @@ def path_of(features, **more):
         ),
         (lambda: DescentPathDisplay.from_function(sum, [0.0] * 3), ValueError, r"a path must have shape \(n_points, 1\)"),
         (lambda: DescentPathDisplay.from_result(minimize(bowl, [0.0, 0.0]), bowl), ValueError, "has no path: call minimize with"),
-        (lambda: DescentPathDisplay(paths={"a": [[0.0, 0.0]]}, fun=bowl, limits=[(0, 1)]), ValueError, "limits must have one pair"),
+        (
+            lambda: DescentPathDisplay(paths={"a": [[0.0, 0.0]]}, fun=bowl, limits=[(0, 1)]),
+            ValueError,
+            "limits must have one pair",
+        ),
         (lambda: DescentPathDisplay(paths={"a": [[0.0]], "b": [[0.0, 0.0]]}, fun=bowl), ValueError, "must have the same number"),
         (lambda: path_of(("a", 1)), ValueError, "features: 'a' is not a feature"),
         (lambda: path_of((0, 3)), ValueError, "features: 3 must be a feature index from 0 to 2"),

@@ -390,7 +390,9 @@ def test_warm_start_of_the_memory_gradient_method():
 def test_warm_start_with_other_shapes_is_refused():
     """The error names both shapes."""
     model = GDRegressor(warm_start=True).fit(X, SCORE)
-    with pytest.raises(ValueError, match=r"warm_start: coef_ of the previous fit has shape \(1, 4\), but these data need \(1, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"warm_start: coef_ of the previous fit has shape \(1, 4\), but these data need \(1, 3\)"
+    ):
         model.fit(X[:, :3], SCORE)
 
 

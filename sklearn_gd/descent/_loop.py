@@ -92,7 +92,7 @@ class Iterate(NamedTuple):
 
 
 class Method(ABC):
-    """Abstract base of minimisation methods; subclass it for a solver of your own.
+    """Abstract base of minimisation methods; subclass it for a custom solver.
 
     Parameters
     ----------

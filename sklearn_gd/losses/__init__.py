@@ -7,10 +7,9 @@ arguments they may take any of the constructor's parameters by name:
 ``value(y, raw, ...)``                       the loss of one score; the only required function
 ``gradient(y, raw, ...)``                    the derivative of value with respect to raw; computed numerically if absent
 ``second_derivative(y, raw, ...)``           the second derivative; computed numerically if absent
-``second_order(y, raw, width, ...)``         (value, gradient, curvature) at once. A loss with kinks, i.e. points of
-                                             non-differentiability (``smooth = False``), returns a smooth approximation, which
-                                             differs from the loss within `width` of a kink, and the curvature of a quadratic
-                                             upper bound
+``second_order(y, raw, width, ...)``         (value, gradient, curvature) at once. A non-smooth loss (``smooth = False``)
+                                             returns a smooth approximation, which differs from the loss within `width` of a
+                                             non-differentiable point, and the curvature of a quadratic upper bound
 ``conjugate(y, slope, ...)``                 the convex conjugate, the maximum over raw of ``slope * raw - value(y, raw)``, for
                                              slopes that are gradients of the loss, or fractions of them. With an l1 penalty it
                                              gives the duality gap, a bound on how far F can still decrease

@@ -44,8 +44,8 @@ class Loss(Component):
     is_least_squares : bool
         Whether the loss is half the squared difference between score and target.
     scales_with_target : bool
-        Whether residuals, and therefore the positions of kinks (points of non-differentiability), are in units of y. False if
-        scores do not have the units of y.
+        Whether residuals, and therefore the positions of non-differentiable points, are in units of y. False if scores do not
+        have the units of y.
     linear_beyond : float or None
         The residual, in units of y, beyond which a smooth loss is approximately linear; None if there is none. If the spread of
         the targets is much larger, the loss is nearly non-differentiable, and "auto" first minimises versions with a larger
@@ -145,7 +145,7 @@ class Loss(Component):
 
 
 class RegressionLoss(Loss):
-    """Abstract base of regression losses; subclass it to define your own.
+    """Abstract base of regression losses; subclass it for a custom loss.
 
     Examples
     --------
@@ -223,7 +223,7 @@ class RegressionLoss(Loss):
 
 
 class ClassificationLoss(Loss):
-    """Abstract base of classification losses; y is -1 or +1.
+    """Abstract base of classification losses; y is -1 or +1. Subclass it for a custom loss.
 
     If a subclass defines ``probability(raw)``, the estimator has `predict_proba`. The method maps scores of shape (n_samples,)
     to the probability of the positive class, and scores of shape (n_samples, n_classes) to the probability of each class.

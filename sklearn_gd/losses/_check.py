@@ -50,8 +50,8 @@ def check_loss(
 
     Notes
     -----
-    At a kink (a point of non-differentiability) any value between the two one-sided derivatives is accepted. If a loss couples
-    the classes, its functions over all samples (`classwise_value`, ...) are compared with its functions of one sample.
+    At a non-differentiable point, any value between the two one-sided derivatives is accepted. If a loss couples the classes,
+    its functions over all samples (`classwise_value`, ...) are compared with its functions of one sample.
 
     Examples
     --------
