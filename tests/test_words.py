@@ -88,7 +88,7 @@ def public_docstrings():
             yield name, inspect.getdoc(thing)
             if inspect.isclass(thing):
                 for inner, function in inspect.getmembers(thing, inspect.isroutine):
-                    if not inner.startswith("_") and function.__module__.startswith("sklearn_gd"):
+                    if not inner.startswith("_") and str(getattr(function, "__module__", "")).startswith("sklearn_gd"):
                         yield f"{name}.{inner}", inspect.getdoc(function)
 
 
