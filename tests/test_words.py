@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import sklearn_gd
-from sklearn_gd import exceptions, losses, optimizers, penalties, persistence, schedules, solvers
+from sklearn_gd import exceptions, losses, optimizers, penalties, schedules, solvers
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -79,7 +79,7 @@ def test_samples_and_features_are_called_so(page):
 
 def public_docstrings():
     """The docstrings of public modules, functions and classes, and of the public methods that these define, by name."""
-    for module in (sklearn_gd, losses, penalties, solvers, optimizers, schedules, exceptions, persistence):
+    for module in (sklearn_gd, losses, penalties, solvers, optimizers, schedules, exceptions):
         yield module.__name__, module.__doc__
         for name in module.__all__:
             thing = getattr(module, name)
