@@ -32,14 +32,14 @@ class Data(NamedTuple):
 
 
 class Objective:
-    """F over training samples: the only place where F, its gradient and its moments are summed.
+    """F over the training samples, its gradient, and the moments of the features.
 
     Parameters
     ----------
     X : ndarray (C-contiguous), CSR matrix or array on a device, (n_samples, n_features)
         The samples, of float32 or float64.
     target : ndarray, (n_samples, n_outputs) or (n_samples, 1)
-        A target for each score; for several classes the class's index.
+        One target per score; with several classes, the index of the class.
     weight : ndarray, (n_samples,)
         Positive weights.
     loss : Loss
@@ -47,15 +47,15 @@ class Objective:
     penalty : Penalty
         The penalty.
     alpha : float
-        The penalty's strength.
+        The regularization strength.
     n_outputs : int
-        How many scores a sample has.
+        Number of scores per sample.
     fit_intercept : bool
-        Whether there is an intercept.
+        Whether an intercept is fitted.
     one_vs_rest : bool
         Whether `target` holds class indices.
     seen : Moments, optional
-        Of the samples of earlier calls, which count too where the penalty is one in standard deviations.
+        Moments of the samples of earlier calls, which are included if the penalty is standardized.
     parts : Parts, optional
         The samples in parts, where they are not to be cut from X.
     unit : ndarray, optional
@@ -63,8 +63,8 @@ class Objective:
 
     Notes
     -----
-    A model travels as `theta`, one flat float64 vector: the coefficients in the layout of the rows, then the intercept. Enter
-    the objective (``with objective:``) around a descent: its threads live as long.
+    A model is represented by `theta`, a flat float64 vector of the coefficients, in the layout of the rows, and the intercept.
+    Use the objective as a context manager (``with objective:``) around a descent, which keeps its threads alive.
     """
 
     # What an objective over other samples shares with this one.
@@ -113,17 +113,17 @@ class Objective:
 
     @property
     def n_samples(self):
-        """How many samples count."""
+        """Number of samples."""
         return self.rows.shape[0]
 
     @property
     def n_features(self):
-        """How many features a sample has."""
+        """Number of features."""
         return self.rows.shape[1]
 
     @property
     def n_coef(self):
-        """How many coefficients there are, without the intercept."""
+        """Number of coefficients, without the intercept."""
         return self.rows.shape[1] * self.n_outputs
 
     @property
