@@ -1,4 +1,4 @@
-"""Linear models trained by gradient descent, for people who live in scikit-learn."""
+"""Linear models for scikit-learn, trained by gradient descent."""
 
 from . import persistence  # noqa: F401  pickles name the states' classes by this module
 from ._version import __version__ as __version__

@@ -1,4 +1,4 @@
-"""The file of a checkpoint: NumPy arrays, and one text in JSON that says where they belong. Reading it runs no code."""
+"""The file format of checkpoints: NumPy arrays, and a JSON text that describes their structure. Reading it executes no code."""
 
 import json
 import os
@@ -71,4 +71,4 @@ def read(path):
                 object_hook=lambda each: arrays[each["array"]] if each.keys() == {"array"} else each,
             )
     except (ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is no checkpoint, or a damaged one ({error}): delete it, or give another path") from error
+        raise ValueError(f"{path} is not a checkpoint, or is damaged ({error}): delete it, or use another path") from error

@@ -81,7 +81,7 @@ class ClassCoder:
         if len(self.classes) and not np.array_equal(self.classes, classes):
             raise ValueError(f"classes={classes!r} is not the same as on the last call to partial_fit: {self.classes!r}")
         if len(classes) < 2:
-            raise ValueError(f"classes={classes!r} must name two classes at least")
+            raise ValueError(f"classes={classes!r} must contain at least two classes")
         return replace(self, classes=classes, totals=self.totals if len(self.classes) else np.zeros(len(classes)), fixed=True)
 
     def expecting(self, y):
@@ -131,14 +131,14 @@ class ClassCoder:
         known = self.classes
         if len(known) and len(y) and _is_text(y) != _is_text(known):
             raise ValueError(
-                f"y has the label {y[:1].tolist()[0]!r}, and the classes are {known.tolist()!r}: labels are all text or all "
-                f"numbers"
+                f"y has the label {y[:1].tolist()[0]!r}, but the classes are {known.tolist()!r}: labels must be all strings or "
+                f"all numbers"
             )
         classes = known if self.fixed else np.unique(np.concatenate([known, y[counted]]) if len(known) else y[counted])
         if len(classes) < self.fewest:
             raise ValueError(
-                f"y has only one class, {classes[:1].tolist()[0]!r}, among the rows of positive weight; a classifier needs two "
-                f"classes"
+                f"y has only one class, {classes[:1].tolist()[0]!r}, among the samples of positive weight; a classifier needs at "
+                f"least two classes"
             )
         code = np.clip(np.searchsorted(classes, y), 0, len(classes) - 1)
         unknown = (classes[code] != y)[counted]
@@ -153,7 +153,7 @@ class ClassCoder:
             with np.errstate(over="ignore", invalid="ignore"):
                 weight = weight * _class_weights(class_weight, classes, totals)[code]
         if not (weight > 0).any():
-            raise ValueError(f"class_weight={class_weight!r} leaves no row of positive weight")
+            raise ValueError(f"class_weight={class_weight!r} leaves no sample of positive weight")
         check_total(weight, f"class_weight={class_weight!r} times sample_weight")
         coder = replace(self, classes=classes, totals=totals, fewest=1)
         if len(classes) > 2:
@@ -173,7 +173,9 @@ def check_comparable(y):
         sorted(set(labels))
     except TypeError as error:
         names = sorted({type(label).__name__ for label in labels})
-        raise TypeError(f"y has labels of types {names}, which do not compare: labels are all text or all numbers") from error
+        raise TypeError(
+            f"y has labels of types {names}, which cannot be compared: labels must be all strings or all numbers"
+        ) from error
 
 
 def _is_text(labels):

@@ -348,8 +348,8 @@ def _tell(make, dispatcher, cache, begun):
 def _warn_not_kept():
     """Warn, once in a process, that what is compiled is lost when it ends."""
     warnings.warn(
-        "Compiled code cannot be kept: neither the folder of sklearn_gd nor one of this user can be written to. Every process "
-        "compiles it again, which takes seconds. Set the environment variable NUMBA_CACHE_DIR to a folder that this user alone "
+        "Compiled code cannot be cached: neither the folder of sklearn_gd nor the user's cache folder is writable. Every process "
+        "compiles it again, which takes seconds. Set the environment variable NUMBA_CACHE_DIR to a folder that only this user "
         "can write to.",
         stacklevel=2,
     )
@@ -387,8 +387,8 @@ def _explained(error, leaves):
     names = ", ".join(function.__qualname__ for function, _ in written)
     reason = next((line.strip() for line in str(error).splitlines() if line.strip() and "Failed in" not in line), "")
     return TypeError(
-        f"{names or 'a kernel'}: what it returns does not fit where it is used; its documentation says how many numbers it must "
-        f"return. The compiler says: {reason[:300]}"
+        f"{names or 'a kernel'} returns a wrong number or type of values; see its documentation for what it must return. The "
+        f"compiler says: {reason[:300]}"
     )
 
 

@@ -26,7 +26,7 @@ class Configurable:
     """What estimators and parts share: `set_params`, a stamp of the version in pickles, and the page that a notebook links to."""
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters; ``part__parameter`` sets a part's.
+        """Set parameters; ``part__parameter`` sets a parameter of a part.
 
         Parameters
         ----------
@@ -41,15 +41,15 @@ class Configurable:
         Raises
         ------
         ValueError
-            For an unknown name, and for a parameter of a part that is given as a string or a number.
+            If a name is unknown, or if the part whose parameter is set was given as a string or a number.
         """
         for name, value in params.items():
             part, _, inner = name.partition("__")
             held = params.get(part, getattr(self, part, self))
             if inner and not hasattr(held, "set_params"):
                 raise ValueError(
-                    f"{type(self).__name__} cannot set {name}={value!r}: {part}={held!r} has no parameters of its own; give an "
-                    f"object in its place"
+                    f"{type(self).__name__} cannot set {name}={value!r}: {part}={held!r} has no parameters; pass an object "
+                    f"instead of a string or number"
                 )
         return super().set_params(**params)  # type: ignore[misc]
 
@@ -79,18 +79,18 @@ class Configurable:
 
 @dataclass(frozen=True)
 class Range:
-    """What a parameter that is a finite number may be.
+    """Constraint on a numeric parameter: a finite number in a range.
 
     Parameters
     ----------
     low, high : float or None, default=None
-        The ends; None for none.
+        The bounds; None for no bound.
     closed : {"both", "left", "right", "neither"}, default="both"
-        Which of the ends belong to the range.
+        Which of the bounds belong to the range.
     integer : bool, default=False
         Whether the number must be an integer.
     none : bool, default=False
-        Whether None will do, too.
+        Whether None is allowed.
     """
 
     low: float | None = None
@@ -110,7 +110,7 @@ class Range:
             raise ValueError(message) if right_type else TypeError(message)
 
     def words(self) -> str:
-        """The range as a docstring has it."""
+        """Return the range as written in docstrings."""
         kind, (left, right) = "int" if self.integer else "float", self._closed()
         if self.low is not None and self.high is not None:
             kind += f" in {'[' if left else '('}{self.low}, {self.high}{']' if right else ')'}"
@@ -121,7 +121,7 @@ class Range:
         return kind + " or None" * self.none
 
     def bad_values(self) -> list:
-        """Values that must be refused: of other types, not finite, and just outside."""
+        """Return values that must be rejected: other types, non-finite numbers, and numbers just outside the range."""
         left, right = self._closed()
         bad = ["1", True, 1j, [], math.nan, math.inf, -math.inf]
         bad += [] if self.none else [None]
@@ -156,7 +156,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Flag:
-    """A parameter that is True or False, or one of some strings; the integers 1 and 0 will do."""
+    """Constraint on a parameter that is True or False, or one of `strings`; the integers 1 and 0 are allowed."""
 
     strings: tuple[str, ...] = ()
 
@@ -171,11 +171,11 @@ class Flag:
             raise TypeError(f"{type(owner).__name__}: {name}={value!r} must be {head} or {last}")
 
     def words(self) -> str:
-        """The type as a docstring has it."""
+        """Return the type as written in docstrings."""
         return " or ".join(["bool", *map('"{}"'.format, self.strings)])
 
     def bad_values(self) -> list:
-        """Values that must be refused."""
+        """Return values that must be rejected."""
         return ["True", None, 2, 1.0, 0.0, [], [True]]
 
 
@@ -199,62 +199,62 @@ def once_for_each_class(function):
 class Component(Configurable, BaseEstimator):
     """Base class of losses, penalties, solvers, optimizers and schedules.
 
-    The constructor only assigns, as scikit-learn asks of every estimator: `clone`, `set_params`, `repr` and the double
-    underscore names of a grid search then work on a part exactly as they do on an estimator.
+    The constructor only assigns, as scikit-learn requires of every estimator. Therefore `clone`, `set_params`, `repr` and the
+    double-underscore parameter names of a grid search work on a part exactly as they do on an estimator.
 
     Attributes
     ----------
     constraints : dict of str to Range or Flag
-        What the constructor's parameters may be; the constraints of base classes hold, too.
+        The allowed values of the constructor's parameters; the constraints of base classes apply too.
     """
 
     constraints: dict[str, Range | Flag] = {}
 
     def validate(self) -> None:
-        """Raise a ValueError or TypeError that names the first parameter that its constraint forbids."""
+        """Raise a ValueError or TypeError that names the first parameter that violates its constraint."""
         check_constraints(self, type(self).merged_constraints())
 
     @classmethod
     def merged_constraints(cls) -> "dict[str, Range | Flag]":
-        """The constraints of the class and its bases on parameters that the constructor has."""
+        """Return the constraints of the class and its bases on the constructor's parameters."""
         return _merged_constraints(cls, cls.__init__)  # type: ignore[arg-type]
 
     @classmethod
     @once_for_each_class
     def written_functions(cls, name: str) -> Callable | None:
-        """The plain function called `name` in the class body, with or without ``@staticmethod``; None where absent."""
+        """Return the plain function `name` of the class body, with or without ``@staticmethod``; None if absent."""
         function = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
         return function.__func__ if isinstance(function, staticmethod) else function
 
     @classmethod
     @once_for_each_class
     def function_parameters(cls, name: str, n_leading: int) -> list[str]:
-        """Names of the constructor parameters that the function `name` asks for after its `n_leading` own arguments.
+        """Return the names of the constructor parameters that the function `name` takes after its first `n_leading` arguments.
 
         Raises
         ------
         TypeError
-            If the function is written as a method, has too few arguments, or asks for a name that the constructor lacks.
+            If the function is written as a method, has too few arguments, or takes a name that the constructor lacks.
         """
         arguments = _arguments(cls.written_functions(name))
         known = cls.parameter_names()
         if arguments[:1] == ["self"]:
             raise TypeError(
-                f"{cls.__name__}.{name} takes `self`; write it as a static function of its {n_leading} arguments followed by "
-                f"any of the constructor's parameters {known}: compiled code has no `self`"
+                f"{cls.__name__}.{name} takes `self`, which compiled code cannot use; write it as a static function of its "
+                f"{n_leading} arguments followed by any of the constructor's parameters {known}"
             )
         if len(arguments) < n_leading:
             raise TypeError(f"{cls.__name__}.{name} takes {arguments}; it needs {n_leading} arguments before its parameters")
         for argument in arguments[n_leading:]:
             if argument not in known:
                 raise TypeError(
-                    f"{cls.__name__}.{name} asks for `{argument}`, which is not a parameter of {cls.__name__}.__init__; "
-                    f"those are {known}"
+                    f"{cls.__name__}.{name} takes `{argument}`, which is not a parameter of {cls.__name__}.__init__; the "
+                    f"parameters are {known}"
                 )
         return arguments[n_leading:]
 
     def bound_function(self, name: str, n_leading: int) -> Callable | None:
-        """The written function `name` of its `n_leading` own arguments alone, the parameters filled in; None if absent."""
+        """Return the function `name` with its parameters filled in, as a function of `n_leading` arguments; None if absent."""
         function = type(self).written_functions(name)
         if function is None:
             return None
@@ -264,24 +264,24 @@ class Component(Configurable, BaseEstimator):
         return lambda *leading: function(*leading, *parameters)
 
     def numbers_for(self, name: str, n_leading: int) -> tuple:
-        """The values of the parameters that the written function `name` asks for: floats and flags.
+        """Return the values of the parameters that the function `name` takes, as floats and booleans.
 
         Raises
         ------
         TypeError
-            For one that is neither; the message names it and the function.
+            If a value is neither; the message names the parameter and the function.
         """
         values = []
         for each in type(self).function_parameters(name, n_leading):
             value = getattr(self, each)
             if not isinstance(value, (Real, np.bool_)):
                 cls = type(self).__name__
-                raise TypeError(f"{cls}: {each}={value!r} must be a number: {cls}.{name} asks for it")
+                raise TypeError(f"{cls}: {each}={value!r} must be a number, because {cls}.{name} takes it")
             values.append(bool(value) if isinstance(value, (bool, np.bool_)) else float(value))
         return tuple(values)
 
     def in_array_style(self, name: str, *arrays: np.ndarray, numbers: tuple = ()) -> bool:
-        """Whether the written function `name` of `arrays`, then `numbers`, gives for arrays what it gives for their entries."""
+        """Whether the function `name` of `arrays`, then `numbers`, gives for arrays what it gives for their entries."""
         function = self.bound_function(name, len(arrays) + len(numbers))
         if function is None:
             return True
@@ -289,7 +289,7 @@ class Component(Configurable, BaseEstimator):
 
     @classmethod
     def parameter_names(cls) -> list[str]:
-        """Names of the constructor's parameters."""
+        """Return the names of the constructor's parameters."""
         return _names(cls, cls.__init__)  # type: ignore[arg-type]
 
 
@@ -348,12 +348,15 @@ def resolve(parameter, value, kind, registry, options=(), others=""):
     if isinstance(value, str):
         if value not in registry:
             names = sorted([*registry, *options])
-            raise ValueError(f"{parameter}={value!r} is not known; the strings are {names}, or give an object of {kind.__name__}")
+            raise ValueError(
+                f"{parameter}={value!r} is not known; allowed strings are {names}; or pass an instance of {kind.__name__}"
+            )
         value = registry[value]()
     if isinstance(value, type) and issubclass(value, kind):
-        raise TypeError(f"{parameter}={value.__name__} is a class; give an object of it: {value.__name__}()")
+        raise TypeError(f"{parameter}={value.__name__} is a class; pass an instance: {value.__name__}()")
     if not isinstance(value, kind):
-        allowed = ", ".join(filter(None, [f"one of {sorted([*registry, *options])}", others, f"an object of {kind.__name__}"]))
+        strings = f"one of {sorted([*registry, *options])}"
+        allowed = ", ".join(filter(None, [strings, others, f"or an instance of {kind.__name__}"]))
         raise TypeError(f"{parameter}={value!r} must be {allowed}, not {type(value).__name__}")
     value.validate()
     return value

@@ -127,8 +127,8 @@ class Device:
         layout = str(getattr(X, "layout", "torch.strided"))
         if layout != "torch.strided":
             raise ValueError(
-                f"X is a sparse tensor ({layout}): on a device only dense X is descended. Give X.to_dense(), or a SciPy CSR "
-                f"matrix, which is descended on the host"
+                f"X is a sparse tensor ({layout}), but on a device X must be dense. Pass X.to_dense(), or a SciPy CSR matrix, "
+                f"with which the model is fitted on the host"
             )
         return X.detach() if hasattr(X, "detach") else X
 
@@ -173,8 +173,8 @@ def place_of(X):
         return HOST
     if type(X).__module__.split(".")[0] == "cupyx":
         raise ValueError(
-            f"X is a {type(X).__name__} of CuPy: on a device only dense X is descended. Give X.toarray(), or a SciPy CSR matrix, "
-            f"which is descended on the host"
+            f"X is a {type(X).__name__} of CuPy, but on a device X must be dense. Pass X.toarray(), or a SciPy CSR matrix, with "
+            f"which the model is fitted on the host"
         )
     if not _is_foreign(X):
         return HOST
@@ -203,7 +203,7 @@ def check_same_place(estimator, X, method):
         name = type(estimator).__name__
         raise ValueError(
             f"Inputs passed to {name}.{method}() must use the same namespace and the same device as those passed to fit(): X is "
-            f"in {_named(here)}, and coef_ in {_named(there)}. Move X there, or fit on arrays like X"
+            f"in {_named(here)}, but coef_ is in {_named(there)}. Move X there, or fit on arrays like X"
         )
 
 

@@ -14,52 +14,54 @@ def _strings(*names):
 
 PARAMETERS = f"""\
 penalty : {_strings("auto", *PENALTIES)}, Penalty or None, default="auto"
-    Regularization term; None for no regularization. "auto" is ``L2(standardize="typical_size")``: the squared l2 norm with each
-    coefficient counted in its feature's typical size, standard deviation / sqrt(share of non-zero values), so that predictions
-    do not depend on the units of the features. The other strings count coefficients as they are: F is then that of Ridge,
-    LogisticRegression and ElasticNet. An object, such as ``L1(nonnegative=True)`` or one of your own, has parameters that a
-    string leaves at their defaults.
+    Regularization term; None for no regularization. "auto" is ``L2(standardize="typical_size")``: the squared l2 norm of the
+    coefficients, each multiplied by the typical size of its feature, standard deviation / sqrt(fraction of non-zero values), so
+    that predictions do not depend on the units of the features. The other strings penalize the coefficients in the units of the
+    data: F is then the objective of Ridge, LogisticRegression and ElasticNet. A string uses default parameters; pass an object
+    to set them, such as ``L1(nonnegative=True)``, or a custom penalty.
 alpha : float >= 0, default=1e-4
-    Regularization strength: the factor of the penalty in F.
+    Regularization strength: the factor that multiplies the penalty in F.
 l1_ratio : float in [0, 1] or None, default=0.15
-    Share of the l1 term under ``penalty="elasticnet"``; None where it is not used. A penalty object has its own.
+    Weight of the l1 term in ``penalty="elasticnet"``; other penalties ignore it, and then None is allowed. A penalty object has
+    its own parameter.
 fit_intercept : bool, default=True
     Whether to fit an intercept. The intercept is not regularized.
 solver : {_strings("auto", *SOLVERS)} or Solver, default="auto"
-    How many samples each step uses. "auto" is batch descent if `optimizer` and `learning_rate` are "auto" too, and
-    mini-batches of 32 samples if either is given; in `partial_fit` and with `average` it is one sample at a time if both are
-    "auto". "sgd" takes proximal steps on single samples if both are "auto", and "minibatch" steps of Adam at an
-    automatic rate.
+    How many samples each step uses. If `optimizer` and `learning_rate` are both "auto", "auto" is batch descent in `fit`, and
+    stochastic descent (one sample per step) in `partial_fit` and with `average`. If either is given, "auto" is mini-batch
+    descent with 32 samples per step. If both are "auto", "sgd" takes proximal steps on single samples, and "minibatch" takes
+    Adam steps at an automatic learning rate.
 optimizer : {_strings("auto", *OPTIMIZERS)} or Optimizer, default="auto"
-    How a step is computed from the gradient. "auto" is the memory gradient method in batch descent, and Adam on mini-batches,
-    if `learning_rate` is "auto" too, and plain gradient descent otherwise.
+    How a step is computed from the gradient. If `learning_rate` is "auto" too, "auto" is the memory gradient method in batch
+    descent and Adam in mini-batch descent; otherwise it is plain gradient descent.
 learning_rate : {_strings("auto", *SCHEDULES)}, float, callable or Schedule, default="auto"
     The learning rate. A number is a constant rate and gives the textbook update, without any internal scaling. A string
-    selects a schedule with its default parameters. A callable takes the number of the step, 1, 2, ..., and returns the rate.
-    Under "auto", the memory gradient method and proximal steps need no rate. Any other optimizer then moves coefficients of
-    centred and scaled features, in units of the targets; five rates are tried side by side, and `fit` lowers the best one where
-    F stalls. `partial_fit` keeps all five models, and predicts with the one that has predicted best so far.
+    selects a schedule with its default parameters. A callable takes the step number, 1, 2, ..., and returns the rate.
+    With "auto", the memory gradient method and proximal steps need no learning rate. Any other optimizer works on centred and
+    scaled features, in units of the targets, and five learning rates are tried in parallel: `fit` continues with the best one
+    and lowers it when F stops decreasing; `partial_fit` keeps all five models and predicts with the one that has predicted best
+    so far.
 max_iter : int >= 1, default=1000
-    Maximum number of epochs (passes over the samples) in `fit`; of iterations of the memory gradient method.
+    Maximum number of epochs (passes over the samples) in `fit`, or of iterations of the memory gradient method.
 tol : float >= 0 or None, default=1e-4
     `fit` stops when the last `n_iter_no_change` epochs together have lowered F by at most ``tol * min(F_null, 100 * F)``,
     where F_null is the objective of the null model (the best intercept alone), or when a bound on F minus its minimum falls
     below that. `tol` is relative: by default the fit stops when five epochs improve F by less than 0.01% of the null model's
-    F, or by less than 1% of F if that is smaller. With validation samples the same holds of their loss, or it stops when the
-    score of another `scoring` has risen by at most `tol`. Under l1 and non-negative coefficients F must also be within
-    ``tol * min(F_null, 10 * F)`` of its minimum, by its duality gap or an estimate. With None, `fit` runs `max_iter` epochs and
-    keeps the last model, or with validation samples the best.
+    F, or by less than 1% of F if that is smaller. With validation samples, the same rule applies to their loss; with another
+    `scoring`, `fit` stops when the score has risen by at most `tol`. With l1 or non-negative coefficients, F must also be within
+    ``tol * min(F_null, 10 * F)`` of its minimum, according to the duality gap or an estimate of it. With None, `fit` runs
+    `max_iter` epochs and keeps the last model, or the best one if there are validation samples.
 shuffle : bool, default=True
     Whether to shuffle the samples before each epoch of `fit`. `partial_fit` takes the samples in the order given.
 early_stopping : bool, default=False
-    Whether to set samples aside for validation, and to stop when their score no longer rises; the model of the best epoch is
-    kept. The score is that of `scoring`. The split is stratified by class, and at least one sample of each class is kept for
-    training. Samples given to `fit` as `X_val` and `y_val` are used in the same way, and none are set aside then.
+    Whether to set samples aside for validation, stop when their score no longer improves, and keep the model of the best epoch.
+    `scoring` defines the score. The split is stratified by class, and at least one sample of each class is kept for training.
+    If `X_val` and `y_val` are given to `fit`, they are used in the same way, and no samples are set aside.
 scoring : "loss", str, callable or None, default="loss"
-    How validation samples are scored, the higher the better. "loss" is the negated mean loss, weighted by the weights of the
-    samples (those of their classes included), without the penalty. Else a scorer of scikit-learn by its name (see
-    `sklearn.metrics.get_scorer_names`), a callable ``scorer(estimator, X, y)``, or None for the estimator's own `score`; a
-    scorer is given ``sample_weight=`` where the weights differ.
+    How validation samples are scored; higher is better. "loss" is the negated mean loss without the penalty, weighted by sample
+    and class weights. Another string is the name of a scikit-learn scorer (see `sklearn.metrics.get_scorer_names`). A callable
+    has the signature ``scorer(estimator, X, y)``. None uses the estimator's own `score`. A scorer also receives
+    ``sample_weight=`` if the weights are not all equal.
 validation_fraction : float in (0, 1), default=0.1
     Fraction of the samples that `early_stopping` sets aside.
 n_iter_no_change : int >= 1, default=5
@@ -68,16 +70,15 @@ n_iter_no_change : int >= 1, default=5
 
 MORE_PARAMETERS = """\
 average : bool or int >= 0, default=False
-    Whether to predict with the mean of the iterates (Polyak-Ruppert averaging): of all steps, or, given an integer, of those
-    from that step on.
+    Whether to predict with the mean of the iterates (Polyak-Ruppert averaging). With an integer, averaging starts at that step.
 warm_start : bool, default=False
-    Whether `fit` starts from the coefficients of the last fit.
+    Whether `fit` starts from the coefficients of the previous fit.
 random_state : int, RandomState or None, default=None
     Seed or generator for shuffling and for the split of `early_stopping`.
 verbose : int >= 0, default=0
-    Print a line every `verbose` epochs (calls of `partial_fit`), none if 0: the objective, the last learning rate, the norm
-    of the gradient of the smooth part of F, the validation score if there is one, and the seconds since the descent began.
-    The norm takes one more pass over the samples for each line.
+    Print a line every `verbose` epochs (calls of `partial_fit`), or nothing if 0. A line contains the objective, the last
+    learning rate, the norm of the gradient of the smooth part of F, the validation score if there is one, and the seconds since
+    the descent began. Computing the norm takes an additional pass over the samples for each line.
 """
 
 ATTRIBUTES = """\
@@ -86,24 +87,26 @@ n_iter_ : int
 t_ : int
     Number of steps.
 loss_curve_ : list of float
-    F after each epoch of `fit`, and after each call of `partial_fit` on the samples of that call. Where the first epoch
-    diverged, F of the model that was kept.
+    F after each epoch of `fit`, and after each call of `partial_fit` on the samples of that call. If the first epoch diverged,
+    the only entry is F of the model that was kept.
 validation_scores_ : list of float
-    Score of the validation samples after each epoch, by `scoring`, if there were any: under "loss" minus their mean loss.
+    Score of the validation samples after each epoch, as defined by `scoring`; with "loss", the negated mean loss. Exists only
+    if there were validation samples.
 best_iter_ : int
-    The epoch whose model was kept, counted from 1, if there were validation samples; 0 where a divergence left none.
+    The epoch whose model was kept, counted from 1; 0 if the fit diverged and no epoch's model was kept. Exists only if there
+    were validation samples.
 n_features_in_ : int
-    Number of features.
+    Number of features seen during fit.
 feature_names_in_ : ndarray of str
-    Names of the features, if X has names for all and all are strings.
+    Names of features seen during fit. Exists only if X has feature names that are all strings.
 """
 
 NOTES = """\
-Some methods scale and centre the features internally. The minimiser is always that of F in the units of the data, and the
-same for dense and CSR input. Samples of weight zero are ignored.
+Some methods scale and centre the features internally. The result is always the minimiser of F in the units of the data, and
+it is the same for dense and CSR input. Samples of weight zero are ignored.
 
 `set_callbacks` accepts callbacks of :mod:`sklearn.callback`: `fit` reports every epoch to them, with the model that it would
-return if it ended there, and stops if one of them requests it. `partial_fit` calls none.
+return if it stopped there, and stops if one of them requests it. `partial_fit` does not call callbacks.
 """
 
 REGRESSOR = rf"""\
@@ -118,8 +121,8 @@ by batch, stochastic or mini-batch descent, where s are the sample weights and R
 Parameters
 ----------
 loss : {_strings(*REGRESSION_LOSSES)} or RegressionLoss, default="squared_error"
-    Loss function of a sample. An object, such as ``Huber(delta=2.0)`` or one of your own, has parameters that a string
-    leaves at their defaults.
+    Loss function. A string uses default parameters; pass an object to set them, such as ``Huber(delta=2.0)``, or a custom
+    loss.
 {PARAMETERS}{MORE_PARAMETERS}
 Attributes
 ----------
@@ -128,11 +131,11 @@ coef_ : ndarray, (n_features,) or (n_outputs, n_features) for a 2-D y
 intercept_ : ndarray, (n_outputs,)
     The intercept.
 loss_ : RegressionLoss
-    The loss of the last fit. Predictions use it, whatever the parameter `loss` has been set to since.
+    The loss of the last fit. Predictions use it, even if the parameter `loss` has been changed since.
 {ATTRIBUTES}
 See Also
 --------
-GDClassifier : The same for classes.
+GDClassifier : Linear classifier trained by gradient descent.
 
 Notes
 -----
@@ -155,18 +158,18 @@ It minimises
 
 .. math:: F(W, b) = \frac{{\sum_i s_i\, loss(y_i, x_i W + b)}}{{\sum_i s_i}} + \alpha R(W)
 
-by batch, stochastic or mini-batch descent, where s are the products of sample and class weights and R is the penalty. Two
-classes have one score. For more classes, "log_loss" is the softmax (multinomial) loss and "multiclass_hinge" the hinge loss
-of Weston and Watkins; the other losses set each class against the rest, in one pass over the data, and F is the sum over the
-classes.
+by batch, stochastic or mini-batch descent, where s are the products of sample and class weights and R is the penalty. With two
+classes, the model computes one score per sample. With more classes, "log_loss" is the softmax (multinomial) loss, and
+"multiclass_hinge" is the hinge loss of Weston and Watkins. The other losses are applied one-vs-rest, in one pass over the data,
+and F is the sum over the classes.
 
 Parameters
 ----------
 loss : {_strings(*CLASSIFICATION_LOSSES)} or ClassificationLoss, default="log_loss"
-    Loss function of a sample. An object of your own class is allowed too.
+    Loss function: a string, or an object such as a custom loss.
 {PARAMETERS}class_weight : dict, "balanced" or None, default=None
-    Weights of the classes, which multiply the sample weights. "balanced" gives every class the same total weight; in
-    `partial_fit`, according to the samples seen so far.
+    Class weights, which multiply the sample weights. "balanced" gives every class the same total weight; in `partial_fit`, the
+    weights are computed from the samples seen so far.
 {MORE_PARAMETERS}
 Attributes
 ----------
@@ -177,11 +180,11 @@ coef_ : ndarray, (1, n_features) or (n_classes, n_features)
 intercept_ : ndarray, (1,) or (n_classes,)
     The intercept.
 loss_ : ClassificationLoss
-    The loss of the last fit. Predictions use it, whatever the parameter `loss` has been set to since.
+    The loss of the last fit. Predictions use it, even if the parameter `loss` has been changed since.
 {ATTRIBUTES}
 See Also
 --------
-GDRegressor : The same for real targets.
+GDRegressor : Linear regression trained by gradient descent.
 
 Notes
 -----

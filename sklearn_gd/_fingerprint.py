@@ -47,7 +47,7 @@ def differences(words, others):
         For each difference its name with both descriptions, those of `others` last.
     """
     names = [name for name in dict.fromkeys([*words, *others]) if words.get(name) != others.get(name)]
-    return [f"{name} is {words.get(name, 'absent')} there and {others.get(name, 'absent')} here" for name in names]
+    return [f"{name} is {words.get(name, 'absent')} in the file and {others.get(name, 'absent')} here" for name in names]
 
 
 def described(value):

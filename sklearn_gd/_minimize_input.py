@@ -1,4 +1,4 @@
-"""What a user gives to `gradient_descent`, checked: the function and its gradient, the start, bounds, options, the callback."""
+"""Validation of the arguments of `gradient_descent`: the function and its gradient, x0, bounds, options, and the callback."""
 
 import inspect
 from dataclasses import dataclass

@@ -45,8 +45,8 @@ def validation_score(estimator, objective, held, named):
         return LossScore(objective, held)
     if getattr(held.X, "home", "memory") == "blocks":
         raise ValueError(
-            f"scoring={estimator.scoring!r} predicts for the validation samples, and those live in blocks elsewhere: use "
-            f"scoring='loss', or pass X_val and y_val as arrays of this process"
+            f"scoring={estimator.scoring!r} requires predictions for the validation samples, which are in blocks elsewhere: use "
+            f"scoring='loss', or pass X_val and y_val as arrays in the memory of this process"
         )
     return ScorerScore(estimator, objective, held, named)
 
@@ -95,7 +95,7 @@ class ScorerScore:
             given = " with sample_weight" if self.weights else ""
             raise ValueError(f"scoring={self.scoring!r} cannot score the validation samples{given}: {error}") from error
         if not isinstance(score, (Real, np.number)):
-            raise TypeError(f"scoring={self.scoring!r} returned {score!r}; a scorer returns one number")
+            raise TypeError(f"scoring={self.scoring!r} returned {score!r}; a scorer must return one number")
         return score
 
     def _predicts_finite(self):

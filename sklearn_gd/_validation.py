@@ -54,7 +54,7 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
         raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None")
     y = in_memory_values(y)
     if numeric_y and np.asarray(y).dtype.kind in "US":
-        raise ValueError(f"y holds text, such as {np.asarray(y).flat[0].item()!r}: {name} needs numbers")
+        raise ValueError(f"y contains strings, such as {np.asarray(y).flat[0].item()!r}; {name} requires numbers")
     adapter = adapter_of(X)
     if adapter is not None:
         return adapter.samples(estimator, X, y, reset=reset, numeric_y=numeric_y)
@@ -108,7 +108,7 @@ def check_indices(X):
         sound = len(X.indptr) == n_outer + 1 and X.indptr[0] == 0 and X.indptr[-1] <= stored and bool((steps >= 0).all())
         sound = sound and _within(X.indices[: X.indptr[-1]], n_inner)
     if not sound:
-        raise ValueError(f"X is a {X.format} matrix with indices outside of its shape {X.shape}, or of its values")
+        raise ValueError(f"X is an invalid {X.format} matrix: its indices exceed its shape {X.shape} or its stored values")
 
 
 def _within(index, n):
@@ -125,7 +125,7 @@ def summed(X):
     if not np.isfinite(X.data).all():
         at = int(np.isinf(X.data).argmax())
         row = int(np.searchsorted(X.indptr, at, side="right")) - 1
-        raise ValueError(f"X[{row}, {X.indices[at]}] is stored in pieces whose sum is infinite")
+        raise ValueError(f"X[{row}, {X.indices[at]}] has duplicate entries whose sum is infinite")
     return X
 
 
@@ -147,7 +147,7 @@ def check_weight(sample_weight, n_samples, name="sample_weight"):
             f"{name}[{at}] is {weight[at].item()!r}: negative values in data passed to {name}; a weight must be >= 0"
         )
     if not weight.any():
-        raise ValueError(f"{name} is zero for every row: at least one must be positive")
+        raise ValueError(f"{name} is zero for every sample: at least one weight must be positive")
     check_total(weight, name)
     return weight
 
@@ -158,8 +158,8 @@ def check_total(weight, name):
         total = weight.sum()
     if not SMALLEST_TOTAL <= total <= 1.0 / SMALLEST_TOTAL:
         raise ValueError(
-            f"{name}: the sum of the weights, {total:.3g}, must lie between {SMALLEST_TOTAL} and {1.0 / SMALLEST_TOTAL:.0e}; "
-            f"multiply them by a constant"
+            f"{name}: the sum of the weights, {total:.3g}, must be between {SMALLEST_TOTAL} and {1.0 / SMALLEST_TOTAL:.0e}; "
+            f"multiply the weights by a constant"
         )
 
 
@@ -188,7 +188,7 @@ def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode,
         return None
     if X_val is None or y_val is None:
         missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
-        raise ValueError(f"{given} was given without {missing}: validation needs both")
+        raise ValueError(f"{given} was given without {missing}: validation requires both")
     try:
         X_val, y_val = check_samples(estimator, X_val, y_val, reset=False, numeric_y=numeric_y)
         targets = encode(y_val, check_weight(sample_weight_val, X_val.shape[0], "sample_weight_val"))
@@ -221,8 +221,8 @@ def split_for_validation(targets, fraction, rng):
     held = held_out(targets.strata[counted], fraction, rng)
     if not held.any():
         raise ValueError(
-            f"validation_fraction={fraction!r} of n_samples={len(counted)} leaves none to validate on: raise it, or give X_val "
-            f"and y_val to fit"
+            f"validation_fraction={fraction!r} of n_samples={len(counted)} leaves no validation samples: increase it, or pass "
+            f"X_val and y_val to fit"
         )
     return counted[~held], counted[held]
 

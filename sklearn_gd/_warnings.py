@@ -1,4 +1,4 @@
-"""What a fit that went wrong says."""
+"""Warnings about fits that diverged or did not converge."""
 
 import math
 import warnings
@@ -13,9 +13,9 @@ def warn_of(estimator, status, method, monitor, stacklevel):
     name, message = type(estimator).__name__, None
     if status is Status.DIVERGED:
         message = (
-            f"{name} diverged in epoch {len(monitor.objectives) + 1}{_at_rate(method)}: its objective was not finite, grew "
-            f"without bound, oscillated without progress, or never fell below that of the null model. The best model before it "
-            f"is kept. {_advice(method)}."
+            f"{name} diverged in epoch {len(monitor.objectives) + 1}{_at_rate(method)}: the objective was not finite, grew "
+            f"without bound, oscillated without progress, or never fell below that of the null model. The best model before the "
+            f"divergence is kept. {_advice(method)}."
         )
     elif status is Status.MISLED:
         message = (
@@ -25,22 +25,22 @@ def warn_of(estimator, status, method, monitor, stacklevel):
         )
     elif status is Status.RUNNING and estimator.tol is not None:
         message = (
-            f"{name} has not converged in max_iter={estimator.max_iter} epochs: the objective can still fall by more than "
-            f"tol={estimator.tol} times that of the null model. Raise max_iter or tol."
+            f"{name} did not converge in max_iter={estimator.max_iter} epochs: the objective can still decrease by more than "
+            f"tol={estimator.tol} times the objective of the null model. Increase max_iter or tol."
         )
     if status not in (Status.DIVERGED, Status.MISLED) and method.rate is not None and monitor.is_no_better_than_null():
         message = (
-            f"{name} ends with an objective no lower than that of the null model, the best intercept alone: a learning rate of "
-            f"up to {method.rate:.3g} does not suit these data. Leave learning_rate at 'auto', which measures features and "
-            f"targets, or raise it, or scale features and targets to about one."
+            f"{name} ended with an objective no lower than that of the null model (the best intercept alone): a learning rate of "
+            f"up to {method.rate:.3g} does not suit these data. Use learning_rate='auto', which adapts to the scale of features "
+            f"and targets, or increase learning_rate, or scale features and targets to about unit variance."
         )
     if message is None:
         caveat = method.caveat(monitor.best)
         message = None if caveat is None else f"{name}: {caveat}."
     if message is None and monitor.scores and not any(map(math.isfinite, monitor.scores)):
         message = (
-            f"{name}: no epoch had a finite score on the validation samples, scoring={estimator.scoring!r}, and so the model of "
-            f"the last one is kept. Look for samples far out in X_val, y_val, or in the share that early_stopping has set aside."
+            f"{name}: the validation score (scoring={estimator.scoring!r}) was not finite in any epoch; the model of the last "
+            f"epoch is kept. Check X_val and y_val, or the samples set aside by early_stopping, for extreme values."
         )
     if message is not None:
         warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel + 1)

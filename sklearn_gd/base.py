@@ -120,7 +120,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 try:
                     allowed.check(self, name)
                 except (TypeError, ValueError) as error:
-                    raise type(error)(f"{error}, True or False") from None
+                    raise type(error)(f"{error}, or True or False") from None
         try:
             check_random_state(self.random_state)
         except ValueError as error:
@@ -159,7 +159,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 return None
             coef, intercept = to_host(self._coef_2d()), np.atleast_1d(to_host(self.intercept_))
             if coef.shape != shape:
-                raise ValueError(f"warm_start: the last fit's coef_ has shape {coef.shape}, these data need {shape}")
+                raise ValueError(f"warm_start: coef_ of the previous fit has shape {coef.shape}, but these data need {shape}")
             return ModelState(coef, intercept)
         return ModelState(*check_initial(coef_init, intercept_init, shape, self.fit_intercept))
 
@@ -314,7 +314,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         growth = self._growth(targets, loss)
         seen = self._state.seen if penalty.standardize and hasattr(self, "_state") else None
         if not first and growth is None and self._coef_2d().shape[0] != targets.n_outputs:
-            raise ValueError(f"y has {targets.n_outputs} outputs; the earlier calls had {self._coef_2d().shape[0]}")
+            raise ValueError(f"y has {targets.n_outputs} outputs, but y of earlier calls had {self._coef_2d().shape[0]}")
         with self._objective(X, targets, loss, penalty, seen) as objective:
             method = solver.method(objective, settings, self._resumed(objective, growth))
             monitor = Monitor(None, 1, 0.0, observers=self._verbose_line(objective, getattr(self, "n_iter_", 0)))
@@ -359,7 +359,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 raise type(error)(f"block {place} of X: {error}") from error
             coder = coder and self._class_coder
         if stop != len(y):
-            raise ValueError(f"y has {len(y)} samples, and X has {'more' if stop > len(y) else stop}")
+            raise ValueError(f"y has {len(y)} samples, but X has {'more' if stop > len(y) else stop}")
         return self
 
     def _resumed(self, objective, growth):

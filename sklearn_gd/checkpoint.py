@@ -1,4 +1,4 @@
-"""A fit that goes on where a process that was killed has left it: scikit-learn's callback, and what it keeps of one fit."""
+"""Checkpoints of a fit: a scikit-learn callback that writes the state of a fit to a file, and resumes the fit from it."""
 
 import os
 from typing import Any
@@ -14,53 +14,54 @@ MOST_NAMED = 5  # differences that an error lists
 
 
 class Checkpoint:
-    r"""Callback that writes the state of a fit to a file, from which a later fit goes on.
+    r"""Callback that writes the state of a fit to a file, from which a later fit resumes.
 
-    A fit that is killed at any moment, and started again by the same code, ends with the same model as one that was not killed,
-    to the last bit, on the same machine with the same versions of all packages. The file holds the state after the k-th epoch,
-    k a multiple of `every`: the model, what the method of descent remembers, the optimizer's slots, the rate of an adaptive
-    schedule, averages, the best model, the curves, and the state of the random generator.
+    If the process is killed and the same code is run again, the fit resumes from the last checkpoint and gives the same model as
+    an uninterrupted fit, bit for bit, on the same machine with the same versions of all packages. The file contains the state
+    after epoch k, where k is a multiple of `every`: the model, the internal state of the method of descent, the optimizer's
+    slots, the learning rate of an adaptive schedule, averages, the best model, the curves, and the state of the random number
+    generator.
 
     Parameters
     ----------
     path : str or path-like
-        The file; its folder must exist. Where there is a file, `fit` goes on from it; else it starts from the beginning. A file
-        belongs to one fit: do not use a path for two at a time.
+        The file; its folder must exist. If the file exists, `fit` resumes from it; otherwise `fit` starts from the beginning.
+        Use each path for one fit at a time.
     every : int >= 1, default=10
-        How many epochs (of batch descent: iterations) lie between two checkpoints. A larger number costs less time during the
-        fit, and more after a kill.
+        Number of epochs (iterations, in batch descent) between two checkpoints. With a larger number the fit spends less time
+        on checkpoints, and repeats more epochs after an interruption.
 
     Raises
     ------
     TypeError
-        By the constructor for a path or `every` of another type; by `fit` where the callback is set on another estimator than
-        `GDRegressor` or `GDClassifier`, or the solver is one of your own whose `Method` does not implement `snapshot`.
+        The constructor raises it if `path` or `every` has the wrong type. `fit` raises it if the callback is set on an estimator
+        other than `GDRegressor` or `GDClassifier`, or if a custom solver returns a `Method` without `snapshot`.
     ValueError
-        By `fit`, if the file is that of another fit (the message names what differs), or is damaged, or if there are two
-        callbacks of this kind.
+        `fit` raises it if the file belongs to another fit (the message names the differences), if the file is damaged, or if two
+        such callbacks are set.
     FileNotFoundError
-        By `fit`, if the folder does not exist.
+        `fit` raises it if the folder does not exist.
 
     Notes
     -----
-    The file is an archive of NumPy arrays and a text in JSON. Reading it runs no code: `pickle` is not involved. It is written
-    as a whole under another name (`path` with ".tmp" appended) and then renamed, so that a kill leaves the old file or the new
-    one. Its fingerprint has the class, all parameters except `verbose`, the version of this package, and shape, type and a hash
-    of X, y, weights and validation samples.
+    The file is an archive of NumPy arrays and a JSON text. Reading it does not execute code, because `pickle` is not used. The
+    file is first written under another name (`path` with ".tmp" appended) and then renamed, so that an interruption leaves either
+    the old or the new file intact. The file contains a fingerprint of the fit: the class, all parameters except `verbose`, the
+    version of this package, and shape, type and a hash of X, y, weights and validation samples.
 
-    The file remains after the fit has ended. The same fit, run again, repeats its last epochs only; delete the file for another
-    run with ``random_state=None``.
+    The file remains after the fit. If the same fit is run again, it repeats only the epochs after the last checkpoint. Delete
+    the file to get a new random run with ``random_state=None``.
 
-    Batch descent under "auto" keeps one number for each sample while it runs. The file does without: a checkpoint computes these
-    anew from the coefficients, in the running fit as in the one that goes on, which takes the time of one or two iterations.
-    The model of such a fit therefore equals that of a fit without this callback, or with another `every`, up to rounding errors
-    only. With all other methods it is the same to the last bit. SAGA's file has one number for each sample and score.
+    While batch descent with "auto" runs, it stores one number per sample. These numbers are not in the file: at each checkpoint
+    they are recomputed from the coefficients, in the running fit as well as in a resumed one, which takes the time of one or two
+    iterations. Therefore the model equals that of a fit without this callback, or with a different `every`, only up to rounding
+    errors. With all other methods the models are equal bit for bit. The file of SAGA contains one number per sample and score.
 
-    Other callbacks are told of the epochs after the checkpoint alone. `partial_fit` calls no callbacks.
+    Other callbacks receive only the epochs after the checkpoint. `partial_fit` does not call callbacks.
 
     Examples
     --------
-    The first fit is interrupted after 25 epochs, and the second goes on from the 20th:
+    The first fit is interrupted after 25 epochs, and the second resumes after epoch 20:
 
     >>> import os, tempfile
     >>> from sklearn.datasets import load_diabetes
@@ -99,18 +100,18 @@ class Checkpoint:
         return f"Checkpoint({self.path!r}, every={self.every})"
 
     def setup(self, estimator: BaseEstimator, context: Any) -> None:
-        """Refuse an estimator that does not descend.
+        """Raise a TypeError if the estimator is not one of this package.
 
         Parameters
         ----------
         estimator : estimator
-            Whose fit begins.
+            The estimator whose fit begins.
         context : sklearn.callback.CallbackContext
             The task of the fit.
         """
         if not hasattr(estimator, "_checkpointed"):
             raise TypeError(
-                f"Checkpoint is set on {type(estimator).__name__}: set it on the GDRegressor or GDClassifier itself, such as the "
+                f"Checkpoint is set on {type(estimator).__name__}: set it on the GDRegressor or GDClassifier itself, e.g. on the "
                 f"last step of a pipeline, pipe[-1].set_callbacks(Checkpoint(path))"
             )
 
@@ -120,18 +121,18 @@ class Checkpoint:
         Parameters
         ----------
         estimator : estimator
-            Whose fit has ended.
+            The estimator whose fit has ended.
         context : sklearn.callback.CallbackContext
             The task of the fit.
         """
 
     def on_fit_task_begin(self, estimator: BaseEstimator, context: Any) -> None:
-        """Do nothing: the descent itself asks for a checkpoint, between two epochs.
+        """Do nothing: checkpoints are written by the training loop, between two epochs.
 
         Parameters
         ----------
         estimator : estimator
-            Whose task begins.
+            The estimator whose task begins.
         context : sklearn.callback.CallbackContext
             The task.
         """
@@ -142,20 +143,20 @@ class Checkpoint:
         Parameters
         ----------
         estimator : estimator
-            Whose task has ended.
+            The estimator whose task has ended.
         context : sklearn.callback.CallbackContext
             The task.
 
         Returns
         -------
         bool
-            False: the fit goes on.
+            False: the fit continues.
         """
         return False
 
 
 class FileKeeper(Keeper):
-    """What a `Checkpoint` does for one fit.
+    """Reads and writes the checkpoints of one fit.
 
     Parameters
     ----------
@@ -164,12 +165,12 @@ class FileKeeper(Keeper):
     words : dict of str to str
         The fingerprint of the fit.
     rng : numpy.random.RandomState
-        The generator that the fit draws from; set to the state that the fit in the file began with.
+        The random number generator of the fit. It is set to the initial state of the fit in the file.
 
     Raises
     ------
     ValueError
-        If the file is that of another fit.
+        If the file belongs to another fit.
     FileNotFoundError
         If the folder of the file does not exist.
     """
@@ -188,7 +189,7 @@ class FileKeeper(Keeper):
             more = f", and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
             raise ValueError(
                 f"{self.path} is the checkpoint of another fit: {'; '.join(found[:MOST_NAMED])}{more}. Delete the file to start "
-                f"from the beginning, or give another path"
+                f"from the beginning, or use another path"
             )
         self.rng_at_start = self.saved["rng_at_start"]
         rng.set_state(self.rng_at_start)
@@ -196,7 +197,7 @@ class FileKeeper(Keeper):
     def resume(self, method, monitor):
         if not method.has_snapshot:
             raise TypeError(
-                f"Checkpoint: {type(method).__name__} does not implement `snapshot` and `restore`, from which a fit could go on"
+                f"Checkpoint: {type(method).__name__} does not implement `snapshot` and `restore`, which resuming a fit requires"
             )
         if self.saved is None:
             return 0
@@ -219,16 +220,16 @@ class FileKeeper(Keeper):
 
 
 def keeper_of(estimator, rng, **samples):
-    """The keeper for a fit: that of its `Checkpoint`, or one that keeps nothing.
+    """Return the keeper for a fit: that of its `Checkpoint`, or one that does nothing.
 
     Parameters
     ----------
     estimator : estimator
-        Whose fit it is.
+        The estimator that is fitted.
     rng : numpy.random.RandomState
-        The generator that the fit draws from.
+        The random number generator of the fit.
     **samples : ndarray, CSR matrix, or None
-        What the fit depends on besides the parameters.
+        The arrays on which the fit depends.
 
     Returns
     -------
@@ -243,5 +244,5 @@ def keeper_of(estimator, rng, **samples):
     if not found:
         return Keeper()
     if len(found) > 1:
-        raise ValueError(f"{found[0]} and {found[1]} are both set on this {type(estimator).__name__}: one is enough")
+        raise ValueError(f"{found[0]} and {found[1]} are both set on this {type(estimator).__name__}: set only one Checkpoint")
     return FileKeeper(found[0], fingerprint(estimator, **samples), rng)

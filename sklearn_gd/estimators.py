@@ -106,11 +106,11 @@ class GDRegressor(RegressorMixin, BaseGD):
         sample_weight : array-like, (n_samples,), optional
             Sample weights >= 0; a sample of weight zero is ignored.
         coef_init, intercept_init : array-like, optional
-            The model to start from, in the shapes of `coef_` and `intercept_`; by default zeros (the memory gradient method: the
-            null model).
+            Initial coefficients and intercept, in the shapes of `coef_` and `intercept_`. By default both are zero; the memory
+            gradient method starts from the null model.
         X_val, y_val, sample_weight_val : array-like, optional
-            Validation samples, scored after every epoch by `scoring`: the fit stops when the score no longer rises, and keeps the
-            best model.
+            Validation samples, scored by `scoring` after every epoch. The fit stops when the score no longer improves, and keeps
+            the model with the best score.
 
         Returns
         -------
@@ -120,12 +120,12 @@ class GDRegressor(RegressorMixin, BaseGD):
         Raises
         ------
         ValueError, TypeError
-            If a parameter or an input is invalid. The message names it and its value, and the estimator stays as it was.
+            If a parameter or an input is invalid. The message names it and its value, and the estimator is left unchanged.
 
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If the fit has not converged after `max_iter` epochs, or has diverged; the best finite model is kept then.
+            If the fit has not converged after `max_iter` epochs, or has diverged. In both cases the best finite model is kept.
         """
         with self._unchanged_when_refused():
             return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
@@ -133,12 +133,12 @@ class GDRegressor(RegressorMixin, BaseGD):
     def partial_fit(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Update the model by one pass over more samples, in the order given.
 
-        If `optimizer` and `learning_rate` are "auto", each sample takes a proximal step on features standardized by the samples
-        so far, and a mixture of several models predicts. If only the rate is "auto", or with ``solver="minibatch"``, five rates
-        run side by side, and the best so far predicts. Every stream resumes where it stopped, also after pickling. At a rate of
-        your own, and under a penalty in the units of the data, calls over the same batches do what one epoch of
-        ``fit(shuffle=False)`` does, bit for bit. A call that raises an error leaves the model as it was; so does a call that
-        diverges, with a warning.
+        If `optimizer` and `learning_rate` are "auto", the model takes a proximal step for each sample, on features standardized
+        by the samples seen so far, and predicts with a mixture of several models. If only `learning_rate` is "auto", or with
+        ``solver="minibatch"``, five learning rates are tried in parallel, and the model that has predicted best so far is used.
+        A stream resumes where it stopped, also after pickling. With a given learning rate and a penalty in the units of the
+        data, calls on successive batches give the same model as one epoch of ``fit(shuffle=False)``, bit for bit. A call that
+        raises an error leaves the model unchanged. A call that diverges also leaves it unchanged, and warns.
 
         Parameters
         ----------
@@ -159,7 +159,7 @@ class GDRegressor(RegressorMixin, BaseGD):
 
     @by_blocks
     def predict(self, X: Samples) -> NDArray:
-        """Predict the targets: the raw scores, or the means under a loss with a link.
+        """Predict the targets: the raw scores, or the predicted means if the loss has a link function.
 
         Parameters
         ----------
@@ -176,9 +176,9 @@ class GDRegressor(RegressorMixin, BaseGD):
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
 
     def score(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Score the predictions: R^2, or D^2 under a loss with a logarithmic link.
+        """Score the predictions: R^2, or D^2 if the loss has a logarithmic link.
 
-        D^2 is the share of the deviance that is explained, as of `PoissonRegressor`, `GammaRegressor` and `TweedieRegressor`.
+        D^2 is the fraction of deviance explained, as in `PoissonRegressor`, `GammaRegressor` and `TweedieRegressor`.
 
         Parameters
         ----------
@@ -192,7 +192,7 @@ class GDRegressor(RegressorMixin, BaseGD):
         Returns
         -------
         float
-            The score: 1 for exact predictions, 0 for those of the best constant.
+            The score: 1 for exact predictions, 0 for the best constant prediction.
         """
         raw = in_memory_values(self._host_scores(X))
         y, sample_weight = in_memory_values(y), in_memory_values(sample_weight)
@@ -219,7 +219,7 @@ def _loss_gives_probability(estimator):
     """Whether `predict_proba` exists; an AttributeError that says why where it does not."""
     loss = estimator._known_loss()
     if not hasattr(loss, "probability"):
-        raise AttributeError(f"predict_proba is not available with loss={loss!r}: the loss defines no probability")
+        raise AttributeError(f"predict_proba is not available with loss={loss!r}: the loss does not define probabilities")
     return True
 
 
@@ -298,11 +298,11 @@ class GDClassifier(ClassifierMixin, BaseGD):
         sample_weight : array-like, (n_samples,), optional
             Sample weights >= 0; a sample of weight zero is ignored.
         coef_init, intercept_init : array-like, optional
-            The model to start from, in the shapes of `coef_` and `intercept_`; by default zeros (the memory gradient method: the
-            null model).
+            Initial coefficients and intercept, in the shapes of `coef_` and `intercept_`. By default both are zero; the memory
+            gradient method starts from the null model.
         X_val, y_val, sample_weight_val : array-like, optional
-            Validation samples, scored after every epoch by `scoring`: the fit stops when the score no longer rises, and keeps the
-            best model.
+            Validation samples, scored by `scoring` after every epoch. The fit stops when the score no longer improves, and keeps
+            the model with the best score.
 
         Returns
         -------
@@ -312,12 +312,12 @@ class GDClassifier(ClassifierMixin, BaseGD):
         Raises
         ------
         ValueError, TypeError
-            If a parameter or an input is invalid. The message names it and its value, and the estimator stays as it was.
+            If a parameter or an input is invalid. The message names it and its value, and the estimator is left unchanged.
 
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If the fit has not converged after `max_iter` epochs, or has diverged; the best finite model is kept then.
+            If the fit has not converged after `max_iter` epochs, or has diverged. In both cases the best finite model is kept.
         """
         with self._unchanged_when_refused():
             return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
@@ -327,12 +327,12 @@ class GDClassifier(ClassifierMixin, BaseGD):
     ) -> Self:
         """Update the model by one pass over more samples, in the order given.
 
-        If `optimizer` and `learning_rate` are "auto", each sample takes a proximal step on features standardized by the samples
-        so far, and a mixture of several models predicts. If only the rate is "auto", or with ``solver="minibatch"``, five rates
-        run side by side, and the best so far predicts. Every stream resumes where it stopped, also after pickling. At a rate of
-        your own, and under a penalty in the units of the data, calls over the same batches do what one epoch of
-        ``fit(shuffle=False)`` does, bit for bit. A call that raises an error leaves the model as it was; so does a call that
-        diverges, with a warning.
+        If `optimizer` and `learning_rate` are "auto", the model takes a proximal step for each sample, on features standardized
+        by the samples seen so far, and predicts with a mixture of several models. If only `learning_rate` is "auto", or with
+        ``solver="minibatch"``, five learning rates are tried in parallel, and the model that has predicted best so far is used.
+        A stream resumes where it stopped, also after pickling. With a given learning rate and a penalty in the units of the
+        data, calls on successive batches give the same model as one epoch of ``fit(shuffle=False)``, bit for bit. A call that
+        raises an error leaves the model unchanged. A call that diverges also leaves it unchanged, and warns.
 
         Parameters
         ----------
@@ -341,8 +341,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
         y : array-like, (n_samples,)
             The labels.
         classes : array-like, optional
-            In the first call, all labels that the stream will have. Without it a new label becomes a new class, with coefficients
-            of zero and, under softmax, a probability of one in the number of samples seen so far.
+            In the first call, all labels that will occur in the stream. If it is not given, each new label adds a class, whose
+            coefficients start at zero; with the softmax loss, its initial probability is 1 / (number of samples seen so far).
         sample_weight : array-like, (n_samples,), optional
             Sample weights >= 0.
 
@@ -367,13 +367,13 @@ class GDClassifier(ClassifierMixin, BaseGD):
         Returns
         -------
         ndarray, (n_samples,) or (n_samples, n_classes)
-            With two classes the score of the second class, else that of each class.
+            With two classes, the score of the second class; otherwise, the score of each class.
         """
         raw, _ = self._raw_scores(X, "decision_function")
         return raw[:, 0] if raw.shape[1] == 1 else raw
 
     def score(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Score the predictions: the accuracy.
+        """Return the accuracy of the predictions.
 
         Parameters
         ----------
@@ -387,7 +387,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         Returns
         -------
         float
-            The share of the samples, by weight, whose label is predicted.
+            The weighted fraction of samples whose label is predicted correctly.
         """
         predicted = in_memory_values(self.predict(X))
         return accuracy_score(in_memory_values(y), predicted, sample_weight=in_memory_values(sample_weight))
@@ -412,7 +412,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
     @available_if(_loss_gives_probability)
     @by_blocks
     def predict_proba(self, X: Samples) -> NDArray:
-        """Predict the probabilities of the classes, if the loss defines them.
+        """Predict class probabilities. Available only if the loss defines them.
 
         Parameters
         ----------
@@ -429,7 +429,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
     @available_if(_loss_gives_probability)
     @by_blocks
     def predict_log_proba(self, X: Samples) -> NDArray:
-        """Predict the logarithms of the probabilities of the classes, if the loss defines them.
+        """Predict the logarithms of class probabilities. Available only if the loss defines them.
 
         Parameters
         ----------
@@ -487,7 +487,7 @@ def _winner(raw, n_classes, xp):
 def resolve_loss(value, kind, registry, other_kind, other_registry, other_estimator):
     """A copy of the loss object; the error for a loss of the other estimator names that estimator."""
     if isinstance(value, str) and value in other_registry:
-        raise ValueError(f"loss={value!r} is for {other_estimator}; the strings are {sorted(registry)}")
+        raise ValueError(f"loss={value!r} is for {other_estimator}; allowed strings are {sorted(registry)}")
     if isinstance(value, other_kind):
         raise TypeError(f"loss={value!r} is for {other_estimator}; this estimator takes a {kind.__name__}")
     return clone(resolve("loss", value, kind, registry))

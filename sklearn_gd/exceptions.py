@@ -1,4 +1,4 @@
-"""The warnings of the package that scikit-learn has no class for."""
+"""Warning classes of the package that scikit-learn does not provide."""
 
 from sklearn.exceptions import InconsistentVersionWarning as _OfScikitLearn
 
@@ -8,14 +8,14 @@ __all__ = ["InconsistentVersionWarning"]
 
 
 class InconsistentVersionWarning(_OfScikitLearn):
-    """Warn that an object was stored by another version of sklearn_gd than the one that loads it.
+    """Warning that an object was stored by a different version of sklearn_gd than the one that loads it.
 
-    A subclass of :exc:`sklearn.exceptions.InconsistentVersionWarning`: filters for that class hold for this one.
+    It is a subclass of :exc:`sklearn.exceptions.InconsistentVersionWarning`, so warning filters for that class apply to it too.
 
     Parameters
     ----------
     estimator_name : str
-        The class of the object.
+        The name of the object's class.
     original_version : str
         The version that stored it.
     current_version : str, default=the installed version
@@ -40,7 +40,7 @@ class InconsistentVersionWarning(_OfScikitLearn):
 
     def __str__(self) -> str:
         return (
-            f"Trying to load {self.estimator_name}, which sklearn_gd {self.original_version} stored, with sklearn_gd "
-            f"{self.current_version}. Predictions or further fits may differ or fail: compare the predictions on known samples, "
-            f"or fit the model anew. See https://scikit-learn.org/stable/model_persistence.html"
+            f"Trying to load {self.estimator_name}, which was stored by sklearn_gd {self.original_version}, with sklearn_gd "
+            f"{self.current_version}. Predictions or further fits may differ or fail: check predictions on known samples, or "
+            f"refit the model. See https://scikit-learn.org/stable/model_persistence.html"
         )

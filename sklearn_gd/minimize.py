@@ -1,4 +1,4 @@
-"""Gradient descent on any function, in the form that `scipy.optimize.minimize` takes as its ``method``."""
+"""Gradient descent for arbitrary functions, usable as ``method`` of `scipy.optimize.minimize`."""
 
 import math
 import warnings
@@ -43,85 +43,86 @@ def gradient_descent(
     return_all: bool = False,
     **unknown_options: Any,
 ) -> OptimizeResult:
-    r"""Minimise any function by gradient descent, directly or as a ``method`` of `scipy.optimize.minimize`.
+    r"""Minimise a function by gradient descent, directly or as ``method`` of `scipy.optimize.minimize`.
 
-    :math:`x_{t+1} = P(u(x_t, \nabla f(x_t), \eta_t))`, with the optimizer's update u, the learning rate :math:`\eta_t` and the
-    projection P onto the bounds.
+    :math:`x_{t+1} = P(u(x_t, \nabla f(x_t), \eta_t))`, where u is the update of the optimizer, :math:`\eta_t` the learning rate
+    and P the projection onto the bounds.
 
     Parameters
     ----------
     fun : callable
-        ``fun(x, *args)``, a number for x of shape (n,).
+        The function to minimise: ``fun(x, *args)`` returns a number for x of shape (n,).
     x0 : array-like, (n,) or a number
-        Where to begin; within the bounds.
+        Initial guess, within the bounds.
     args : tuple, default=()
         Further arguments of `fun` and `jac`.
     jac : callable, True, {"2-point", "3-point", "cs"} or None, default=None
-        The gradient ``jac(x, *args)``; True where `fun` returns value and gradient together; else SciPy's finite differences,
-        by the name given or, under None, by that of `finite_diff`. `scipy.optimize.minimize` hands on no names, only None.
+        The gradient ``jac(x, *args)``. True means that `fun` returns value and gradient. A string selects one of SciPy's finite
+        difference schemes, and None the scheme `finite_diff`. `scipy.optimize.minimize` passes None instead of a string.
     bounds : scipy.optimize.Bounds or sequence of (low, high), default=None
-        Where x may be; None in a pair for no bound. Each step is projected onto them.
+        Bounds on x; None in a pair means no bound. Each step is projected onto the bounds.
     callback : callable, default=None
-        ``callback(x)``, or ``callback(intermediate_result)`` if its argument has this name, after each step. Raising
-        StopIteration ends the descent.
+        Called after each step as ``callback(x)``, or as ``callback(intermediate_result)`` if its argument has this name. The
+        descent stops if it raises StopIteration.
     tol : float >= 0, default=None
-        `gtol`, where that is not given.
+        The value of `gtol`, if that is not given.
     constraints : empty
-        Must be empty; bounds are all that there is.
+        Must be empty; only bounds are supported.
     hess, hessp : ignored
-        Second derivatives have no use here.
+        Second derivatives are not used.
     optimizer : str or Optimizer, default="gd"
         The update rule: a string or an object, as in `GDRegressor`; "auto" means "gd".
     learning_rate : float, str, Schedule or callable, default="auto"
-        A float is the textbook update to the last bit. "auto" is the optimizer's own rate, where it has one (0.01 for Adam).
-        For "gd" it is a new rate each step, the spectral one, shortened until `fun` falls enough. Rules without a rate of their
-        own, such as "momentum", need one given.
+        A float gives the textbook update, to the last bit. "auto" is the default rate of the optimizer, if it has one (0.01 for
+        Adam). For "gd", "auto" computes a spectral (Barzilai-Borwein) rate in each step, and shortens it until `fun` decreases
+        sufficiently. Optimizers without a default rate, such as "momentum", need a given rate.
     maxiter : int >= 1, default=1000
-        The most steps.
+        Maximum number of steps.
     gtol : float >= 0, default=None
-        End when no component of the gradient is larger (under bounds: of the projected gradient). None is 1e-5.
+        Stop when the largest component of the gradient (with bounds, of the projected gradient) is at most `gtol` in absolute
+        value. None means 1e-5.
     ftol : float >= 0, default=None
-        End when the lowest value has fallen by no more than ``ftol * max(1, |lowest value|)`` in `n_iter_no_change` steps; an
-        adaptive schedule lowers its rate first. None does not watch the value.
+        Stop when the lowest value has decreased by at most ``ftol * max(1, |lowest value|)`` in `n_iter_no_change` steps. An
+        adaptive schedule lowers its rate first. With None the value is not monitored.
     n_iter_no_change : int >= 1, default=10
-        The steps that `ftol` looks back.
+        Number of steps over which `ftol` measures the decrease.
     finite_diff : {"2-point", "3-point", "cs"}, default="2-point"
-        How to differentiate without a `jac`: forward differences, central ones, or a complex step (for functions that take
-        complex numbers, exact to rounding).
+        Finite difference scheme if `jac` is None: forward differences, central differences, or a complex step, which is exact to
+        rounding but requires that `fun` accepts complex numbers.
     disp : bool, default=False
-        Print how it ended.
+        Whether to print the final message.
     return_all : bool, default=False
-        Keep the path.
+        Whether to return all iterates.
     **unknown_options
-        Anything else draws an OptimizeWarning, as in SciPy.
+        Any other option causes an OptimizeWarning, as in SciPy.
 
     Returns
     -------
     scipy.optimize.OptimizeResult
-        ``x``, ``fun``, ``jac`` (the gradient at x), ``nit``, ``nfev``, ``njev``, ``success``, ``status`` and ``message``;
-        with `return_all` also ``allvecs``, the list of every x from `x0` on. x is the last one, or the mean that the
-        optimizer has in its place; the best one after a divergence and under the spectral rate. The status is 0 for
-        convergence, 1 for `maxiter`, 2 where no step along the gradient lowers the function, 3 for divergence, 99 for a
-        callback's StopIteration.
+        ``x``, ``fun``, ``jac`` (the gradient at x), ``nit``, ``nfev``, ``njev``, ``success``, ``status`` and ``message``. With
+        `return_all` also ``allvecs``, the list of all iterates, starting with `x0`. x is the last iterate, or the mean of the
+        iterates if the optimizer averages them; after divergence, and with the spectral rate, it is the best iterate. The
+        status is 0 for convergence, 1 for `maxiter`, 2 if no step along the negative gradient lowers the function, 3 for
+        divergence, and 99 if the callback raised StopIteration.
 
     Raises
     ------
     ValueError
-        For `fun` that is not finite at x0 or not a number, a gradient of another length, bounds that exclude x0, constraints, or
-        a parameter out of its range; the message says what would be right.
+        If `fun` is not finite at x0 or does not return a number, if the gradient has the wrong length, if the bounds exclude x0,
+        if there are constraints, or if a parameter is out of its range. The message describes valid input.
 
     Notes
     -----
-    The update is the function that trains the estimators. The weight decay of AdamW shrinks every component of x, whereas the
-    estimators leave the intercept out of it: a component that must not be drawn to zero, such as an offset, needs another
-    optimizer and a penalty within `fun`.
+    The estimators are trained by the same update function. The weight decay of AdamW shrinks every component of x, whereas the
+    estimators exclude the intercept. If a component, such as an offset, must not be shrunk, use another optimizer and include
+    the penalty in `fun`.
 
     References
     ----------
     A. Cauchy, "Méthode générale pour la résolution des systèmes d'équations simultanées", 1847. The spectral rate: J. Barzilai
     and J. M. Borwein, "Two-point step size gradient methods", 1988, equation 5, in the projected and safeguarded form of E. G.
     Birgin, J. M. Martínez and M. Raydan, "Nonmonotone spectral projected gradient methods on convex sets", 2000, algorithm 2.2.
-    In place of their largest rate, a step without positive curvature doubles the last one.
+    Departure: if the curvature is not positive, the last rate is doubled, instead of using the largest rate.
 
     Examples
     --------
@@ -133,14 +134,14 @@ def gradient_descent(
     ...     return 12 * x - 12
     >>> found = minimize(f, -0.9, jac=slope, method=gradient_descent, options={"learning_rate": 0.03, "return_all": True})
     >>> print(found.allvecs[1], found.x.round(4), found.message)
-    [-0.216] [1.] The gradient is no larger than gtol=1e-05.
+    [-0.216] [1.] Converged: the gradient is no larger than gtol=1e-05.
     >>> gradient_descent(f, -0.9, jac=slope, learning_rate=0.2).success
     False
     """
     if unknown_options:
         warnings.warn(f"Unknown solver options: {', '.join(unknown_options)}", OptimizeWarning, stacklevel=2)
     if constraints is not None and np.size(constraints):
-        raise ValueError("gradient_descent takes no constraints, only bounds; for constraints there is method='SLSQP' of SciPy")
+        raise ValueError("gradient_descent supports bounds but no constraints; use SciPy's method='SLSQP' for constraints")
     if gtol is None:
         gtol = 1e-5 if tol is None else tol
     options = Options(maxiter, gtol, ftol, n_iter_no_change, disp, return_all)
@@ -150,10 +151,10 @@ def gradient_descent(
     rule = _resolve_rule(optimizer, learning_rate, options, function, x)
     value, gradient = function.value(x), None
     if not math.isfinite(value):
-        raise ValueError(f"fun is {value} at x0={x.tolist()}: begin where it is a finite number")
+        raise ValueError(f"fun is {value} at x0={x.tolist()}; x0 must be a point where fun is finite")
     gradient = function.gradient(x, value)
     if not np.isfinite(gradient).all():
-        raise ValueError(f"the gradient at x0={x.tolist()} is {gradient.tolist()}: begin where it is finite")
+        raise ValueError(f"the gradient at x0={x.tolist()} is {gradient.tolist()}; x0 must be a point where it is finite")
     result = _descend(function, rule, options, function_of_result(callback), x, value, gradient)
     if options.disp:
         print(result.message, f"fun {result.fun:.8g}, nit {result.nit}, nfev {result.nfev}, njev {result.njev}", sep="\n  ")
@@ -167,7 +168,7 @@ def _descend(function, rule, options, callback, x, value, gradient):
     best, first = (value, x, gradient), value
     status, message = (
         TOO_MANY,
-        f"maxiter={options.maxiter} steps are done, and the gradient is larger than gtol={options.gtol:.3g}.",
+        f"Reached maxiter={options.maxiter} steps; the gradient is still larger than gtol={options.gtol:.3g}.",
     )
     while True:
         settled = function.largest_free_slope(x, gradient) <= options.gtol
@@ -175,12 +176,15 @@ def _descend(function, rule, options, callback, x, value, gradient):
             returned = function.at(rule.evaluated)
             settled = function.largest_free_slope(returned[0], returned[2]) <= options.gtol
         if settled:
-            status, message = CONVERGED, f"The gradient is no larger than gtol={options.gtol:.3g}."
+            status, message = CONVERGED, f"Converged: the gradient is no larger than gtol={options.gtol:.3g}."
             break
         if options.ftol is not None and has_stalled(lowest, options.n_iter_no_change, options.ftol * max(1.0, abs(lowest[-1]))):
             if not rule.lowered():
                 status = CONVERGED
-                message = f"The value has stood still for {options.n_iter_no_change} steps, to within ftol={options.ftol:.3g}."
+                message = (
+                    f"Converged: the lowest value has decreased by no more than ftol={options.ftol:.3g} times max(1, |value|) "
+                    f"in {options.n_iter_no_change} steps."
+                )
                 break
             lowest = lowest[-1:]
         if nit == options.maxiter:
@@ -189,7 +193,10 @@ def _descend(function, rule, options, callback, x, value, gradient):
         moved = rule.step(x, value, gradient)
         if moved is None:
             status = STUCK
-            message = f"Step {nit + 1}: no step against the gradient lowers fun; is jac its gradient, or is this rounding error?"
+            message = (
+                f"Step {nit + 1}: no step along the negative gradient lowers fun. Check that jac is the gradient of fun; "
+                f"otherwise the precision of fun is reached."
+            )
             break
         nit += 1
         x, value = moved
@@ -217,7 +224,7 @@ def _descend(function, rule, options, callback, x, value, gradient):
     elif rule.evaluated is not None and nit:
         x, value, gradient = returned if settled else function.at(rule.evaluated)
     if status == TOO_MANY and value >= first:
-        message += f" fun is no lower than at x0, where it was {first:.3g}: lower learning_rate."
+        message += f" fun is no lower than at x0, where it was {first:.3g}: decrease learning_rate."
     result = OptimizeResult(
         x=x.copy(),
         fun=value,
@@ -239,8 +246,8 @@ def _how_it_diverged(value, x):
     if not np.isfinite(x).all():
         return "x is not finite."
     if value == -math.inf:
-        return "fun is -inf: it has no lowest value."
-    return f"fun is {value:.3g}" + (", and grows without bound." if math.isfinite(value) else f" at x={x.tolist()}.")
+        return "fun is -inf: it has no minimum."
+    return f"fun is {value:.3g}" + (" and grows without bound." if math.isfinite(value) else f" at x={x.tolist()}.")
 
 
 # --- how a step is made --------------------------------------------------------------------------------------------------
@@ -268,7 +275,7 @@ class _Ruled:
     @property
     def advice(self):
         """What to do about divergence."""
-        return f"The learning rate was {self.rate:.3g}: lower it. The best x so far is kept."
+        return f"Decrease the learning rate, which was {self.rate:.3g}. The best x so far is returned."
 
     def lowered(self):
         """Lower the rate of an adaptive schedule; False where there is no lower one."""
@@ -295,7 +302,7 @@ class _Spectral:
 
     keeps_best = True
     evaluated = None
-    advice = "The best x so far is kept."
+    advice = "The best x so far is returned."
 
     # Birgin, Martínez and Raydan's number: how many values back a step may climb.
     MEMORY = 10
@@ -348,16 +355,16 @@ def _resolve_rule(optimizer, learning_rate, options, function, x):
     optimizer, schedule = resolve_optimizer(optimizer), resolve_schedule(learning_rate)
     optimizer = GradientDescent() if optimizer is None else optimizer
     if isinstance(schedule, Optimal):
-        raise ValueError("learning_rate='optimal' follows from a penalty's alpha, and a function has none: give another schedule")
+        raise ValueError("learning_rate='optimal' requires the alpha of a penalty, which a function lacks; use another schedule")
     if schedule is None and type(optimizer) is GradientDescent:
         return _Spectral(function)
     if schedule is None:
         if optimizer.default_rate is None:
             name = type(optimizer).__name__
-            raise ValueError(f"learning_rate='auto': {name} has no rate of its own on a function; give a number or a schedule")
+            raise ValueError(f"learning_rate='auto': {name} has no default learning rate; pass a number or a schedule")
         schedule = resolve_schedule(optimizer.default_rate)
     if schedule.plateau_factor is not None and options.ftol is None:
         raise ValueError(
-            f"{type(schedule).__name__} lowers its rate when the value stands still: say when with ftol, such as 1e-6"
+            f"{type(schedule).__name__} lowers its rate when fun stops decreasing, which requires ftol; set it, e.g. to 1e-6"
         )
     return _Ruled(optimizer, schedule, options.maxiter, function, len(x))

@@ -1,8 +1,8 @@
 """A callback that logs a fit to mlflow: parameters, scores and the loss curve.
 
-``mlflow.sklearn.autolog`` logs the fits of scikit-learn's own classes, a Pipeline with one of our estimators among them, but
-neither a bare `GDRegressor` or `GDClassifier` nor any loss curve. `MLflowLogger` logs both. Needs the package mlflow, which
-``pip install "sklearn-gd[integrations]"`` installs.
+``mlflow.sklearn.autolog`` logs fits of scikit-learn's own classes, including a Pipeline that contains an estimator of this
+package, but it logs neither a bare `GDRegressor` or `GDClassifier` nor loss curves. `MLflowLogger` logs both. The module requires
+the package mlflow, which ``pip install "sklearn-gd[integrations]"`` installs.
 """
 
 import time
@@ -12,7 +12,7 @@ try:
     import mlflow
     from mlflow.entities import Metric, Param
 except ImportError as error:  # one line on what to install, instead of the name of a module that the user never typed
-    raise ImportError('sklearn_gd.mlflow needs mlflow: pip install "sklearn-gd[integrations]"') from error
+    raise ImportError('sklearn_gd.mlflow requires mlflow: pip install "sklearn-gd[integrations]"') from error
 
 __all__ = ["MLflowLogger"]
 
@@ -21,21 +21,21 @@ LARGEST_BATCH, LONGEST_VALUE = 1000, 6000
 
 
 class MLflowLogger:
-    """Callback of scikit-learn's protocol that logs the fits of an estimator of this package to mlflow.
+    """Scikit-learn callback that logs the fits of an estimator of this package to mlflow.
 
-    It logs the parameters as `get_params` has them, the objective of each epoch as ``loss``, the validation score of each epoch
-    as ``validation_score`` where there is one, ``n_iter``, and the score on the training samples as ``training_score``.
+    It logs the parameters returned by `get_params`, the objective of each epoch as ``loss``, the validation score of each epoch
+    as ``validation_score`` if there is one, ``n_iter``, and the score on the training samples as ``training_score``.
 
-    A fit within an active run, such as that of ``mlflow.sklearn.autolog``, is logged to that run; otherwise the fit has a run of
-    its own. Within another estimator than a Pipeline, such as a search, each fit has a run of its own, which is a child of the
-    active one. Inside of a Pipeline the parameters are named class__parameter, for the run may hold the Pipeline's own.
+    If a run is active, such as that of ``mlflow.sklearn.autolog``, the fit is logged to that run; otherwise a new run is started.
+    Within a meta-estimator other than a Pipeline, such as a grid search, each fit has its own run, a child of the active run.
+    Within a Pipeline, parameters are logged as class__parameter, because the run may contain parameters of the Pipeline.
 
-    Set it on the estimator of this package, also where that is a step of a Pipeline.
+    Set the callback on the estimator of this package, even if that is a step of a Pipeline.
 
     Attributes
     ----------
     run_id_ : str
-        The run of the last fit.
+        The ID of the run of the last fit.
 
     Examples
     --------
@@ -48,12 +48,12 @@ class MLflowLogger:
         self._started = False
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Start a run where none is active, or where the active one is to hold several fits.
+        """Start a run if none is active, or if the active run contains several fits.
 
         Parameters
         ----------
         estimator : estimator
-            The one whose fit begins.
+            The estimator whose fit begins.
         context : sklearn.callback.CallbackContext
             The task of its fit.
         """
@@ -64,12 +64,12 @@ class MLflowLogger:
         self.run_id_ = run.info.run_id
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Do nothing: what is to be logged is known at the end.
+        """Do nothing; everything is logged at the end of the fit.
 
         Parameters
         ----------
         estimator : estimator
-            Whose task begins.
+            The estimator whose task begins.
         context : sklearn.callback.CallbackContext
             The task.
         """
@@ -80,18 +80,18 @@ class MLflowLogger:
         Parameters
         ----------
         estimator : estimator
-            Whose task ends.
+            The estimator whose task ends.
         context : sklearn.callback.CallbackContext
             The task.
         X, y : array-like
             The training samples.
         metadata : dict
-            May have sample_weight.
+            Contains sample_weight, if sample weights were given.
 
         Returns
         -------
         bool
-            False: the fit goes on.
+            False: the fit continues.
         """
         if context.task_name == "fit":
             prefix = f"{type(estimator).__name__}__" if _outer_estimators(context) and not self._started else ""
@@ -104,7 +104,7 @@ class MLflowLogger:
         Parameters
         ----------
         estimator : estimator
-            The one whose fit ends.
+            The estimator whose fit ends.
         context : sklearn.callback.CallbackContext
             The task of its fit.
         """

@@ -1,15 +1,15 @@
 r"""ONNX converters for the two estimators, registered with skl2onnx when this module is imported.
 
-After ``import sklearn_gd.onnx``, ``skl2onnx.to_onnx`` converts `GDRegressor` and `GDClassifier`, alone and as a step of a
-Pipeline. Needs the packages onnx and skl2onnx, which ``pip install "sklearn-gd[integrations]"`` installs.
+After ``import sklearn_gd.onnx``, ``skl2onnx.to_onnx`` converts `GDRegressor` and `GDClassifier`, alone or as a step of a
+Pipeline. The module requires the packages onnx and skl2onnx, which ``pip install "sklearn-gd[integrations]"`` installs.
 
-The graph computes :math:`raw = X W^\top + b` and then applies the loss's link: `inverse_link` in regression, `probability` in
-classification. The second output of a classifier has a column for each class: the probabilities, or the raw scores where the
-loss defines none or with the option ``raw_scores``; with two classes the raw scores are minus the score, and the score. Labels
-are strings or int64; booleans become 0 and 1.
+The graph computes :math:`raw = X W^\top + b` and then applies the link function of the loss: `inverse_link` in regression,
+`probability` in classification. The second output of a classifier has one column per class. The columns are probabilities; if
+the loss does not define them, or with the option ``raw_scores``, they are raw scores (with two classes, minus the score and the
+score). Labels are strings or int64; booleans become 0 and 1.
 
 By default the graph computes in double precision and casts the result to the type of the input, so that features with large
-offsets lose no digits. The option ``double=False`` computes in single precision, for runtimes without doubles.
+offsets lose no precision. The option ``double=False`` computes in single precision, for runtimes without double precision.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ try:
     from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType, StringTensorType
     from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes
 except ImportError as error:  # one line on what to install, instead of the name of a module that the user never typed
-    raise ImportError('sklearn_gd.onnx needs onnx and skl2onnx: pip install "sklearn-gd[integrations]"') from error
+    raise ImportError('sklearn_gd.onnx requires onnx and skl2onnx: pip install "sklearn-gd[integrations]"') from error
 
 from .estimators import GDClassifier, GDRegressor
 from .losses import Exponential, LogLinkLoss, LogLoss, ModifiedHuber, RegressionLoss
@@ -52,7 +52,7 @@ __all__ = ["LINKS", "register"]
 
 
 class Graph:
-    """Operators on the nodes of one graph; final.
+    """Creates the nodes of one graph; final.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Graph:
         self.dtype = dtype
 
     def __call__(self, operator: Callable, *inputs: Any, **attributes: Any) -> Any:
-        """A node; numbers and arrays of floats among the inputs become constants of the graph's precision.
+        """Create a node; floats and arrays of floats among the inputs become constants in the precision of the graph.
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class Graph:
         Returns
         -------
         node
-            The result.
+            The node.
         """
         return operator(*map(self._constant, inputs), op_version=self.opset, **attributes)
 
@@ -129,9 +129,10 @@ def _shares(graph, scores, n_scores):
     return graph(OnnxWhere, positive, share, np.full((1, n_scores), 1.0 / n_scores))
 
 
-#: The graph of each link, by the function that a loss defines or inherits (`inverse_link`, `probability`). Add the link of a
-#: loss of your own: a function of (graph, loss, raw, n_scores), where ``graph(OnnxExp, raw)`` makes a node, which returns the
-#: node of the predictions, or of the probabilities: of the second class with one score, else of each class.
+#: The ONNX graph of each link function. Keys are the functions that a loss defines or inherits (`inverse_link`, `probability`).
+#: Values are functions of (graph, loss, raw, n_scores) that return the node of the predictions or of the probabilities (with one
+#: score, the probability of the second class; otherwise that of each class). ``graph(OnnxExp, raw)`` creates a node. Add an entry
+#: for the link function of a custom loss.
 LINKS: dict[Callable, Callable] = {
     RegressionLoss.inverse_link: _identity,
     LogLinkLoss.inverse_link: _exponential,
@@ -142,11 +143,11 @@ LINKS: dict[Callable, Callable] = {
 
 
 def _link(loss, name):
-    """The graph of a loss's link `name`; an error that says how to add it where it is unknown."""
+    """Return the graph of the link function `name` of a loss; raise an error that explains how to add it if it is unknown."""
     function = getattr(type(loss), name)
     if function not in LINKS:
         raise NotImplementedError(
-            f"{loss!r} has a {name} of its own, which sklearn_gd.onnx does not know: set "
+            f"sklearn_gd.onnx cannot convert the {name} that {loss!r} defines: set "
             f"sklearn_gd.onnx.LINKS[{type(loss).__name__}.{name}] to a function of (graph, loss, raw, n_scores)"
         )
     return LINKS[function]
@@ -206,12 +207,12 @@ def _labels(model):
     """The labels as ONNX has them: strings, or int64."""
     classes = model.classes_
     if len(classes) < 2:
-        raise ValueError(f"the model has seen one class only, {classes.tolist()!r}: ONNX needs two at least")
+        raise ValueError(f"the model has only one class, {classes.tolist()!r}: ONNX requires at least two")
     if classes.dtype.kind in "OUST":
         return np.array([str(each) for each in classes])
     whole = classes.astype(np.int64)
     if not np.array_equal(whole, classes):
-        raise ValueError(f"classes_={classes.tolist()!r} must be strings or whole numbers: ONNX has no other labels")
+        raise ValueError(f"classes_={classes.tolist()!r} must be strings or integers: ONNX supports no other labels")
     return whole
 
 
@@ -224,7 +225,7 @@ def _classifier_shapes(operator):
 
 
 def register() -> None:
-    """Register the converters of both estimators with skl2onnx; the import of this module calls it."""
+    """Register the converters of both estimators with skl2onnx; importing this module calls this function."""
     double = {"double": [True, False]}
     update_registered_converter(
         GDRegressor, "SklearnGDRegressor", calculate_linear_regressor_output_shapes, _convert_regressor, options=double

@@ -1,19 +1,19 @@
-r"""Optimizers: what a step does with a gradient.
+r"""Optimizers: rules that compute a step from a gradient.
 
-An optimizer is the update of one coefficient, a plain Python function::
+An optimizer defines the update of one coefficient, a plain Python function::
 
     update(w, g, rate, t, *slots, *parameters) -> (new w, proximal step, *new slots)
 
-w is the coefficient, g its gradient, rate the learning rate of step t = 1, 2, ...; each *slot* is a number that the optimizer
-keeps for each coefficient, 0 at first, named in the class attribute ``slots``. The *proximal step* is the length by which a
-penalty's kink acts on this coefficient: the learning rate of plain descent, divided by whatever the rule divides the gradient
-by, so that the point where the steps come to rest is the minimiser of F and not of some other objective.
+w is the coefficient, g its gradient, and rate the learning rate of step t = 1, 2, ...; each *slot* is a number that the optimizer
+stores for each coefficient. It is 0 initially, and its name is in the class attribute ``slots``. The *proximal step* is the step
+length with which the proximal operator of a non-smooth penalty is applied to this coefficient. It is the learning rate of plain
+descent, divided by whatever the rule divides the gradient by; then the fixed point of the steps is the minimiser of F.
 
-The rules of this module are written in array style: w, g and the slots may be numbers or arrays, so that a choice by their values
-is an ``np.where``; rate, t, parameters and totals are always numbers.
+The rules of this module are written in array style: w, g and the slots may be numbers or arrays, so the rules use ``np.where``
+instead of ``if`` on them; rate, t, parameters and totals are always numbers.
 
-Where papers leave a choice the rules are those of torch.optim: epsilon is added outside the root, a momentum buffer starts as
-the first gradient, there is no dampening.
+Where papers leave a choice, the rules follow torch.optim: epsilon is added outside the square root, a momentum buffer starts as
+the first gradient, and there is no dampening.
 """
 
 import numpy as np
@@ -44,20 +44,21 @@ __all__ = [
 
 
 class Optimizer(Component):
-    """Abstract base of all optimizers; subclass it for an update rule of your own.
+    """Abstract base of all optimizers; subclass it for a custom update rule.
 
     Attributes
     ----------
     slots : tuple of str
-        Names of the numbers kept for each coefficient.
+        Names of the numbers stored for each coefficient.
     totals : tuple of str
-        Names of the sums over all coefficients that `update` asks for; `contributions` says what each coefficient adds.
+        Names of the sums over all coefficients that `update` takes; `contributions` returns what each coefficient adds to them.
     evaluated_slot : str or None
-        The slot that predicts after a step, where that is not the coefficient itself.
+        The slot that contains the coefficients used for prediction; None if the coefficients themselves are used.
     default_rate : float or None
-        The learning rate around which "auto" looks for one; None where it follows from the curvature of the loss.
+        The learning rate around which "auto" searches; None if the search starts from the curvature of the loss.
     decay : float
-        Share of each coefficient, never the intercept, taken off before the step, times the learning rate; no part of F.
+        Weight decay: before each step, every coefficient except the intercept is multiplied by 1 - learning rate * decay. It is
+        not part of F.
 
     Examples
     --------
@@ -81,36 +82,36 @@ class Optimizer(Component):
 
     @property
     def decay(self) -> float:
-        """No decay beside the penalty, unless the rule has one."""
+        """The weight decay, 0 by default."""
         return 0.0
 
     def gain(self) -> float:
-        """How many times its learning rate a long series of equal gradients moves a coefficient, each step.
+        """Return the step length per step for constant gradients, relative to plain gradient descent.
 
         Returns
         -------
         float
-            1 for plain descent; a stable rate is divided by it.
+            1 for plain descent. The stable learning rate of plain descent is divided by it.
         """
         return 1.0
 
     def validate(self) -> None:
-        """Raise where `update` is missing or asks for an unknown parameter, or a parameter is out of its range."""
+        """Raise an error if `update` is missing or takes an unknown parameter, or if a parameter is out of its range."""
         name = type(self).__name__
         if self.written_functions("update") is None:
-            raise TypeError(f"{name} has no function update(w, g, rate, t): an optimizer must give one")
+            raise TypeError(f"{name} has no function update(w, g, rate, t): an optimizer must define it")
         self.function_parameters("update", 4 + len(self.slots) + len(self.totals))
         if self.totals:
             if self.written_functions("contributions") is None:
-                raise TypeError(f"{name} has no function contributions(w, g, rate, t): its totals {self.totals} are sums of it")
+                raise TypeError(f"{name} has no function contributions(w, g, rate, t), which defines its totals {self.totals}")
             self.function_parameters("contributions", 4 + len(self.slots))
         if self.evaluated_slot is not None and self.evaluated_slot not in self.slots:
-            raise TypeError(f"{name}: evaluated_slot={self.evaluated_slot!r} must be one of its slots {self.slots}, or None")
+            raise TypeError(f"{name}: evaluated_slot={self.evaluated_slot!r} must be None or one of the slots {self.slots}")
         super().validate()
 
 
 def _quotient(above, below):
-    """above / below where `below` is positive, and zero elsewhere."""
+    """Return above / below where `below` is positive, and zero elsewhere."""
     positive = below > 0.0
     return np.where(positive, above / np.where(positive, below, 1.0), 0.0)
 
@@ -120,7 +121,7 @@ class GradientDescent(Optimizer):
 
     References
     ----------
-    A. Cauchy, "Méthode générale pour la résolution des systèmes d'équations simultanées", 1847; one row at a time: H. Robbins
+    A. Cauchy, "Méthode générale pour la résolution des systèmes d'équations simultanées", 1847; one sample at a time: H. Robbins
     and S. Monro, "A stochastic approximation method", 1951.
 
     Examples
@@ -134,7 +135,7 @@ class GradientDescent(Optimizer):
 
     @staticmethod
     def update(w, g, rate, t):
-        """One step against the gradient."""
+        """Take one step along the negative gradient."""
         return w - rate * g, rate
 
 
@@ -144,7 +145,8 @@ class Momentum(Optimizer):
     Parameters
     ----------
     momentum : float in [0, 1), default=0.9
-        How much of the last move goes on; steady gradients move :math:`1 / (1 - \beta)` times as far as plain descent.
+        Momentum coefficient :math:`\beta`. For constant gradients, steps are :math:`1 / (1 - \beta)` times as long as those of
+        plain descent.
 
     References
     ----------
@@ -167,12 +169,12 @@ class Momentum(Optimizer):
         self.momentum = momentum
 
     def gain(self) -> float:
-        """The sum of the powers of momentum."""
+        """Return 1 / (1 - momentum)."""
         return 1.0 / (1.0 - self.momentum)
 
     @staticmethod
     def update(w, g, rate, t, velocity, momentum):
-        """The proximal step is that of equal gradients summed so far."""
+        """Take one step; the proximal step is the total step length so far of a gradient that stays constant."""
         velocity = momentum * velocity + g
         return w - rate * velocity, rate * (1.0 - momentum**t) / (1.0 - momentum), velocity
 
@@ -183,7 +185,7 @@ class Nesterov(Optimizer):
     Parameters
     ----------
     momentum : float in [0, 1), default=0.9
-        How much of the last move goes on.
+        Momentum coefficient :math:`\beta`.
 
     References
     ----------
@@ -206,26 +208,26 @@ class Nesterov(Optimizer):
         self.momentum = momentum
 
     def gain(self) -> float:
-        """The sum of the powers of momentum."""
+        """Return 1 / (1 - momentum)."""
         return 1.0 / (1.0 - self.momentum)
 
     @staticmethod
     def update(w, g, rate, t, velocity, momentum):
-        """The gradient, and what the buffer will do next."""
+        """Take one step along the gradient plus the momentum of the next step."""
         velocity = momentum * velocity + g
         prox_step = rate * (1.0 - momentum ** (t + 1.0)) / (1.0 - momentum)
         return w - rate * (g + momentum * velocity), prox_step, velocity
 
 
 class AdaGrad(Optimizer):
-    r"""A rate for each coefficient that falls with the sum of its squared gradients.
+    r"""AdaGrad: a learning rate per coefficient, which decreases with the sum of its squared gradients.
 
     :math:`s \leftarrow s + g^2`, :math:`w \leftarrow w - \eta\, g / (\sqrt s + \epsilon)`.
 
     Parameters
     ----------
     epsilon : float > 0, default=1e-10
-        Keeps the first division finite.
+        Added to the denominator to avoid division by zero.
 
     References
     ----------
@@ -248,23 +250,23 @@ class AdaGrad(Optimizer):
 
     @staticmethod
     def update(w, g, rate, t, square_sum, epsilon):
-        """Each coefficient by the root of its own sum."""
+        """Divide the learning rate by the square root of the sum of squared gradients."""
         square_sum = square_sum + g * g
         step = rate / (np.sqrt(square_sum) + epsilon)
         return w - step * g, step, square_sum
 
 
 class RMSprop(Optimizer):
-    r"""A rate for each coefficient that follows the running mean of its squared gradients.
+    r"""RMSprop: a learning rate per coefficient, adapted to the running mean of its squared gradients.
 
     :math:`v \leftarrow \rho v + (1 - \rho) g^2`, :math:`w \leftarrow w - \eta\, g / (\sqrt v + \epsilon)`.
 
     Parameters
     ----------
     rho : float in [0, 1), default=0.99
-        Memory of the running mean (torch.optim's default; G. Hinton's lecture has 0.9).
+        Decay rate of the running mean. The default is that of torch.optim; G. Hinton's lecture uses 0.9.
     epsilon : float > 0, default=1e-8
-        Keeps the division finite.
+        Added to the denominator to avoid division by zero.
 
     References
     ----------
@@ -287,14 +289,14 @@ class RMSprop(Optimizer):
 
     @staticmethod
     def update(w, g, rate, t, square_mean, rho, epsilon):
-        """Each coefficient by the root of its own running mean."""
+        """Divide the learning rate by the square root of the running mean."""
         square_mean = rho * square_mean + (1.0 - rho) * g * g
         step = rate / (np.sqrt(square_mean) + epsilon)
         return w - step * g, step, square_mean
 
 
 class AdaDelta(Optimizer):
-    r"""Steps in the coefficient's own units: root mean square of past moves over that of past gradients.
+    r"""AdaDelta: steps in the units of the coefficient, the ratio of root mean square past steps and past gradients.
 
     :math:`v \leftarrow \rho v + (1-\rho) g^2`, :math:`\delta = \sqrt{u + \epsilon} / \sqrt{v + \epsilon}\; g`,
     :math:`u \leftarrow \rho u + (1-\rho) \delta^2`, :math:`w \leftarrow w - \eta\, \delta`.
@@ -302,13 +304,14 @@ class AdaDelta(Optimizer):
     Parameters
     ----------
     rho : float in [0, 1), default=0.9
-        Memory of both running means.
+        Decay rate of both running means.
     epsilon : float > 0, default=1e-6
-        Size of the first moves, squared. It stands inside the root here, as in the paper and in torch.optim.
+        Added inside both square roots, as in the paper and in torch.optim. Its square root determines the length of the first
+        steps.
 
     References
     ----------
-    M. D. Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1 (where the rate is 1).
+    M. D. Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1 (there the learning rate is 1).
 
     Examples
     --------
@@ -327,7 +330,7 @@ class AdaDelta(Optimizer):
 
     @staticmethod
     def update(w, g, rate, t, square_mean, move_mean, rho, epsilon):
-        """The ratio of two roots."""
+        """Multiply the gradient by the ratio of the two root mean squares."""
         square_mean = rho * square_mean + (1.0 - rho) * g * g
         ratio = np.sqrt(move_mean + epsilon) / np.sqrt(square_mean + epsilon)
         move = ratio * g
@@ -335,7 +338,7 @@ class AdaDelta(Optimizer):
 
 
 class _TwoMoments(Optimizer):
-    """Abstract base of the rules that keep a running mean of gradients and one of their squares."""
+    """Abstract base of the rules that store running means of the gradients and of their squares."""
 
     slots: tuple[str, ...] = ("mean", "square_mean")
     constraints = {
@@ -351,7 +354,7 @@ class _TwoMoments(Optimizer):
 
 
 class Adam(_TwoMoments):
-    r"""Momentum over a rate for each coefficient, both corrected for their start at zero.
+    r"""Adam: momentum and a learning rate per coefficient, both with bias correction.
 
     :math:`m \leftarrow \beta_1 m + (1-\beta_1) g`, :math:`v \leftarrow \beta_2 v + (1-\beta_2) g^2`,
     :math:`w \leftarrow w - \eta\, \hat m / (\sqrt{\hat v} + \epsilon)` with
@@ -360,11 +363,11 @@ class Adam(_TwoMoments):
     Parameters
     ----------
     beta_1 : float in [0, 1), default=0.9
-        Memory of the mean gradient.
+        Decay rate of the running mean of the gradients.
     beta_2 : float in [0, 1), default=0.999
-        Memory of the mean square.
+        Decay rate of the running mean of the squared gradients.
     epsilon : float > 0, default=1e-8
-        Keeps the division finite.
+        Added to the denominator to avoid division by zero.
 
     References
     ----------
@@ -379,7 +382,7 @@ class Adam(_TwoMoments):
 
     @staticmethod
     def update(w, g, rate, t, mean, square_mean, beta_1, beta_2, epsilon):
-        """Mean over root mean square."""
+        """Divide the bias-corrected mean by the root mean square."""
         mean = beta_1 * mean + (1.0 - beta_1) * g
         square_mean = beta_2 * square_mean + (1.0 - beta_2) * g * g
         step = rate / (np.sqrt(square_mean) / np.sqrt(1.0 - beta_2**t) + epsilon)
@@ -387,21 +390,21 @@ class Adam(_TwoMoments):
 
 
 class AdamW(_TwoMoments):
-    r"""Adam with weight decay apart from the gradient: :math:`w \leftarrow (1 - \eta \lambda) w`, then Adam's step.
+    r"""Adam with decoupled weight decay: :math:`w \leftarrow (1 - \eta \lambda) w`, then the step of Adam.
 
-    The decay is not an l2 penalty: its point of rest depends on the gradients' scale and is not the minimiser of F. It comes
-    beside ``alpha``, and is off at ``weight_decay=0``. The intercept does not decay.
+    Weight decay is not an l2 penalty: its fixed point depends on the scale of the gradients and is not the minimiser of F. It is
+    applied in addition to the penalty, and disabled with ``weight_decay=0``. The intercept does not decay.
 
     Parameters
     ----------
     beta_1 : float in [0, 1), default=0.9
-        Memory of the mean gradient.
+        Decay rate of the running mean of the gradients.
     beta_2 : float in [0, 1), default=0.999
-        Memory of the mean square.
+        Decay rate of the running mean of the squared gradients.
     epsilon : float > 0, default=1e-8
-        Keeps the division finite.
+        Added to the denominator to avoid division by zero.
     weight_decay : float >= 0, default=0.01
-        Share :math:`\lambda` of each coefficient taken off, times the learning rate.
+        Weight decay :math:`\lambda`.
 
     References
     ----------
@@ -423,26 +426,26 @@ class AdamW(_TwoMoments):
 
     @property
     def decay(self) -> float:
-        """The weight decay."""
+        """The parameter `weight_decay`."""
         return float(self.weight_decay)
 
 
 class AMSGrad(_TwoMoments):
-    r"""Adam whose mean square never falls: :math:`\bar v \leftarrow \max(\bar v, v)` takes the place of v.
+    r"""AMSGrad: Adam whose mean square never decreases, :math:`\bar v \leftarrow \max(\bar v, v)` replaces v.
 
     Parameters
     ----------
     beta_1 : float in [0, 1), default=0.9
-        Memory of the mean gradient.
+        Decay rate of the running mean of the gradients.
     beta_2 : float in [0, 1), default=0.999
-        Memory of the mean square.
+        Decay rate of the running mean of the squared gradients.
     epsilon : float > 0, default=1e-8
-        Keeps the division finite.
+        Added to the denominator to avoid division by zero.
 
     References
     ----------
-    S. J. Reddi, S. Kale and S. Kumar, "On the convergence of Adam and beyond", 2018, algorithm 2; corrected for the start at
-    zero as in torch.optim.
+    S. J. Reddi, S. Kale and S. Kumar, "On the convergence of Adam and beyond", 2018, algorithm 2; with bias correction as in
+    torch.optim.
 
     Examples
     --------
@@ -455,7 +458,7 @@ class AMSGrad(_TwoMoments):
 
     @staticmethod
     def update(w, g, rate, t, mean, square_mean, largest, beta_1, beta_2, epsilon):
-        """Mean over the largest root mean square so far."""
+        """Divide the bias-corrected mean by the largest root mean square so far."""
         mean = beta_1 * mean + (1.0 - beta_1) * g
         square_mean = beta_2 * square_mean + (1.0 - beta_2) * g * g
         largest = np.maximum(largest, square_mean)
@@ -473,13 +476,13 @@ class Nadam(Optimizer):
     Parameters
     ----------
     beta_1 : float in [0, 1), default=0.9
-        Memory of the mean gradient.
+        Decay rate of the running mean of the gradients.
     beta_2 : float in [0, 1), default=0.999
-        Memory of the mean square.
+        Decay rate of the running mean of the squared gradients.
     epsilon : float > 0, default=1e-8
-        Keeps the division finite.
+        Added to the denominator to avoid division by zero.
     momentum_decay : float >= 0, default=0.004
-        How fast the momentum warms up, :math:`\psi`.
+        Rate :math:`\psi` at which the momentum increases towards `beta_1`.
 
     References
     ----------
@@ -509,7 +512,7 @@ class Nadam(Optimizer):
 
     @staticmethod
     def update(w, g, rate, t, mean, square_mean, product, beta_1, beta_2, epsilon, momentum_decay):
-        """The slot `product` is that of the momenta so far; it starts at one."""
+        """Take one step; the slot `product` is the product of the momenta so far, initially one."""
         now = beta_1 * (1.0 - 0.5 * 0.96 ** (t * momentum_decay))
         following = beta_1 * (1.0 - 0.5 * 0.96 ** ((t + 1.0) * momentum_decay))
         product = now if t == 1.0 else product * now
@@ -522,7 +525,7 @@ class Nadam(Optimizer):
 
 
 class Lion(Optimizer):
-    r"""Steps of one length for every coefficient, in the direction of a momentum's sign.
+    r"""Lion: steps of equal length for all coefficients, along the sign of a momentum.
 
     :math:`w \leftarrow w - \eta \operatorname{sign}(\beta_1 m + (1-\beta_1) g)`, :math:`m \leftarrow \beta_2 m + (1-\beta_2) g`.
 
@@ -531,14 +534,15 @@ class Lion(Optimizer):
     beta_1 : float in [0, 1), default=0.9
         Weight of the momentum in the sign.
     beta_2 : float in [0, 1), default=0.99
-        Memory of the momentum.
+        Decay rate of the momentum.
     weight_decay : float >= 0, default=0.0
-        Share of each coefficient taken off before the step, times the learning rate; not part of F.
+        Weight decay: before the step, each coefficient is multiplied by 1 - learning rate * weight_decay. It is not part of F.
 
     References
     ----------
-    X. Chen et al., "Symbolic discovery of optimization algorithms", 2023, program 1. A penalty's kink acts by the rate over
-    the momentum's magnitude, so that l1 gives zeros and the point of rest is F's.
+    X. Chen et al., "Symbolic discovery of optimization algorithms", 2023, program 1. In addition, the proximal step of a
+    non-smooth penalty is the learning rate divided by the magnitude of the momentum. Therefore l1 produces exact zeros, and the
+    fixed point is the minimiser of F.
 
     Examples
     --------
@@ -558,34 +562,34 @@ class Lion(Optimizer):
 
     @property
     def decay(self) -> float:
-        """The weight decay."""
+        """The parameter `weight_decay`."""
         return float(self.weight_decay)
 
     @staticmethod
     def update(w, g, rate, t, mean, beta_1, beta_2):
-        """The sign of the momentum, as a division by its magnitude."""
+        """Take one step along the sign of the momentum, i.e. the momentum divided by its magnitude."""
         blend = beta_1 * mean + (1.0 - beta_1) * g
         step = rate / np.maximum(np.abs(blend), 1e-30)
         return w - rate * np.sign(blend), step, beta_2 * mean + (1.0 - beta_2) * g
 
 
 class FTRL(Optimizer):
-    r"""Follow the proximally regularised leader: AdaGrad's rates, and l1 that acts on the sum of all gradients so far.
+    r"""FTRL-proximal (follow the regularized leader): AdaGrad's learning rates, and l1 applied to the sum of all gradients.
 
     :math:`n \leftarrow n + g^2`, :math:`\sigma = s' - s` with :math:`s = (\beta + \sqrt n) / \eta`,
-    :math:`z \leftarrow z + g - \sigma w`, :math:`w \leftarrow -z / s`, then the penalty's proximal step of length t / s:
-    sparser online than a proximal step of each gradient.
+    :math:`z \leftarrow z + g - \sigma w`, :math:`w \leftarrow -z / s`, then the penalty's proximal step of length t / s. On
+    streams, the coefficients are sparser than with a proximal step after each gradient.
 
     Parameters
     ----------
     beta : float > 0, default=1.0
-        Keeps the first steps short.
+        Larger values shorten the first steps.
 
     References
     ----------
-    H. B. McMahan et al., "Ad click prediction: a view from the trenches", 2013, algorithm 1. There l1 enters once for all
-    steps; here once for each, as in H. B. McMahan, "Follow-the-regularized-leader and mirror descent", 2011, eq. 5, so that the
-    point of rest is the minimiser of F; an l2 penalty enters through the gradient.
+    H. B. McMahan et al., "Ad click prediction: a view from the trenches", 2013, algorithm 1. There the l1 term is counted once
+    for all steps; here it is counted once per step, as in H. B. McMahan, "Follow-the-regularized-leader and mirror descent",
+    2011, eq. 5. Therefore the fixed point is the minimiser of F. An l2 penalty is part of the gradient.
 
     Examples
     --------
@@ -603,7 +607,7 @@ class FTRL(Optimizer):
 
     @staticmethod
     def update(w, g, rate, t, leader, square_sum, inverse_step, beta):
-        """The minimiser of all gradients so far, held near the past coefficients."""
+        """Return the minimiser of the linearized losses so far plus proximal terms around the past coefficients."""
         if rate == 0.0:
             return w, 0.0, leader, square_sum, inverse_step
         square_sum = square_sum + g * g
@@ -613,7 +617,7 @@ class FTRL(Optimizer):
 
 
 class _DistanceOverGradients(Optimizer):
-    """Abstract base of the rules whose rate is the distance come so far over the gradients so far."""
+    """Abstract base of the rules whose learning rate is the largest distance so far divided by a norm of all gradients."""
 
     totals: tuple[str, ...] = ("distance_square", "gradient_square")
     default_rate = 1.0
@@ -625,34 +629,35 @@ class _DistanceOverGradients(Optimizer):
 
     @property
     def evaluated_slot(self) -> str | None:
-        """The mean of the iterates, or the last one."""
+        """The slot of the averaged iterates, or None for the last iterate."""
         return "mean" if self.averaged else None
 
 
 class DoG(_DistanceOverGradients):
-    r"""Distance over gradients: plain descent whose rate follows from how far it has come.
+    r"""DoG (distance over gradients): plain descent whose learning rate grows with the distance from the initial point.
 
     :math:`w \leftarrow w - \eta\, r_t\, g_t / \sqrt{\sum_{s \le t} \Vert g_s \Vert^2}` with
-    :math:`r_t = \max(r_0, \max_{s \le t} \Vert w_s - w_0 \Vert)` and :math:`r_0 = \rho\, (1 + \Vert w_0 \Vert)`. Norms go over
-    all coefficients and intercepts. A mean of the points at which gradients were taken predicts:
-    :math:`\bar w \leftarrow \bar w + \tfrac{9}{t + 8} (w_t - \bar w)`, in which late ones count more.
+    :math:`r_t = \max(r_0, \max_{s \le t} \Vert w_s - w_0 \Vert)` and :math:`r_0 = \rho\, (1 + \Vert w_0 \Vert)`. Norms include
+    all coefficients and intercepts. Predictions use a weighted mean of the iterates,
+    :math:`\bar w \leftarrow \bar w + \tfrac{9}{t + 8} (w_t - \bar w)`, in which later iterates have larger weights.
 
-    One rate serves all coefficients: bring the columns to one scale before.
+    All coefficients share one learning rate: scale the features beforehand.
 
     Parameters
     ----------
     initial : float > 0, default=0.01
-        The length of the first move, :math:`\rho`, in units of one plus the norm of the start. Where it is far too small, many
-        steps are spent on growing; where it is far too large, on waiting until the sum of gradients makes up for it.
+        The length :math:`\rho` of the first step, relative to 1 + the norm of the initial coefficients. If it is much too small,
+        many steps are needed until the learning rate has grown; if it is much too large, many steps are needed until the sum of
+        the squared gradients has compensated for it.
     averaged : bool, default=True
-        The mean predicts; False lets the last iterate predict. An l1 penalty makes exact zeros in the iterates; in their mean a
-        coefficient that was not always zero is nearly so.
+        Whether to predict with the mean of the iterates; if False, with the last iterate. With an l1 penalty, the iterates have
+        exact zeros; in the mean, a coefficient is exactly zero only if it was zero in all iterates.
 
     References
     ----------
     M. Ivgi, O. Hinder and Y. Carmon, "DoG is SGD's best friend: a parameter-free dynamic step size schedule", 2023, eq. 2 and 3;
-    the mean is their polynomial decay with gamma = 8. They begin at 1e-6, which takes more steps than a small fit has, and add
-    1e-8 under the root, without which gradients of zero move nothing here.
+    the mean is their polynomial-decay averaging with gamma = 8. Departures: they use an initial length of 1e-6, which needs more
+    steps than a small fit has, and add 1e-8 under the square root; here the step is zero if all gradients are zero.
 
     Examples
     --------
@@ -666,12 +671,12 @@ class DoG(_DistanceOverGradients):
 
     @staticmethod
     def contributions(w, g, rate, t, start, farthest, square_sum, mean):
-        """At the first step the slot `start` is zero still, and the distance is the norm of the start."""
+        """Return the squared distance and squared gradient; at step 1 `start` is 0, so the distance is the initial norm."""
         return (w - start) * (w - start), g * g
 
     @staticmethod
     def update(w, g, rate, t, start, farthest, square_sum, mean, distance_square, gradient_square, initial):
-        """The mean takes in w, on which the penalty's proximal step has been; on the new point it has yet to be."""
+        """Take one step; the mean averages w, to which the proximal step was already applied, instead of the new point."""
         distance = np.sqrt(distance_square)
         if t == 1.0:
             start = w
@@ -683,24 +688,27 @@ class DoG(_DistanceOverGradients):
 
 
 class DoWG(_DistanceOverGradients):
-    r"""Distance over weighted gradients: as `DoG`, but gradients count more the farther descent had come.
+    r"""DoWG (distance over weighted gradients): as `DoG`, but each gradient is weighted by the distance at its step.
 
-    :math:`w \leftarrow w - \eta\, r_t^2\, g_t / \sqrt{\sum_{s \le t} r_s^2 \Vert g_s \Vert^2}`, with :math:`r_t` as in `DoG`:
-    longer steps, that forget how small the first ones were. The mean that predicts has the weights :math:`r_t^2`.
+    :math:`w \leftarrow w - \eta\, r_t^2\, g_t / \sqrt{\sum_{s \le t} r_s^2 \Vert g_s \Vert^2}`, with :math:`r_t` as in `DoG`.
+    Steps are longer than those of `DoG` and depend less on the length of the first steps. Predictions use the mean of the
+    iterates with weights :math:`r_t^2`.
 
-    One rate serves all coefficients: bring the columns to one scale before.
+    All coefficients share one learning rate: scale the features beforehand.
 
     Parameters
     ----------
     initial : float > 0, default=0.01
-        The length of the first move, in units of one plus the norm of the start.
+        The length of the first step, relative to 1 + the norm of the initial coefficients.
     averaged : bool, default=True
-        The mean predicts; False lets the last iterate predict, whose zeros under an l1 penalty are exact.
+        Whether to predict with the mean of the iterates; if False, with the last iterate, which has exact zeros with an l1
+        penalty.
 
     References
     ----------
     A. Khaled, K. Mishchenko and C. Jin, "DoWG unleashed: an efficient universal parameter-free gradient descent method", 2023,
-    algorithm 1 and its output. There the first distance is the user's; here it is relative to the start, as in `DoG`.
+    algorithm 1 and its output. There the user gives the absolute initial distance; here it is relative to the initial
+    coefficients, as in `DoG`.
 
     Examples
     --------
@@ -715,12 +723,12 @@ class DoWG(_DistanceOverGradients):
 
     @staticmethod
     def contributions(w, g, rate, t, start, farthest, square_sum, weight_sum, mean):
-        """At the first step the slot `start` is zero still, and the distance is the norm of the start."""
+        """Return the squared distance and squared gradient; at step 1 `start` is 0, so the distance is the initial norm."""
         return (w - start) * (w - start), g * g
 
     @staticmethod
     def update(w, g, rate, t, start, farthest, square_sum, weight_sum, mean, distance_square, gradient_square, initial):
-        """The mean takes in w, on which the penalty's proximal step has been."""
+        """Take one step; the mean averages w, to which the proximal step was already applied, instead of the new point."""
         distance = np.sqrt(distance_square)
         if t == 1.0:
             start = w
@@ -734,23 +742,24 @@ class DoWG(_DistanceOverGradients):
 
 
 class CoordinateDoG(_DistanceOverGradients):
-    r"""`DoG` for each coefficient by itself: its own distance over its own gradients.
+    r"""Coordinate-wise `DoG`: each coefficient has its own distance and its own sum of squared gradients.
 
     :math:`w \leftarrow w - \eta\, r_t\, g_t / \sqrt{\sum_{s \le t} g_s^2}` with
-    :math:`r_t = \max(r_0, \max_{s \le t} |w_s - w_0|)` and :math:`r_0 = \rho\, (1 + |w_0|)`: AdaGrad, the distance come so far
-    being the learning rate. The mean that predicts is that of `DoG`. Columns may differ in scale.
+    :math:`r_t = \max(r_0, \max_{s \le t} |w_s - w_0|)` and :math:`r_0 = \rho\, (1 + |w_0|)`. This is AdaGrad with the largest
+    distance so far as learning rate. Predictions use the same mean as `DoG`. Features may differ in scale.
 
     Parameters
     ----------
     initial : float > 0, default=0.01
-        The length of a coefficient's first move, in units of one plus its start.
+        The length of the first step of a coefficient, relative to 1 + its initial magnitude.
     averaged : bool, default=True
-        The mean predicts; False lets the last iterate predict, whose zeros under an l1 penalty are exact.
+        Whether to predict with the mean of the iterates; if False, with the last iterate, which has exact zeros with an l1
+        penalty.
 
     References
     ----------
     M. Ivgi, O. Hinder and Y. Carmon, "DoG is SGD's best friend: a parameter-free dynamic step size schedule", 2023: their L-DoG,
-    which goes by a network's layers, with a layer for each coefficient.
+    which applies DoG to each layer of a network, with one layer per coefficient.
 
     Examples
     --------
@@ -764,7 +773,7 @@ class CoordinateDoG(_DistanceOverGradients):
 
     @staticmethod
     def update(w, g, rate, t, start, farthest, square_sum, mean, initial):
-        """The mean takes in w, on which the penalty's proximal step has been."""
+        """Take one step; the mean averages w, to which the proximal step was already applied, instead of the new point."""
         if t == 1.0:
             start = w
             farthest = initial * (1.0 + np.abs(w))
@@ -780,21 +789,21 @@ class COCOB(Optimizer):
     :math:`L \leftarrow \max(L, |g|)`, :math:`G \leftarrow G + |g|`, :math:`R \leftarrow \max(R - (w - w_0) g, 0)`,
     :math:`\theta \leftarrow \theta - g`, :math:`w \leftarrow w_0 + \theta\, (\eta L + R) / (L \max(G + L, \alpha L))`.
 
-    The length of the first moves, :math:`\eta / \alpha`, depends neither on the scale of the loss nor on that of a column.
+    The length of the first steps, :math:`\eta / \alpha`, depends neither on the scale of the loss nor on that of a feature.
     Winnings are reinvested, so step lengths grow while the gradient keeps its sign. The learning rate :math:`\eta` is the initial
     wealth, 1 in the paper; a schedule changes the wealth.
 
     Parameters
     ----------
     alpha : float > 0, default=10.0
-        The bets stay small for about this many steps.
+        Approximate number of steps during which bets, and therefore steps, remain short.
 
     References
     ----------
     F. Orabona and T. Tommasi, "Training deep networks without learning rates through coin betting", 2017, algorithm 2
-    (COCOB-Backprop). There alpha is 100, for deep networks. As the sum of all gradients sets w, the length of the penalty's
-    proximal step grows with the number of steps t, as in `FTRL`: zeros are exact, and the distance of the other coefficients to
-    the minimiser of F falls as :math:`1 / t^2`.
+    (COCOB-Backprop). There alpha is 100, for deep networks. Because w is computed from the sum of all gradients, the length of
+    the penalty's proximal step grows with the number of steps t, as in `FTRL`: zeros are exact, and the distance of the other
+    coefficients to the minimiser of F decreases as :math:`1 / t^2`.
 
     Examples
     --------
@@ -813,7 +822,7 @@ class COCOB(Optimizer):
 
     @staticmethod
     def update(w, g, rate, t, start, largest, magnitude_sum, reward, leader, steps, alpha):
-        """A coefficient starts at its first gradient other than zero: before, there is no scale to bet in."""
+        """Take one step; a coefficient starts with its first non-zero gradient, because before that its scale is unknown."""
         start = np.where(largest == 0.0, w, start)
         if rate == 0.0:
             return w, 0.0, start, largest, magnitude_sum, reward, leader, steps
@@ -827,23 +836,23 @@ class COCOB(Optimizer):
 
 
 class ScheduleFree(Optimizer):
-    r"""Descent at a constant rate with a mean that takes the place of a schedule.
+    r"""Schedule-free descent: a constant learning rate, with averaging of the iterates instead of a schedule.
 
     :math:`y = (1 - \beta) z + \beta x`, :math:`z \leftarrow z - \eta\, g(y)`, :math:`x \leftarrow (1 - c) x + c z` with
-    :math:`c = \eta_t^2 / \sum_{s \le t} \eta_s^2`. Gradients are taken at y, and x predicts: a mean as good as that of the best
-    falling schedule, without a number of steps to be told. It needs a learning rate; a good one is often larger than the best one
-    of plain descent.
+    :math:`c = \eta_t^2 / \sum_{s \le t} \eta_s^2`. Gradients are computed at y, and predictions use x. The mean x is as good as
+    the result of the best decreasing schedule, and the number of steps need not be known in advance. The rule needs a learning
+    rate; a good one is often larger than the best learning rate of plain descent.
 
     Parameters
     ----------
     beta : float in [0, 1), default=0.9
-        Share of the mean in the point where gradients are taken; 0 is plain descent with averaging.
+        Weight of the mean x in the point y where gradients are computed; 0 is plain descent with averaging.
 
     References
     ----------
-    A. Defazio et al., "The road less scheduled", 2024, eq. 3 to 5, the weights of its section 4 where the rate changes. A
-    penalty's proximal step acts on y, and z and x are moved along, so that all three rest at the minimiser of F. x is a mean:
-    its zeros under l1 are near ones.
+    A. Defazio et al., "The road less scheduled", 2024, eq. 3 to 5, with the weights of its section 4 if the learning rate
+    changes. In addition, the proximal step of a penalty is applied to y, and z and x are moved with it, so that the minimiser of
+    F is a fixed point of all three. Because x is a mean, its zeros with an l1 penalty are only approximate.
 
     Examples
     --------
@@ -865,7 +874,7 @@ class ScheduleFree(Optimizer):
 
     @staticmethod
     def update(w, g, rate, t, mean, base, share, square_sum, beta):
-        """What a proximal step has done to y since the last update is done to `base` and to its share of the mean first."""
+        """Take one step, after moving `base` and the mean by the proximal step that was applied to y since the last update."""
         mean = mean + np.where(square_sum == 0.0, w - mean, 0.0)
         if rate == 0.0:
             return w, 0.0, mean, base, share, square_sum
@@ -881,7 +890,7 @@ class ScheduleFree(Optimizer):
         return base + beta * (mean - base), prox_step, mean, base, share, square_sum
 
 
-#: What each string of `optimizer` stands for.
+#: The optimizers by the strings of the parameter `optimizer`.
 OPTIMIZERS = {
     "gd": GradientDescent,
     "momentum": Momentum,
@@ -904,7 +913,7 @@ OPTIMIZERS = {
 
 
 def resolve_optimizer(value):
-    """The optimizer that a string or object stands for; None for "auto"."""
+    """Return the optimizer object for a string or object; None for "auto"."""
     if isinstance(value, str) and value == "auto":
         return None
     return resolve("optimizer", value, Optimizer, OPTIMIZERS, ["auto"])

@@ -1,29 +1,32 @@
-r"""Penalties: what large coefficients cost. F adds ``alpha`` times the penalty's sum over the coefficients, never the intercept.
+r"""Penalties: the regularization term R of F, multiplied by ``alpha``. It applies to the coefficients, not to the intercept.
 
-A penalty is a sum over coefficients of one function of a number. It may split into a smooth part, whose slope is added to the
-gradient of every step, and a part with a kink, whose proximal step follows the optimizer's: that gives exact zeros.
+A penalty is the sum over all coefficients of a function of one coefficient. It may consist of a smooth part, whose gradient is
+added to the gradient of every step, and a non-smooth part (with non-differentiable points), whose proximal step follows the step
+of the optimizer and produces exact zeros.
 
 =====================  ============================================================================================
-``value(w, ...)``      the whole penalty of one coefficient; must be there
-``gradient(w, ...)``   the slope of its smooth part; numeric where neither it nor `prox` is written
-``prox(w, step, ...)`` the minimiser over v of ``step * kinked part(v) + (v - w)**2 / 2``
+``value(w, ...)``      the whole penalty of one coefficient; required
+``gradient(w, ...)``   the derivative of the smooth part; computed numerically if neither it nor `prox` is defined
+``prox(w, step, ...)`` the minimiser over v of ``step * non-smooth part(v) + (v - w)**2 / 2``
 =====================  ============================================================================================
 
-w may be a number or an array in the functions of this module, so that a choice by its value is an ``np.where`` or the like.
+In the functions of this module w may be a number or an array, so they use ``np.where`` and similar functions instead of ``if``.
 
-A penalty counts each coefficient in a unit u, so that R is the sum of ``value(u * w)``. `coef_` stays in the units of the data.
+A penalty multiplies each coefficient by a unit u: R is the sum of ``value(u * w)``. `coef_` remains in the units of the data.
 
-==============================  ====================================================================================
-``standardize=False``           u = 1: the coefficients as they are, scikit-learn's convention
+==============================  ==============================================================================================
+``standardize=False``           u = 1: the coefficients in the units of the data, as in scikit-learn
 ``standardize=True``            u is the standard deviation of the feature, as if the features had been standardized
-``standardize="typical_size"``  u is the standard deviation over the root of the share of samples in which it is not zero
-==============================  ====================================================================================
+``standardize="typical_size"``  u is the standard deviation divided by the square root of the fraction of samples in which the
+                                feature is not zero
+==============================  ==============================================================================================
 
-With the last two no prediction depends on the unit of a feature. The typical size of a feature that is rarely zero is its
-standard deviation. That of an indicator or a word count is about the size of its non-zero values, however rare they are, so
-that a rare word costs what a frequent one does. It also has the root of the loss's typical curvature as a factor (1 for squared
-error and for losses of classes; see `RegressionLoss.typical_scores`): then the unit of y does not matter either. Sample weights
-count in all of these.
+With the last two, predictions do not depend on the units of the features. The typical size of a feature that is rarely zero is
+approximately its standard deviation. The typical size of an indicator or a word count is approximately the size of its non-zero
+values, however rare they are, so that the coefficients of rare and frequent words are penalized alike. The typical size is also
+multiplied by the square root of the typical curvature of the loss (1 for squared error and for classification losses; see
+`RegressionLoss.typical_scores`), so that predictions do not depend on the unit of y either. Sample weights are taken into
+account in all of these quantities.
 """
 
 from collections.abc import Callable
@@ -44,7 +47,7 @@ __all__ = [
 
 
 class Penalty(Component):
-    """Abstract base of all penalties; subclass it for a penalty of your own.
+    """Abstract base of all penalties; subclass it for a custom penalty.
 
     Examples
     --------
@@ -63,72 +66,73 @@ class Penalty(Component):
     [2.]
     """
 
-    # A subclass that takes `standardize` as a parameter has it honoured: the functions below are given u * w.
+    # If a subclass has `standardize` as a parameter, its functions are called with u * w.
     standardize: bool | str = False
 
     def validate(self) -> None:
-        """Raise where `value` is missing, a function asks for an unknown parameter, or a parameter is out of its range."""
+        """Raise an error if `value` is missing, a function takes an unknown parameter, or a parameter is out of its range."""
         if self.written_functions("value") is None:
-            raise TypeError(f"{type(self).__name__} has no function value(w): a penalty must give one")
+            raise TypeError(f"{type(self).__name__} has no function value(w): a penalty must define it")
         for name, n_leading in {"value": 1, "gradient": 1, "prox": 2}.items():
             if self.written_functions(name) is not None:
                 self.function_parameters(name, n_leading)
         super().validate()
 
     def unit(self) -> Callable:
-        """The unit of a coefficient, as a function of what is known of its feature.
+        """Return the function that computes the unit of a coefficient.
 
         Returns
         -------
         callable
-            From the feature's standard deviation and share of non-zero values, and the loss's typical curvature, to u.
+            A function of the standard deviation of the feature, its fraction of non-zero values, and the typical curvature of
+            the loss; it returns u.
         """
         return UNITS[self.standardize]
 
     def has_gradient(self) -> bool:
-        """Whether the smooth part is there for these parameters.
+        """Whether the penalty has a smooth part with these parameters.
 
         Returns
         -------
         bool
-            True where `gradient` is written.
+            True if `gradient` is defined.
         """
         return self.written_functions("gradient") is not None
 
     def has_prox(self) -> bool:
-        """Whether the kinked part is there for these parameters.
+        """Whether the penalty has a non-smooth part with these parameters.
 
         Returns
         -------
         bool
-            True where `prox` is written.
+            True if `prox` is defined.
         """
         return self.written_functions("prox") is not None
 
     def elastic_net(self) -> ElasticNetForm | None:
-        r"""The weights of l1 and l2, for penalties that are made of them.
+        r"""Return the weights of the l1 and l2 terms, if the penalty consists of them.
 
         Returns
         -------
         ElasticNetForm or None
-            (l1, l2, nonnegative) where the penalty is :math:`l_1 |w| + \tfrac{l_2}{2} w^2`, perhaps over :math:`w \ge 0`; None
-            for any other penalty.
+            (l1, l2, nonnegative) if the penalty is :math:`l_1 |w| + \tfrac{l_2}{2} w^2`, with the constraint :math:`w \ge 0` if
+            nonnegative; None for any other penalty.
         """
         return None
 
 
 def one(deviation, share, curvature):
-    """Coefficients as they are."""
+    """Return 1: the coefficients in the units of the data."""
     return np.where(share >= 0.0, 1.0, 1.0)
 
 
 def standard_deviation(deviation, share, curvature):
-    """The standard deviation of the feature."""
+    """Return the standard deviation of the feature."""
     return deviation
 
 
 def typical_size(deviation, share, curvature):
-    """The standard deviation over the root of the share of non-zero values, times the root of the loss's curvature."""
+    """Return standard deviation * sqrt(curvature of the loss / fraction of non-zero values)."""
     return deviation * (np.sqrt(curvature) / np.sqrt(np.maximum(share, SMALLEST_SHARE)))
 
 
@@ -139,17 +143,17 @@ UNITS = {False: one, True: standard_deviation, "typical_size": typical_size}
 
 
 def soft_threshold(w, threshold):
-    """w moved towards zero by the threshold, and no further; numbers or arrays."""
+    """Return w moved towards zero by the threshold, at most to zero; for numbers and arrays."""
     return np.maximum(w - threshold, 0.0) + np.minimum(w + threshold, 0.0)
 
 
 class NoPenalty(Penalty):
-    """No penalty at all; with ``nonnegative=True`` the coefficients are still kept from falling below zero.
+    """No penalty. With ``nonnegative=True`` the coefficients are constrained to be >= 0.
 
     Parameters
     ----------
     nonnegative : bool, default=False
-        Keep every coefficient >= 0.
+        Whether to constrain all coefficients to be >= 0.
 
     Examples
     --------
@@ -164,40 +168,40 @@ class NoPenalty(Penalty):
         self.nonnegative = nonnegative
 
     def has_prox(self) -> bool:
-        """Only to keep coefficients from falling below zero."""
+        """True if the coefficients are constrained to be >= 0."""
         return bool(self.nonnegative)
 
     def elastic_net(self) -> ElasticNetForm:
-        """Neither l1 nor l2."""
+        """Return l1 = 0 and l2 = 0."""
         return ElasticNetForm(0.0, 0.0, bool(self.nonnegative))
 
     @staticmethod
     def value(w):
-        """Zero."""
+        """Return 0."""
         return 0.0
 
     @staticmethod
     def gradient(w):
-        """Zero."""
+        """Return 0."""
         return 0.0
 
     @staticmethod
     def prox(w, step):
-        """The nearest number >= 0."""
+        """Return w, or 0 if w is negative."""
         return np.maximum(w, 0.0)
 
 
 class L2(Penalty):
-    r"""Half the squared norm, :math:`\tfrac12 \|W\|_2^2`: ridge regression, weight decay.
+    r"""Half the squared l2 norm, :math:`\tfrac12 \|W\|_2^2`: the penalty of ridge regression, also called weight decay.
 
     Parameters
     ----------
     nonnegative : bool, default=False
-        Keep every coefficient >= 0.
+        Whether to constrain all coefficients to be >= 0.
     standardize : bool or "typical_size", default=False
-        The unit in which the penalty counts coefficients: 1, the standard deviation of the feature (True), or its typical size,
-        standard deviation / sqrt(share of non-zero values). With True and "typical_size" no prediction depends on the unit of a
-        feature; with "typical_size" nor, under l2, on that of y.
+        The unit by which the penalty multiplies each coefficient: 1 (False), the standard deviation of the feature (True), or its
+        typical size, standard deviation / sqrt(fraction of non-zero values). With True and "typical_size", predictions do not
+        depend on the units of the features; with "typical_size" and l2, they do not depend on the unit of y either.
 
     References
     ----------
@@ -217,40 +221,40 @@ class L2(Penalty):
         self.standardize = standardize
 
     def has_prox(self) -> bool:
-        """Only to keep coefficients from falling below zero."""
+        """True if the coefficients are constrained to be >= 0."""
         return bool(self.nonnegative)
 
     def elastic_net(self) -> ElasticNetForm:
-        """l2 alone."""
+        """Return l1 = 0 and l2 = 1."""
         return ElasticNetForm(0.0, 1.0, bool(self.nonnegative))
 
     @staticmethod
     def value(w):
-        """Half the square."""
+        """Return w^2 / 2."""
         return 0.5 * w * w
 
     @staticmethod
     def gradient(w):
-        """The coefficient."""
+        """Return w."""
         return w
 
     @staticmethod
     def prox(w, step):
-        """The nearest number >= 0: the quadratic part is in the gradient."""
+        """Return w, or 0 if w is negative; the quadratic term is part of the gradient."""
         return np.maximum(w, 0.0)
 
 
 class L1(Penalty):
-    r"""The sum of magnitudes, :math:`\|W\|_1`: the lasso; coefficients that do not earn their place become exactly zero.
+    r"""The l1 norm, :math:`\|W\|_1`: the penalty of the lasso, which sets uninformative coefficients exactly to zero.
 
     Parameters
     ----------
     nonnegative : bool, default=False
-        Keep every coefficient >= 0.
+        Whether to constrain all coefficients to be >= 0.
     standardize : bool or "typical_size", default=False
-        The unit in which the penalty counts coefficients: 1, the standard deviation of the feature (True), or its typical size,
-        standard deviation / sqrt(share of non-zero values). With True and "typical_size" no prediction depends on the unit of a
-        feature; with "typical_size" nor, under l2, on that of y.
+        The unit by which the penalty multiplies each coefficient: 1 (False), the standard deviation of the feature (True), or its
+        typical size, standard deviation / sqrt(fraction of non-zero values). With True and "typical_size", predictions do not
+        depend on the units of the features; with "typical_size" and l2, they do not depend on the unit of y either.
 
     References
     ----------
@@ -271,33 +275,33 @@ class L1(Penalty):
         self.standardize = standardize
 
     def elastic_net(self) -> ElasticNetForm:
-        """l1 alone."""
+        """Return l1 = 1 and l2 = 0."""
         return ElasticNetForm(1.0, 0.0, bool(self.nonnegative))
 
     @staticmethod
     def value(w):
-        """The magnitude."""
+        """Return abs(w)."""
         return np.abs(w)
 
     @staticmethod
     def prox(w, step, nonnegative):
-        """Soft threshold; with nonnegative, then no less than zero."""
+        """Return w soft-thresholded by step; with nonnegative, negative results become 0."""
         return np.maximum(w - step, 0.0) if nonnegative else soft_threshold(w, step)
 
 
 class ElasticNet(Penalty):
-    r"""Between lasso and ridge: :math:`\rho \|W\|_1 + \frac{1 - \rho}{2} \|W\|_2^2`, as in scikit-learn's SGD.
+    r"""The elastic net, :math:`\rho \|W\|_1 + \frac{1 - \rho}{2} \|W\|_2^2`, as in scikit-learn's SGD.
 
     Parameters
     ----------
     l1_ratio : float in [0, 1], default=0.15
-        The share :math:`\rho` of the l1 part: 0 is ridge, 1 the lasso.
+        The weight :math:`\rho` of the l1 term: 0 is ridge, 1 is the lasso.
     nonnegative : bool, default=False
-        Keep every coefficient >= 0.
+        Whether to constrain all coefficients to be >= 0.
     standardize : bool or "typical_size", default=False
-        The unit in which the penalty counts coefficients: 1, the standard deviation of the feature (True), or its typical size,
-        standard deviation / sqrt(share of non-zero values). With True and "typical_size" no prediction depends on the unit of a
-        feature; with "typical_size" nor, under l2, on that of y.
+        The unit by which the penalty multiplies each coefficient: 1 (False), the standard deviation of the feature (True), or its
+        typical size, standard deviation / sqrt(fraction of non-zero values). With True and "typical_size", predictions do not
+        depend on the units of the features; with "typical_size" and l2, they do not depend on the unit of y either.
 
     References
     ----------
@@ -318,38 +322,38 @@ class ElasticNet(Penalty):
         self.standardize = standardize
 
     def elastic_net(self) -> ElasticNetForm:
-        """The two shares."""
+        """Return l1 = l1_ratio and l2 = 1 - l1_ratio."""
         return ElasticNetForm(float(self.l1_ratio), 1.0 - float(self.l1_ratio), bool(self.nonnegative))
 
     @staticmethod
     def value(w, l1_ratio):
-        """The two parts."""
+        """Return the weighted sum of the l1 and l2 terms."""
         return l1_ratio * np.abs(w) + 0.5 * (1.0 - l1_ratio) * w * w
 
     @staticmethod
     def gradient(w, l1_ratio):
-        """The slope of the quadratic part."""
+        """Return the derivative of the quadratic term."""
         return (1.0 - l1_ratio) * w
 
     @staticmethod
     def prox(w, step, l1_ratio, nonnegative):
-        """Soft threshold by the l1 part; with nonnegative, then no less than zero."""
+        """Return w soft-thresholded by step * l1_ratio; with nonnegative, negative results become 0."""
         threshold = step * l1_ratio
         return np.maximum(w - threshold, 0.0) if nonnegative else soft_threshold(w, threshold)
 
 
-#: What each string of `penalty` stands for, beside "auto".
+#: The penalties by the strings of the parameter `penalty`, except "auto".
 PENALTIES = {"l2": L2, "l1": L1, "elasticnet": ElasticNet}
 
 
 def resolve_penalty(value, l1_ratio):
-    """The penalty that the estimators' parameters stand for."""
+    """Return the penalty object for the parameters `penalty` and `l1_ratio`."""
     if value is None:
         return NoPenalty()
     if isinstance(value, str) and value == "auto":
         return L2(standardize="typical_size")
     if isinstance(value, str) and value == "elasticnet":
         if l1_ratio is None:
-            raise ValueError("l1_ratio=None with penalty='elasticnet': it needs a number >= 0 and <= 1")
+            raise ValueError("l1_ratio=None with penalty='elasticnet': l1_ratio must be a number >= 0 and <= 1")
         return ElasticNet(l1_ratio=l1_ratio)
     return resolve("penalty", value, Penalty, PENALTIES, ["auto"])

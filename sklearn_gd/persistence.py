@@ -1,12 +1,12 @@
-"""What a fitted model is stored as: the classes of its state under names that stay, and the list of them all.
+"""Persistence: the classes that a stored model contains, under stable names, and the list of all of them.
 
-Files of skops, which is also mlflow's default format, load only classes that the reader trusts. Those of this package are in
-`TRUSTED_TYPES`::
+skops, which is also the default format of mlflow, loads only classes that the reader trusts. `TRUSTED_TYPES` lists the classes
+of this package::
 
     skops.io.load("model.skops", trusted=TRUSTED_TYPES)
     mlflow.sklearn.log_model(model, name="model", skops_trusted_types=TRUSTED_TYPES)
 
-A loss, penalty, optimizer or schedule of your own comes on top: ``[*TRUSTED_TYPES, "my_module.MyLoss"]``.
+Add a custom loss, penalty, optimizer or schedule to the list: ``[*TRUSTED_TYPES, "my_module.MyLoss"]``.
 """
 
 import inspect
@@ -47,8 +47,8 @@ def _parts():
                 yield thing
 
 
-#: The full names of all classes of this package that a stored model may hold, sorted: strings such as skops asks for.
-#: The callback is named only: its module needs mlflow.
+#: The full names of all classes of this package that a stored model may contain, sorted, as strings for skops.
+#: The mlflow callback is listed by name only, because importing its module requires mlflow.
 TRUSTED_TYPES: list[str] = sorted(
     {f"{each.__module__}.{each.__qualname__}" for each in (GDClassifier, GDRegressor, *STATES, *_parts())}
     | {"sklearn_gd.mlflow.MLflowLogger"}

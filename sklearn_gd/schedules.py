@@ -1,10 +1,10 @@
-r"""Schedules: the learning rate of each step.
+r"""Learning rate schedules: the learning rate of each step.
 
-A schedule is one method, ``rate(t, run)``: the learning rates of the steps t = 1, 2, ..., an array of floats, given what is
-known of the run. It is called once an epoch, with all of the epoch's steps, and runs as plain NumPy.
+A schedule has one method, ``rate(t, run)``, which returns the learning rates of the steps t = 1, 2, ... as an array of floats;
+`run` contains what is known about the fit. The method is called once per epoch, with all steps of the epoch, and is plain NumPy.
 
-Powers are those of ``np.float_power``, which takes one number at a time. The last bit of ``**`` depends, in some versions of
-NumPy, on the place of a number in its array, so that `partial_fit` would not repeat `fit`.
+Powers are computed by ``np.float_power``, which computes one number at a time. In some versions of NumPy, the last bit of ``**``
+depends on the position of a number in its array, so that `partial_fit` would not reproduce `fit`.
 """
 
 import math
@@ -39,16 +39,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Run:
-    """What a schedule may know of the run that it serves.
+    """Information about a fit that is available to a schedule.
 
     Parameters
     ----------
     alpha : float
-        The penalty's strength.
+        The regularization strength.
     loss : Loss
         The loss being minimised.
     steps_per_epoch, total_steps : int or None
-        Steps of one pass and of all `max_iter` passes; None in `partial_fit`, which knows neither.
+        Number of steps of one epoch and of all `max_iter` epochs; None in `partial_fit`, where both are unknown.
     """
 
     alpha: float
@@ -58,14 +58,15 @@ class Run:
 
 
 class Schedule(Component):
-    """Abstract base of all schedules; subclass it for a schedule of your own.
+    """Abstract base of all schedules; subclass it for a custom schedule.
 
     Attributes
     ----------
     plateau_factor : float or None
-        What the rate is multiplied by when the objective stops falling, in place of ending the fit; None for none.
+        If not None, the learning rate is multiplied by this factor when the objective stops decreasing, instead of stopping the
+        fit.
     min_rate : float
-        The rate from which on a plateau ends the fit all the same.
+        If the learning rate is at most `min_rate` when the objective stops decreasing, the fit stops.
 
     Examples
     --------
@@ -86,64 +87,68 @@ class Schedule(Component):
     min_rate: float = 0.0
 
     def rate(self, t: NDArray, run: Run) -> NDArray:
-        """The learning rates of some steps.
+        """Return the learning rates of the steps t.
 
         Parameters
         ----------
         t : ndarray of float, (n_steps,)
             The steps, counted from 1.
         run : Run
-            What is known of the run.
+            Information about the fit.
 
         Returns
         -------
         ndarray, (n_steps,)
-            A rate for each step, finite and >= 0.
+            One learning rate per step, finite and >= 0.
         """
         raise NotImplementedError(f"{type(self).__name__} has no method rate(t, run)")
 
     def validate(self) -> None:
-        """Raise where `rate` is missing, or a parameter is out of its range."""
+        """Raise an error if `rate` is missing, or if a parameter is out of its range."""
         if type(self).rate is Schedule.rate:
-            raise TypeError(f"{type(self).__name__} has no method rate(t, run): a schedule must give one")
+            raise TypeError(f"{type(self).__name__} has no method rate(t, run): a schedule must define it")
         super().validate()
 
     def checked_rates(self, t: NDArray, run: Run) -> NDArray:
-        """The learning rates of some steps, checked.
+        """Return the learning rates of the steps t, after checking them.
 
         Parameters
         ----------
         t : ndarray of float, (n_steps,)
             The steps, counted from 1.
         run : Run
-            What is known of the run.
+            Information about the fit.
 
         Returns
         -------
         ndarray of float64, (n_steps,)
-            What `rate` gives.
+            The values that `rate` returns.
 
         Raises
         ------
         ValueError
-            Where `rate` gives another number of rates, or one that is not finite and >= 0.
+            If `rate` returns a different number of rates, or a rate that is not finite or negative.
         """
         try:
             rates = np.asarray(self.rate(t, run), dtype=np.float64)
         except ValueError as error:
             if "truth value" in str(error):
-                error.add_note(f"{type(self).__name__}.rate is given many steps at once, as an array: np.where does for `if`.")
+                error.add_note(f"{type(self).__name__}.rate receives many steps as an array: use np.where instead of `if`.")
             raise
         if rates.shape != t.shape:
-            raise ValueError(f"{type(self).__name__}.rate gave shape {rates.shape} for {len(t)} steps; it must give {t.shape}")
+            raise ValueError(
+                f"{type(self).__name__}.rate returned shape {rates.shape} for {len(t)} steps; it must return shape {t.shape}"
+            )
         bad = ~(np.isfinite(rates) & (rates >= 0))
         if bad.any():
             at = int(bad.argmax())
-            raise ValueError(f"{type(self).__name__}.rate gave {rates[at]!r} at step {int(t[at])}; a rate is finite, >= 0")
+            raise ValueError(
+                f"{type(self).__name__}.rate returned {rates[at]!r} at step {int(t[at])}; learning rates must be finite and >= 0"
+            )
         return np.ascontiguousarray(rates)
 
     def lowered(self, rate: float) -> float | None:
-        """What to multiply the rate by where the objective has stopped falling.
+        """Return the factor by which to multiply the learning rate when the objective has stopped decreasing.
 
         Parameters
         ----------
@@ -153,7 +158,7 @@ class Schedule(Component):
         Returns
         -------
         float or None
-            The factor; None where there is no lower rate, and the fit is to end.
+            The factor; None if the rate is not lowered, and the fit stops.
         """
         factor = self.plateau_factor
         return None if factor is None or rate <= self.min_rate else factor
@@ -165,13 +170,13 @@ class Schedule(Component):
             steps = run_value
         if steps is None:
             raise ValueError(
-                f"{type(self).__name__}: {name}=None means {meaning}, which partial_fit cannot know; give a number of steps"
+                f"{type(self).__name__}: {name}=None means {meaning}, which is unknown in partial_fit; set a number of steps"
             )
         return steps
 
 
 class Constant(Schedule):
-    """One learning rate for all steps; a float in the place of a schedule means this.
+    """A constant learning rate; a float as `learning_rate` means this schedule.
 
     Parameters
     ----------
@@ -191,19 +196,19 @@ class Constant(Schedule):
         self.eta0 = eta0
 
     def rate(self, t: NDArray, run: Run) -> NDArray:
-        """eta0."""
+        """Return eta0 for every step."""
         return np.full(len(t), float(self.eta0))
 
 
 class InvScaling(Schedule):
-    r"""A power of the step count, :math:`\eta_0 / t^p`.
+    r"""Inverse scaling: a power of the step number, :math:`\eta_0 / t^p`.
 
     Parameters
     ----------
     eta0 : float > 0, default=0.01
-        Learning rate of the first step.
+        Initial learning rate.
     power_t : float >= 0, default=0.25
-        The power p; above 0.5 and up to 1 stochastic descent converges to the optimum.
+        The power p. Stochastic descent converges to the minimum for 0.5 < p <= 1.
 
     References
     ----------
@@ -223,15 +228,15 @@ class InvScaling(Schedule):
         self.power_t = power_t
 
     def rate(self, t: NDArray, run: Run) -> NDArray:
-        """eta0 over a power of the step."""
+        """Return eta0 / t^power_t."""
         return self.eta0 / np.float_power(t, self.power_t)
 
 
 class Optimal(Schedule):
-    r"""Bottou's rule, :math:`1 / (\alpha (t_0 + t - 1))`, with :math:`t_0` from the expected size of the coefficients.
+    r"""Bottou's schedule, :math:`1 / (\alpha (t_0 + t - 1))`, where :math:`t_0` follows from the expected size of coefficients.
 
     :math:`t_0 = 1 / (\alpha \eta_1)` with :math:`\eta_1 = w / \max(1, loss'(1, -w))` and
-    :math:`w = 1 / \sqrt{\sqrt\alpha}`. It has no parameter, but needs `alpha` > 0.
+    :math:`w = 1 / \sqrt{\sqrt\alpha}`. The schedule has no parameters; it requires `alpha` > 0.
 
     References
     ----------
@@ -246,9 +251,9 @@ class Optimal(Schedule):
     """
 
     def rate(self, t: NDArray, run: Run) -> NDArray:
-        """One over a line in the step."""
+        """Return 1 / (alpha (t_0 + t - 1))."""
         if not run.alpha > 0:
-            raise ValueError(f"learning_rate='optimal' needs alpha > 0; alpha={run.alpha!r}")
+            raise ValueError(f"learning_rate='optimal' requires alpha > 0, but alpha={run.alpha!r}")
         typical = 1.0 / math.sqrt(math.sqrt(run.alpha))
         first = typical / max(1.0, self._slope(run.loss, typical))
         start = 1.0 / (first * run.alpha)
@@ -270,23 +275,23 @@ class Optimal(Schedule):
 
 
 class Adaptive(Schedule):
-    """A constant rate, lowered each time that the objective stops falling.
+    """A constant learning rate that is lowered each time the objective stops decreasing.
 
-    Where the objective (or the validation score) has not improved by `tol` in `n_iter_no_change` epochs, the rate is
-    multiplied by `factor`; the fit ends when it is `min_rate` or lower by then. In `partial_fit` the rate stays as it is.
+    If the objective (or the validation score) has not improved by `tol` in `n_iter_no_change` epochs, the learning rate is
+    multiplied by `factor`; if it is `min_rate` or lower already, the fit stops. In `partial_fit` the learning rate is constant.
 
     Parameters
     ----------
     eta0 : float > 0, default=0.01
-        The first learning rate.
+        Initial learning rate.
     factor : float in (0, 1), default=0.2
-        What the rate is multiplied by.
+        Factor by which the learning rate is multiplied.
     min_rate : float > 0, default=1e-6
-        At a rate no higher than this the fit ends instead.
+        The fit stops when the objective stops decreasing at a learning rate of `min_rate` or lower.
 
     References
     ----------
-    scikit-learn's ``SGDClassifier(learning_rate="adaptive")``: the same factor and end.
+    scikit-learn's ``SGDClassifier(learning_rate="adaptive")`` uses the same factor and minimum.
 
     Examples
     --------
@@ -308,11 +313,11 @@ class Adaptive(Schedule):
 
     @property
     def plateau_factor(self) -> float | None:
-        """The factor."""
+        """The parameter `factor`."""
         return self.factor
 
     def rate(self, t: NDArray, run: Run) -> NDArray:
-        """eta0; the lowering is the training loop's."""
+        """Return eta0 for every step; the training loop lowers it."""
         return np.full(len(t), float(self.eta0))
 
 
@@ -322,13 +327,13 @@ class ExponentialDecay(Schedule):
     Parameters
     ----------
     eta0 : float > 0, default=0.01
-        Learning rate of the first step.
+        Initial learning rate.
     decay : float in (0, 1], default=0.96
-        Factor d over each `decay_steps` steps.
+        Factor d by which the learning rate decreases every `decay_steps` steps.
     decay_steps : int >= 1 or None, default=None
-        The steps s; None means one epoch (not in `partial_fit`).
+        Number of steps s; None means one epoch (not allowed in `partial_fit`).
     staircase : bool, default=False
-        Lower the rate only at whole multiples of `decay_steps`.
+        Whether to lower the learning rate only at multiples of `decay_steps`.
 
     Examples
     --------
@@ -351,22 +356,22 @@ class ExponentialDecay(Schedule):
         self.staircase = staircase
 
     def rate(self, t: NDArray, run: Run) -> NDArray:
-        """eta0 times a power of the decay."""
+        """Return eta0 times a power of decay."""
         passed = (t - 1.0) / self._steps("decay_steps", run and run.steps_per_epoch, "one epoch")
         return self.eta0 * np.float_power(self.decay, np.floor(passed) if self.staircase else passed)
 
 
 class StepDecay(Schedule):
-    r"""Steps down, :math:`\eta_0 d^{\lfloor (t-1)/s \rfloor}`.
+    r"""Step decay, :math:`\eta_0 d^{\lfloor (t-1)/s \rfloor}`.
 
     Parameters
     ----------
     eta0 : float > 0, default=0.01
-        The first learning rate.
+        Initial learning rate.
     decay : float in (0, 1], default=0.1
-        Factor d at each step down.
+        Factor d by which the learning rate is multiplied every `decay_steps` steps.
     decay_steps : int >= 1 or None, default=None
-        Steps s between them; None means a third of all the steps of `fit` (not in `partial_fit`).
+        Number of steps s; None means a third of all steps of `fit` (not allowed in `partial_fit`).
 
     Examples
     --------
@@ -387,25 +392,25 @@ class StepDecay(Schedule):
         self.decay_steps = decay_steps
 
     def rate(self, t: NDArray, run: Run) -> NDArray:
-        """eta0 times a whole power of the decay."""
+        """Return eta0 times an integer power of decay."""
         third = run.total_steps and max(run.total_steps // 3, 1) if run else None
         passed = np.floor((t - 1.0) / self._steps("decay_steps", third, "a third of the fit"))
         return self.eta0 * np.float_power(self.decay, passed)
 
 
 class PolynomialDecay(Schedule):
-    r"""From one rate to another along a power, :math:`(\eta_0 - \eta_1)(1 - \min(t-1, s)/s)^p + \eta_1`.
+    r"""Polynomial decay, :math:`(\eta_0 - \eta_1)(1 - \min(t-1, s)/s)^p + \eta_1`.
 
     Parameters
     ----------
     eta0 : float > 0, default=0.01
-        The first learning rate.
+        Initial learning rate.
     end_rate : float >= 0, default=0.0001
-        The last one, :math:`\eta_1`.
+        Final learning rate :math:`\eta_1`.
     power : float > 0, default=1.0
-        The power p; 1 is a straight line.
+        The power p; 1 is a linear decay.
     decay_steps : int >= 1 or None, default=None
-        Steps s on the way; None means all the steps of `fit` (not in `partial_fit`).
+        Number of steps s until the final learning rate; None means all steps of `fit` (not allowed in `partial_fit`).
 
     Examples
     --------
@@ -428,23 +433,23 @@ class PolynomialDecay(Schedule):
         self.decay_steps = decay_steps
 
     def rate(self, t: NDArray, run: Run) -> NDArray:
-        """The power's curve, then flat."""
+        """Return the polynomial up to decay_steps, and end_rate afterwards."""
         steps = self._steps("decay_steps", run and run.total_steps, "all the steps of fit")
         left = 1.0 - np.minimum(t - 1.0, steps) / steps
         return (self.eta0 - self.end_rate) * np.float_power(left, self.power) + self.end_rate
 
 
 class CosineDecay(Schedule):
-    r"""Half a cosine from the first rate down, :math:`\eta_0 (f + (1 - f)\tfrac12 (1 + \cos(\pi \min(t-1, s)/s)))`.
+    r"""Cosine decay, :math:`\eta_0 (f + (1 - f)\tfrac12 (1 + \cos(\pi \min(t-1, s)/s)))`.
 
     Parameters
     ----------
     eta0 : float > 0, default=0.01
-        The first learning rate.
+        Initial learning rate.
     decay_steps : int >= 1 or None, default=None
-        Steps s on the way; None means all the steps of `fit` (not in `partial_fit`).
+        Number of steps s until the final learning rate; None means all steps of `fit` (not allowed in `partial_fit`).
     floor : float in [0, 1], default=0.0
-        The last rate as a share f of the first.
+        Final learning rate as a fraction f of the initial one.
 
     References
     ----------
@@ -465,26 +470,26 @@ class CosineDecay(Schedule):
         self.floor = floor
 
     def rate(self, t: NDArray, run: Run) -> NDArray:
-        """Half a cosine, then flat."""
+        """Return half a cosine up to decay_steps, and the final learning rate afterwards."""
         steps = self._steps("decay_steps", run and run.total_steps, "all the steps of fit")
         return self.eta0 * _half_cosine(np.minimum(t - 1.0, steps) / steps, self.floor)
 
 
 class CosineRestarts(Schedule):
-    r"""Half cosines, one after another, each longer than the last by `t_mul` and lower by `m_mul`.
+    r"""Cosine decay with warm restarts: each cycle is `t_mul` times as long as the last and starts `m_mul` times as high.
 
     Parameters
     ----------
     eta0 : float > 0, default=0.01
-        The first learning rate.
+        Initial learning rate.
     first_decay_steps : int >= 1 or None, default=None
-        Steps of the first half cosine; None means ten epochs (not in `partial_fit`).
+        Number of steps of the first cycle; None means ten epochs (not allowed in `partial_fit`).
     t_mul : float >= 1, default=2.0
-        How much longer each is than the last.
+        Factor by which the length of each cycle is multiplied.
     m_mul : float in (0, 1], default=1.0
-        How much lower each begins.
+        Factor by which the initial learning rate of each cycle is multiplied.
     floor : float in [0, 1], default=0.0
-        The lowest rate as a share of the first.
+        Lowest learning rate as a fraction of the initial one.
 
     References
     ----------
@@ -515,7 +520,7 @@ class CosineRestarts(Schedule):
         self.floor = floor
 
     def rate(self, t: NDArray, run: Run) -> NDArray:
-        """The half cosine that each step falls in."""
+        """Return the learning rate within the cycle of each step."""
         ten = run.steps_per_epoch and 10 * run.steps_per_epoch if run else None
         passed = (t - 1.0) / self._steps("first_decay_steps", ten, "ten epochs")
         if self.t_mul == 1.0:
@@ -532,20 +537,20 @@ class CosineRestarts(Schedule):
 
 
 class OneCycle(Schedule):
-    r"""Up along half a cosine to `max_rate`, then down along another to almost nothing.
+    r"""One-cycle policy: the learning rate increases to `max_rate` along half a cosine, then decreases to nearly zero.
 
     Parameters
     ----------
     max_rate : float > 0, default=0.1
-        The highest learning rate.
+        Maximum learning rate.
     total_steps : int >= 2 or None, default=None
-        Steps of the whole cycle; None means all the steps of `fit` (not in `partial_fit`).
+        Number of steps of the cycle; None means all steps of `fit` (not allowed in `partial_fit`).
     pct_start : float in (0, 1), default=0.3
-        Share of the steps spent on the way up.
+        Fraction of the steps in which the learning rate increases.
     div_factor : float >= 1, default=25.0
-        The first rate is ``max_rate / div_factor``.
+        The initial learning rate is ``max_rate / div_factor``.
     final_div_factor : float >= 1, default=1e4
-        The last one is the first over this.
+        The final learning rate is the initial one divided by this factor.
 
     References
     ----------
@@ -582,7 +587,7 @@ class OneCycle(Schedule):
         self.final_div_factor = final_div_factor
 
     def rate(self, t: NDArray, run: Run) -> NDArray:
-        """The two half cosines; beyond the cycle the last rate."""
+        """Return the two half cosines, and the final learning rate after the cycle."""
         steps = self._steps("total_steps", run and run.total_steps, "all the steps of fit")
         top = max(self.pct_start * steps - 1.0, 1e-9)
         last = max(steps - 1.0, top + 1e-9)
@@ -595,14 +600,14 @@ class OneCycle(Schedule):
 
 
 class WarmUp(Schedule):
-    r"""A straight line from nothing up to a schedule's first rate, then that schedule.
+    r"""Linear warm-up from zero to the initial learning rate of a schedule, followed by that schedule.
 
     Parameters
     ----------
     schedule : Schedule or float, default=0.01
-        What follows the warm-up; its own step count begins after it.
+        The schedule after the warm-up; its step number starts at 1 after the warm-up.
     warmup_steps : int >= 1, default=100
-        Steps w of the warm-up; step t has t / w of the first rate.
+        Number of steps w of the warm-up; the learning rate of step t is t / w times the initial learning rate.
 
     References
     ----------
@@ -622,7 +627,7 @@ class WarmUp(Schedule):
         self.warmup_steps = warmup_steps
 
     def validate(self) -> None:
-        """Raise unless schedule is a Schedule or a float > 0 and warmup_steps >= 1."""
+        """Raise an error unless schedule is a Schedule or a float > 0, and warmup_steps >= 1."""
         super().validate()
         self._following().validate()
 
@@ -636,28 +641,28 @@ class WarmUp(Schedule):
 
     @property
     def plateau_factor(self) -> float | None:
-        """That of the schedule which follows."""
+        """The attribute of the schedule after the warm-up."""
         return self._following().plateau_factor
 
     @property
     def min_rate(self) -> float:
-        """That of the schedule which follows."""
+        """The attribute of the schedule after the warm-up."""
         return self._following().min_rate
 
     def rate(self, t: NDArray, run: Run) -> NDArray:
-        """A line, then the schedule."""
+        """Return the linear warm-up, followed by the schedule."""
         following = self._following()
         later = np.maximum(t - self.warmup_steps, 1.0)
         return following.rate(later, run) * np.minimum(t / self.warmup_steps, 1.0)
 
 
 class CallableSchedule(Schedule):
-    """A function of the step count; a callable in the place of a schedule means this.
+    """A function of the step number; a callable as `learning_rate` means this schedule.
 
     Parameters
     ----------
     function : callable
-        Takes the step t = 1, 2, ... as a float and returns its learning rate.
+        Takes the step number t = 1, 2, ... as a float and returns the learning rate.
 
     Examples
     --------
@@ -670,22 +675,22 @@ class CallableSchedule(Schedule):
         self.function = function
 
     def validate(self) -> None:
-        """Raise unless function can be called."""
+        """Raise a TypeError unless function is callable."""
         if not callable(self.function):
             raise TypeError(f"CallableSchedule: function={self.function!r} must be callable")
 
     def rate(self, t: NDArray, run: Run) -> NDArray:
-        """The function of each step in turn."""
+        """Return the value of the function for each step."""
         rates = map(self.function, t.tolist())  # type: ignore[arg-type]
         return np.fromiter(rates, dtype=np.float64, count=len(t))
 
 
 def _half_cosine(share, floor):
-    """From 1 at share 0 to `floor` at share 1."""
+    """Return half a cosine from 1 at share 0 to `floor` at share 1."""
     return floor + (1.0 - floor) * 0.5 * (1.0 + np.cos(np.pi * share))
 
 
-#: What each string of `learning_rate` stands for.
+#: The schedules by the strings of the parameter `learning_rate`.
 SCHEDULES = {
     "constant": Constant,
     "invscaling": InvScaling,
@@ -706,13 +711,13 @@ RateLike = float | str | Schedule | Callable[[int], float]
 
 
 def resolve_schedule(value):
-    """The schedule that a number, string, object or callable stands for; None for "auto"."""
+    """Return the schedule object for a number, string, object or callable; None for "auto"."""
     if isinstance(value, str) and value == "auto":
         return None
     if isinstance(value, Real) and not isinstance(value, bool):
         if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"learning_rate={value!r} must be a number > 0, a schedule, or 'auto'")
+            raise ValueError(f"learning_rate={value!r} must be a number > 0, a schedule or 'auto'")
         return Constant(float(value))
     if callable(value) and not isinstance(value, (type, Schedule)):
         return CallableSchedule(value)
-    return resolve("learning_rate", value, Schedule, SCHEDULES, ["auto"], "a number, a function of the step")
+    return resolve("learning_rate", value, Schedule, SCHEDULES, ["auto"], "a number, a function of the step number")

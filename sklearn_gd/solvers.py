@@ -1,4 +1,4 @@
-"""Solvers: how many samples a step sees, what it remembers of the others, and by which method F is minimised."""
+"""Solvers: how many samples each step uses, and by which method F is minimised."""
 
 import math
 from typing import Any
@@ -29,41 +29,41 @@ __all__ = [
     "Solver",
 ]
 
-# What a solver may require of loss and penalty: a test of the two, and what is said of them where it fails.
+# What a solver may require of loss and penalty: a test of the two, and the message if it fails.
 REQUIREMENTS = {
-    "smooth loss": (lambda loss, penalty: loss.smooth, "a differentiable loss, and loss={loss!r} has smooth=False"),
+    "smooth loss": (lambda loss, penalty: loss.smooth, "a differentiable loss, but loss={loss!r} has smooth=False"),
     "smooth penalty": (
         lambda loss, penalty: not penalty.has_prox(),
-        "a differentiable penalty, and penalty={penalty!r} has a proximal step",
+        "a differentiable penalty, but penalty={penalty!r} has a proximal step",
     ),
     "elastic-net penalty": (
         lambda loss, penalty: penalty.elastic_net() is not None,
-        "a penalty made of l1 and l2, and penalty={penalty!r} has no elastic_net()",
+        "a penalty that consists of l1 and l2 terms, but elastic_net() of penalty={penalty!r} returns None",
     ),
     "curvature bound": (
         lambda loss, penalty: loss.curvature_bound is not None,
-        "a bound on the second derivative of the loss, and loss={loss!r} has curvature_bound=None",
+        "a bound on the second derivative of the loss, but loss={loss!r} has curvature_bound=None",
     ),
 }
 
 
 class Solver(Component):
-    """Abstract base of the solvers; subclass it for a solver of your own.
+    """Abstract base of the solvers; subclass it for a custom solver.
 
-    A subclass gives either `batch_rows`, and so descends by the steps of an optimizer on batches of that size, or `method`, and
-    so descends in a way of its own.
+    A subclass defines either `batch_rows`, to take the steps of an optimizer on batches of that size, or `method`, to use a
+    minimisation method of its own.
 
     Attributes
     ----------
     shuffles : bool
-        Whether the order of the samples is drawn anew each epoch.
+        Whether the samples are shuffled before each epoch.
     full_batch : bool
-        Whether every step sees all samples, however many there are.
+        Whether every step uses all samples, however many there are.
     local_epochs : int
-        Where X is in blocks elsewhere, the epochs that each block runs on its own before the models are averaged.
+        If X is in blocks elsewhere, the number of epochs that each block runs on its own before the models are averaged.
     requires : tuple of str
-        What the solver needs of loss and penalty: any of "smooth loss", "smooth penalty", "elastic-net penalty" and
-        "curvature bound". A fit with parts that lack it raises, and says what is missing.
+        Requirements on loss and penalty: any of "smooth loss", "smooth penalty", "elastic-net penalty" and "curvature bound".
+        `fit` raises a ValueError that names the missing one if loss or penalty do not meet them.
     """
 
     shuffles = True
@@ -72,12 +72,12 @@ class Solver(Component):
     local_epochs = 1
 
     def batch_rows(self, n_samples: int) -> int:
-        """Samples in a step.
+        """Return the number of samples per step.
 
         Parameters
         ----------
         n_samples : int
-            Samples in all.
+            Total number of samples.
 
         Returns
         -------
@@ -87,70 +87,70 @@ class Solver(Component):
         raise NotImplementedError(f"{type(self).__name__} has no method batch_rows(n_samples)")
 
     def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
-        """The way down: an object that yields an iterate after each epoch.
+        """Return the minimisation method: an object that yields an iterate after each epoch.
 
         Parameters
         ----------
         objective : Objective
-            What to minimise.
+            The objective to minimise.
         settings : Settings
             Optimizer, schedule and limits.
         state : object, optional
-            Where to start, or what an earlier call of `partial_fit` left; a solver of your own asks it for
-            ``predicting(objective)``, a theta.
+            The initial model, or the state of an earlier call of `partial_fit`. A custom solver calls
+            ``state.predicting(objective)`` to get the initial theta.
 
         Returns
         -------
         Method
-            By default the steps of the optimizer on batches of `batch_rows` samples.
+            By default, the steps of the optimizer on batches of `batch_rows` samples.
         """
         steps = AutomaticSteps if settings.schedule is None else Steps
         return steps(objective, self, settings, state)
 
     def needs_only_sums(self, settings: Any) -> bool:
-        """Whether the descent asks for nothing but sums over all samples, so that they may live on a device or in blocks.
+        """Whether the method needs only sums over all samples, so that the samples may be on a device or in blocks.
 
         Parameters
         ----------
         settings : Settings
-            As of `method`.
+            The settings, as for `method`.
 
         Returns
         -------
         bool
-            By default `full_batch`, outside of `partial_fit`.
+            By default the value of `full_batch`, and False in `partial_fit`.
         """
         return self.full_batch and not settings.streaming
 
     def in_blocks(self, settings: Any) -> "Solver":
-        """The solver for samples in blocks elsewhere.
+        """Return the solver for samples in blocks elsewhere.
 
         Parameters
         ----------
         settings : Settings
-            As of `method`.
+            The settings, as for `method`.
 
         Returns
         -------
         Solver
-            The solver itself where it needs only sums; else one that averages the models of local epochs, round by round.
+            The solver itself if it needs only sums; otherwise a solver that averages the models of local epochs in rounds.
         """
         return self if self.needs_only_sums(settings) else Rounds(self)
 
     def validate(self) -> None:
-        """Raise where a parameter is out of its range, or both `batch_rows` and `method` are missing."""
+        """Raise an error if a parameter is out of its range, or if both `batch_rows` and `method` are missing."""
         super().validate()
         name = type(self).__name__
         if type(self).batch_rows is Solver.batch_rows and type(self).method is Solver.method:
-            raise TypeError(f"{name} has no method batch_rows(n_samples): a solver must give one, or a method(...) of its own")
+            raise TypeError(f"{name} has no method batch_rows(n_samples): a solver must define it, or override method(...)")
 
     def check(self, settings: Any, loss: Loss, penalty: Penalty) -> None:
-        """Raise a ValueError where the solver does not go with the other parts.
+        """Raise a ValueError if the solver is incompatible with the other parts.
 
         Parameters
         ----------
         settings : Settings
-            The optimizer and schedule, None for "auto"; whether iterates are averaged; whether this is `partial_fit`.
+            The optimizer and the schedule (None for "auto"), whether iterates are averaged, and whether this is `partial_fit`.
         loss : Loss
             The loss.
         penalty : Penalty
@@ -159,7 +159,7 @@ class Solver(Component):
         for name in self.requires:
             holds, missing = REQUIREMENTS[name]
             if not holds(loss, penalty):
-                raise ValueError(f"solver={self!r} needs " + missing.format(loss=loss, penalty=penalty))
+                raise ValueError(f"solver={self!r} requires " + missing.format(loss=loss, penalty=penalty))
 
 
 class Rounds(Solver):
@@ -168,7 +168,7 @@ class Rounds(Solver):
     Parameters
     ----------
     solver : Solver
-        How each part of the samples descends, for `Solver.local_epochs` epochs a round.
+        The solver of each part of the samples, for `Solver.local_epochs` epochs per round.
     """
 
     def __init__(self, solver: Solver) -> None:
@@ -181,12 +181,12 @@ class Rounds(Solver):
 class Automatic(Solver):
     """The solver "auto".
 
-    It is `Batch` where optimizer and learning rate are "auto" too, `MiniBatch` where one of them is given, and `SGD` where both
-    are "auto" in `partial_fit` or with `average`.
+    It is `Batch` if optimizer and learning rate are "auto" too, `MiniBatch` if one of them is given, and `SGD` if both are
+    "auto" in `partial_fit` or with `average`.
     """
 
     def chosen(self, settings: Any) -> Solver:
-        """The solver that it stands for."""
+        """Return the solver that "auto" selects."""
         if not settings.automatic:
             return MiniBatch()
         return SGD() if settings.streaming or settings.averages else Batch()
@@ -202,12 +202,12 @@ class Automatic(Solver):
 
 
 class Batch(Solver):
-    """Batch descent: every step sees all samples.
+    """Batch descent: every step uses all samples.
 
-    With ``optimizer="auto"`` and ``learning_rate="auto"`` it descends by the memory gradient method, which needs neither: on the
-    Gram matrix for squared loss with few features, on working sets of features under l1 or `nonnegative`, and by
-    proximal steps of spectral length under a penalty of your own. In `partial_fit` a call is one step on the samples that it is
-    given.
+    With ``optimizer="auto"`` and ``learning_rate="auto"`` the memory gradient method is used, which needs neither. For squared
+    error with few features it works on the Gram matrix. With l1 or `nonnegative` it works on an active set of features. With a
+    custom penalty, proximal steps of spectral (Barzilai-Borwein) length are used instead. In `partial_fit`, each call takes
+    one step on the samples given.
 
     Examples
     --------
@@ -233,7 +233,7 @@ class Batch(Solver):
 
     @staticmethod
     def _without_rate(objective):
-        """Which descent without a learning rate goes with the loss and the penalty."""
+        """Return the method without learning rate that suits the loss and the penalty."""
         form = objective.penalty.elastic_net()
         if form is None:
             return ProximalDescent
@@ -243,13 +243,14 @@ class Batch(Solver):
 
 
 class SGD(Solver):
-    """Stochastic descent: every step sees one sample; the samples come in a new order each epoch.
+    """Stochastic gradient descent: every step uses one sample; samples are shuffled each epoch.
 
     Parameters
     ----------
     local_epochs : int >= 1, default=1
-        Where X is a Dask collection: the epochs that each block runs on its own before the models are averaged, weighted by the
-        samples. More epochs cost fewer messages, and move the result away from the minimum of F where the blocks differ.
+        If X is a Dask collection, the number of epochs that each block runs on its own before the models are averaged, weighted
+        by the sample weights. With more epochs, less is communicated, but the result is farther from the minimum of F if the
+        blocks differ.
 
     References
     ----------
@@ -277,17 +278,19 @@ class SGD(Solver):
 
 
 class MiniBatch(Solver):
-    """Mini-batch descent: every step sees a few samples; they come in a new order each epoch.
+    """Mini-batch descent: every step uses a batch of samples; samples are shuffled each epoch.
 
-    With ``optimizer="auto"`` and ``learning_rate="auto"`` the steps are those of Adam, at a rate that is found from the data.
+    With ``optimizer="auto"`` and ``learning_rate="auto"`` the steps are Adam steps, at a learning rate selected on the data.
 
     Parameters
     ----------
     batch_size : int >= 1, default=32
-        Samples in a step; the last batch of an epoch may have fewer. More than there are samples means all of them.
+        Number of samples per step. The last batch of an epoch may be smaller. If there are fewer samples than `batch_size`, each
+        step uses all samples.
     local_epochs : int >= 1, default=1
-        Where X is a Dask collection: the epochs that each block runs on its own before the models are averaged, weighted by the
-        samples. More epochs cost fewer messages, and move the result away from the minimum of F where the blocks differ.
+        If X is a Dask collection, the number of epochs that each block runs on its own before the models are averaged, weighted
+        by the sample weights. With more epochs, less is communicated, but the result is farther from the minimum of F if the
+        blocks differ.
 
     Examples
     --------
@@ -306,7 +309,7 @@ class MiniBatch(Solver):
 
 
 class _VarianceReduced(Solver):
-    """What SVRG and SAGA share: plain descent only, and the rows all at hand."""
+    """Abstract base of SVRG and SAGA, which take plain gradient steps and need all samples in memory."""
 
     constraints = {"batch_size": Range(1, integer=True)}
 
@@ -321,52 +324,55 @@ class _VarianceReduced(Solver):
         optimizer, name = settings.optimizer, type(self).__name__
         if settings.streaming:
             raise ValueError(
-                f"solver={self!r} needs all the samples at hand: it remembers a slope for each. Call fit, or give partial_fit "
+                f"solver={self!r} does not support partial_fit, because it stores a gradient for each sample. Call fit, or use "
                 f"another solver, such as 'sgd' or 'minibatch'"
             )
         if optimizer is not None and type(optimizer) is not GradientDescent:
             raise ValueError(
-                f"optimizer={optimizer!r} does not go with solver={self!r}: the step of {name} is plain descent, "
+                f"optimizer={optimizer!r} is not compatible with solver={self!r}: {name} takes plain gradient steps; use "
                 f"optimizer='gd' or 'auto'"
             )
         if settings.averages:
-            raise ValueError(f"average does not go with solver={self!r}: its last iterate goes to the optimum; use average=False")
+            raise ValueError(
+                f"average is not compatible with solver={self!r}, whose last iterate converges to the minimum; use average=False"
+            )
 
     def passes_per_table(self) -> int | None:
-        """Passes over the samples between two full gradients; None where the table is renewed sample by sample."""
+        """Return the number of passes between two full gradients; None if stored gradients are updated sample by sample."""
 
     def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
         return ReducedSteps(objective, self, settings, state)
 
 
 class SVRG(_VarianceReduced):
-    r"""Stochastic variance-reduced gradient descent: a full gradient now and then takes the noise out of the steps between.
+    r"""Stochastic variance-reduced gradient (SVRG): a periodic full gradient reduces the variance of the stochastic gradients.
 
-    From a full gradient g at the model :math:`\tilde W` on, a step on the rows B, of weights :math:`s_i` with mean one, is
+    After a full gradient g at the model :math:`\tilde W`, a step on the samples B, with weights :math:`s_i` of mean one, is
 
     .. math::
         W \leftarrow \mathrm{prox}\Big(W - \eta \Big(\frac{1}{|B|} \sum_{i \in B} s_i (l_i'(W) - l_i'(\tilde W)) x_i
         + g + \alpha R'(W)\Big)\Big)
 
-    It goes to the minimiser of F at a constant rate, where plain stochastic descent keeps a distance. With
-    ``learning_rate="auto"`` the step is chosen, the columns are centred and scaled in the algebra, and the slope is that after
-    the step, so that no row can be overshot; a pass that raises F is taken back and its step shortened.
+    It converges to the minimiser of F at a constant learning rate, whereas plain stochastic descent keeps a distance to it. With
+    ``learning_rate="auto"`` the step length is selected automatically, and features are centred and scaled implicitly. The step
+    is then implicit (the gradient is evaluated after the step), so it cannot overshoot a sample. A pass that increases F is
+    undone, and repeated with shorter steps.
 
     Parameters
     ----------
     batch_size : int >= 1, default=1
-        Samples in a step.
+        Number of samples per step.
     passes : int >= 1, default=1
-        Passes over the rows between two full gradients, the m of the paper over n; the paper takes 2 for a convex F. An epoch is
-        one of these passes.
+        Number of passes over the samples between two full gradients, m / n in the paper, which uses 2 for a convex F. An epoch
+        is one of these passes.
 
     References
     ----------
     R. Johnson and T. Zhang, "Accelerating stochastic gradient descent using predictive variance reduction", 2013, figure 1 with
     option I; with a proximal step: L. Xiao and T. Zhang, "A proximal stochastic gradient method with progressive variance
-    reduction", 2014. Departures: the samples come in a new order each epoch instead of being drawn with replacement, and the
-    l2 part of the penalty is taken at W in every step. The implicit step of "auto": C. Traore, V. Apidopoulos, S. Salzo and
-    S. Villa, "Variance reduction techniques for stochastic proximal point algorithms", 2024.
+    reduction", 2014. Departures: the samples are shuffled each epoch instead of being drawn with replacement, and the gradient of
+    the l2 term of the penalty is evaluated at W in every step. The implicit step of "auto": C. Traore, V. Apidopoulos, S. Salzo
+    and S. Villa, "Variance reduction techniques for stochastic proximal point algorithms", 2024.
 
     Examples
     --------
@@ -392,31 +398,33 @@ class SVRG(_VarianceReduced):
 
 
 class SAGA(_VarianceReduced):
-    r"""SAGA: the last slope of every row is remembered, and their mean takes the noise out of the steps.
+    r"""SAGA: the last gradient of every sample is stored, and their mean reduces the variance of the stochastic gradients.
 
-    T holds the slopes, g the mean of the rows' gradients by them. A step on the rows B, of weights :math:`s_i` with mean one, is
+    T contains the last derivative of the loss of each sample with respect to its score, and g the mean gradient computed from
+    them. A step on the samples B, with weights :math:`s_i` of mean one, is
 
     .. math::
         W \leftarrow \mathrm{prox}\Big(W - \eta \Big(\frac{1}{|B|} \sum_{i \in B} s_i (l_i'(W) - T_i) x_i + g
         + \alpha R'(W)\Big)\Big), \qquad T_i \leftarrow l_i'(W)
 
-    T begins with a pass at the first model. The steps go to the minimiser of F at a constant rate, where those of plain
-    stochastic descent keep a distance; after that pass an epoch reads every row once. With ``learning_rate="auto"`` the step is
-    chosen, the columns are centred and scaled in the algebra, and it is a step of Point-SAGA: the slope is that after the step,
-    so that no row can be overshot. A pass that raises F is taken back and its step shortened.
+    T is initialized by one pass over the samples at the initial model; after that, each epoch reads every sample once. SAGA
+    converges to the minimiser of F at a constant learning rate, whereas plain stochastic descent keeps a distance to it. With
+    ``learning_rate="auto"`` the step length is selected automatically, and features are centred and scaled implicitly. The step
+    is then that of Point-SAGA, which is implicit (the gradient is evaluated after the step), so it cannot overshoot a sample. A
+    pass that increases F is undone, and repeated with shorter steps.
 
     Parameters
     ----------
     batch_size : int >= 1, default=1
-        Samples in a step.
+        Number of samples per step.
 
     References
     ----------
     A. Defazio, F. Bach and S. Lacoste-Julien, "SAGA: a fast incremental gradient method with support for non-strongly convex
-    composite objectives", 2014, eq. 1 and 2. Departures: the samples come in a new order each epoch instead of being drawn with
-    replacement, and the l2 part of the penalty is taken at W in every step. The step of "auto": A. Defazio, "A simple practical
-    accelerated method for finite sums", 2016; in the order of K. Mishchenko and P. Richtarik, "A stochastic decoupling method
-    for minimizing the sum of smooth and non-smooth functions", 2019.
+    composite objectives", 2014, eq. 1 and 2. Departures: the samples are shuffled each epoch instead of being drawn with
+    replacement, and the gradient of the l2 term of the penalty is evaluated at W in every step. The step of "auto": A. Defazio,
+    "A simple practical accelerated method for finite sums", 2016; in the order of K. Mishchenko and P. Richtarik, "A stochastic
+    decoupling method for minimizing the sum of smooth and non-smooth functions", 2019.
 
     Examples
     --------
@@ -432,12 +440,12 @@ class SAGA(_VarianceReduced):
     """
 
 
-#: What each string of `solver` stands for.
+#: The solvers by the strings of the parameter `solver`.
 SOLVERS = {"batch": Batch, "sgd": SGD, "minibatch": MiniBatch, "svrg": SVRG, "saga": SAGA}
 
 
 def resolve_solver(value: Any) -> Solver:
-    """The solver that the estimators' parameter stands for; "auto" is one too."""
+    """Return the solver object for the parameter `solver`; "auto" is a solver too."""
     if isinstance(value, str) and value == "auto":
         return Automatic()
     return resolve("solver", value, Solver, SOLVERS, ["auto"])
@@ -461,7 +469,7 @@ def check_device(place: Any, solver: Solver, settings: Any) -> None:
     if isinstance(solver, Automatic) and not settings.streaming:
         what = f"solver='auto' stands for {solver.chosen(settings)!r} here, which takes"
     raise ValueError(
-        f"{what} steps on single samples or small batches, in compiled loops over NumPy arrays and CSR matrices, and X is in "
+        f"{what} steps on single samples or small batches, in compiled loops over NumPy arrays and CSR matrices, but X is in "
         f"{place!r}. Call fit with solver='auto', optimizer='auto', learning_rate='auto' and average=False, or with "
-        f"solver='batch', which descend where X is; or move X to NumPy"
+        f"solver='batch', which run on the device of X; or convert X to NumPy"
     )

@@ -18,36 +18,36 @@ def warm_up(
     dtypes: tuple[str, ...] = ("float64",),
     n_classes: tuple[int, ...] = (2,),
 ) -> None:
-    """Compile what the fits of some estimators need, and keep it on disk for the processes to come.
+    """Compile ahead of time what later fits of the given estimators need, and cache it on disk.
 
-    Only the loops over single samples and mini-batches are compiled, and parts of your own in scalar style: batch descent with
-    the parts of this package compiles nothing. Each estimator is cloned and fitted to eight samples, by `fit` and, where its
-    solver allows, by `partial_fit`.
+    Only loops over single samples and mini-batches, and custom parts in scalar style, are compiled; batch descent with the
+    parts of this package needs no compilation. Each estimator is cloned and fitted to a few samples by `fit` and, if its solver
+    supports it, by `partial_fit`.
 
     Parameters
     ----------
     *estimators : GDRegressor or GDClassifier
-        What will be fitted later: loss, penalty, solver, optimizer, averaging and intercept decide on what is compiled. Without
-        any, both estimators with ``solver="sgd"``, which is what `partial_fit` uses by default, too.
+        The estimators that will be fitted later. Their loss, penalty, solver, optimizer, averaging and intercept determine what
+        is compiled. Without arguments, both estimators with ``solver="sgd"``, which `partial_fit` uses by default too.
     layouts : tuple of {"dense", "csr"}, default=("dense",)
         The layouts of X.
     dtypes : tuple of {"float64", "float32"}, default=("float64",)
-        The types of X.
+        The data types of X.
     n_classes : tuple of int >= 2, default=(2,)
-        The numbers of classes, for classifiers; the loops are the same for all numbers beyond two.
+        The numbers of classes, for classifiers. The compiled loops are the same for all numbers larger than two.
 
     Raises
     ------
     TypeError
-        For an object that is no GDRegressor or GDClassifier.
+        If an object is not a GDRegressor or GDClassifier.
     ValueError
-        For an unknown layout or type, or fewer than two classes.
+        If a layout or data type is unknown, or a number of classes is smaller than two.
 
     Notes
     -----
-    The compiler keeps its code in ``__pycache__`` of the installed package, or in ``NUMBA_CACHE_DIR``. Run this in the image with
-    the user, the processor type and the path of the package that the later processes have. What is compiled, here or at the first
-    fit, is logged at level INFO by the logger "sklearn_gd".
+    Numba caches compiled code in ``__pycache__`` of the installed package, or in ``NUMBA_CACHE_DIR``. Call this function in the
+    image with the same user, processor type and package path as the later processes. Each compilation, here or in a first fit,
+    is logged at level INFO by the logger "sklearn_gd".
 
     Examples
     --------
@@ -56,12 +56,12 @@ def warm_up(
     """
     for name, given, known in (("layouts", layouts, tuple(LAYOUTS)), ("dtypes", dtypes, DTYPES)):
         if not given or set(given) - set(known):
-            raise ValueError(f"{name}={given!r} must be a tuple of some of {known}")
+            raise ValueError(f"{name}={given!r} must be a non-empty tuple of values from {known}")
     if not n_classes or min(n_classes) < 2:
         raise ValueError(f"n_classes={n_classes!r} must be a tuple of integers >= 2")
     for each in estimators:
         if not isinstance(each, (GDRegressor, GDClassifier)):
-            raise TypeError(f"warm_up takes objects of GDRegressor and GDClassifier, not {each!r}")
+            raise TypeError(f"warm_up takes instances of GDRegressor and GDClassifier, not {each!r}")
     for each in estimators or (GDRegressor(solver="sgd"), GDClassifier(solver="sgd")):
         for layout in layouts:
             for dtype in dtypes:
@@ -70,7 +70,7 @@ def warm_up(
 
 
 def _fit(estimator, layout, dtype, n_classes):
-    """Fit a clone by both doors; the targets are indices of classes, and good for every loss of a real target."""
+    """Fit a clone by `fit` and `partial_fit`; the targets are class indices, which are valid for every regression loss too."""
     rng = np.random.default_rng(0)
     n = 4 * n_classes
     X, y = layout(rng.uniform(0.5, 1.5, size=(n, 3)).astype(dtype)), np.arange(n) % n_classes + 1

@@ -505,7 +505,7 @@ def test_check_loss_says_which_functions_are_in_scalar_style(capsys):
     assert capsys.readouterr().out == ""
     assert check_loss(ScalarHuber()) < 1e-6
     assert capsys.readouterr().out.startswith(
-        "ScalarHuber: value, gradient, second_derivative in scalar style: compiled, seconds"
+        "ScalarHuber: written in scalar style: value, gradient, second_derivative. Compilation takes"
     )
     check_loss(ScalarHuber(), verbose=False)
     assert capsys.readouterr().out == ""

@@ -62,7 +62,7 @@ def test_a_sample_of_weight_zero_brings_no_class():
     targets = encoded([1, 2, 3], weight=[1, 0, 1])
     assert targets.classes.tolist() == [1, 3]
     assert targets.coder.totals.tolist() == [1.0, 1.0]
-    with pytest.raises(ValueError, match="y has only one class, 1, among the rows of positive weight"):
+    with pytest.raises(ValueError, match="y has only one class, 1, among the samples of positive weight"):
         encoded([1, 2], ClassCoder(fewest=2), weight=[1, 0])
 
 
@@ -202,7 +202,7 @@ def test_named_classes_do_not_grow():
 
 
 def test_one_class_must_not_be_named_alone():
-    with pytest.raises(ValueError, match="must name two classes at least"):
+    with pytest.raises(ValueError, match="must contain at least two classes"):
         GDClassifier().partial_fit(X, Y, classes=["b"])
 
 
@@ -212,7 +212,7 @@ def test_text_and_numbers_are_no_labels_of_one_stream(first, later, named):
     """NumPy would make text of both, and no number would be predicted again."""
     model = GDClassifier().partial_fit(X[:2], first, classes=first if named else None)
     classes, coef = model.classes_.copy(), model.coef_.copy()
-    with pytest.raises(ValueError, match=r"labels are all text or all numbers"):
+    with pytest.raises(ValueError, match=r"labels must be all strings or all numbers"):
         model.partial_fit(X[:2], later)
     np.testing.assert_array_equal(model.classes_, classes)
     np.testing.assert_array_equal(model.coef_, coef)

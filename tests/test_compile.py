@@ -145,7 +145,7 @@ def test_a_function_at_which_the_compiler_itself_fails_is_named():
 
 
 def test_a_function_that_returns_something_else_is_named():
-    with pytest.raises(TypeError, match=r"^BadReturn\.value: what it returns does not fit where it is used"):
+    with pytest.raises(TypeError, match=r"^BadReturn\.value returns a wrong number or type of values"):
         GDRegressor(loss=BadReturn()).fit(X, Y)
 
 

@@ -173,7 +173,7 @@ def test_an_object_stands_for_itself(base):
 def test_an_unknown_string_is_answered_with_those_that_are_known(parameter):
     kind, registry, options = PARTS[parameter]
     known = sorted([*registry, *options])
-    message = f"{parameter}='no_such_part' is not known; the strings are {known}, or give an object of {kind.__name__}"
+    message = f"{parameter}='no_such_part' is not known; allowed strings are {known}; or pass an instance of {kind.__name__}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         GDRegressor(**{parameter: "no_such_part"}).fit(X, Y)
 
@@ -182,7 +182,7 @@ def test_an_unknown_string_is_answered_with_those_that_are_known(parameter):
 def test_a_class_is_answered_with_how_to_make_an_object(parameter):
     _, registry, _ = PARTS[parameter]
     part = next(iter(registry.values()))
-    message = f"{parameter}={part.__name__} is a class; give an object of it: {part.__name__}()"
+    message = f"{parameter}={part.__name__} is a class; pass an instance: {part.__name__}()"
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         GDRegressor(**{parameter: part}).fit(X, Y)
 
@@ -198,8 +198,10 @@ OF_ANOTHER_KIND = [
 @pytest.mark.parametrize(("parameter", "wrong"), OF_ANOTHER_KIND)
 def test_a_part_of_another_kind_is_named(parameter, wrong):
     kind, registry, options = PARTS[parameter]
-    others = "a number, a function of the step, " if parameter == "learning_rate" else ""
-    message = f"{parameter}={wrong!r} must be one of {sorted([*registry, *options])}, {others}an object of {kind.__name__}, not "
+    others = "a number, a function of the step number, " if parameter == "learning_rate" else ""
+    message = (
+        f"{parameter}={wrong!r} must be one of {sorted([*registry, *options])}, {others}or an instance of {kind.__name__}, not "
+    )
     with pytest.raises(TypeError, match=f"^{re.escape(message + type(wrong).__name__)}$"):
         GDRegressor(**{parameter: wrong}).fit(X, Y)
 
@@ -209,7 +211,7 @@ def test_a_loss_of_the_other_estimator_is_sent_there():
         GDRegressor(loss=Hinge()).fit(X, Y)
     with pytest.raises(TypeError, match=r"^loss=Huber\(\) is for GDRegressor; this estimator takes a ClassificationLoss$"):
         GDClassifier(loss=Huber()).fit(X, [0, 1, 1])
-    with pytest.raises(ValueError, match=r"^loss='hinge' is for GDClassifier; the strings are \['absolute_error'"):
+    with pytest.raises(ValueError, match=r"^loss='hinge' is for GDClassifier; allowed strings are \['absolute_error'"):
         GDRegressor(loss="hinge").fit(X, Y)
 
 
@@ -430,8 +432,8 @@ def test_a_function_with_self_is_explained(base, function, n_leading):
 
     kind = type("Mine", (base,), {function: method})
     message = (
-        f"Mine.{function} takes `self`; write it as a static function of its {n_leading} arguments followed by any of the "
-        f"constructor's parameters []: compiled code has no `self`"
+        f"Mine.{function} takes `self`, which compiled code cannot use; write it as a static function of its {n_leading} "
+        f"arguments followed by any of the constructor's parameters []"
     )
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         kind().validate()
@@ -446,7 +448,9 @@ def test_a_gradient_with_self_is_explained_by_fit():
         def gradient(self, y, raw):
             return np.sign(raw - y)
 
-    with pytest.raises(TypeError, match=r"^Mine\.gradient takes `self`; write it as a static function"):
+    with pytest.raises(
+        TypeError, match=r"^Mine\.gradient takes `self`, which compiled code cannot use; write it as a static function"
+    ):
         GDRegressor(loss=Mine()).fit(X, Y)
 
 
@@ -469,7 +473,7 @@ def test_a_parameter_that_the_constructor_lacks_is_named():
         def value(y, raw, scales):
             return scales * abs(raw - y)
 
-    message = r"^Mine\.value asks for `scales`, which is not a parameter of Mine\.__init__; those are \['scale'\]$"
+    message = r"^Mine\.value takes `scales`, which is not a parameter of Mine\.__init__; the parameters are \['scale'\]$"
     with pytest.raises(TypeError, match=message):
         GDRegressor(loss=Mine()).fit(X, Y)
 
@@ -500,7 +504,7 @@ def test_a_loss_without_a_value_is_refused():
     class Mine(RegressionLoss):
         pass
 
-    with pytest.raises(TypeError, match=r"^Mine has no function value\(y, raw\): a loss must give one$"):
+    with pytest.raises(TypeError, match=r"^Mine has no function value\(y, raw\): a loss must define it$"):
         GDRegressor(loss=Mine()).fit(X, Y)
 
 
@@ -508,7 +512,9 @@ def test_a_solver_without_batch_rows_is_refused():
     class Mine(Solver):
         pass
 
-    with pytest.raises(TypeError, match=r"^Mine has no method batch_rows\(n_samples\): a solver must give one, or a method"):
+    with pytest.raises(
+        TypeError, match=r"^Mine has no method batch_rows\(n_samples\): a solver must define it, or override method"
+    ):
         GDRegressor(solver=Mine()).fit(X, Y)
 
 

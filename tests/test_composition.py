@@ -204,7 +204,7 @@ def test_get_and_set_params():
 )
 def test_a_string_or_a_number_has_no_parameters_to_set(model, name, held):
     """The error says what to give in its place; nothing is set before it."""
-    with pytest.raises(ValueError, match=rf"{name}=0.5: {held} .* give an object"):
+    with pytest.raises(ValueError, match=rf"{name}=0.5: {held} .* pass an object"):
         model.set_params(**{name: 0.5, "verbose": 3} if hasattr(model, "verbose") else {name: 0.5})
     assert getattr(model, "verbose", 0) == 0
 

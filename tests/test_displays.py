@@ -101,7 +101,7 @@ except ImportError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("Displays need matplotlib: `pip install matplotlib`")
+    assert done.stdout.startswith("Displays require matplotlib: pip install matplotlib")
 
 
 # --- loss curves ---------------------------------------------------------------------------------------------------------
@@ -341,20 +341,20 @@ def path_of(features, **more):
 @pytest.mark.parametrize(
     ("draw", "error", "message"),
     [
-        (lambda: LossCurveDisplay.from_estimator(GDRegressor()), ValueError, r"no history: call fit\(X, y\) before"),
-        (lambda: LossCurveDisplay.from_estimator(LinearRegression()), ValueError, "LinearRegression keeps no history"),
+        (lambda: LossCurveDisplay.from_estimator(GDRegressor()), ValueError, r"not fitted: call fit\(X, y\) before"),
+        (lambda: LossCurveDisplay.from_estimator(LinearRegression()), ValueError, "LinearRegression has no loss curve"),
         (
             lambda: LossCurveDisplay.from_estimator(GridSearchCV(GDRegressor(), {"alpha": [1e-4]})),
             ValueError,
-            "this GridSearchCV has no best_estimator_: fit it, with refit=True",
+            "this GridSearchCV has no best_estimator_: fit it with refit=True",
         ),
         (lambda: ScheduleDisplay.from_schedule("cosine", n_steps=1), ValueError, "n_steps=1 must be an integer >= 2"),
-        (lambda: path_of((0, 0)), ValueError, r"features=\[0, 0\] names one coefficient twice"),
-        (lambda: LossCurveDisplay.from_estimators([]), ValueError, "nothing to draw: the list is empty"),
-        (lambda: LossCurveDisplay.from_estimators({}), ValueError, "nothing to draw: the dict is empty"),
-        (lambda: ScheduleDisplay.from_schedule("auto"), ValueError, "'auto' follows from the rows"),
+        (lambda: path_of((0, 0)), ValueError, r"features=\[0, 0\] contains the same coefficient twice"),
+        (lambda: LossCurveDisplay.from_estimators([]), ValueError, "nothing to plot: the list is empty"),
+        (lambda: LossCurveDisplay.from_estimators({}), ValueError, "nothing to plot: the dict is empty"),
+        (lambda: ScheduleDisplay.from_schedule("auto"), ValueError, "'auto' depends on the data"),
         (lambda: ScheduleDisplay.from_schedule("cosin"), ValueError, "learning_rate='cosin' is not known"),
-        (lambda: CoefficientPathDisplay.from_estimator(LinearRegression(), X, Y), TypeError, "LinearRegression does not descend"),
+        (lambda: CoefficientPathDisplay.from_estimator(LinearRegression(), X, Y), TypeError, "LinearRegression is not supported"),
         (lambda: CoefficientPathDisplay.from_estimator(GDRegressor(**PLAIN), X, Y, output=1), ValueError, "output=1 must be one"),
         (lambda: CoefficientPathDisplay.from_coefficients([1.0]), ValueError, r"\(n_epochs, n_features\), not \(1,\)"),
         (lambda: CoefficientPathDisplay.from_coefficients([[1.0]], names="ab"), ValueError, "names has 2 entries"),
@@ -364,20 +364,24 @@ def path_of(features, **more):
         (
             lambda: FitEvolutionDisplay.from_estimator(GDClassifier("hinge", **PLAIN), X[:, :1], LABELS),
             ValueError,
-            "only those of two classes with predict_proba",
+            "must have two classes and predict_proba",
         ),
         (
             lambda: FitEvolutionDisplay.from_estimator(GDRegressor(**PLAIN), X[:, :1], Y, epochs=[1, 2], axes=[None]),
             ValueError,
             "1 axes were given for 2 epochs",
         ),
-        (lambda: DescentPathDisplay.from_function(sum, [0.0] * 3), ValueError, "points of one or two numbers"),
-        (lambda: DescentPathDisplay.from_result(minimize(bowl, [0.0, 0.0]), bowl), ValueError, "has no path: minimise with"),
-        (lambda: DescentPathDisplay(paths={"a": [[0.0, 0.0]]}, fun=bowl, limits=[(0, 1)]), ValueError, "limits must have a pair"),
-        (lambda: DescentPathDisplay(paths={"a": [[0.0]], "b": [[0.0, 0.0]]}, fun=bowl), ValueError, "cannot share a map"),
-        (lambda: path_of(("a", 1)), ValueError, "features: 'a' is no column"),
-        (lambda: path_of((0, 3)), ValueError, "features: 3 must be a column number from 0 to 2"),
-        (lambda: path_of((0, 1, 2)), ValueError, "must name one or two coefficients"),
+        (lambda: DescentPathDisplay.from_function(sum, [0.0] * 3), ValueError, r"a path must have shape \(n_points, 1\)"),
+        (lambda: DescentPathDisplay.from_result(minimize(bowl, [0.0, 0.0]), bowl), ValueError, "has no path: call minimize with"),
+        (
+            lambda: DescentPathDisplay(paths={"a": [[0.0, 0.0]]}, fun=bowl, limits=[(0, 1)]),
+            ValueError,
+            "limits must have one pair",
+        ),
+        (lambda: DescentPathDisplay(paths={"a": [[0.0]], "b": [[0.0, 0.0]]}, fun=bowl), ValueError, "must have the same number"),
+        (lambda: path_of(("a", 1)), ValueError, "features: 'a' is not a feature"),
+        (lambda: path_of((0, 3)), ValueError, "features: 3 must be a feature index from 0 to 2"),
+        (lambda: path_of((0, 1, 2)), ValueError, "must contain one or two coefficients"),
         (lambda: path_of((0, 1), output=2), ValueError, "output=2 must be one of the 1 rows"),
     ],
 )
@@ -392,7 +396,7 @@ def test_a_fit_that_diverges_at_once_has_the_objective_of_the_model_kept():
         model = GDRegressor(**wild, early_stopping=True, random_state=0).fit(X, Y)
     assert LossCurveDisplay.from_estimator(model).lines_["GDRegressor"].get_ydata() == model.loss_curve_
     model.loss_curve_ = []  # as in a pickle of an earlier version
-    with pytest.raises(ValueError, match="diverged in the first epoch; lower its learning_rate"):
+    with pytest.raises(ValueError, match="diverged in the first epoch; decrease learning_rate"):
         LossCurveDisplay.from_estimator(model)
-    with pytest.raises(ValueError, match="diverged before its first one ended"):
+    with pytest.raises(ValueError, match="diverged in its first epoch"):
         CoefficientPathDisplay.from_estimator(GDRegressor(**wild), X, Y)

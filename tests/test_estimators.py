@@ -145,7 +145,7 @@ def test_probabilities_are_there_where_the_loss_defines_them(loss):
     if not defined:
         with pytest.raises(AttributeError, match="predict_proba") as caught:
             model.predict_proba(X)
-        assert f"loss={CLASSIFICATION_LOSSES[loss]()!r}: the loss defines no probability" in str(caught.value.__cause__)
+        assert f"loss={CLASSIFICATION_LOSSES[loss]()!r}: the loss does not define probabilities" in str(caught.value.__cause__)
 
 
 def test_a_fitted_model_keeps_its_loss():
@@ -390,7 +390,9 @@ def test_warm_start_of_the_memory_gradient_method():
 def test_warm_start_with_other_shapes_is_refused():
     """The error names both shapes."""
     model = GDRegressor(warm_start=True).fit(X, SCORE)
-    with pytest.raises(ValueError, match=r"warm_start: the last fit's coef_ has shape \(1, 4\), these data need \(1, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"warm_start: coef_ of the previous fit has shape \(1, 4\), but these data need \(1, 3\)"
+    ):
         model.fit(X[:, :3], SCORE)
 
 
@@ -718,7 +720,7 @@ def test_a_warning_where_a_fit_has_not_converged(classifier, way, layout):
     model, y = (GDClassifier(**way), LABELS[3]) if classifier else (GDRegressor(**way), SCORE)
     model.set_params(random_state=0, n_iter_no_change=2)
     rows = LAYOUTS[layout](X)
-    with pytest.warns(ConvergenceWarning, match=f"{type(model).__name__} has not converged in max_iter=2 epochs.*tol=0.0001"):
+    with pytest.warns(ConvergenceWarning, match=f"{type(model).__name__} did not converge in max_iter=2 epochs.*tol=0.0001"):
         clone(model).set_params(max_iter=2).fit(rows, y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -898,10 +900,10 @@ def test_a_class_of_one_row_is_learned_from():
 def test_too_few_rows_to_set_aside():
     """The message names the parameter, and what would do."""
     with pytest.raises(
-        ValueError, match=r"validation_fraction=0.1 of n_samples=1 leaves none to validate on: raise it.*give X_val"
+        ValueError, match=r"validation_fraction=0.1 of n_samples=1 leaves no validation samples: increase it.*pass X_val"
     ):
         GDRegressor(early_stopping=True).fit(X[:1], SCORE[:1])
-    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of n_samples=3 leaves none to validate on.*give X_val"):
+    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of n_samples=3 leaves no validation samples.*pass X_val"):
         GDClassifier(early_stopping=True).fit(X[:3], ["a", "b", "c"])
 
 
@@ -1008,7 +1010,7 @@ BAD_INPUT = {
     "y of another length": ({"y": SCORE[:-1]}, "inconsistent numbers of samples"),
     "no y": ({"y": None}, "requires y to be passed, but the target y is None"),
     "negative weight": ({"sample_weight": with_value(WEIGHT, 2, -1.5)}, r"sample_weight\[2\] is .*-1\.5"),
-    "weights all zero": ({"sample_weight": np.zeros(N)}, "sample_weight is zero for every row"),
+    "weights all zero": ({"sample_weight": np.zeros(N)}, "sample_weight is zero for every sample"),
     "NaN among the weights": ({"sample_weight": with_value(WEIGHT, 2, np.nan)}, "sample_weight contains NaN"),
     "infinity among the weights": ({"sample_weight": with_value(WEIGHT, 2, np.inf)}, "sample_weight contains infinity"),
     "weights of another length": ({"sample_weight": WEIGHT[:-1]}, r"sample_weight.shape == \(22,\), expected \(23,\)"),
@@ -1219,7 +1221,7 @@ def test_a_parameter_of_a_part_out_of_range(part, value, message):
         ({"no": -1.0}, r"class_weight\['no'\] is -1.0"),
         ({"no": np.nan}, r"class_weight\['no'\] is .*nan"),
         ({"no": "a"}, r"class_weight\['no'\] is 'a'"),
-        ({"no": 0.0, "yes": 0.0}, "class_weight=.* leaves no row of positive weight"),
+        ({"no": 0.0, "yes": 0.0}, "class_weight=.* leaves no sample of positive weight"),
         ({"other": 2.0}, "are not in class_weight"),
     ],
 )
@@ -1240,7 +1242,7 @@ def test_bad_random_state(random_state):
 @pytest.mark.parametrize("rates", [lambda t: -1.0, lambda t: np.nan, lambda t: np.inf])
 def test_a_callable_that_gives_no_rate(rates):
     """The error names the step and what was given."""
-    with pytest.raises(ValueError, match=r"CallableSchedule.rate gave .* at step 1; a rate is finite, >= 0"):
+    with pytest.raises(ValueError, match=r"CallableSchedule.rate returned .* at step 1; learning rates must be finite and >= 0"):
         GDRegressor(solver="batch", learning_rate=rates).fit(X, SCORE)
 
 

@@ -179,7 +179,7 @@ def test_only_what_is_depended_on_is_imported(file):
 def test_a_module_of_an_integration_says_what_to_install(module, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.delitem(sys.modules, f"sklearn_gd.{module}", raising=False)
-    with pytest.raises(ImportError, match=rf'sklearn_gd.{module} needs .*: pip install "sklearn-gd\[integrations\]"'):
+    with pytest.raises(ImportError, match=rf'sklearn_gd.{module} requires .*: pip install "sklearn-gd\[integrations\]"'):
         importlib.import_module(f"sklearn_gd.{module}")
 
 

@@ -909,7 +909,7 @@ def test_check_loss_finds_a_planted_mistake_and_says_where(loss, function):
     number = r"-?(?:\d+\.?\d*(?:e-?\d+)?|nan)"
     pattern = (
         rf"^{type(loss).__name__}\.{function} at y=(?P<y>{number}), raw=(?P<raw>\[.*\]|{number}): "
-        rf"written (?P<written>\S+), numeric \S+ \(relative difference \S+\)$"
+        rf"returned (?P<written>\S+), numeric \S+ \(relative difference \S+\)$"
     )
     with pytest.raises(AssertionError) as raised:
         check_loss(loss)

@@ -112,7 +112,7 @@ def test_a_descent_that_never_fell_is_told_to_lower_its_rate():
     for rate in (1.01, 1.0):
         found = gradient_descent(lambda x: x[0] ** 2, [1.0], jac=lambda x: 2 * x, learning_rate=rate, maxiter=100)
         assert not found.success
-        assert "fun is no lower than at x0, where it was 1: lower learning_rate." in found.message
+        assert "fun is no lower than at x0, where it was 1: decrease learning_rate." in found.message
     slow = gradient_descent(lambda x: x[0] ** 2, [1.0], jac=lambda x: 2 * x, learning_rate=1e-6, maxiter=100)
     assert "no lower" not in slow.message
 
@@ -244,7 +244,7 @@ def test_callbacks():
 
 def test_disp_prints_how_it_ended(capsys):
     gradient_descent(parabola, 0.0, jac=parabola_slope, learning_rate=1 / 12, disp=True)
-    assert capsys.readouterr().out == "The gradient is no larger than gtol=1e-05.\n  fun -3, nit 1, nfev 2, njev 2\n"
+    assert capsys.readouterr().out == "Converged: the gradient is no larger than gtol=1e-05.\n  fun -3, nit 1, nfev 2, njev 2\n"
 
 
 def test_functions_cannot_change_the_descent():
@@ -287,9 +287,9 @@ def test_an_adaptive_rate_falls_where_the_value_stands_still():
     assert fixed.success
     assert fixed.fun == pytest.approx(0.05)
     assert found.success
-    assert "stood still for 3 steps" in found.message
+    assert "in 3 steps" in found.message
     assert found.fun <= 0.0101
-    with pytest.raises(ValueError, match="Adaptive lowers its rate when the value stands still: say when with ftol"):
+    with pytest.raises(ValueError, match="Adaptive lowers its rate when fun stops decreasing, which requires ftol"):
         gradient_descent(bowl, [0.0, 0.0], learning_rate="adaptive")
 
 
@@ -365,7 +365,7 @@ def test_a_rate_that_is_too_high_ends_in_a_message():
     steps = next(k for k in range(1, 99) if 6 * (1.9 * 1.4**k) ** 2 - 3 > 1e10 * abs(parabola([-0.9])))
     assert found.nit == steps
     assert found.message.startswith(f"Step {steps}: fun is 1")
-    assert "The learning rate was 0.2: lower it" in found.message
+    assert "Decrease the learning rate, which was 0.2" in found.message
     assert found.x[0] == -0.9
     assert len(found.allvecs) == steps + 1
 
@@ -375,7 +375,7 @@ def test_a_rate_that_is_too_high_ends_in_a_message():
     [
         (lambda x: math.sqrt(x[0]) if x[0] >= 0 else math.nan, lambda x: [9.0], 1.0, "Step 1: fun is nan at x="),
         (lambda x: x[0], lambda x: [1.0] if x[0] > 0.5 else [math.inf], 1.0, "Step 1: the gradient is not finite at x="),
-        (lambda x: -(x[0] ** 2), lambda x: -2 * x, "auto", "fun is -inf: it has no lowest value"),
+        (lambda x: -(x[0] ** 2), lambda x: -2 * x, "auto", "fun is -inf: it has no minimum"),
         (lambda x: 1.0, lambda x: [1e308], 10.0, "Step 1: x is not finite"),
     ],
 )
@@ -391,7 +391,7 @@ def test_what_is_not_finite_on_the_way(fun, jac, rate, message):
 def test_a_gradient_that_is_not_that_of_the_function():
     found = gradient_descent(bowl, [0.0, 0.0], jac=lambda x: -bowl_slope(x))
     assert (found.success, found.status, found.nit) == (False, 2, 0)
-    assert "is jac its gradient" in found.message
+    assert "Check that jac is the gradient" in found.message
 
 
 @pytest.mark.parametrize(
@@ -400,7 +400,7 @@ def test_a_gradient_that_is_not_that_of_the_function():
         ({"fun": 3}, TypeError, "fun=3 must be a function"),
         ({"fun": lambda x: x}, ValueError, r"fun returned an array of shape \(2,\); it must return one number"),
         ({"fun": lambda x: None}, ValueError, "fun returned a NoneType; it must return one number"),
-        ({"fun": lambda x: math.nan}, ValueError, r"fun is nan at x0=\[0.0, 0.0\]: begin where"),
+        ({"fun": lambda x: math.nan}, ValueError, r"fun is nan at x0=\[0.0, 0.0\]; x0 must be"),
         ({"fun": lambda x: 1j}, ValueError, "fun returned the complex number"),
         ({"jac": lambda x: [1.0]}, ValueError, r"the gradient has shape \(1,\); it must be \(2,\)"),
         ({"jac": lambda x: [1.0, math.nan]}, ValueError, r"the gradient at x0=\[0.0, 0.0\] is \[1.0, nan\]"),
@@ -420,16 +420,16 @@ def test_a_gradient_that_is_not_that_of_the_function():
         (
             {"learning_rate": None},
             TypeError,
-            "learning_rate=None must be one of .*, a number, a function of the step",
+            "learning_rate=None must be one of .*, a number, a function of the step number",
         ),
         ({"bounds": [(1.0, 2.0), (None, None)]}, ValueError, r"bounds exclude x0: x0\[0\]=.*0.0.* is not in \[.*1.0.*, .*2.0"),
         ({"bounds": [(1.0, 2.0)]}, ValueError, r"a pair \(low, high\) for each of x, 2 in all"),
         ({"bounds": Bounds([0.0] * 3, [1.0] * 3)}, ValueError, r"bounds of shape \(3,\)"),
-        ({"constraints": [{"type": "eq", "fun": bowl}]}, ValueError, "no constraints, only bounds"),
+        ({"constraints": [{"type": "eq", "fun": bowl}]}, ValueError, "supports bounds but no constraints"),
         ({"optimizer": "adm"}, ValueError, "optimizer='adm' is not known"),
-        ({"optimizer": "momentum"}, ValueError, "learning_rate='auto': Momentum has no rate of its own"),
+        ({"optimizer": "momentum"}, ValueError, "learning_rate='auto': Momentum has no default learning rate"),
         ({"learning_rate": -1.0}, ValueError, "learning_rate=-1.0 must be a number > 0"),
-        ({"learning_rate": "optimal"}, ValueError, "follows from a penalty's alpha"),
+        ({"learning_rate": "optimal"}, ValueError, "requires the alpha of a penalty"),
         ({"maxiter": 0}, ValueError, "maxiter=0 must be an integer >= 1"),
         ({"gtol": -1.0}, ValueError, "gtol=-1.0 must be a number >= 0"),
         ({"ftol": -1.0}, ValueError, "ftol=-1.0 must be a number >= 0 or None"),

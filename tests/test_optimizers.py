@@ -598,7 +598,7 @@ def test_an_optimizer_without_an_update_is_refused():
     class Nothing(Optimizer):
         pass
 
-    with pytest.raises(TypeError, match=r"^Nothing has no function update\(w, g, rate, t\): an optimizer must give one$"):
+    with pytest.raises(TypeError, match=r"^Nothing has no function update\(w, g, rate, t\): an optimizer must define it$"):
         Nothing().validate()
 
 
@@ -623,7 +623,7 @@ def test_totals_need_their_contributions():
             return w, rate
 
     with pytest.raises(
-        TypeError, match=r"^Alone has no function contributions\(w, g, rate, t\): its totals \('gradient_square',\)"
+        TypeError, match=r"^Alone has no function contributions\(w, g, rate, t\), which defines its totals \('gradient_square',\)"
     ):
         Alone().validate()
 
@@ -648,7 +648,7 @@ def test_what_predicts_must_be_a_slot():
     class Nobody(ScheduleFree):
         evaluated_slot = "average"
 
-    with pytest.raises(TypeError, match=r"^Nobody: evaluated_slot='average' must be one of its slots \('mean', "):
+    with pytest.raises(TypeError, match=r"^Nobody: evaluated_slot='average' must be None or one of the slots \('mean', "):
         Nobody().validate()
 
 

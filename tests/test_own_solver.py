@@ -54,8 +54,8 @@ def test_it_is_tuned_warm_started_pickled_and_streamed_from():
 @pytest.mark.parametrize(
     ("parameters", "missing"),
     [
-        ({"loss": "hinge"}, r"solver=LBFGS\(\) needs a differentiable loss, and loss=Hinge\(\) has smooth=False"),
-        ({"penalty": "l1"}, r"solver=LBFGS\(\) needs a differentiable penalty, and penalty=L1\(\) has a proximal step"),
+        ({"loss": "hinge"}, r"solver=LBFGS\(\) requires a differentiable loss, but loss=Hinge\(\) has smooth=False"),
+        ({"penalty": "l1"}, r"solver=LBFGS\(\) requires a differentiable penalty, but penalty=L1\(\) has a proximal step"),
     ],
 )
 def test_what_it_requires_is_named(parameters, missing):

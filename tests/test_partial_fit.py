@@ -99,7 +99,7 @@ def test_schedules_that_need_the_length_of_the_run(schedule):
     X, y, _ = data("huber")
     model = estimator("huber", solver="sgd", learning_rate=schedule)
     model.fit(X, y)
-    with pytest.raises(ValueError, match=r"steps=None means .* partial_fit cannot know; give a number of steps"):
+    with pytest.raises(ValueError, match=r"steps=None means .* is unknown in partial_fit; set a number of steps"):
         model.partial_fit(X, y)
 
 
@@ -290,7 +290,7 @@ REFUSED = {
     "y too short": ({"y": Y_GOOD[:-1]}, "inconsistent numbers of samples"),
     "no y": ({"y": None}, "requires y to be passed"),
     "negative weight": ({"sample_weight": with_value(W_GOOD, 2, -1.0)}, r"sample_weight\[2\] is .*-1"),
-    "weights all zero": ({"sample_weight": np.zeros(N)}, "sample_weight is zero for every row"),
+    "weights all zero": ({"sample_weight": np.zeros(N)}, "sample_weight is zero for every sample"),
     "NaN among the weights": ({"sample_weight": with_value(W_GOOD, 2, np.nan)}, "sample_weight contains NaN"),
     "weights too short": ({"sample_weight": W_GOOD[:-1]}, "sample_weight.shape"),
     "2-D weights": ({"sample_weight": W_GOOD[:, None]}, "sample_weight must be 1D"),

@@ -287,7 +287,7 @@ def test_a_penalty_without_a_value_is_refused():
     class Nothing(Penalty):
         pass
 
-    with pytest.raises(TypeError, match=r"^Nothing has no function value\(w\): a penalty must give one$"):
+    with pytest.raises(TypeError, match=r"^Nothing has no function value\(w\): a penalty must define it$"):
         Nothing().validate()
 
 

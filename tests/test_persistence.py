@@ -108,7 +108,7 @@ def test_another_version_is_warned_of(way, in_pipeline):
     assert {each.estimator_name for each in ours} == {"GDRegressor", "SquaredError"}
     for each in ours:
         assert (each.original_version, each.current_version) == ("0.0.9", sklearn_gd.__version__)
-        assert "which sklearn_gd 0.0.9 stored" in str(each)
+        assert "which was stored by sklearn_gd 0.0.9" in str(each)
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
 
 
@@ -127,7 +127,7 @@ def test_a_pickle_without_a_stamp_is_warned_of():
     model = GDRegressor().fit(X, SCORE)
     state = model.__getstate__()
     assert state.pop(VERSION_STAMP) == sklearn_gd.__version__
-    with pytest.warns(InconsistentVersionWarning, match=r"GDRegressor, which sklearn_gd before 0\.1\.0 stored"):
+    with pytest.warns(InconsistentVersionWarning, match=r"GDRegressor, which was stored by sklearn_gd before 0\.1\.0"):
         GDRegressor.__new__(GDRegressor).__setstate__(state)
 
 

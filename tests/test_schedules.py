@@ -308,7 +308,7 @@ def test_none_stands_for_the_length_of_the_run(name):
 @pytest.mark.parametrize("name", WITH_LENGTHS)
 def test_none_is_refused_where_the_run_has_no_length(name):
     parameter, _ = FACTS[name].lengths
-    message = rf"^{SCHEDULES[name].__name__}: {parameter}=None means .*, which partial_fit cannot know; give a number of steps$"
+    message = rf"^{SCHEDULES[name].__name__}: {parameter}=None means .*, which is unknown in partial_fit; set a number of steps$"
     for run in (STREAM, None):
         with pytest.raises(ValueError, match=message):
             rates(SCHEDULES[name](), run=run)
@@ -398,7 +398,7 @@ def test_a_schedule_without_a_rate_is_refused():
     class Nothing(Schedule):
         pass
 
-    with pytest.raises(TypeError, match=r"^Nothing has no method rate\(t, run\): a schedule must give one$"):
+    with pytest.raises(TypeError, match=r"^Nothing has no method rate\(t, run\): a schedule must define it$"):
         Nothing().validate()
     with pytest.raises(TypeError, match=r"^CallableSchedule: function=3 must be callable$"):
         CallableSchedule(3).validate()
@@ -436,7 +436,7 @@ def test_optimal_begins_lower_where_the_loss_is_steep():
 
 @pytest.mark.parametrize("alpha", [0.0, -1.0, math.nan])
 def test_optimal_needs_a_penalty(alpha):
-    with pytest.raises(ValueError, match=f"^learning_rate='optimal' needs alpha > 0; alpha={alpha}$"):
+    with pytest.raises(ValueError, match=f"^learning_rate='optimal' requires alpha > 0, but alpha={alpha}$"):
         rates(Optimal(), run=Run(alpha=alpha, loss=Hinge()))
 
 

@@ -95,7 +95,7 @@ def test_a_loss_without_end_on_the_validation_samples(far, scoring):
     assert np.isfinite(model.coef_).all()
     if far == "all":
         (warning,) = [each for each in caught if issubclass(each.category, ConvergenceWarning)]
-        assert "X_val, y_val" in str(warning.message)
+        assert "X_val and y_val" in str(warning.message)
         assert model.loss_curve_[-1] < model.loss_curve_[0]
     else:
         assert max(model.validation_scores_) > -1e300
@@ -145,7 +145,7 @@ def test_a_score_that_is_no_number_counts_as_the_lowest():
     model.fit(X[TRAIN], Y[TRAIN], **held())
     assert model.best_iter_ == 2
     model = GDRegressor(scoring=lambda *_: np.nan, solver="sgd", learning_rate=0.01, random_state=0)
-    with pytest.warns(ConvergenceWarning, match=r"scoring=<function.*X_val, y_val"):
+    with pytest.warns(ConvergenceWarning, match=r"scoring=<function.*X_val and y_val"):
         model.fit(X[TRAIN], Y[TRAIN], **held())
     assert model.best_iter_ == model.n_iter_
 
@@ -181,7 +181,7 @@ def test_an_unknown_scoring_is_refused_before_the_data_are_looked_at(scoring, er
         ("neg_log_loss", "hinge", r"scoring='neg_log_loss' cannot score the validation samples.*predict_proba"),
         ("neg_mean_gamma_deviance", "hinge", r"scoring='neg_mean_gamma_deviance' cannot score the validation samples"),
         (accuracy_score, "hinge", r"scoring=<function accuracy_score.*make_scorer"),
-        (lambda *_: "good", "hinge", r"scoring=<function .* returned 'good'; a scorer returns one number"),
+        (lambda *_: "good", "hinge", r"scoring=<function .* returned 'good'; a scorer must return one number"),
     ],
 )
 def test_a_scorer_that_does_not_fit_is_refused_before_the_descent(scoring, loss, message):

@@ -46,6 +46,6 @@ assert [each.filename for each in caught] == ["<string>"], [str(each) for each i
 @pytest.mark.parametrize("model", [GDRegressor(max_iter=1), GDClassifier(max_iter=1)], ids=repr)
 def test_a_warning_points_to_the_caller_of_fit(model):
     y = Y if isinstance(model, GDRegressor) else Y > 0
-    with pytest.warns(match="has not converged") as caught:
+    with pytest.warns(match="did not converge") as caught:
         model.fit(X, y)
     assert [each.filename for each in caught] == [__file__]

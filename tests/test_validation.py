@@ -78,7 +78,7 @@ def test_a_canonical_matrix_is_not_copied():
 
 def test_pieces_whose_sum_is_infinite():
     given = sp.csr_array((np.array([1.5e308, 1.5e308, 1.0]), np.array([0, 0, 1]), np.array([0, 2, 3, 3, 3, 3, 3])), shape=(6, 2))
-    with pytest.raises(ValueError, match=r"X\[0, 0\] is stored in pieces whose sum is infinite"):
+    with pytest.raises(ValueError, match=r"X\[0, 0\] has duplicate entries whose sum is infinite"):
         check_samples(GDRegressor(), given, Y, reset=True, numeric_y=True)
 
 
@@ -113,14 +113,14 @@ def test_indices_outside_the_shape_are_refused(name):
         lambda rows: check_samples(model, rows, Y, reset=True, numeric_y=True),
         lambda rows: given_validation(rows, Y),
     ):
-        with pytest.raises(ValueError, match=r"X is a \w+ matrix .*its shape"):
+        with pytest.raises(ValueError, match=r"X is an invalid \w+ matrix.*its shape"):
             check(broken(kind, **changed))
 
 
 def test_text_is_a_label_and_no_number():
     words = list("ababab")
     assert check_samples(GDClassifier(), X, words, reset=True, numeric_y=False)[1].tolist() == words
-    with pytest.raises(ValueError, match=r"^y holds text, such as 'a': GDRegressor needs numbers$"):
+    with pytest.raises(ValueError, match=r"^y contains strings, such as 'a'; GDRegressor requires numbers$"):
         check_samples(GDRegressor(), X, words, reset=True, numeric_y=True)
 
 
@@ -146,7 +146,7 @@ def test_weights():
     ("weight", "message"),
     [
         ([1.0, -2.0, 1.0], r"w\[1\] is -2.0.*must be >= 0"),
-        ([0.0, 0.0, 0.0], "w is zero for every row"),
+        ([0.0, 0.0, 0.0], "w is zero for every sample"),
         ([1.0, 1.0], r"w.shape == \(2,\), expected \(3,\)!"),
         (np.ones((3, 1)), "w must be 1D"),
         ([1.0, np.nan, 1.0], "Input w contains NaN"),
@@ -198,7 +198,7 @@ def test_a_split_leaves_samples_of_weight_zero_out():
     training, held = split_for_validation(targets, 0.3, np.random.RandomState(0))
     assert len(held) == 3
     assert sorted([*training, *held]) == list(range(0, 20, 2))
-    with pytest.raises(ValueError, match=r"validation_fraction=0.3 of n_samples=1 leaves none to validate on.*give X_val"):
+    with pytest.raises(ValueError, match=r"validation_fraction=0.3 of n_samples=1 leaves no validation samples.*pass X_val"):
         split_for_validation(targets.rows([0]), 0.3, np.random.RandomState(0))
 
 

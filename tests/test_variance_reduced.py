@@ -351,11 +351,11 @@ def test_what_does_not_go_together_is_named_before_any_work(solver):
     """Another optimizer, averaging, and partial_fit."""
     bad = [[np.nan]]  # would be refused too, later
     name = "SAGA" if "saga" in str(solver).lower() else "SVRG"
-    with pytest.raises(ValueError, match=rf"optimizer=Adam\(\) does not go with solver={name}.*'gd' or 'auto'"):
+    with pytest.raises(ValueError, match=rf"optimizer=Adam\(\) is not compatible with solver={name}.*'gd' or 'auto'"):
         GDRegressor(solver=solver, optimizer="adam").fit(bad, [1.0])
-    with pytest.raises(ValueError, match=f"average does not go with solver={name}.*average=False"):
+    with pytest.raises(ValueError, match=f"average is not compatible with solver={name}.*average=False"):
         GDRegressor(solver=solver, average=True).fit(bad, [1.0])
-    with pytest.raises(ValueError, match=f"solver={name}.* needs all the samples at hand.*Call fit"):
+    with pytest.raises(ValueError, match=f"solver={name}.* does not support partial_fit.*Call fit"):
         GDRegressor(solver=solver).partial_fit(bad, [1.0])
     model = GDRegressor(solver=solver, optimizer=GradientDescent(), max_iter=3, tol=None).fit([[0.0], [1.0]], [0.0, 1.0])
     assert model.n_iter_ == 3

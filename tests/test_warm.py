@@ -40,9 +40,9 @@ def test_a_new_process_after_it_compiles_nothing(tmp_path, monkeypatch):
 
 
 def test_what_is_wrong_is_named():
-    with pytest.raises(TypeError, match="objects of GDRegressor and GDClassifier, not 'huber'"):
+    with pytest.raises(TypeError, match="instances of GDRegressor and GDClassifier, not 'huber'"):
         warm_up("huber")
-    with pytest.raises(ValueError, match=r"layouts=\('coo',\) must be a tuple of some of"):
+    with pytest.raises(ValueError, match=r"layouts=\('coo',\) must be a non-empty tuple of values from"):
         warm_up(layouts=("coo",))
     with pytest.raises(ValueError, match=r"dtypes=\('float16',\) must be"):
         warm_up(dtypes=("float16",))

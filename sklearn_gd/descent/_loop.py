@@ -1,7 +1,7 @@
-"""The loop of descent: the only one over epochs.
+"""The training loop over epochs.
 
-A `Method` yields an `Iterate` after each epoch. The `Monitor` judges it. Where the objective has stalled, the method may know
-another way on: a lower learning rate, a narrower smoothing, shorter steps.
+A `Method` yields an `Iterate` after each epoch, and the `Monitor` decides whether to continue. If the objective has stalled, the
+method may continue differently: with a lower learning rate, a more accurate smooth approximation, or shorter steps.
 """
 
 import math
@@ -17,7 +17,7 @@ from ._state import ModelState
 
 @dataclass(frozen=True)
 class Settings:
-    """What a method may need besides the objective.
+    """The settings of a fit that a method may need besides the objective.
 
     Parameters
     ----------
@@ -26,15 +26,15 @@ class Settings:
     schedule : Schedule or None
         The learning rates; None for "auto".
     max_iter : int
-        The most epochs.
+        Maximum number of epochs.
     shuffle : bool
-        Whether to draw a new order of the samples each epoch.
+        Whether to shuffle the samples before each epoch.
     rng : numpy.random.RandomState or None
-        The source of the orders.
+        The random number generator for shuffling.
     average_from : float
-        The first step whose iterate is averaged; infinity for none.
+        The first step whose iterate is averaged; infinity for no averaging.
     streaming : bool
-        Whether this is `partial_fit`, which knows no number of epochs.
+        Whether this is `partial_fit`, where the number of epochs is unknown.
     """
 
     optimizer: object = None
@@ -57,29 +57,28 @@ class Settings:
 
 
 class Iterate(NamedTuple):
-    """Where a method is after an epoch.
+    """The state of a method after an epoch.
 
     Parameters
     ----------
     theta : ndarray
-        The model that would predict now.
+        The model that would be used for prediction.
     value : float
-        F there.
+        F at theta.
     rate : float or None
-        The epoch's last learning rate; None for a method without one.
+        The last learning rate of the epoch; None for a method without learning rate.
     watched : float or None
-        The smoothed objective whose stall ends a stage, in the place of F; None where F itself is watched.
+        The smoothed objective, if the monitor must watch it for a stall instead of F; None if F itself is watched.
     gap : float
-        A bound on F less its minimum, in the unit of F, or at the end of a stage of smoothing an estimate; infinite where none
-        is known.
+        A bound on F minus its minimum, in the unit of F; at the end of a smoothing stage, an estimate of it. Infinite if unknown.
     left : float or None
-        By how much F can still fall, a bound or an estimate: while it is open, no stall of F ends the descent. None where the
-        stall decides.
+        A bound on, or an estimate of, the remaining decrease of F. While it exceeds the tolerance, a stall of F does not end the
+        descent. None if a stall of F alone ends the descent.
     promised : float
-        By how much F should have fallen where no step along the direction lowers it: a gradient that is not F's promises more
-        than rounding errors explain.
+        The decrease of F predicted by the gradient, if no step along the direction lowers F. If it exceeds rounding errors, the
+        gradient does not match F.
     end : Status or None
-        Why the method can go no further on its way; None while it can.
+        Why the method cannot continue; None if it can.
     """
 
     theta: np.ndarray
@@ -93,23 +92,23 @@ class Iterate(NamedTuple):
 
 
 class Method(ABC):
-    """Abstract base of the ways down: subclass it for a solver of your own.
+    """Abstract base of minimisation methods; subclass it for a custom solver.
 
     Parameters
     ----------
     objective : Objective
-        What to minimise.
+        The objective to minimise.
 
     Attributes
     ----------
     full_batch : bool
-        Whether every step sees all samples: a rise of F is then an oscillation and no noise.
+        Whether every step uses all samples. If so, an increase of F is an oscillation, not noise.
     rate : float or None
-        The largest learning rate of the last epoch, for messages; None for a method without one.
+        The largest learning rate of the last epoch, for messages; None for a method without learning rate.
     finds_rates : bool
-        Whether the rate is the method's own choice and no parameter, for messages.
+        Whether the method selects the learning rate itself, for messages.
     expected_decrease : callable or None
-        Takes theta to an estimate of how far F can still fall; None where the stall of F alone decides.
+        A function of theta that estimates the remaining decrease of F; None if a stall of F alone ends the descent.
     """
 
     full_batch = False
@@ -122,38 +121,38 @@ class Method(ABC):
 
     @abstractmethod
     def start(self):
-        """The model before the first epoch.
+        """Return the initial model.
 
         Returns
         -------
         theta : ndarray
             The model.
         value : float
-            F there.
+            F at theta.
         """
 
     @abstractmethod
     def iterates(self):
-        """Descend, an epoch at a time.
+        """Run the method, one epoch at a time.
 
         Yields
         ------
         Iterate
-            Where the method is after each epoch. The generator is left alone once the descent has ended.
+            The state of the method after each epoch. The generator is not resumed after the descent has ended.
         """
 
     def on_plateau(self, tolerance):
-        """Whether there is another way on, now that F (or what is watched) has stalled; the method then takes it.
+        """Change how the method continues after F (or the watched objective) has stalled, e.g. lower the learning rate.
 
         Parameters
         ----------
         tolerance : float
-            How much F must fall to count.
+            The smallest decrease of F that counts as an improvement.
 
         Returns
         -------
         bool
-            False where there is none: the descent ends.
+            True if the method continues; False if the descent ends.
         """
         return False
 
@@ -173,21 +172,21 @@ class Method(ABC):
         return None
 
     def state(self, theta, value, n_epochs):
-        """What `partial_fit` resumes from, the kept model being `theta`, with F at `value`, after so many epochs.
+        """Return the state from which `partial_fit` resumes.
 
         Parameters
         ----------
         theta : ndarray
-            The model.
+            The model that is kept.
         value : float
-            F there.
+            F at theta.
         n_epochs : int
-            The epochs that led to it.
+            The number of epochs so far.
 
         Returns
         -------
         ModelState
-            The model itself, unless the method remembers more.
+            By default, the model only.
         """
         return ModelState.of(self.objective, theta, value, n_epochs)
 
@@ -197,21 +196,21 @@ class Method(ABC):
         return type(self).snapshot is not Method.snapshot
 
     def snapshot(self):
-        """All that the epochs to come depend on, besides the objective and the settings: called between two epochs.
+        """Return everything on which later epochs depend, besides the objective and the settings; called between two epochs.
 
-        A method that keeps numbers for each sample may compute them anew from the model instead of returning them; it then does
-        so in the running descent, too, so that both go on alike to the last bit.
+        A method that stores numbers for each sample may recompute them from the model instead of returning them. It must then
+        recompute them in the running fit too, so that the running and the resumed fit are equal bit for bit.
 
         Returns
         -------
         dict
-            Under strings: arrays, numbers, strings, None, or lists and dictionaries of these. What is not copied must be written
-            before the next epoch begins.
+            The keys are strings; the values are arrays, numbers, strings, None, or lists and dictionaries of these. Arrays need
+            not be copied, because they are written before the next epoch begins.
         """
         raise NotImplementedError
 
     def restore(self, saved):
-        """Go on from a snapshot of the same method on the same objective: called after `start`, before `iterates`.
+        """Restore a snapshot of the same method on the same objective; called after `start` and before `iterates`.
 
         Parameters
         ----------
@@ -221,7 +220,7 @@ class Method(ABC):
         raise NotImplementedError
 
     def stable_rate(self):
-        """A learning rate at which the method cannot diverge, for messages; None if unknown or without one.
+        """Return a learning rate at which the method cannot diverge, for messages; None if unknown or not applicable.
 
         Returns
         -------
@@ -232,27 +231,27 @@ class Method(ABC):
 
 
 class Keeper:
-    """What becomes of the state between two epochs; the base keeps nothing."""
+    """Saves the state between two epochs; this base class saves nothing."""
 
     def resume(self, method, monitor):
-        """Take method and monitor to the state that was kept last.
+        """Restore the last saved state of method and monitor.
 
         Parameters
         ----------
         method : Method
-            The method, which has started.
+            The method, after `start`.
         monitor : Monitor
-            The monitor, which has started.
+            The monitor, after `start`.
 
         Returns
         -------
         int
-            How many epochs led to that state: 0 where none was kept.
+            The number of epochs of the saved state; 0 if there is none.
         """
         return 0
 
     def keep(self, method, monitor, n_epochs):
-        """Keep the state after so many epochs, of which another one is about to begin.
+        """Save the state before the next epoch begins.
 
         Parameters
         ----------
@@ -261,7 +260,7 @@ class Keeper:
         monitor : Monitor
             The monitor.
         n_epochs : int
-            The epochs so far.
+            The number of epochs so far.
         """
 
 

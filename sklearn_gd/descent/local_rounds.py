@@ -161,8 +161,8 @@ class LocalRounds(Method):
             return None
         return (
             f"the objective is about {left:.2g} above its minimum, {left / null:.0%} of that of the null model. The blocks of X "
-            f"differ, and the mean of their models is no minimum: spread the samples over the blocks at random, or use "
-            f"solver='auto', which descends on all of them"
+            f"differ, so the mean of their models is not the minimum: distribute the samples over the blocks at random, or use "
+            f"solver='auto', which minimises over all blocks at once"
         )
 
     def snapshot(self):

@@ -1,4 +1,4 @@
-"""Pictures of descent in scikit-learn's Display convention; matplotlib is imported when one is drawn."""
+"""Visualizations of training as scikit-learn Display objects; matplotlib is imported when a display is plotted."""
 
 from ._coefficients import CoefficientPathDisplay
 from ._curves import LossCurveDisplay, ScheduleDisplay

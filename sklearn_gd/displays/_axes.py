@@ -14,7 +14,7 @@ def pyplot():
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise ImportError("Displays need matplotlib: `pip install matplotlib`, or this package with its extra [plot]") from error
+        raise ImportError('Displays require matplotlib: pip install matplotlib, or pip install "sklearn-gd[plot]"') from error
     return plt
 
 
@@ -55,13 +55,13 @@ def named(things, name_of):
         things = [things]
     elif isinstance(things, dict):
         if not things:
-            raise ValueError("there is nothing to draw: the dict is empty")
+            raise ValueError("there is nothing to plot: the dict is empty")
         return dict(things)
     # One thing by itself: a pipeline has a length, and a string has letters.
     alone = isinstance(things, (str, Real, BaseEstimator)) or callable(things)
     things = [things] if alone else list(things)
     if not things:
-        raise ValueError("there is nothing to draw: the list is empty")
+        raise ValueError("there is nothing to plot: the list is empty")
     found = {}
     for at, thing in enumerate(things, start=1):
         name = name_of(thing, at)

@@ -1,4 +1,4 @@
-"""The coefficients after each epoch."""
+"""Display of the coefficients after each epoch."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
 
 
 class CoefficientPathDisplay:
-    """Every coefficient after each epoch.
+    """Display of the coefficients after each epoch.
 
-    Make it with `from_estimator`, or with `from_coefficients` where they have been recorded.
+    Create it with `from_estimator`, or from recorded coefficients with `from_coefficients`.
 
     Parameters
     ----------
     epochs : ndarray, (n_epochs,)
         The epochs.
     coefficients : ndarray, (n_epochs, n_features)
-        The coefficients after them.
+        The coefficients after these epochs.
     names : list of str
-        Names of the columns.
+        Names of the features.
     value_name : str, default="coefficient"
-        What the numbers are; of several classes or targets it says of which one.
+        Label of the vertical axis; with several classes or outputs, it names the class or output.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        With the coefficients.
+        The axes with the coefficients.
     figure_ : matplotlib Figure
-        Around it.
+        The figure that contains the axes.
     lines_ : list of Line2D
-        A line for each column.
+        One line per feature.
 
     Examples
     --------
@@ -67,29 +67,29 @@ class CoefficientPathDisplay:
         ax: "Axes | None" = None,
         **kwargs: Any,
     ) -> Self:
-        """Fit a clone of an estimator, and draw its coefficients.
+        """Fit a clone of an estimator, and plot its coefficients.
 
         Parameters
         ----------
         estimator : GDRegressor, GDClassifier, or a Pipeline that ends in one
-            Its clone is fitted with ``tol=None``; give it an integer `random_state` to see the same path again.
+            The estimator; a clone of it is fitted with ``tol=None``. Set an integer `random_state` for reproducible paths.
         X, y : array-like
-            The rows.
+            The training samples.
         max_iter : int >= 1, default=None
-            Epochs; None for the estimator's own.
+            Number of epochs; None for that of the estimator.
         output : int, default=0
-            The row of a 2-D `coef_`: a class, or a target.
+            The row of a 2-D `coef_`: the index of a class or of an output.
         fit_params : dict, default=None
             Further arguments of `fit`.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Axes to plot on; None creates a new figure.
         **kwargs
-            Of `plot`.
+            Further arguments of `plot`.
 
         Returns
         -------
         display : CoefficientPathDisplay
-            The display, drawn.
+            The display.
         """
         recording = Recording(estimator, X, y, max_iter, fit_params)
         thetas = recording.thetas if recording.start is None else [recording.start, *recording.thetas]
@@ -100,7 +100,7 @@ class CoefficientPathDisplay:
         which = ""
         if coefficients.shape[1] > 1:
             fitted = recording.fitted
-            which = f" of class {fitted.classes_[output]}" if is_classifier(fitted) else f" of target {output}"
+            which = f" of class {fitted.classes_[output]}" if is_classifier(fitted) else f" of output {output}"
         display = cls(
             epochs=epochs,
             coefficients=coefficients[:, output],
@@ -119,25 +119,25 @@ class CoefficientPathDisplay:
         ax: "Axes | None" = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw coefficients that have been recorded.
+        """Plot recorded coefficients.
 
         Parameters
         ----------
         coefficients : array-like, (n_epochs, n_features)
-            The coefficients, a row for each epoch.
+            The coefficients, one row per epoch.
         epochs : array-like, (n_epochs,), default=None
-            The epochs; None counts from 1.
+            The epochs; None means 1, 2, ...
         names : list of str, default=None
-            Names of the columns; None for x0, x1, ...
+            Names of the features; None means x0, x1, ...
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Axes to plot on; None creates a new figure.
         **kwargs
-            Of `plot`.
+            Further arguments of `plot`.
 
         Returns
         -------
         display : CoefficientPathDisplay
-            The display, drawn.
+            The display.
         """
         coefficients = np.asarray(coefficients, dtype=float)
         if coefficients.ndim != 2 or not len(coefficients):
@@ -151,23 +151,23 @@ class CoefficientPathDisplay:
         return cls(epochs=epochs, coefficients=coefficients, names=names).plot(ax, **kwargs)
 
     def plot(self, ax: "Axes | None" = None, *, n_named: int = 6, xscale: str = "linear", line_kw: dict | None = None) -> Self:
-        """Draw.
+        """Plot the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Axes to plot on; None creates a new figure.
         n_named : int, default=6
-            How many columns have a colour and a name: those largest at the end. The others are thin.
+            Number of coefficients drawn in colour and named: those with the largest final magnitude. The others are grey.
         xscale : str, default="linear"
-            Scale of the epochs.
+            Scale of the horizontal axis.
         line_kw : dict, default=None
             Further arguments of `Axes.plot`.
 
         Returns
         -------
         display : CoefficientPathDisplay
-            The display, drawn.
+            The display.
         """
         self.ax_ = axes_of(ax)
         self.figure_, self.lines_ = self.ax_.figure, []

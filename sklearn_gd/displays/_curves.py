@@ -1,4 +1,4 @@
-"""What changes over epochs or steps: objective and score, learning rate."""
+"""Displays of curves over epochs or steps: objective, validation score, and learning rate."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
 
 
 class LossCurveDisplay:
-    """The objective after each epoch, and the validation score where there is one, of one or several estimators.
+    """Display of the objective and the validation score, if there is one, after each epoch, for one or several estimators.
 
-    Make it with `from_estimator` or `from_estimators`.
+    Create it with `from_estimator` or `from_estimators`.
 
     Parameters
     ----------
     objectives : dict of str to list of float
-        `loss_curve_` by name.
+        The `loss_curve_` of each estimator, by name.
     scores : dict of str to list of float, default=None
-        `validation_scores_` by name, of those that have them.
+        The `validation_scores_` of the estimators that have them, by name.
     best_epochs : dict of str to int, default=None
-        The epoch to mark, counted from 1: `best_iter_`; where it is missing, that of the lowest objective.
+        The epoch to mark, counted from 1: `best_iter_`, or if missing, the epoch with the lowest objective.
     score_name : str, default="validation score"
-        What the scores are, for the label of their axis.
+        Label of the score axis.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        With the objective.
+        The axes with the objective.
     score_ax_ : matplotlib Axes or None
-        With the validation score, which has the axis on the right.
+        The axes with the validation score, on the right.
     figure_ : matplotlib Figure
-        Around both.
+        The figure that contains the axes.
     lines_ : dict of str to Line2D
-        The objectives.
+        The lines of the objectives, by name.
 
     Examples
     --------
@@ -70,23 +70,23 @@ class LossCurveDisplay:
     def from_estimator(
         cls, estimator: BaseEstimator, *, name: str | None = None, ax: "Axes | None" = None, **kwargs: Any
     ) -> Self:
-        """Draw one fitted estimator's curves.
+        """Plot the curves of a fitted estimator.
 
         Parameters
         ----------
         estimator : GDRegressor, GDClassifier, or a fitted Pipeline or search that holds one
             The fitted estimator.
         name : str, default=None
-            Its name in the legend; None for that of its class.
+            Name in the legend; None for the name of its class.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Axes to plot on; None creates a new figure.
         **kwargs
-            Of `plot`.
+            Further arguments of `plot`.
 
         Returns
         -------
         display : LossCurveDisplay
-            The display, drawn.
+            The display.
         """
         return cls.from_estimators([estimator] if name is None else {name: estimator}, ax=ax, **kwargs)
 
@@ -94,21 +94,21 @@ class LossCurveDisplay:
     def from_estimators(
         cls, estimators: dict[str, BaseEstimator] | Sequence[BaseEstimator], *, ax: "Axes | None" = None, **kwargs: Any
     ) -> Self:
-        """Draw several fitted estimators' curves.
+        """Plot the curves of several fitted estimators.
 
         Parameters
         ----------
         estimators : dict of str to estimator, or list of estimators
-            Fitted, each as in `from_estimator`; those of a list are called by their class.
+            Fitted estimators, each as in `from_estimator`. The estimators of a list are named after their classes.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Axes to plot on; None creates a new figure.
         **kwargs
-            Of `plot`.
+            Further arguments of `plot`.
 
         Returns
         -------
         display : LossCurveDisplay
-            The display, drawn.
+            The display.
         """
         finals = {
             name: _with_history(final_step(estimator))
@@ -126,23 +126,23 @@ class LossCurveDisplay:
     def plot(
         self, ax: "Axes | None" = None, *, minimum: float = 0.0, yscale: str | None = None, line_kw: dict | None = None
     ) -> Self:
-        """Draw.
+        """Plot the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Axes to plot on; None creates a new figure.
         minimum : float, default=0.0
-            Subtracted from the objective: with the objective's lowest value the curve is the gap that is left.
+            Value subtracted from the objective. If it is the minimum of F, the curve shows the suboptimality.
         yscale : {"linear", "log"}, default=None
-            Scale of the objective; None is "log" where all of it is positive and spans a factor of ten.
+            Scale of the objective. None selects "log" if all values are positive and span more than a factor of ten.
         line_kw : dict, default=None
-            Further arguments of the objectives' `Axes.plot`.
+            Further arguments of `Axes.plot` for the objectives.
 
         Returns
         -------
         display : LossCurveDisplay
-            The display, drawn.
+            The display.
         """
         self.ax_, self.score_ax_, self.lines_ = axes_of(ax), None, {}
         self.figure_ = self.ax_.figure
@@ -168,7 +168,7 @@ class LossCurveDisplay:
             if best:  # else the model kept is of no epoch
                 on.plot(best, at[best - 1], "o", color=colour(k), markersize=7, markeredgecolor=style("axes.facecolor"), zorder=4)
         self.ax_.plot([], [], "o", color=style("text.color"), label="best epoch")
-        self.ax_.set(xlabel="epoch", ylabel="objective F" if not minimum else "objective F, less its minimum", yscale=yscale)
+        self.ax_.set(xlabel="epoch", ylabel="objective F" if not minimum else "objective F - minimum", yscale=yscale)
         self.ax_.grid(alpha=0.3)
         # Above the axes where there is a second scale: lines of either may run anywhere below.
         above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2} if self.scores else {}
@@ -189,33 +189,33 @@ def _with_history(final):
     name = type(final).__name__
     if not hasattr(final, "loss_curve_"):
         if hasattr(final, "fit") and hasattr(final, "learning_rate"):
-            raise ValueError(f"this {name} has no history: call fit(X, y) before its loss curve is drawn")
+            raise ValueError(f"this {name} is not fitted: call fit(X, y) before plotting its loss curve")
         if hasattr(final, "cv") and hasattr(final, "refit"):
-            raise ValueError(f"this {name} has no best_estimator_: fit it, with refit=True, before its loss curve is drawn")
-        raise ValueError(f"{name} keeps no history: give a fitted GDRegressor or GDClassifier")
+            raise ValueError(f"this {name} has no best_estimator_: fit it with refit=True before plotting its loss curve")
+        raise ValueError(f"{name} has no loss curve: pass a fitted GDRegressor or GDClassifier")
     if not len(final.loss_curve_):
-        raise ValueError(f"the history of this {name} is empty: its fit diverged in the first epoch; lower its learning_rate")
+        raise ValueError(f"the loss curve of this {name} is empty: its fit diverged in the first epoch; decrease learning_rate")
     return final
 
 
 class ScheduleDisplay:
-    """The learning rate over steps, of one or several schedules.
+    """Display of the learning rate at each step, for one or several schedules.
 
-    Make it with `from_schedule` or `from_schedules`.
+    Create it with `from_schedule` or `from_schedules`.
 
     Parameters
     ----------
     rates : dict of str to ndarray
-        The rates of the steps 1, 2, ... by name.
+        The learning rates of the steps 1, 2, ..., by name.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        With the rates.
+        The axes with the learning rates.
     figure_ : matplotlib Figure
-        Around it.
+        The figure that contains the axes.
     lines_ : dict of str to Line2D
-        The curves.
+        The lines, by name.
 
     Examples
     --------
@@ -231,23 +231,23 @@ class ScheduleDisplay:
 
     @classmethod
     def from_schedule(cls, schedule: RateLike, *, name: str | None = None, ax: "Axes | None" = None, **kwargs: Any) -> Self:
-        """Draw one schedule.
+        """Plot one schedule.
 
         Parameters
         ----------
         schedule : float, str, Schedule or callable
-            What `learning_rate` takes.
+            A value of the parameter `learning_rate`.
         name : str, default=None
-            Its name in the legend; None for that of its class.
+            Name in the legend; None for the name of its class.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Axes to plot on; None creates a new figure.
         **kwargs
-            Of `from_schedules`.
+            Further arguments of `from_schedules`.
 
         Returns
         -------
         display : ScheduleDisplay
-            The display, drawn.
+            The display.
         """
         return cls.from_schedules([schedule] if name is None else {name: schedule}, ax=ax, **kwargs)
 
@@ -263,29 +263,29 @@ class ScheduleDisplay:
         ax: "Axes | None" = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw several schedules.
+        """Plot several schedules.
 
         Parameters
         ----------
         schedules : dict of str to schedule, or list of schedules
-            What `learning_rate` takes: floats, strings, objects, callables.
+            Values of the parameter `learning_rate`: floats, strings, objects, callables.
         n_steps : int >= 2, default=1000
-            Steps in all, which schedules without a length of their own take for it.
+            Total number of steps; also the length of schedules that have none of their own.
         steps_per_epoch : int >= 1, default=None
-            Steps in an epoch; None for a tenth of them all.
+            Number of steps per epoch; None means a tenth of `n_steps`.
         alpha : float, default=1e-4
-            The penalty's strength, which "optimal" asks for.
+            Regularization strength, used by "optimal".
         loss : Loss, default=None
-            The loss, which "optimal" asks for; None for the log loss.
+            The loss, used by "optimal"; None means the log loss.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Axes to plot on; None creates a new figure.
         **kwargs
-            Of `plot`.
+            Further arguments of `plot`.
 
         Returns
         -------
         display : ScheduleDisplay
-            The display, drawn.
+            The display.
         """
         if int(n_steps) < 2:
             raise ValueError(f"n_steps={n_steps!r} must be an integer >= 2")
@@ -294,26 +294,26 @@ class ScheduleDisplay:
         for name, schedule in named(schedules, _schedule_name).items():
             resolved = resolve_schedule(schedule)
             if resolved is None:
-                raise ValueError("learning_rate='auto' follows from the rows: there is no schedule to draw without them")
+                raise ValueError("learning_rate='auto' depends on the data: there is no schedule to plot")
             rates[name] = resolved.checked_rates(np.arange(1.0, n_steps + 1.0), run)
         return cls(rates=rates).plot(ax, **kwargs)
 
     def plot(self, ax: "Axes | None" = None, *, yscale: str = "linear", line_kw: dict | None = None) -> Self:
-        """Draw.
+        """Plot the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Axes to plot on; None creates a new figure.
         yscale : {"linear", "log"}, default="linear"
-            Scale of the rates.
+            Scale of the learning rates.
         line_kw : dict, default=None
             Further arguments of `Axes.plot`.
 
         Returns
         -------
         display : ScheduleDisplay
-            The display, drawn.
+            The display.
         """
         self.ax_ = axes_of(ax)
         self.figure_, self.lines_ = self.ax_.figure, {}

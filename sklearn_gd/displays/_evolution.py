@@ -1,4 +1,4 @@
-"""The curve that a model draws, after each of several epochs."""
+"""Display of the predictions of a model with one feature after several epochs."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 
 class FitEvolutionDisplay:
-    """What a model of one column predicts after each of several epochs, a panel for each.
+    """Display of the predictions of a model with one feature after several epochs, with one panel per epoch.
 
-    Make it with `from_estimator`.
+    Create it with `from_estimator`.
 
     Parameters
     ----------
     x, y : ndarray, (n_samples,)
-        The rows.
+        The training samples.
     grid : ndarray, (n_points,)
-        Where the curve is drawn.
+        Values of the feature at which the predictions are plotted.
     curves : ndarray, (n_epochs, n_points)
-        What is predicted there.
+        The predictions at these values.
     epochs : ndarray of int, (n_epochs,)
-        After which epochs.
+        The epochs.
     objectives : ndarray, (n_epochs,)
-        F after them.
+        F after these epochs.
     names : (str, str), default=("x", "y")
-        What the axes are called.
+        Labels of the axes.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class FitEvolutionDisplay:
     ax_ : matplotlib Axes
         The last panel.
     figure_ : matplotlib Figure
-        Around them.
+        The figure that contains the panels.
 
     Examples
     --------
@@ -88,36 +88,37 @@ class FitEvolutionDisplay:
         axes: "Sequence[Axes] | None" = None,
         **kwargs: Any,
     ) -> Self:
-        """Fit a clone of an estimator once, and draw it after each of `epochs`.
+        """Fit a clone of an estimator once, and plot its predictions after each of `epochs`.
 
         Parameters
         ----------
         estimator : GDRegressor, GDClassifier of two classes, or a Pipeline that ends in one
-            Its clone is fitted with ``tol=None``. Of a classifier the probability of the second class is drawn.
+            The estimator; a clone of it is fitted with ``tol=None``. For a classifier, the probability of the second class is
+            plotted.
         X : array-like, (n_samples, 1)
-            One column.
+            The training samples, with one feature.
         y : array-like, (n_samples,)
-            Targets.
+            The targets.
         epochs : sequence of int >= 1, default=(1, 3, 10, 100)
-            When to look; those beyond the fit's end show its end, once.
+            The epochs to plot. Epochs after the end of the fit are replaced by its last epoch, which is plotted once.
         grid_points : int >= 2, default=200
-            Points of the curve.
+            Number of points of each curve.
         fit_params : dict, default=None
             Further arguments of `fit`.
         axes : sequence of matplotlib Axes, default=None
-            A panel for each epoch; None for a new figure.
+            One axes per epoch; None creates a new figure.
         **kwargs
-            Of `plot`.
+            Further arguments of `plot`.
 
         Returns
         -------
         display : FitEvolutionDisplay
-            The display, drawn.
+            The display.
         """
         columns = getattr(X, "columns", None)
         rows, target = np.asarray(X, dtype=float), np.asarray(y)
         if rows.ndim != 2 or rows.shape[1] != 1:
-            raise ValueError(f"X has shape {rows.shape}; a curve can be drawn over one column: (n_samples, 1)")
+            raise ValueError(f"X has shape {rows.shape}; it must have one feature, i.e. shape (n_samples, 1)")
         wanted = sorted({int(epoch) for epoch in epochs})
         if not wanted or wanted[0] < 1:
             raise ValueError(f"epochs={epochs!r} must be integers >= 1")
@@ -128,7 +129,7 @@ class FitEvolutionDisplay:
         classes = getattr(recording.fitted, "classes_", None)
         if is_classifier(recording.fitted):
             if len(classes) != 2 or not hasattr(recording.fitted, "predict_proba"):
-                raise ValueError("of classifiers only those of two classes with predict_proba have a single curve")
+                raise ValueError("a classifier must have two classes and predict_proba to be plotted as a curve")
             target = (target == classes[1]).astype(float)
         curves = []
         for epoch in shown:
@@ -148,21 +149,21 @@ class FitEvolutionDisplay:
         ).plot(axes, **kwargs)
 
     def plot(self, axes: "Sequence[Axes] | None" = None, *, columns: int = 2, line_kw: dict | None = None) -> Self:
-        """Draw.
+        """Plot the display.
 
         Parameters
         ----------
         axes : sequence of matplotlib Axes, default=None
-            A panel for each epoch; None for a new figure.
+            One axes per epoch; None creates a new figure.
         columns : int >= 1, default=2
-            Panels side by side in a new figure.
+            Number of panels per row in a new figure.
         line_kw : dict, default=None
-            Further arguments of the curves' `Axes.plot`.
+            Further arguments of `Axes.plot` for the curves.
 
         Returns
         -------
         display : FitEvolutionDisplay
-            The display, drawn.
+            The display.
         """
         n = len(self.epochs)
         if axes is None:

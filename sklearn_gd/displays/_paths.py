@@ -1,4 +1,4 @@
-"""The way down: on a curve, or on the contours of a function of two numbers."""
+"""Display of the path of descent on the graph of a function of one variable, or on the contours of a function of two."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 
 
 class DescentPathDisplay:
-    """Paths of descent on the curve of a function of one number, or on the contours of a function of two.
+    """Display of paths of descent on the graph of a function of one variable, or on the contours of a function of two.
 
-    Make it with `from_function`, `from_result`, `from_results` or `from_estimator`.
+    Create it with `from_function`, `from_result`, `from_results` or `from_estimator`.
 
     Parameters
     ----------
     paths : dict of str to ndarray, (n_points, 1) or (n_points, 2)
-        The points by name, the start first.
+        The iterates of each path, by name, beginning with the initial point.
     fun : callable
-        ``fun(x)``, a number for x of shape (1,) or (2,).
+        The function: ``fun(x)`` returns a number for x of shape (1,) or (2,).
     limits : sequence of (low, high), default=None
-        What the map shows along each axis; None for the box around the paths and a margin.
+        Limits of each variable in the plot; None means the bounding box of the paths plus a margin.
     names : sequence of str, default=("x", "y")
-        What the axes are called.
+        Labels of the axes.
     value_name : str, default="f"
-        What the function is called.
+        Name of the function.
     grid_points : int >= 2, default=80
-        Points of the map along an axis (of a curve, five times as many).
+        Number of grid points per variable at which the function is evaluated; five times as many for one variable.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        With the map.
+        The axes with the plot.
     figure_ : matplotlib Figure
-        Around it.
+        The figure that contains the axes.
     lines_ : dict of str to Line2D
-        The paths.
+        The lines of the paths, by name.
 
     Examples
     --------
@@ -73,11 +73,11 @@ class DescentPathDisplay:
         self.grid_points = grid_points
         sizes = {path.shape[1] for path in self.paths.values()}
         if len(sizes) != 1:
-            raise ValueError(f"paths in {sorted(sizes)} dimensions cannot share a map")
+            raise ValueError(f"all paths must have the same number of dimensions, not {sorted(sizes)}")
         self.n_dimensions = sizes.pop()
         self.limits = self._around_the_paths() if limits is None else np.asarray(limits, dtype=float).reshape(-1, 2)
         if self.limits.shape != (self.n_dimensions, 2):
-            raise ValueError(f"limits must have a pair (low, high) for each axis, {self.n_dimensions} in all, not {limits!r}")
+            raise ValueError(f"limits must have one pair (low, high) per variable, {self.n_dimensions} in total, not {limits!r}")
         self.grid, self.values = self._map()
 
     # --- ways to make one ------------------------------------------------------------------------------------------------
@@ -96,29 +96,29 @@ class DescentPathDisplay:
         plot_kw: dict | None = None,
         **options: Any,
     ) -> Self:
-        """Descend on a function from one or several starts, and draw the paths.
+        """Minimise a function from one or several initial points, and plot the paths.
 
         Parameters
         ----------
         fun : callable
-            ``fun(x)``, a number for x of shape (1,) or (2,).
+            The function: ``fun(x)`` returns a number for x of shape (1,) or (2,).
         x0 : float, or array-like (n,) or (n_starts, n)
-            A start of n numbers, or a row for each start.
+            One initial point of n numbers, or one row per initial point.
         jac : callable, True or None, default=None
             The gradient, as `gradient_descent` takes it.
         limits, names, value_name
             As in the class.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Axes to plot on; None creates a new figure.
         plot_kw : dict, default=None
             Further arguments of `plot`.
         **options
-            Of `gradient_descent`, such as ``optimizer="adam", learning_rate=0.1``.
+            Further arguments of `gradient_descent`, such as ``optimizer="adam", learning_rate=0.1``.
 
         Returns
         -------
         display : DescentPathDisplay
-            The display, drawn.
+            The display.
         """
         starts = np.atleast_2d(np.asarray(x0, dtype=float))
         found = {
@@ -131,23 +131,23 @@ class DescentPathDisplay:
 
     @classmethod
     def from_result(cls, result: OptimizeResult, fun: Callable, *, name: str = "path", **kwargs: Any) -> Self:
-        """Draw the path of one result.
+        """Plot the path of one result.
 
         Parameters
         ----------
         result : OptimizeResult
-            As in `from_results`.
+            The result, as in `from_results`.
         fun : callable
             The function that was minimised.
         name : str, default="path"
-            Its name in the legend.
+            Name in the legend.
         **kwargs
-            Of `from_results`.
+            Further arguments of `from_results`.
 
         Returns
         -------
         display : DescentPathDisplay
-            The display, drawn.
+            The display.
         """
         return cls.from_results({name: result}, fun, **kwargs)
 
@@ -163,30 +163,31 @@ class DescentPathDisplay:
         ax: "Axes | None" = None,
         plot_kw: dict | None = None,
     ) -> Self:
-        """Draw the paths of several results.
+        """Plot the paths of several results.
 
         Parameters
         ----------
         results : dict of str to OptimizeResult, or list of them
-            Each with its path in ``allvecs``: of any method of `scipy.optimize.minimize` that takes ``return_all=True``.
+            The results, each with its path in ``allvecs``. Any method of `scipy.optimize.minimize` that supports
+            ``return_all=True`` returns such results.
         fun : callable
             The function that was minimised.
         limits, names, value_name
             As in the class.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Axes to plot on; None creates a new figure.
         plot_kw : dict, default=None
             Further arguments of `plot`.
 
         Returns
         -------
         display : DescentPathDisplay
-            The display, drawn.
+            The display.
         """
         results = named(results, lambda result, at: f"path {at}")
         for name, result in results.items():
             if "allvecs" not in result:
-                raise ValueError(f"the result {name!r} has no path: minimise with options={{'return_all': True}}")
+                raise ValueError(f"the result {name!r} has no path: call minimize with options={{'return_all': True}}")
         paths = {name: _path_of(result) for name, result in results.items()}
         return cls(paths=paths, fun=fun, limits=limits, names=names, value_name=value_name).plot(ax, **plot_kw or {})
 
@@ -206,36 +207,36 @@ class DescentPathDisplay:
         ax: "Axes | None" = None,
         plot_kw: dict | None = None,
     ) -> Self:
-        """Fit a clone of an estimator, and draw its way over its own objective F, a point for each epoch.
+        """Fit a clone of an estimator, and plot its path on its objective F, with one point per epoch.
 
-        F is drawn over the chosen coefficients; all others stay as they are at the end. Where there are others, the path is
-        the shadow of the real one, and need not cross the contours as steps against a gradient do.
+        F is plotted as a function of the chosen coefficients, with all others fixed at their final values. If there are other
+        coefficients, the plotted path is the projection of the real path, and need not be perpendicular to the contours.
 
         Parameters
         ----------
         estimator : GDRegressor, GDClassifier, or a Pipeline that ends in one
-            Its clone is fitted with ``tol=None``.
+            The estimator; a clone of it is fitted with ``tol=None``.
         X, y : array-like
-            The rows.
-        features : one or two of column number, column name, or "intercept", default=(0, 1)
-            The coefficients of the map.
+            The training samples.
+        features : one or two of feature index, feature name, or "intercept", default=(0, 1)
+            The coefficients to plot.
         output : int, default=0
-            The row of a 2-D `coef_`: a class, or a target.
+            The row of a 2-D `coef_`: the index of a class or of an output.
         max_iter : int >= 1, default=None
-            Epochs; None for the estimator's own.
+            Number of epochs; None for that of the estimator.
         fit_params : dict, default=None
             Further arguments of `fit`.
         limits, grid_points
             As in the class.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Axes to plot on; None creates a new figure.
         plot_kw : dict, default=None
             Further arguments of `plot`.
 
         Returns
         -------
         display : DescentPathDisplay
-            The display, drawn.
+            The display.
         """
         recording = Recording(estimator, X, y, max_iter, fit_params)
         last_coef, last_intercept = recording.coef(recording.thetas[-1])
@@ -244,10 +245,10 @@ class DescentPathDisplay:
         columns = recording.feature_names
         features = [features] if isinstance(features, (str, int, np.integer)) else list(features)
         if len(features) not in (1, 2):
-            raise ValueError(f"features={features!r} must name one or two coefficients")
+            raise ValueError(f"features={features!r} must contain one or two coefficients")
         places = [place_of(feature, columns) for feature in features]
         if len(set(places)) < len(places):
-            raise ValueError(f"features={features!r} names one coefficient twice")
+            raise ValueError(f"features={features!r} contains the same coefficient twice")
 
         def chosen(theta):
             coef, intercept = recording.coef(theta)
@@ -292,23 +293,23 @@ class DescentPathDisplay:
         return grid, np.array([[_number(self.fun(np.array([x, y]))) for x in grid[0]] for y in grid[1]])
 
     def plot(self, ax: "Axes | None" = None, *, levels: int = 14, legend: bool = True, line_kw: dict | None = None) -> Self:
-        """Draw.
+        """Plot the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Axes to plot on; None creates a new figure.
         levels : int >= 1, default=14
-            Contours; they lie closer to each other towards the lowest value.
+            Number of contours; their levels are denser near the lowest value.
         legend : bool, default=True
-            Whether to name the paths.
+            Whether to show a legend of the paths.
         line_kw : dict, default=None
-            Further arguments of the paths' `Axes.plot`.
+            Further arguments of `Axes.plot` for the paths.
 
         Returns
         -------
         display : DescentPathDisplay
-            The display, drawn.
+            The display.
         """
         self.ax_ = axes_of(ax)
         self.figure_, self.lines_, self._ends = self.ax_.figure, {}, {}
@@ -366,22 +367,22 @@ class DescentPathDisplay:
         ax: "Axes | None" = None,
         **kwargs: Any,
     ) -> Path:
-        """Write the descent as a GIF, point after point.
+        """Save the descent as an animated GIF, with one point per frame.
 
         Parameters
         ----------
         filename : str or path
-            Where to; it should end in ``.gif``.
+            The file; its name should end in ``.gif``.
         fps : float > 0, default=10
-            Pictures a second.
+            Frames per second.
         dpi : float > 0, default=100
-            Pixels an inch.
+            Dots per inch.
         max_frames : int >= 2, default=100
-            The most pictures; of longer paths some points are skipped, evenly.
+            Maximum number of frames. In longer paths, points are skipped at regular intervals.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Axes to plot on; None creates a new figure.
         **kwargs
-            Of `plot`.
+            Further arguments of `plot`.
 
         Returns
         -------
@@ -428,7 +429,7 @@ def _checked_path(path):
     path = np.asarray(path, dtype=float)
     path = path[:, None] if path.ndim == 1 else path
     if path.ndim != 2 or path.shape[1] not in (1, 2) or not len(path):
-        raise ValueError(f"a path on a map has points of one or two numbers; this has shape {path.shape}")
+        raise ValueError(f"a path must have shape (n_points, 1) or (n_points, 2), not {path.shape}")
     return path
 
 

@@ -1,4 +1,4 @@
-"""A fit whose model is kept after every epoch."""
+"""A fit whose coefficients are recorded after every epoch."""
 
 import copy
 import warnings
@@ -14,7 +14,7 @@ from ._axes import final_step
 
 
 class Recording:
-    """What a fit was after each epoch.
+    """The coefficients and objective of a fit after each epoch.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Recording:
         final = final_step(self.fitted)
         if not isinstance(final, BaseGD):
             raise TypeError(
-                f"{type(final).__name__} does not descend: give a GDRegressor, a GDClassifier or a Pipeline ending in one"
+                f"{type(final).__name__} is not supported: pass a GDRegressor, a GDClassifier, or a Pipeline ending in one"
             )
         last_epoch = int(final.max_iter if last_epoch is None else last_epoch)
         # Schedules that follow from max_iter stay as they are unless they end too early.
@@ -47,7 +47,7 @@ class Recording:
         finally:
             del final._observers
         if not self.thetas:
-            raise ValueError("there is no epoch to draw: the fit diverged before its first one ended; lower learning_rate")
+            raise ValueError("there is no epoch to plot: the fit diverged in its first epoch; decrease learning_rate")
 
     @property
     def n_epochs(self):
@@ -105,8 +105,8 @@ def place_of(feature, columns):
         if feature == "intercept":
             return None
         if feature not in columns:
-            raise ValueError(f"features: {feature!r} is no column; there are {columns} and 'intercept'")
+            raise ValueError(f"features: {feature!r} is not a feature; the features are {columns}, and 'intercept'")
         return columns.index(feature)
     if not 0 <= feature < len(columns):
-        raise ValueError(f"features: {feature!r} must be a column number from 0 to {len(columns) - 1}, a name, or 'intercept'")
+        raise ValueError(f"features: {feature!r} must be a feature index from 0 to {len(columns) - 1}, a name, or 'intercept'")
     return int(feature)

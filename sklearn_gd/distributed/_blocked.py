@@ -162,9 +162,9 @@ def check_blocks(engine, name):
     at, first = filled[0]
     for place, each in filled:
         if each.shape[1] != first.shape[1]:
-            raise ValueError(f"block {place} of X has {each.shape[1]} columns, and block {at} has {first.shape[1]}")
+            raise ValueError(f"block {place} of X has {each.shape[1]} features, but block {at} has {first.shape[1]}")
         if each.layout != first.layout:
-            raise ValueError(f"block {place} of X is {each.layout}, and block {at} is {first.layout}: all must be alike")
+            raise ValueError(f"block {place} of X is {each.layout}, but block {at} is {first.layout}: all must be the same")
     return BlockedRows(engine, blocks, described)
 
 
@@ -192,7 +192,7 @@ def check_blocked_samples(estimator, engine, features, y, *, reset, numeric_y):
     y = validate_data(estimator, y=y, multi_output=numeric_y, y_numeric=numeric_y)
     rows = check_blocks(engine, type(estimator).__name__)
     if features is not None and features.shape[1] != rows.shape[1]:
-        raise ValueError(f"the blocks of X have {rows.shape[1]} columns, and X itself says {features.shape[1]}")
+        raise ValueError(f"the blocks of X have {rows.shape[1]} features, but the shape of X has {features.shape[1]}")
     features = np.empty((0, rows.shape[1])) if features is None else features
     validate_data(estimator, features, reset=reset, skip_check_array=True)
     if len(y) != rows.shape[0]:

@@ -1,38 +1,40 @@
-r"""Losses: what one row costs, as a function of its target y and its raw score (or scores).
+r"""Loss functions of a sample's target y and its raw score (or scores).
 
-A loss sees (y, raw) only, never X. Its functions are plain Python functions, written in the class body; after their own
-arguments they may ask for any of the constructor's parameters by name:
+A loss depends on (y, raw) only, never on X. Its functions are plain Python functions, defined in the class body. After their own
+arguments they may take any of the constructor's parameters by name:
 
 ===========================================  ==================================================================================
-``value(y, raw, ...)``                       the loss of one score; the only one that must be there
-``gradient(y, raw, ...)``                    its derivative with respect to raw; taken numerically where absent
-``second_derivative(y, raw, ...)``           its second derivative; taken numerically where absent
-``second_order(y, raw, width, ...)``         (value, gradient, curvature) at once. A loss with kinks (``smooth = False``) gives
-                                             here its smoothing over `width` on each side of a kink, and the curvature of a
-                                             quadratic upper bound
-``conjugate(y, slope, ...)``                 the convex conjugate, the largest ``slope * raw - value(y, raw)``, at slopes of the
-                                             loss and shares of them; under l1 it tells how far F may still fall
+``value(y, raw, ...)``                       the loss of one score; the only required function
+``gradient(y, raw, ...)``                    the derivative of value with respect to raw; computed numerically if absent
+``second_derivative(y, raw, ...)``           the second derivative; computed numerically if absent
+``second_order(y, raw, width, ...)``         (value, gradient, curvature) at once. A non-smooth loss (``smooth = False``)
+                                             returns a smooth approximation, which differs from the loss within `width` of a
+                                             non-differentiable point, and the curvature of a quadratic upper bound
+``conjugate(y, slope, ...)``                 the convex conjugate, the maximum over raw of ``slope * raw - value(y, raw)``, for
+                                             slopes that are gradients of the loss, or fractions of them. With an l1 penalty it
+                                             gives the duality gap, a bound on how far F can still decrease
 ===========================================  ==================================================================================
 
-`width` is a number. These functions are best written in *array style*: no ``if`` on y or raw, but ``np.where``, ``np.maximum``,
-``np.exp`` and the like. The same code then serves a number in a compiled row loop and a whole array in batch descent, where
-nothing is compiled. `np.where` evaluates both of its sides: the one that is not chosen may overflow, but it must not raise. A
-function in *scalar style* (``if``, ``math``) works too: batch descent has it compiled, which takes seconds at first use, and
-calls it for one element after the other.
+`width` is a number. Preferably write these functions in *array style*: without ``if`` on y or raw, but with ``np.where``,
+``np.maximum``, ``np.exp`` and similar functions. The same code then works on numbers in a compiled loop over samples, and on
+whole arrays in batch descent, without compilation. `np.where` evaluates both alternatives: the one that is not selected may
+overflow, but it must not raise an error. A function in *scalar style* (``if``, ``math``) works too, but batch descent must
+compile it, which takes seconds at first use, and calls it for each element in turn.
 
-In classification y is -1 or +1; beyond two classes each class is set against the rest, unless the loss couples the classes.
-Then these functions of one row are compiled; y is the class's index, raw and the other arrays have an entry for each class:
+In classification y is -1 or +1. With more than two classes, the loss is applied one-vs-rest, unless it couples the classes. A
+loss that couples the classes defines the following functions of one sample, which are compiled. y is the index of the class; raw
+and the other arrays have one entry per class:
 
 ====================================================================  =========================================================
-``multiclass_value(y, raw, ...)``                                     the loss of a row of scores
-``multiclass_gradient(y, raw, out, ...)``                             fills out with its gradient
-``multiclass_second_order(y, raw, width, gradient, curvature, ...)``  returns the value; fills the gradient and whatever
-                                                                      `multiclass_hessian_product` needs
-``multiclass_hessian_product(y, curvature, a, out, ...)``             fills out with H a for a direction a of the row's scores
+``multiclass_value(y, raw, ...)``                                     the loss of the scores of a sample
+``multiclass_gradient(y, raw, out, ...)``                             fills out with the gradient
+``multiclass_second_order(y, raw, width, gradient, curvature, ...)``  returns the value; fills gradient, and curvature with
+                                                                      whatever `multiclass_hessian_product` needs
+``multiclass_hessian_product(y, curvature, a, out, ...)``             fills out with H a for a direction a of the scores
 ====================================================================  =========================================================
 
-Only the first must be there. A coupled loss may also be written over all samples at once, in NumPy with reductions along the
-first axis; batch descent then compiles nothing. y are class indices of shape (n_samples,), raw and a are (n_classes, n_samples):
+Only the first is required. A coupled loss may also be defined over all samples at once, in NumPy, with reductions along the
+first axis; batch descent then needs no compilation. y contains class indices, (n_samples,); raw and a are (n_classes, n_samples):
 
 ==================================================  ===========================================================================
 ``classwise_value(y, raw, ...)``                    the loss of each sample
@@ -40,8 +42,8 @@ first axis; batch descent then compiles nothing. y are class indices of shape (n
                                                     whatever `classwise_hessian_product` needs
 ``classwise_hessian_product(y, curvature, a, ...)`` H a of each sample, a new array of a's shape
 ``classwise_conjugate(y, slope, ...)``              the convex conjugate of each sample
-``classwise_diagonal(y, curvature, ...)``           the diagonal of H of each sample, (n_classes, n_samples); without it a product
-                                                    for each class gives it
+``classwise_diagonal(y, curvature, ...)``           the diagonal of H of each sample, (n_classes, n_samples); if absent, it is
+                                                    computed from one product per class
 ==================================================  ===========================================================================
 """
 
@@ -67,7 +69,7 @@ from ._regression import (
     SquaredError,
 )
 
-#: The losses of `GDRegressor`: what each string stands for.
+#: The losses of `GDRegressor` by their strings.
 REGRESSION_LOSSES = {
     "squared_error": SquaredError,
     "absolute_error": AbsoluteError,
@@ -80,7 +82,7 @@ REGRESSION_LOSSES = {
     "gamma": Gamma,
     "tweedie": Tweedie,
 }
-#: The losses of `GDClassifier`: what each string stands for.
+#: The losses of `GDClassifier` by their strings.
 CLASSIFICATION_LOSSES = {
     "log_loss": LogLoss,
     "hinge": Hinge,

@@ -1,4 +1,4 @@
-"""What every loss shares."""
+"""Base classes of the losses."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,20 +34,24 @@ class Loss(Component):
     Attributes
     ----------
     smooth : bool
-        False where the loss has kinks: "auto" then descends on a smoothing of it that shrinks stage by stage.
+        Whether the loss is differentiable. If False, "auto" minimises a sequence of increasingly accurate smooth approximations.
     curvature_bound : float or None
-        The largest second derivative with respect to a score, where there is one: it bounds the stable learning rate.
+        An upper bound on the second derivative with respect to a score, which bounds the stable learning rate; None if there is
+        no bound.
     multiclass_curvature_bound : float or None
-        The largest eigenvalue of the Hessian with respect to a row of scores, for a loss that couples the classes.
+        An upper bound on the eigenvalues of the Hessian with respect to the scores of a sample, for a loss that couples the
+        classes.
     is_least_squares : bool
-        Whether it is half the squared distance of score and target.
+        Whether the loss is half the squared difference between score and target.
     scales_with_target : bool
-        Whether residuals, and so the places of kinks, are in units of y; False where a score has units of its own.
+        Whether residuals, and therefore the positions of non-differentiable points, are in units of y. False if scores do not
+        have the units of y.
     linear_beyond : float or None
-        The residual, in units of y, beyond which a smooth loss of the residual is about linear; None where there is none. Where
-        the targets are spread much wider, it has all but a kink, and "auto" first descends on wider versions of it.
+        The residual, in units of y, beyond which a smooth loss is approximately linear; None if there is none. If the spread of
+        the targets is much larger, the loss is nearly non-differentiable, and "auto" first minimises versions with a larger
+        threshold.
     domain : str
-        The targets that the loss admits, in words.
+        Description of the targets that the loss accepts.
     """
 
     smooth = True
@@ -59,31 +63,31 @@ class Loss(Component):
     domain = "any real number"
 
     def validate(self) -> None:
-        """Raise where `value` is missing, a function asks for an unknown parameter, or a parameter is out of its range."""
+        """Raise an error if `value` is missing, a function takes an unknown parameter, or a parameter is out of its range."""
         if self.written_functions("value") is None:
-            raise TypeError(f"{type(self).__name__} has no function value(y, raw): a loss must give one")
+            raise TypeError(f"{type(self).__name__} has no function value(y, raw): a loss must define it")
         for name, n_leading in N_ARGUMENTS.items():
             if self.written_functions(name) is not None:
                 self.function_parameters(name, n_leading)
         super().validate()
 
     def largest_curvature(self, coupled: bool) -> float | None:
-        """The bound on the curvature with respect to the scores.
+        """Return an upper bound on the curvature with respect to the scores.
 
         Parameters
         ----------
         coupled : bool
-            Whether the scores of a sample are coupled by `multiclass_value`, or each has a loss of its own.
+            True if `multiclass_value` couples the scores of a sample; False if each score has a loss of its own.
 
         Returns
         -------
         float or None
-            The largest eigenvalue of the Hessian of a sample's loss; None where none is known.
+            An upper bound on the eigenvalues of the Hessian of a sample's loss; None if unknown.
         """
         return self.multiclass_curvature_bound if coupled else self.curvature_bound
 
     def in_domain(self, y: NDArray) -> NDArray[np.bool_]:
-        """Which targets the loss admits.
+        """Return a mask of the targets that the loss accepts.
 
         Parameters
         ----------
@@ -93,26 +97,26 @@ class Loss(Component):
         Returns
         -------
         ndarray of bool, the shape of y
-            True where the target is in the loss's domain.
+            True where the target is in the domain of the loss.
         """
         return np.ones(np.shape(y), dtype=bool)
 
     def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
-        """The best raw score of each output without any feature.
+        """Return the constant raw score of each output that minimises the mean loss: the null model.
 
         Parameters
         ----------
         y : ndarray, (n_samples, n_outputs), or (n_samples, 1) of class indices
             The targets.
         weight : ndarray, (n_samples,)
-            The weights of the rows.
+            The sample weights.
         n_outputs : int
-            Scores of a row.
+            Number of scores per sample.
 
         Returns
         -------
         ndarray, (n_outputs,), or None
-            The scores; None to have them searched for.
+            The scores. If None, they are found numerically.
         """
 
     def check_targets(self, y: NDArray) -> None:
@@ -130,7 +134,7 @@ class Loss(Component):
             raise ValueError(f"{type(self).__name__} needs {self.domain} as y; y[{', '.join(map(str, row))}] is {value!r}")
 
     def has_row_functions(self) -> bool:
-        """Whether the loss couples the classes of a row, instead of setting each against the rest.
+        """Whether the loss couples the classes of a sample, instead of being applied one-vs-rest.
 
         Returns
         -------
@@ -141,7 +145,7 @@ class Loss(Component):
 
 
 class RegressionLoss(Loss):
-    """Abstract base of losses of a real target; subclass it for a loss of your own.
+    """Abstract base of regression losses; subclass it for a custom loss.
 
     Examples
     --------
@@ -164,10 +168,11 @@ class RegressionLoss(Loss):
     """
 
     def typical_scores(self, mean: NDArray, deviation: NDArray) -> tuple[NDArray, NDArray]:
-        """Two scores between which the slope of the loss, at a target equal to the mean, gives its typical curvature.
+        """Return two scores that define the typical curvature of the loss, by a difference quotient of its gradient.
 
-        The penalty "auto" is in proportion to that curvature, so that the units of y do not change the fit: it is 1 for squared
-        error, one over the deviation for absolute error, the mean for Poisson.
+        The gradient is evaluated at both scores, for a target equal to the mean. The penalty "auto" is proportional to the
+        typical curvature, so that the units of y do not change the fit. The curvature is 1 for squared error, 1 / standard
+        deviation for absolute error, and the mean for Poisson.
 
         Parameters
         ----------
@@ -177,12 +182,13 @@ class RegressionLoss(Loss):
         Returns
         -------
         tuple of ndarray, (n_outputs,)
-            Scores, the lower one first; by default one deviation below and above the mean. A loss with a link overrides this.
+            Two scores, the lower one first; by default one standard deviation below and above the mean. A loss with a link
+            function overrides this method.
         """
         return mean - deviation, mean + deviation
 
     def inverse_link(self, raw: NDArray) -> NDArray:
-        """The prediction of a raw score: the score itself, unless the loss has a link.
+        """Return the predictions for raw scores: the scores themselves, unless the loss has a link function.
 
         Parameters
         ----------
@@ -197,7 +203,7 @@ class RegressionLoss(Loss):
         return raw
 
     def score(self, y: NDArray, raw: NDArray, sample_weight: NDArray | None = None) -> float:
-        """How well raw scores predict targets: what ``GDRegressor.score`` returns.
+        """Score raw scores against targets; ``GDRegressor.score`` returns this value.
 
         Parameters
         ----------
@@ -206,21 +212,21 @@ class RegressionLoss(Loss):
         raw : ndarray, the shape of y
             The raw scores.
         sample_weight : ndarray, (n_samples,), optional
-            The weights of the samples.
+            The sample weights.
 
         Returns
         -------
         float
-            R^2 of the predictions, unless the loss has a measure of its own.
+            R^2 of the predictions, unless a subclass defines another score.
         """
         return r2_score(y, self.inverse_link(raw), sample_weight=sample_weight)
 
 
 class ClassificationLoss(Loss):
-    """Abstract base of losses of a class; y is -1 or +1.
+    """Abstract base of classification losses; y is -1 or +1. Subclass it for a custom loss.
 
-    A subclass that defines ``probability(raw)`` gives its estimator `predict_proba`: scores of shape (n_samples,) to the
-    probability of the positive class, or (n_samples, n_classes) to that of each class.
+    If a subclass defines ``probability(raw)``, the estimator has `predict_proba`. The method maps scores of shape (n_samples,)
+    to the probability of the positive class, and scores of shape (n_samples, n_classes) to the probability of each class.
 
     Examples
     --------
@@ -239,7 +245,7 @@ class ClassificationLoss(Loss):
     scales_with_target = False
 
     def in_domain(self, y: NDArray) -> NDArray[np.bool_]:
-        """Which targets are -1 or +1.
+        """Return a mask of the targets that are -1 or +1.
 
         Parameters
         ----------
@@ -249,19 +255,19 @@ class ClassificationLoss(Loss):
         Returns
         -------
         ndarray of bool, the shape of y
-            True where the target is in the loss's domain.
+            True where the target is in the domain of the loss.
         """
         y = np.asarray(y)
         return (y == -1.0) | (y == 1.0)
 
 
 def tried_targets(loss):
-    """Targets within the loss's domain, on which its functions are tried."""
+    """Targets within the domain of the loss, on which its functions are tried."""
     return TARGETS[loss.in_domain(TARGETS)]
 
 
 def pairs(targets):
-    """Targets and scores, every pair of them."""
+    """All pairs of targets and scores."""
     y, raw = np.meshgrid(targets, SCORES, indexing="ij")
     return y.ravel(), raw.ravel()
 

@@ -1,4 +1,4 @@
-"""Do a loss's derivatives belong to its value?"""
+"""Check that the derivatives of a loss match its value."""
 
 import math
 
@@ -19,20 +19,21 @@ def check_loss(
     rtol: float = 1e-5,
     verbose: bool = True,
 ) -> float:
-    """Compare a loss's written derivatives with numeric ones, and say where they part.
+    """Compare the derivatives that a loss defines with numeric derivatives, and report where they differ.
 
     Parameters
     ----------
     loss : Loss
         The loss to check; its functions are called as plain Python.
     y, raw : array-like, optional
-        Targets and scores to try, every pair of them; by default a spread of values within the loss's domain.
+        Targets and scores; all pairs are tried. By default a range of values in the domain of the loss.
     n_classes : int, default=4
-        Length of the rows tried where the loss couples the classes.
+        Number of classes to try if the loss couples the classes.
     rtol : float, default=1e-5
         Largest difference allowed, relative to the larger of 1 and the numeric derivative.
     verbose : bool, default=True
-        Print which functions are in scalar style, if any are: these are compiled, where array style would run at once.
+        Whether to print which functions are written in scalar style, if any. Such functions must be compiled; functions in array
+        style run without compilation.
 
     Returns
     -------
@@ -42,14 +43,15 @@ def check_loss(
     Raises
     ------
     AssertionError
-        Where they differ: the message has the function, y, raw, the written and the numeric value at the worst place.
+        If they differ. The message contains the function, y, raw, the returned and the numeric value where the difference is
+        largest.
     TypeError
         If `loss` is not a loss object.
 
     Notes
     -----
-    At a kink any value between the two one-sided slopes is right. The functions over all samples of a loss that couples the
-    classes, `classwise_value` and its relatives, are compared with those of a row.
+    At a non-differentiable point, any value between the two one-sided derivatives is accepted. If a loss couples the classes,
+    its functions over all samples (`classwise_value`, ...) are compared with its functions of one sample.
 
     Examples
     --------
@@ -73,14 +75,14 @@ def check_loss(
     scalar = in_scalar_style(loss)
     if verbose and scalar:
         print(
-            f"{type(loss).__name__}: {', '.join(scalar)} in scalar style: compiled, seconds at first use; written with np.where "
-            f"and the like it would run at once"
+            f"{type(loss).__name__}: written in scalar style: {', '.join(scalar)}. Compilation takes seconds at first use; "
+            f"functions in array style (np.where instead of if) need none"
         )
     return float(worst.difference)
 
 
 def in_scalar_style(loss):
-    """The loss's functions that batch descent has to have compiled."""
+    """The names of the functions that must be compiled for batch descent."""
     arrays, found = pairs(tried_targets(loss)), []
     for name in ("value", "gradient", "second_derivative", "second_order", "conjugate"):
         width = (WIDTH,) * (N_ARGUMENTS[name] - 2)
@@ -90,7 +92,7 @@ def in_scalar_style(loss):
 
 
 class Worst:
-    """The largest difference so far, and where it is."""
+    """The largest difference found so far, and where it occurs."""
 
     def __init__(self, loss) -> None:
         self.loss, self.difference, self.place = loss, 0.0, ""
@@ -103,12 +105,12 @@ class Worst:
             distance = math.inf
         relative = distance / max(1.0, abs(low), abs(high)) if distance < math.inf else math.inf
         if relative > self.difference:
-            place = f"y={y!r}, raw={raw!r}: written {written!r}, numeric {(low + high) / 2!r}"
+            place = f"y={y!r}, raw={raw!r}: returned {written!r}, numeric {(low + high) / 2!r}"
             self.difference, self.place = relative, f"{type(self.loss).__name__}.{name} at {place}"
 
 
 def one_sided(function, y, z):
-    """The differences on the two sides, each of second order: they part at a kink only."""
+    """The one-sided difference quotients, each of second order; they differ only at a point of non-differentiability."""
     h = 1e-5 * max(1.0, abs(z))
     middle = function(y, z)
     below = (3 * middle - 4 * function(y, z - h) + function(y, z - 2 * h)) / (2 * h)

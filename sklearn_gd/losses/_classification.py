@@ -1,4 +1,4 @@
-"""Losses of a class."""
+"""Classification losses."""
 
 import math
 
@@ -10,10 +10,10 @@ from ._smoothing import plus_curvature, plus_slope, plus_value
 
 
 class LogLoss(ClassificationLoss):
-    r"""Minus the log likelihood of the class: logistic regression; beyond two classes the true softmax.
+    r"""The log loss (negative log likelihood) of logistic regression; with more than two classes, of softmax regression.
 
     Two classes: :math:`\log(1 + e^{-y\,raw})`, gradient :math:`-y / (1 + e^{y\,raw})`, second derivative p (1 - p).
-    Beyond: :math:`\log \sum_k e^{raw_k} - raw_y`, gradient :math:`p_k - [k = y]`, Hessian diag(p) - p p'.
+    More classes: :math:`\log \sum_k e^{raw_k} - raw_y`, gradient :math:`p_k - [k = y]`, Hessian diag(p) - p p'.
 
     References
     ----------
@@ -32,7 +32,7 @@ class LogLoss(ClassificationLoss):
     multiclass_curvature_bound = 0.5
 
     def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
-        """The log odds of the classes; their logarithms less the mean of these, beyond two."""
+        """Return the log odds of the positive class; with more than two classes, the centred logarithms of class frequencies."""
         if n_outputs == 1:
             share = np.average(y[:, 0] > 0, weights=weight)
             return np.array([math.log(share / (1.0 - share))]) if 0.0 < share < 1.0 else None
@@ -42,26 +42,26 @@ class LogLoss(ClassificationLoss):
 
     @staticmethod
     def value(y, raw):
-        """Written so that no exponential overflows."""
+        """Return the log loss, computed without overflow."""
         m = y * raw
         return np.log1p(np.exp(-np.abs(m))) + np.maximum(-m, 0.0)
 
     @staticmethod
     def gradient(y, raw):
-        """Minus y times the probability of the other class."""
+        """Return -y times the probability of the other class."""
         m = y * raw
         e = np.exp(-np.abs(m))
         return -y * np.where(m > 0.0, e, 1.0) / (1.0 + e)
 
     @staticmethod
     def second_derivative(y, raw):
-        """p (1 - p)."""
+        """Return p (1 - p), where p is the predicted probability."""
         e = np.exp(-np.abs(raw))
         return e / ((1.0 + e) * (1.0 + e))
 
     @staticmethod
     def second_order(y, raw, width):
-        """Value, slope and curvature from one exponential; the loss is smooth, so width plays no part."""
+        """Return value, gradient and second derivative from one exponential; `width` is unused, because the loss is smooth."""
         m = y * raw
         e = np.exp(-np.abs(m))
         share = 1.0 / (1.0 + e)
@@ -70,7 +70,7 @@ class LogLoss(ClassificationLoss):
 
     @staticmethod
     def multiclass_value(y, raw):
-        """Log of the sum of exponentials, less the class's score."""
+        """Return the logarithm of the sum of exponentials minus the score of the sample's class."""
         top = raw[0]
         for k in range(1, len(raw)):
             top = max(top, raw[k])
@@ -81,7 +81,7 @@ class LogLoss(ClassificationLoss):
 
     @staticmethod
     def multiclass_gradient(y, raw, out):
-        """Probability less the one-hot target."""
+        """Fill out with the probabilities minus the one-hot encoded target."""
         top = raw[0]
         for k in range(1, len(raw)):
             top = max(top, raw[k])
@@ -96,7 +96,7 @@ class LogLoss(ClassificationLoss):
 
     @staticmethod
     def multiclass_second_order(y, raw, width, gradient, curvature):
-        """The curvature kept is the probabilities."""
+        """Return the value, and fill gradient and curvature; curvature stores the probabilities."""
         top = raw[0]
         for k in range(1, len(raw)):
             top = max(top, raw[k])
@@ -114,7 +114,7 @@ class LogLoss(ClassificationLoss):
 
     @staticmethod
     def multiclass_hessian_product(y, curvature, a, out):
-        """(diag(p) - p p') a, centred first so that no digits cancel."""
+        """Compute (diag(p) - p p') a; a is centred first to avoid cancellation."""
         mean = 0.0
         for k in range(len(a)):
             mean += curvature[k] * a[k]
@@ -123,14 +123,14 @@ class LogLoss(ClassificationLoss):
 
     @staticmethod
     def classwise_value(y, raw):
-        """Log of the sum of exponentials, less the class's score."""
+        """Return the logarithm of the sum of exponentials minus the score of the sample's class."""
         shifted = raw - np.maximum.reduce(raw, axis=0)
         own = shifted[y, np.arange(raw.shape[1])]
         return np.log(np.add.reduce(np.exp(shifted, out=shifted), axis=0)) - own
 
     @staticmethod
     def classwise_second_order(y, raw, width):
-        """The curvature is the probabilities."""
+        """Return value, gradient and curvature; the curvature array stores the probabilities."""
         shifted = raw - np.maximum.reduce(raw, axis=0)
         own = shifted[y, np.arange(raw.shape[1])]
         p = np.exp(shifted, out=shifted)
@@ -140,7 +140,7 @@ class LogLoss(ClassificationLoss):
 
     @staticmethod
     def classwise_hessian_product(y, curvature, a):
-        """(diag(p) - p p') a, centred first so that no digits cancel."""
+        """Compute (diag(p) - p p') a; a is centred first to avoid cancellation."""
         product = curvature * a
         product = np.subtract(a, np.add.reduce(product, axis=0), out=product)
         product *= curvature
@@ -148,26 +148,26 @@ class LogLoss(ClassificationLoss):
 
     @staticmethod
     def classwise_diagonal(y, curvature):
-        """p (1 - p)."""
+        """Return p (1 - p) for each class."""
         return curvature * (1.0 - curvature)
 
     @staticmethod
     def conjugate(y, slope):
-        """The negative entropy of the two classes."""
+        """Return the convex conjugate, the negative entropy of the two class probabilities."""
         return xlogx(-y * slope) + xlogx(1.0 + y * slope)
 
     @staticmethod
     def classwise_conjugate(y, slope):
-        """The negative entropy of the classes."""
+        """Return the convex conjugate, the negative entropy of the class probabilities."""
         return np.add.reduce(xlogx(np.add(slope, is_own(y, slope))), axis=0)
 
     def probability(self, raw: NDArray) -> NDArray:
-        """Sigmoid of one score, softmax of several."""
+        """Return the sigmoid of one score, or the softmax of several."""
         return _sigmoid(raw) if raw.ndim == 1 else _softmax(raw)
 
 
 class Hinge(ClassificationLoss):
-    r"""The hinge of the support vector machine, :math:`\max(0, 1 - y\,raw)`.
+    r"""The hinge loss of the support vector machine, :math:`\max(0, 1 - y\,raw)`.
 
     Gradient: -y where :math:`y\,raw \le 1`, else 0.
 
@@ -186,28 +186,28 @@ class Hinge(ClassificationLoss):
 
     @staticmethod
     def value(y, raw):
-        """What the margin lacks."""
+        """Return the hinge loss, max(0, 1 - y raw)."""
         return np.maximum(1.0 - y * raw, 0.0)
 
     @staticmethod
     def gradient(y, raw):
-        """Minus the label inside the margin."""
+        """Return -y inside the margin, 0 outside."""
         return -y * np.where(y * raw <= 1.0, 1.0, 0.0)
 
     @staticmethod
     def second_order(y, raw, width):
-        """Smoothed max(0, .) of what the margin lacks."""
+        """Return value, slope and curvature of the smoothed hinge loss."""
         u = 1.0 - y * raw
         return plus_value(u, width), -y * plus_slope(u, width), plus_curvature(u, width)
 
     @staticmethod
     def conjugate(y, slope):
-        """Linear, for -y slope within [0, 1]."""
+        """Return the convex conjugate, y slope, for -y slope in [0, 1]."""
         return y * slope
 
 
 class SquaredHinge(ClassificationLoss):
-    r"""The squared hinge, :math:`\max(0, 1 - y\,raw)^2`.
+    r"""The squared hinge loss, :math:`\max(0, 1 - y\,raw)^2`.
 
     Gradient: :math:`-2 y \max(0, 1 - y\,raw)`. Second derivative: 2 inside the margin, 0 outside.
 
@@ -227,28 +227,28 @@ class SquaredHinge(ClassificationLoss):
 
     @staticmethod
     def value(y, raw):
-        """The square of what the margin lacks."""
+        """Return the squared hinge loss."""
         u = np.maximum(1.0 - y * raw, 0.0)
         return u * u
 
     @staticmethod
     def gradient(y, raw):
-        """Minus twice the label times what the margin lacks."""
+        """Return -2 y max(0, 1 - y raw)."""
         return -2.0 * y * np.maximum(1.0 - y * raw, 0.0)
 
     @staticmethod
     def second_derivative(y, raw):
-        """Two inside the margin."""
+        """Return 2 inside the margin, 0 outside."""
         return 2.0 * np.where(y * raw < 1.0, 1.0, 0.0)
 
     @staticmethod
     def conjugate(y, slope):
-        """A parabola in -y slope, where that is not negative."""
+        """Return the convex conjugate, y slope + slope^2 / 4, for -y slope >= 0."""
         return y * slope + 0.25 * slope * slope
 
 
 class ModifiedHuber(ClassificationLoss):
-    r"""Squared hinge near the margin, linear for rows far on the wrong side.
+    r"""The modified Huber loss: a squared hinge near the margin, linear for samples far on the wrong side.
 
     With m = y raw: :math:`\max(0, 1 - m)^2` where :math:`m \ge -1`, else :math:`-4m`.
     Gradient: :math:`-2y \max(0, 1 - m)`, then :math:`-4y`.
@@ -268,29 +268,29 @@ class ModifiedHuber(ClassificationLoss):
 
     @staticmethod
     def value(y, raw):
-        """Squared, then linear."""
+        """Return the squared hinge, continued linearly where y raw < -1."""
         u = np.maximum(1.0 - y * raw, 0.0)
         inside = np.minimum(u, 2.0)
         return inside * (2.0 * u - inside)
 
     @staticmethod
     def gradient(y, raw):
-        """The slope of the two parts."""
+        """Return -2 y max(0, 1 - y raw), with the maximum limited to 2."""
         return -2.0 * y * np.minimum(np.maximum(1.0 - y * raw, 0.0), 2.0)
 
     @staticmethod
     def second_derivative(y, raw):
-        """Two between -1 and 1."""
+        """Return 2 where -1 <= y raw < 1, 0 elsewhere."""
         m = y * raw
         return 2.0 * np.where((m >= -1.0) & (m < 1.0), 1.0, 0.0)
 
     @staticmethod
     def conjugate(y, slope):
-        """That of the squared hinge, for -y slope within [0, 4]."""
+        """Return the convex conjugate, that of the squared hinge, for -y slope in [0, 4]."""
         return y * slope + 0.25 * slope * slope
 
     def probability(self, raw: NDArray) -> NDArray:
-        """The score clipped to [-1, 1], as a probability; classes normalised, all alike where every one is at zero."""
+        """Return (clip(raw, -1, 1) + 1) / 2; several classes are normalized, and equal where all are zero."""
         one = (np.clip(raw, -1.0, 1.0) + 1.0) / 2.0
         if raw.ndim == 1:
             return one
@@ -298,10 +298,10 @@ class ModifiedHuber(ClassificationLoss):
 
 
 class Perceptron(ClassificationLoss):
-    r"""The perceptron's loss, :math:`\max(0, -y\,raw)`.
+    r"""The perceptron loss, :math:`\max(0, -y\,raw)`.
 
-    Gradient: -y where :math:`y\,raw \le 0`, else 0. Zero coefficients minimise it: what matters is the way that descent takes.
-    "auto" therefore descends on its smoothing, which asks for a margin.
+    Gradient: -y where :math:`y\,raw \le 0`, else 0. Coefficients of zero minimise the loss, so the fitted model depends on the
+    path of descent. Therefore "auto" minimises a smooth approximation, which also penalizes samples with a small margin.
 
     References
     ----------
@@ -318,23 +318,23 @@ class Perceptron(ClassificationLoss):
 
     @staticmethod
     def value(y, raw):
-        """The distance on the wrong side."""
+        """Return the perceptron loss, max(0, -y raw)."""
         return np.maximum(-y * raw, 0.0)
 
     @staticmethod
     def gradient(y, raw):
-        """Minus the label on the wrong side."""
+        """Return -y on the wrong side of the boundary, 0 on the right side."""
         return -y * np.where(y * raw <= 0.0, 1.0, 0.0)
 
     @staticmethod
     def second_order(y, raw, width):
-        """Smoothed max(0, .) of the wrong side; at zero it has a slope, so that descent begins."""
+        """Return value, slope and curvature of the smoothed loss; its slope at a score of zero is not zero."""
         u = -y * raw
         return plus_value(u, width), -y * plus_slope(u, width), plus_curvature(u, width)
 
     @staticmethod
     def conjugate(y, slope):
-        """Zero, for -y slope within [0, 1]."""
+        """Return the convex conjugate, 0, for -y slope in [0, 1]."""
         return 0.0 * slope
 
 
@@ -342,7 +342,7 @@ class Exponential(ClassificationLoss):
     r"""The exponential loss of boosting, :math:`e^{-y\,raw}`.
 
     Gradient: :math:`-y e^{-y\,raw}`. Second derivative: :math:`e^{-y\,raw}`.
-    One row far on the wrong side can outweigh all others.
+    The loss is not robust to outliers: one sample far on the wrong side can outweigh all others.
 
     References
     ----------
@@ -358,32 +358,32 @@ class Exponential(ClassificationLoss):
 
     @staticmethod
     def value(y, raw):
-        """The exponential of minus the margin."""
+        """Return exp(-y raw)."""
         return np.exp(-y * raw)
 
     @staticmethod
     def gradient(y, raw):
-        """Minus the label times the value."""
+        """Return -y exp(-y raw)."""
         return -y * np.exp(-y * raw)
 
     @staticmethod
     def second_derivative(y, raw):
-        """The value."""
+        """Return exp(-y raw)."""
         return np.exp(-y * raw)
 
     @staticmethod
     def second_order(y, raw, width):
-        """All three from one exponential; the loss is smooth, so width plays no part."""
+        """Return value, gradient and second derivative from one exponential; `width` is unused, because the loss is smooth."""
         e = np.exp(-y * raw)
         return e, -y * e, e
 
     @staticmethod
     def conjugate(y, slope):
-        """In terms of the value, -y slope."""
+        """Return the convex conjugate, v log v - v with v = -y slope."""
         return xlogx(-y * slope) + y * slope
 
     def probability(self, raw: NDArray) -> NDArray:
-        """Sigmoid of twice the score; classes normalised."""
+        """Return the sigmoid of twice the score; several classes are normalized."""
         one = _sigmoid(2.0 * raw)
         return one if raw.ndim == 1 else _normalised(one)
 

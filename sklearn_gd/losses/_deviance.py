@@ -1,4 +1,4 @@
-"""Losses of a mean that is never negative: half the deviance of a distribution, the score being the logarithm of the mean."""
+"""Losses with a logarithmic link: half the deviance of a distribution whose mean is the exponential of the score."""
 
 import warnings
 
@@ -14,24 +14,24 @@ class LogLinkLoss(RegressionLoss):
     """Abstract base of losses whose raw score is the logarithm of the predicted mean."""
 
     def inverse_link(self, raw: np.ndarray) -> np.ndarray:
-        """The mean, exp(raw)."""
+        """Return the mean, exp(raw)."""
         return np.exp(raw)
 
     def typical_scores(self, mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The logarithm of the mean, a thousandth less and more: the second derivative there."""
+        """Return the logarithm of the mean, minus and plus 0.001, which gives the second derivative at the mean."""
         centre = np.log(np.maximum(mean, 1e-300))
         return centre - 1e-3, centre + 1e-3
 
     def best_constant(self, y: np.ndarray, weight: np.ndarray, n_outputs: int) -> np.ndarray:
-        """The logarithm of the mean."""
+        """Return the logarithm of the weighted mean of each output."""
         mean = np.average(y, axis=0, weights=weight)
         return np.log(np.where(mean > 0.0, mean, 1e-10))
 
     def score(self, y: np.ndarray, raw: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
-        r"""D^2, the share of the deviance that is explained: :math:`1 - dev(y, \mu) / dev(y, \bar y)`.
+        r"""Return D^2, the fraction of deviance explained: :math:`1 - dev(y, \mu) / dev(y, \bar y)`.
 
-        It is what the generalised linear models of scikit-learn return, and ``sklearn.metrics.d2_tweedie_score``. Of several
-        outputs it is the mean, of constant targets 1 or 0 as for R^2.
+        The generalized linear models of scikit-learn and ``sklearn.metrics.d2_tweedie_score`` return the same score. For several
+        outputs, the score is the mean over the outputs. For constant targets it is 1 or 0, as for R^2.
 
         Parameters
         ----------
@@ -40,12 +40,12 @@ class LogLinkLoss(RegressionLoss):
         raw : ndarray, the shape of y
             The raw scores, the logarithms of the predicted means.
         sample_weight : ndarray, (n_samples,), optional
-            The weights of the samples.
+            The sample weights.
 
         Returns
         -------
         float
-            D^2; not a number for a single sample.
+            D^2; NaN for a single sample.
         """
         self.check_targets(y)
         if len(y) < 2:
@@ -68,9 +68,9 @@ def best_poisson(y):
 
 
 class Poisson(LogLinkLoss):
-    r"""Half the Poisson deviance of a count, with a logarithmic link: the mean is :math:`e^{raw}`.
+    r"""Half the Poisson deviance, for counts, with a logarithmic link: the mean is :math:`e^{raw}`.
 
-    :math:`e^{raw} - y\,raw + y \log y - y`; the last two terms make it 0 where the prediction is exact.
+    :math:`e^{raw} - y\,raw + y \log y - y`; the last two terms make the loss 0 if the prediction is exact.
     Gradient: :math:`e^{raw} - y`. Second derivative: :math:`e^{raw}`. `predict` returns the mean.
 
     References
@@ -87,41 +87,41 @@ class Poisson(LogLinkLoss):
     domain = "numbers >= 0"
 
     def in_domain(self, y: ArrayLike) -> np.ndarray:
-        """Mask of the targets >= 0."""
+        """Return a mask of the targets >= 0."""
         return np.asarray(y) >= 0
 
     @staticmethod
     def value(y, raw):
-        """Half the deviance."""
+        """Return half the deviance."""
         return np.exp(raw) - y * raw + best_poisson(y)
 
     @staticmethod
     def gradient(y, raw):
-        """Mean minus count."""
+        """Return the mean minus the target."""
         return np.exp(raw) - y
 
     @staticmethod
     def second_derivative(y, raw):
-        """The mean."""
+        """Return the mean, exp(raw)."""
         return np.exp(raw)
 
     @staticmethod
     def second_order(y, raw, width):
-        """All three from one exponential; the loss is smooth, so width plays no part."""
+        """Return value, gradient and second derivative from one exponential; `width` is unused, because the loss is smooth."""
         mean = np.exp(raw)
         return mean - y * raw + best_poisson(y), mean - y, mean
 
     @staticmethod
     def conjugate(y, slope):
-        """In terms of the mean, y + slope."""
+        """Return the convex conjugate, m log m - slope - y log y with the mean m = y + slope."""
         return xlogx(y + slope) - slope - xlogx(y)
 
 
 class Gamma(LogLinkLoss):
-    r"""Half the gamma deviance of a positive amount, with a logarithmic link: the mean is :math:`e^{raw}`.
+    r"""Half the gamma deviance, for positive targets, with a logarithmic link: the mean is :math:`e^{raw}`.
 
     :math:`y e^{-raw} + raw - \log y - 1`. Gradient: :math:`1 - y e^{-raw}`. Second derivative: :math:`y e^{-raw}`.
-    `predict` returns the mean; errors count relative to it.
+    `predict` returns the mean. The loss depends on the ratio y / mean only: it measures relative errors.
 
     References
     ----------
@@ -137,48 +137,48 @@ class Gamma(LogLinkLoss):
     domain = "numbers > 0"
 
     def in_domain(self, y: ArrayLike) -> np.ndarray:
-        """Mask of the targets > 0."""
+        """Return a mask of the targets > 0."""
         return np.asarray(y) > 0
 
     @staticmethod
     def value(y, raw):
-        """Half the deviance."""
+        """Return half the deviance."""
         return y * np.exp(-raw) + raw - np.log(y) - 1.0
 
     @staticmethod
     def gradient(y, raw):
-        """One minus the ratio of target to mean."""
+        """Return 1 minus the ratio of target to mean."""
         return 1.0 - y * np.exp(-raw)
 
     @staticmethod
     def second_derivative(y, raw):
-        """The ratio of target to mean."""
+        """Return the ratio of target to mean."""
         return y * np.exp(-raw)
 
     @staticmethod
     def second_order(y, raw, width):
-        """All three from one exponential; the loss is smooth, so width plays no part."""
+        """Return value, gradient and second derivative from one exponential; `width` is unused, because the loss is smooth."""
         ratio = y * np.exp(-raw)
         return ratio + raw - np.log(y) - 1.0, 1.0 - ratio, ratio
 
     @staticmethod
     def conjugate(y, slope):
-        """In terms of the ratio of target to mean, 1 - slope."""
+        """Return the convex conjugate, slope log y + r log r + slope, with the ratio of target to mean r = 1 - slope."""
         return slope * np.log(y) + xlogx(1.0 - slope) + slope
 
 
 class Tweedie(LogLinkLoss):
-    r"""Half the Tweedie deviance of an amount, with a logarithmic link: the mean is :math:`\mu = e^{raw}`.
+    r"""Half the Tweedie deviance, with a logarithmic link: the mean is :math:`\mu = e^{raw}`.
 
-    :math:`\frac{\max(y, 0)^{2-p}}{(1-p)(2-p)} - \frac{y \mu^{1-p}}{1-p} + \frac{\mu^{2-p}}{2-p}`, its limits at p = 1 (Poisson)
-    and p = 2 (gamma). Gradient: :math:`\mu^{2-p} - y \mu^{1-p}`.
+    :math:`\frac{\max(y, 0)^{2-p}}{(1-p)(2-p)} - \frac{y \mu^{1-p}}{1-p} + \frac{\mu^{2-p}}{2-p}`, and its limits for p = 1
+    (Poisson) and p = 2 (gamma). Gradient: :math:`\mu^{2-p} - y \mu^{1-p}`.
     Second derivative: :math:`(2-p) \mu^{2-p} - (1-p) y \mu^{1-p}`. `predict` returns the mean.
 
     Parameters
     ----------
     power : float, <= 0 or >= 1, default=1.5
-        The variance grows as the mean to this power: 0 normal, 1 Poisson, between 1 and 2 a sum of a Poisson number of gamma
-        amounts (zeros allowed), 2 gamma, 3 inverse Gaussian.
+        The variance is proportional to this power of the mean. 0 is the normal distribution, 1 Poisson, between 1 and 2
+        compound Poisson-gamma (zeros allowed), 2 gamma, 3 inverse Gaussian.
 
     References
     ----------
@@ -197,24 +197,26 @@ class Tweedie(LogLinkLoss):
         self.power = power
 
     def validate(self) -> None:
-        """Raise where 0 < power < 1: no such distribution exists."""
+        """Raise a ValueError if 0 < power < 1, because no such distribution exists."""
         super().validate()
         if 0 < self.power < 1:
-            raise ValueError(f"Tweedie: power={self.power!r} must be <= 0 or >= 1; no distribution has a power between 0 and 1")
+            raise ValueError(
+                f"Tweedie: power={self.power!r} must be <= 0 or >= 1; no Tweedie distribution has a power between 0 and 1"
+            )
 
     @property
     def domain(self) -> str:
-        """Any real where power <= 0, >= 0 where power < 2, > 0 beyond."""
+        """Any real number if power <= 0, numbers >= 0 if power < 2, numbers > 0 otherwise."""
         return "any real number" if self.power <= 0 else ("numbers >= 0" if self.power < 2 else "numbers > 0")
 
     def in_domain(self, y: ArrayLike) -> np.ndarray:
-        """Mask of the targets that the power admits."""
+        """Return a mask of the targets that are allowed for this power."""
         y = np.asarray(y)
         return np.ones(y.shape, dtype=bool) if self.power <= 0 else (y >= 0 if self.power < 2 else y > 0)
 
     @staticmethod
     def value(y, raw, power):
-        """Half the deviance."""
+        """Return half the deviance."""
         if power == 1.0:
             return np.exp(raw) - y * raw + best_poisson(y)
         if power == 2.0:
@@ -230,7 +232,7 @@ class Tweedie(LogLinkLoss):
 
     @staticmethod
     def gradient(y, raw, power):
-        """Mean minus target, over the variance function, times the mean; the larger power of the mean stands outside."""
+        """Return (mean - target) * mean^(1 - power), with the larger power of the mean factored out against overflow."""
         one, two = 1.0 - power, 2.0 - power
         shrunk = np.exp(-np.abs(raw))
         difference = np.where(y == 0.0, 1.0, np.where(raw > 0.0, 1.0 - y * shrunk, shrunk - y))
@@ -238,7 +240,7 @@ class Tweedie(LogLinkLoss):
 
     @staticmethod
     def second_derivative(y, raw, power):
-        """Not negative where 1 <= power <= 2; elsewhere negative far from the target, and then floored at 0."""
+        """Return the second derivative, but at least 0: it can be negative only if power < 1 or power > 2."""
         one, two = 1.0 - power, 2.0 - power
         shrunk = np.exp(-np.abs(raw))
         difference = np.where(y == 0.0, two, np.where(raw > 0.0, two - one * y * shrunk, two * shrunk - one * y))

@@ -1,4 +1,4 @@
-"""The hinge of several classes at once."""
+"""The multi-class hinge loss."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ from ._smoothing import plus_curvature, plus_slope, plus_value
 
 
 class MulticlassHinge(ClassificationLoss):
-    r"""The multi-class hinge: every other class must stay a margin below the row's own.
+    r"""The multi-class hinge loss of Weston and Watkins: each other class must score at least 1 less than the sample's class.
 
-    :math:`\sum_{j \ne y} \max(0, raw_j - raw_y + 1)`. Gradient: 1 for each class inside the margin, minus their number for the
-    row's own. With two classes there is one score, and it is the hinge.
+    :math:`\sum_{j \ne y} \max(0, raw_j - raw_y + 1)`. Gradient: 1 for each other class inside the margin, and minus their number
+    for the sample's class. With two classes there is one score, and the loss is the binary hinge loss.
 
     References
     ----------
@@ -33,7 +33,7 @@ class MulticlassHinge(ClassificationLoss):
 
     @staticmethod
     def multiclass_value(y, raw):
-        """The sum of what the margins lack."""
+        """Return the sum of the hinge losses against the other classes."""
         total = 0.0
         for k in range(len(raw)):
             if k != y:
@@ -42,7 +42,7 @@ class MulticlassHinge(ClassificationLoss):
 
     @staticmethod
     def multiclass_gradient(y, raw, out):
-        """One for each class inside the margin."""
+        """Fill out with 1 for each class inside the margin, and minus their number for the sample's class."""
         inside = 0.0
         for k in range(len(raw)):
             out[k] = 1.0 if k != y and raw[k] - raw[y] + 1.0 > 0.0 else 0.0
@@ -51,7 +51,7 @@ class MulticlassHinge(ClassificationLoss):
 
     @staticmethod
     def multiclass_second_order(y, raw, width, gradient, curvature):
-        """Each margin smoothed as the hinge is; the curvature kept is theirs."""
+        """Return the value with each hinge smoothed, and fill the gradient and the curvatures of the hinges."""
         total, inside = 0.0, 0.0
         for k in range(len(raw)):
             if k != y:
@@ -66,7 +66,7 @@ class MulticlassHinge(ClassificationLoss):
 
     @staticmethod
     def multiclass_hessian_product(y, curvature, a, out):
-        """Each rival's curvature times the difference from the own class; the own class balances them."""
+        """Compute H a: curvature_k (a_k - a_y) for each other class k, and minus their sum for the sample's class y."""
         total = 0.0
         for k in range(len(a)):
             out[k] = curvature[k] * (a[k] - a[y])
@@ -75,12 +75,12 @@ class MulticlassHinge(ClassificationLoss):
 
     @staticmethod
     def classwise_value(y, raw):
-        """The sum of what the margins lack."""
+        """Return the sum of the hinge losses against the other classes."""
         return np.sum(np.maximum(lacking(y, raw), 0.0), axis=0)
 
     @staticmethod
     def classwise_second_order(y, raw, width):
-        """Each margin smoothed as the hinge is; the curvature is theirs."""
+        """Return value and gradient with each hinge smoothed, and the curvatures of the hinges."""
         u = lacking(y, raw)
         slope = plus_slope(u, width)
         slope = np.where(is_own(y, raw), -np.sum(slope, axis=0), slope)
@@ -88,16 +88,16 @@ class MulticlassHinge(ClassificationLoss):
 
     @staticmethod
     def classwise_hessian_product(y, curvature, a):
-        """Each rival's curvature times the difference from the own class; the own class balances them."""
+        """Compute H a: curvature_k (a_k - a_y) for each other class k, and minus their sum for the sample's class y."""
         product = curvature * (a - a[y, np.arange(a.shape[1])])
         return np.where(is_own(y, a), -np.sum(product, axis=0), product)
 
     @staticmethod
     def classwise_conjugate(y, slope):
-        """The slope of the own class: linear, where each rival's is within [0, 1]."""
+        """Return the convex conjugate, the slope of the sample's class, if the slopes of the other classes are in [0, 1]."""
         return slope[y, np.arange(slope.shape[1])]
 
 
 def lacking(y, raw):
-    """What each rival's margin lacks; minus infinity for the own class, which has no margin to keep."""
+    """Return raw_k - raw_y + 1 for each other class k; minus infinity for the sample's class y."""
     return np.where(is_own(y, raw), -np.inf, raw - raw[y, np.arange(raw.shape[1])] + 1.0)

@@ -1,4 +1,4 @@
-"""Losses of a real target."""
+"""Regression losses."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ LOG_2 = 0.6931471805599453
 class SquaredError(RegressionLoss):
     r"""Half the squared error, :math:`\tfrac12 (raw - y)^2`, as in scikit-learn's SGD.
 
-    Gradient: :math:`raw - y`. Second derivative: 1. Estimates the conditional mean.
+    Gradient: :math:`raw - y`. Second derivative: 1. The loss estimates the conditional mean.
 
     References
     ----------
@@ -33,40 +33,40 @@ class SquaredError(RegressionLoss):
     is_least_squares = True
 
     def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
-        """The mean."""
+        """Return the weighted mean of each output."""
         return np.average(y, axis=0, weights=weight)
 
     @staticmethod
     def value(y, raw):
-        """Half the squared residual."""
+        """Return half the squared residual."""
         return 0.5 * (raw - y) * (raw - y)
 
     @staticmethod
     def gradient(y, raw):
-        """The residual."""
+        """Return the residual, raw - y."""
         return raw - y
 
     @staticmethod
     def second_derivative(y, raw):
-        """One."""
+        """Return the constant 1."""
         return 1.0
 
     @staticmethod
     def second_order(y, raw, width):
-        """From one residual; the loss is smooth, so width plays no part."""
+        """Return value, gradient and second derivative; `width` is unused, because the loss is smooth."""
         r = raw - y
         return 0.5 * r * r, r, 1.0
 
     @staticmethod
     def conjugate(y, slope):
-        """Half its square, at the target."""
+        """Return the convex conjugate, slope * y + slope^2 / 2."""
         return slope * (y + 0.5 * slope)
 
 
 class AbsoluteError(RegressionLoss):
-    r"""The absolute error, :math:`|raw - y|`; estimates the conditional median.
+    r"""The absolute error, :math:`|raw - y|`; it estimates the conditional median.
 
-    Gradient: :math:`\operatorname{sign}(raw - y)`, 0 at the kink.
+    Gradient: :math:`\operatorname{sign}(raw - y)`, and 0 at the point of non-differentiability.
 
     References
     ----------
@@ -82,34 +82,34 @@ class AbsoluteError(RegressionLoss):
     smooth = False
 
     def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
-        """The median."""
+        """Return the weighted median of each output."""
         return weighted_quantiles(y, weight, 0.5)
 
     @staticmethod
     def value(y, raw):
-        """The distance to the target."""
+        """Return the absolute residual."""
         return np.abs(raw - y)
 
     @staticmethod
     def gradient(y, raw):
-        """The side of the target."""
+        """Return the sign of the residual."""
         return np.sign(raw - y)
 
     @staticmethod
     def second_order(y, raw, width):
-        """Smoothed as the sum of two smoothed max(0, .)."""
+        """Return value, slope and curvature of the smoothed loss, a sum of two smoothed max(0, .)."""
         r = raw - y
         value = plus_value(r, width) + plus_value(-r, width)
         return value, plus_slope(r, width) - plus_slope(-r, width), 2.0 * plus_curvature(r, width)
 
     @staticmethod
     def conjugate(y, slope):
-        """Linear, for slopes within [-1, 1]."""
+        """Return the convex conjugate, slope * y, for slopes in [-1, 1]."""
         return slope * y
 
 
 class Huber(RegressionLoss):
-    r"""Squared near the target, linear beyond `delta`.
+    r"""The Huber loss: quadratic for residuals up to `delta`, linear beyond; it is robust to outliers.
 
     With :math:`r = raw - y`: :math:`\tfrac12 r^2` where :math:`|r| \le \delta`, else :math:`\delta (|r| - \delta / 2)`.
     Gradient: r, clipped to :math:`[-\delta, \delta]`. Second derivative: 1 inside, 0 outside.
@@ -117,7 +117,8 @@ class Huber(RegressionLoss):
     Parameters
     ----------
     delta : float > 0, default=1.0
-        Residual, in units of y, beyond which a row counts linearly. A small one nears the median, a large one the mean.
+        Residual, in units of y, beyond which the loss is linear. With a small `delta` the loss estimates approximately the
+        median, with a large one approximately the mean.
 
     References
     ----------
@@ -142,43 +143,44 @@ class Huber(RegressionLoss):
 
     @staticmethod
     def value(y, raw, delta):
-        """Squared, then linear."""
+        """Return the Huber loss of the residual."""
         distance = np.abs(raw - y)
         inside = np.minimum(distance, delta)
         return inside * (distance - 0.5 * inside)
 
     @staticmethod
     def gradient(y, raw, delta):
-        """The clipped residual."""
+        """Return the residual clipped to [-delta, delta]."""
         return np.minimum(np.maximum(raw - y, -delta), delta)
 
     @staticmethod
     def second_derivative(y, raw, delta):
-        """One inside, zero outside."""
+        """Return 1 for residuals up to delta, and 0 beyond."""
         return 1.0 - np.where(np.abs(raw - y) > delta, 1.0, 0.0)
 
     @staticmethod
     def second_order(y, raw, width, delta):
-        """From one residual; the loss is smooth, so width plays no part."""
+        """Return value, gradient and second derivative; `width` is unused, because the loss is smooth."""
         r = raw - y
         slope = np.minimum(np.maximum(r, -delta), delta)
         return slope * (r - 0.5 * slope), slope, 1.0 - np.where(np.abs(r) > delta, 1.0, 0.0)
 
     @staticmethod
     def conjugate(y, slope, delta):
-        """That of the squared error, for slopes within [-delta, delta]."""
+        """Return the convex conjugate, that of the squared error, for slopes in [-delta, delta]."""
         return slope * (y + 0.5 * slope)
 
 
 class Quantile(RegressionLoss):
-    r"""The pinball loss; estimates a conditional quantile.
+    r"""The pinball (quantile) loss; it estimates a conditional quantile.
 
-    :math:`q \max(0, y - raw) + (1 - q) \max(0, raw - y)`. Gradient: -q below the target, 1 - q above it, 0 at the kink.
+    :math:`q \max(0, y - raw) + (1 - q) \max(0, raw - y)`. Gradient: -q below the target, 1 - q above it, and 0 at the point of
+    non-differentiability.
 
     Parameters
     ----------
     quantile : float in (0, 1), default=0.5
-        The quantile q to estimate; 0.5 is the median (and half the absolute error).
+        The quantile q to estimate. With 0.5 the loss is half the absolute error and estimates the median.
 
     References
     ----------
@@ -198,22 +200,22 @@ class Quantile(RegressionLoss):
         self.quantile = quantile
 
     def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
-        """The quantile."""
+        """Return the weighted quantile of each output."""
         return weighted_quantiles(y, weight, self.quantile)
 
     @staticmethod
     def value(y, raw, quantile):
-        """The pinball."""
+        """Return the pinball loss of the residual."""
         return quantile * np.maximum(y - raw, 0.0) + (1.0 - quantile) * np.maximum(raw - y, 0.0)
 
     @staticmethod
     def gradient(y, raw, quantile):
-        """Minus the quantile below, its complement above."""
+        """Return -quantile below the target and 1 - quantile above it."""
         return (1.0 - quantile) * np.where(raw > y, 1.0, 0.0) - quantile * np.where(raw < y, 1.0, 0.0)
 
     @staticmethod
     def second_order(y, raw, width, quantile):
-        """Smoothed as the sum of two smoothed max(0, .)."""
+        """Return value, slope and curvature of the smoothed loss, a sum of two smoothed max(0, .)."""
         r = raw - y
         value = quantile * plus_value(-r, width) + (1.0 - quantile) * plus_value(r, width)
         slope = (1.0 - quantile) * plus_slope(r, width) - quantile * plus_slope(-r, width)
@@ -221,12 +223,12 @@ class Quantile(RegressionLoss):
 
     @staticmethod
     def conjugate(y, slope, quantile):
-        """Linear, for slopes within [-quantile, 1 - quantile]."""
+        """Return the convex conjugate, slope * y, for slopes in [-quantile, 1 - quantile]."""
         return slope * y
 
 
 class LogCosh(RegressionLoss):
-    r"""The logarithm of the hyperbolic cosine, :math:`\log\cosh(raw - y)`: squared near the target, absolute far from it.
+    r"""The logarithm of the hyperbolic cosine, :math:`\log\cosh(raw - y)`: quadratic near the target, linear far from it.
 
     Gradient: :math:`\tanh(raw - y)`. Second derivative: :math:`1 - \tanh^2(raw - y)`.
 
@@ -246,7 +248,7 @@ class LogCosh(RegressionLoss):
 
     @staticmethod
     def value(y, raw):
-        """Written so that it neither overflows far from the target nor loses its digits near it."""
+        """Return log cosh of the residual, without overflow for large residuals or loss of precision for small ones."""
         distance = np.abs(raw - y)
         near = distance < 1e-2
         square = np.minimum(distance, 1e-2) ** 2
@@ -255,29 +257,29 @@ class LogCosh(RegressionLoss):
 
     @staticmethod
     def gradient(y, raw):
-        """The hyperbolic tangent of the residual."""
+        """Return the hyperbolic tangent of the residual."""
         return np.tanh(raw - y)
 
     @staticmethod
     def second_derivative(y, raw):
-        """One minus the squared slope."""
+        """Return 1 - tanh^2 of the residual."""
         return 1.0 - np.tanh(raw - y) ** 2
 
     @staticmethod
     def conjugate(y, slope):
-        """The negative entropy of two shares, for slopes within [-1, 1]."""
+        """Return the convex conjugate, slope * y + ((1 + slope) log(1 + slope) + (1 - slope) log(1 - slope)) / 2."""
         return slope * y + 0.5 * (xlogx(1.0 + slope) + xlogx(1.0 - slope))
 
 
 class EpsilonInsensitive(RegressionLoss):
-    r"""The absolute error beyond a tube of free residuals, :math:`\max(0, |raw - y| - \epsilon)`: support vector regression.
+    r"""The epsilon-insensitive loss of support vector regression, :math:`\max(0, |raw - y| - \epsilon)`.
 
-    Gradient: :math:`\operatorname{sign}(raw - y)` outside the tube, 0 inside.
+    Gradient: :math:`\operatorname{sign}(raw - y)` outside the epsilon tube, 0 inside.
 
     Parameters
     ----------
     epsilon : float >= 0, default=0.1
-        Half the tube's width, in units of y; 0 gives the absolute error.
+        Half the width of the tube, in units of y: residuals up to epsilon have no loss. 0 gives the absolute error.
 
     References
     ----------
@@ -298,17 +300,17 @@ class EpsilonInsensitive(RegressionLoss):
 
     @staticmethod
     def value(y, raw, epsilon):
-        """The distance to the tube."""
+        """Return the distance to the epsilon tube."""
         return np.maximum(np.abs(raw - y) - epsilon, 0.0)
 
     @staticmethod
     def gradient(y, raw, epsilon):
-        """The side of the tube."""
+        """Return the sign of the residual outside the tube, 0 inside."""
         return np.sign(raw - y) * np.where(np.abs(raw - y) <= epsilon, 0.0, 1.0)
 
     @staticmethod
     def second_order(y, raw, width, epsilon):
-        """Smoothed as the sum of two smoothed max(0, .)."""
+        """Return value, slope and curvature of the smoothed loss, a sum of two smoothed max(0, .)."""
         above, under = raw - y - epsilon, y - raw - epsilon
         value = plus_value(above, width) + plus_value(under, width)
         slope = plus_slope(above, width) - plus_slope(under, width)
@@ -316,19 +318,19 @@ class EpsilonInsensitive(RegressionLoss):
 
     @staticmethod
     def conjugate(y, slope, epsilon):
-        """Linear on each side, for slopes within [-1, 1]."""
+        """Return the convex conjugate, slope * y + epsilon * abs(slope), for slopes in [-1, 1]."""
         return slope * y + epsilon * np.abs(slope)
 
 
 class SquaredEpsilonInsensitive(RegressionLoss):
-    r"""The squared distance to a tube of free residuals, :math:`\max(0, |raw - y| - \epsilon)^2`, as in scikit-learn's SGD.
+    r"""The squared epsilon-insensitive loss, :math:`\max(0, |raw - y| - \epsilon)^2`, as in scikit-learn's SGD.
 
     Gradient: :math:`2 \max(0, |raw - y| - \epsilon) \operatorname{sign}(raw - y)`. Second derivative: 2 outside, 0 inside.
 
     Parameters
     ----------
     epsilon : float >= 0, default=0.1
-        Half the tube's width, in units of y; 0 gives the squared error (not halved).
+        Half the width of the tube, in units of y: residuals up to epsilon have no loss. 0 gives the squared error (not halved).
 
     References
     ----------
@@ -350,21 +352,21 @@ class SquaredEpsilonInsensitive(RegressionLoss):
 
     @staticmethod
     def value(y, raw, epsilon):
-        """The squared distance to the tube."""
+        """Return the squared distance to the epsilon tube."""
         distance = np.maximum(np.abs(raw - y) - epsilon, 0.0)
         return distance * distance
 
     @staticmethod
     def gradient(y, raw, epsilon):
-        """Twice the signed distance."""
+        """Return twice the signed distance to the tube."""
         return 2.0 * np.maximum(np.abs(raw - y) - epsilon, 0.0) * np.sign(raw - y)
 
     @staticmethod
     def second_derivative(y, raw, epsilon):
-        """Two outside, zero inside."""
+        """Return 2 outside the tube, 0 inside."""
         return 2.0 * np.where(np.abs(raw - y) >= epsilon, 1.0, 0.0)
 
     @staticmethod
     def conjugate(y, slope, epsilon):
-        """A quarter of the square, and the tube."""
+        """Return the convex conjugate, slope * y + slope^2 / 4 + epsilon * abs(slope)."""
         return slope * (y + 0.25 * slope) + epsilon * np.abs(slope)

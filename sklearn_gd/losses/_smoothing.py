@@ -1,10 +1,10 @@
-"""Helpers of the losses' functions: max(0, u) without its kink, for numbers and arrays u and a number `width`."""
+"""Helpers for smooth approximations of losses: a differentiable max(0, u), for numbers and arrays u and a number `width`."""
 
 import numpy as np
 
 
 def plus_value(u, width):
-    """max(0, u), the kink replaced by a parabola over [-width, width]."""
+    """Return max(0, u), replaced by a parabola over [-width, width]."""
     if width == 0.0:
         return np.maximum(u, 0.0)
     bent = np.minimum(np.maximum(u + width, 0.0), 2.0 * width)
@@ -12,12 +12,12 @@ def plus_value(u, width):
 
 
 def plus_slope(u, width):
-    """Derivative of `plus_value`."""
+    """Return the derivative of `plus_value`."""
     if width == 0.0:
         return np.maximum(np.sign(u), 0.0)
     return np.minimum(np.maximum(u + width, 0.0), 2.0 * width) / (2.0 * width)
 
 
 def plus_curvature(u, width):
-    """Curvature of the parabola that touches the smoothed max(0, u) at u and lies above it."""
+    """Return the curvature of the parabola that touches the smoothed max(0, u) at u and lies above it."""
     return 0.5 / np.maximum(np.abs(u), max(width, 1e-300))

@@ -335,8 +335,7 @@ def _style(written, parameters, takes_width, targets):
     results = results if takes_width else (results,)
     if not all(isinstance(each, (np.ndarray, Real)) for each in results) or len(results) != (3 if takes_width else 1):
         raise TypeError(
-            f"{written.__qualname__}: what it returns does not fit where it is used; its documentation says how many numbers it "
-            f"must return"
+            f"{written.__qualname__} returns a wrong number or type of values; see its documentation for what it must return"
         )
     # The curvature may be a number for all scores, and the value itself; gradients are overwritten.
     whole = [_is_whole(each, y, raw) for each in results[:2]]

@@ -46,7 +46,7 @@ def _refusal(loss, name, place):
     """The error for a function that needs the compiler."""
     return ValueError(
         f"loss={loss!r}: {name} is in scalar style, or missing, and cannot run on arrays of {place!r}. Write it with np.where, "
-        f"np.maximum and the like, without `if` and `math`; or give X as a NumPy array"
+        f"np.maximum and similar functions, without `if` and `math`; or pass X as a NumPy array"
     )
 
 

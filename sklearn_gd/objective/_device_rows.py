@@ -35,9 +35,7 @@ class DeviceRows(DenseRows):
 
     @property
     def arrays(self):
-        raise ValueError(
-            f"X is in {self.place!r}, and compiled loops over single samples take NumPy arrays and CSR matrices only"
-        )
+        raise ValueError(f"X is in {self.place!r}, but compiled loops over single samples require NumPy arrays or CSR matrices")
 
     def part(self, start, stop):
         return DeviceRows(self.X[start:stop, :], self.place)

@@ -32,14 +32,14 @@ class Data(NamedTuple):
 
 
 class Objective:
-    """F over training samples: the only place where F, its gradient and its moments are summed.
+    """F over the training samples, its gradient, and the moments of the features.
 
     Parameters
     ----------
     X : ndarray (C-contiguous), CSR matrix or array on a device, (n_samples, n_features)
         The samples, of float32 or float64.
     target : ndarray, (n_samples, n_outputs) or (n_samples, 1)
-        A target for each score; for several classes the class's index.
+        One target per score; with several classes, the index of the class.
     weight : ndarray, (n_samples,)
         Positive weights.
     loss : Loss
@@ -47,15 +47,15 @@ class Objective:
     penalty : Penalty
         The penalty.
     alpha : float
-        The penalty's strength.
+        The regularization strength.
     n_outputs : int
-        How many scores a sample has.
+        Number of scores per sample.
     fit_intercept : bool
-        Whether there is an intercept.
+        Whether an intercept is fitted.
     one_vs_rest : bool
         Whether `target` holds class indices.
     seen : Moments, optional
-        Of the samples of earlier calls, which count too where the penalty is one in standard deviations.
+        Moments of the samples of earlier calls, which are included if the penalty is standardized.
     parts : Parts, optional
         The samples in parts, where they are not to be cut from X.
     unit : ndarray, optional
@@ -63,8 +63,8 @@ class Objective:
 
     Notes
     -----
-    A model travels as `theta`, one flat float64 vector: the coefficients in the layout of the rows, then the intercept. Enter
-    the objective (``with objective:``) around a descent: its threads live as long.
+    A model is represented by `theta`, a flat float64 vector of the coefficients, in the layout of the rows, and the intercept.
+    Use the objective as a context manager (``with objective:``) around a descent, which keeps its threads alive.
     """
 
     # What an objective over other samples shares with this one.
@@ -113,17 +113,17 @@ class Objective:
 
     @property
     def n_samples(self):
-        """How many samples count."""
+        """Number of samples."""
         return self.rows.shape[0]
 
     @property
     def n_features(self):
-        """How many features a sample has."""
+        """Number of features."""
         return self.rows.shape[1]
 
     @property
     def n_coef(self):
-        """How many coefficients there are, without the intercept."""
+        """Number of coefficients, without the intercept."""
         return self.rows.shape[1] * self.n_outputs
 
     @property
@@ -230,7 +230,7 @@ class Objective:
         if wild.any():
             column = int(wild.argmax())
             raise ValueError(
-                f"X[:, {column}] has values whose squares, weighted, have an infinite sum: divide the column by a constant"
+                f"X[:, {column}] has values whose weighted sum of squares overflows: divide the feature by a constant"
             )
         variance = np.where(variance <= rounding_error(mean, square), 0.0, variance)
         return Moments(self.weight_sum, mean, variance, share, self._target_moments()).merged(self.seen)
@@ -269,8 +269,8 @@ class Objective:
         null = self._null_model(self.widths[0] if width is None else width)
         if not math.isfinite(null.value) and self.loss.scales_with_target:
             raise ValueError(
-                f"y has values of up to {np.abs(self.target).max():.3g}, for which the mean of {self.loss!r} is {null.value} at "
-                f"the best constant: divide y by a constant"
+                f"y has values of up to {np.abs(self.target).max():.3g}, for which the mean of {self.loss!r} is {null.value} for "
+                f"the best constant prediction: divide y by a constant"
             )
         return null
 
@@ -290,7 +290,7 @@ class Objective:
         """|x|^2 of each sample, and 1 for the intercept."""
         norms = self.rows.square_norms()
         if not np.isfinite(norms).all():
-            raise ValueError("X has a row of values whose squares have an infinite sum: divide the large columns by a constant")
+            raise ValueError("X has a sample whose sum of squares overflows: divide the features with large values by a constant")
         return norms + float(self.fit_intercept)
 
     @QUIET

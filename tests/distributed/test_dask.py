@@ -202,9 +202,9 @@ def test_what_is_refused(request, with_client):
     mixed = [da.from_delayed(dask.delayed(sp.csr_array(X[:400]) if a else X[:400]), (400, 6), float) for a in (0, 1)]
     with pytest.raises(ValueError, match=r"block 1 of X: .*infinity"):
         model.fit(da.from_array(bad, chunks=(400, -1)), LABELS)
-    with pytest.raises(ValueError, match="block 1 of X has 5 columns, and block 0 has 6"):
+    with pytest.raises(ValueError, match="block 1 of X has 5 features, but block 0 has 6"):
         model.fit(da.concatenate(blocks), LABELS)
-    with pytest.raises(ValueError, match="block 1 of X is csr, and block 0 is dense"):
+    with pytest.raises(ValueError, match="block 1 of X is csr, but block 0 is dense"):
         model.fit(da.concatenate(mixed), LABELS[:800])
     with pytest.raises(ValueError, match="inconsistent numbers of samples: X has 1200, y has 1100"):
         model.fit(A, da.from_array(LABELS[:1100]))
