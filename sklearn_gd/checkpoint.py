@@ -1,13 +1,12 @@
 """A fit that goes on where a process that was killed has left it: scikit-learn's callback, and what it keeps of one fit."""
 
 import os
-
-from sklearn.base import BaseEstimator
-from sklearn.callback import CallbackContext
+from typing import Any
 
 from ._checkpoint_file import read, write
 from ._components import Range
 from ._fingerprint import differences, fingerprint
+from ._sklearn import BaseEstimator, CallbackContext
 from .descent._loop import Keeper
 
 MOST_NAMED = 5  # differences that an error lists
@@ -56,6 +55,8 @@ class Checkpoint:
     The model of such a fit therefore equals that of a fit without this callback, or with another `every`, up to rounding errors
     only. With all other methods it is the same to the last bit. SAGA's file has one number for each sample and score.
 
+    Callbacks need scikit-learn 1.9 or later; with an older version an estimator has no `set_callbacks`.
+
     Other callbacks are told of the epochs after the checkpoint alone. `partial_fit` calls no callbacks.
 
     Examples
@@ -63,6 +64,8 @@ class Checkpoint:
     The first fit is interrupted after 25 epochs, and the second goes on from the 20th:
 
     >>> import os, tempfile
+    >>> from sklearn.base import BaseEstimator
+    >>> from sklearn.callback import CallbackContext
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn_gd import Checkpoint, GDRegressor, MiniBatch
     >>> X, y = load_diabetes(return_X_y=True)
@@ -88,7 +91,10 @@ class Checkpoint:
     True
     """
 
-    def __init__(self, path: str | os.PathLike, every: int = 10) -> None:
+    path: str
+    every: int
+
+    def __init__(self, path: str | os.PathLike[str], every: int = 10) -> None:
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(f"Checkpoint: path={path!r} must be a string or a path")
         self.path = os.path.abspath(os.fspath(path))
@@ -174,7 +180,14 @@ class FileKeeper(Keeper):
         If the folder of the file does not exist.
     """
 
-    def __init__(self, checkpoint, words, rng):
+    path: str
+    every: int
+    rng: Any
+    rng_at_start: Any
+    saved: Any
+    words: dict[str, str]
+
+    def __init__(self, checkpoint: Checkpoint, words: dict[str, str], rng: Any) -> None:
         self.path, self.every, self.rng = checkpoint.path, checkpoint.every, rng
         self.words = words | {"every": str(int(checkpoint.every))}
         if not os.path.isdir(os.path.dirname(self.path)):
@@ -193,7 +206,7 @@ class FileKeeper(Keeper):
         self.rng_at_start = self.saved["rng_at_start"]
         rng.set_state(self.rng_at_start)
 
-    def resume(self, method, monitor):
+    def resume(self, method: Any, monitor: Any) -> int:
         if not method.has_snapshot:
             raise TypeError(
                 f"Checkpoint: {type(method).__name__} does not implement `snapshot` and `restore`, from which a fit could go on"
@@ -205,7 +218,7 @@ class FileKeeper(Keeper):
         self.rng.set_state(saved["rng"])
         return monitor.restore(saved["monitor"])
 
-    def keep(self, method, monitor, n_epochs):
+    def keep(self, method: Any, monitor: Any, n_epochs: int) -> None:
         if n_epochs == 0 or n_epochs % self.every:
             return
         tree = {
@@ -218,7 +231,7 @@ class FileKeeper(Keeper):
         write(self.path, tree)
 
 
-def keeper_of(estimator, rng, **samples):
+def keeper_of(estimator: Any, rng: Any, **samples: Any) -> Keeper:
     """The keeper for a fit: that of its `Checkpoint`, or one that keeps nothing.
 
     Parameters

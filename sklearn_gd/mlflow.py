@@ -44,6 +44,8 @@ class MLflowLogger:
     >>> model = GDRegressor().set_callbacks(MLflowLogger())
     """
 
+    run_id_: str
+
     def __init__(self) -> None:
         self._started = False
 

@@ -66,7 +66,7 @@ class Graph:
         self.opset = opset
         self.dtype = dtype
 
-    def __call__(self, operator: Callable, *inputs: Any, **attributes: Any) -> Any:
+    def __call__(self, operator: Callable[..., Any], *inputs: Any, **attributes: Any) -> Any:
         """A node; numbers and arrays of floats among the inputs become constants of the graph's precision.
 
         Parameters
@@ -132,7 +132,7 @@ def _shares(graph, scores, n_scores):
 #: The graph of each link, by the function that a loss defines or inherits (`inverse_link`, `probability`). Add the link of a
 #: loss of your own: a function of (graph, loss, raw, n_scores), where ``graph(OnnxExp, raw)`` makes a node, which returns the
 #: node of the predictions, or of the probabilities: of the second class with one score, else of each class.
-LINKS: dict[Callable, Callable] = {
+LINKS: dict[Callable[..., Any], Callable[..., Any]] = {
     RegressionLoss.inverse_link: _identity,
     LogLinkLoss.inverse_link: _exponential,
     LogLoss.probability: _logistic,

@@ -16,9 +16,11 @@ Where papers leave a choice the rules are those of torch.optim: epsilon is added
 the first gradient, there is no dampening.
 """
 
+from typing import Any
+
 import numpy as np
 
-from ._components import Component, Flag, Range, resolve
+from ._components import Component, Constraints, Flag, Range, resolve
 
 __all__ = [
     "COCOB",
@@ -130,7 +132,7 @@ class GradientDescent(Optimizer):
     (0.5, 0.25)
     """
 
-    default_rate = None
+    default_rate: float | None = None
 
     @staticmethod
     def update(w, g, rate, t):
@@ -159,9 +161,9 @@ class Momentum(Optimizer):
     (0.0, 4.0)
     """
 
-    slots = ("velocity",)
-    default_rate = None
-    constraints = {"momentum": Range(0, 1, closed="left")}
+    slots: tuple[str, ...] = ("velocity",)
+    default_rate: float | None = None
+    constraints: Constraints = {"momentum": Range(0, 1, closed="left")}
 
     def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
@@ -198,9 +200,9 @@ class Nesterov(Optimizer):
     (0.0, 4.0)
     """
 
-    slots = ("velocity",)
-    default_rate = None
-    constraints = {"momentum": Range(0, 1, closed="left")}
+    slots: tuple[str, ...] = ("velocity",)
+    default_rate: float | None = None
+    constraints: Constraints = {"momentum": Range(0, 1, closed="left")}
 
     def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
@@ -239,9 +241,9 @@ class AdaGrad(Optimizer):
     0.75
     """
 
-    slots = ("square_sum",)
-    default_rate = 0.1
-    constraints = {"epsilon": Range(0, closed="neither")}
+    slots: tuple[str, ...] = ("square_sum",)
+    default_rate: float | None = 0.1
+    constraints: Constraints = {"epsilon": Range(0, closed="neither")}
 
     def __init__(self, epsilon: float = 1e-10) -> None:
         self.epsilon = epsilon
@@ -277,9 +279,9 @@ class RMSprop(Optimizer):
     0.8
     """
 
-    slots = ("square_mean",)
-    default_rate = 0.01
-    constraints = {"rho": Range(0, 1, closed="left"), "epsilon": Range(0, closed="neither")}
+    slots: tuple[str, ...] = ("square_mean",)
+    default_rate: float | None = 0.01
+    constraints: Constraints = {"rho": Range(0, 1, closed="left"), "epsilon": Range(0, closed="neither")}
 
     def __init__(self, rho: float = 0.99, epsilon: float = 1e-8) -> None:
         self.rho = rho
@@ -317,9 +319,9 @@ class AdaDelta(Optimizer):
     -0.414214
     """
 
-    slots = ("square_mean", "move_mean")
-    default_rate = 1.0
-    constraints = {"rho": Range(0, 1, closed="left"), "epsilon": Range(0, closed="neither")}
+    slots: tuple[str, ...] = ("square_mean", "move_mean")
+    default_rate: float | None = 1.0
+    constraints: Constraints = {"rho": Range(0, 1, closed="left"), "epsilon": Range(0, closed="neither")}
 
     def __init__(self, rho: float = 0.9, epsilon: float = 1e-6) -> None:
         self.rho = rho
@@ -338,7 +340,7 @@ class _TwoMoments(Optimizer):
     """Abstract base of the rules that keep a running mean of gradients and one of their squares."""
 
     slots: tuple[str, ...] = ("mean", "square_mean")
-    constraints = {
+    constraints: Constraints = {
         "beta_1": Range(0, 1, closed="left"),
         "beta_2": Range(0, 1, closed="left"),
         "epsilon": Range(0, closed="neither"),
@@ -415,7 +417,7 @@ class AdamW(_TwoMoments):
     """
 
     update = staticmethod(Adam.update)
-    constraints = {"weight_decay": Range(0)}
+    constraints: Constraints = {"weight_decay": Range(0)}
 
     def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.01) -> None:
         super().__init__(beta_1, beta_2, epsilon)
@@ -451,7 +453,7 @@ class AMSGrad(_TwoMoments):
     0.9
     """
 
-    slots = ("mean", "square_mean", "largest")
+    slots: tuple[str, ...] = ("mean", "square_mean", "largest")
 
     @staticmethod
     def update(w, g, rate, t, mean, square_mean, largest, beta_1, beta_2, epsilon):
@@ -493,8 +495,8 @@ class Nadam(Optimizer):
     0.8944
     """
 
-    slots = ("mean", "square_mean", "product")
-    constraints = {
+    slots: tuple[str, ...] = ("mean", "square_mean", "product")
+    constraints: Constraints = {
         "beta_1": Range(0, 1, closed="left"),
         "beta_2": Range(0, 1, closed="left"),
         "epsilon": Range(0, closed="neither"),
@@ -547,9 +549,13 @@ class Lion(Optimizer):
     0.9
     """
 
-    slots = ("mean",)
-    default_rate = 0.001
-    constraints = {"beta_1": Range(0, 1, closed="left"), "beta_2": Range(0, 1, closed="left"), "weight_decay": Range(0)}
+    slots: tuple[str, ...] = ("mean",)
+    default_rate: float | None = 0.001
+    constraints: Constraints = {
+        "beta_1": Range(0, 1, closed="left"),
+        "beta_2": Range(0, 1, closed="left"),
+        "weight_decay": Range(0),
+    }
 
     def __init__(self, beta_1: float = 0.9, beta_2: float = 0.99, weight_decay: float = 0.0) -> None:
         self.beta_1 = beta_1
@@ -594,9 +600,9 @@ class FTRL(Optimizer):
     -0.75 0.25
     """
 
-    slots = ("leader", "square_sum", "inverse_step")
-    default_rate = 0.1
-    constraints = {"beta": Range(0, closed="neither")}
+    slots: tuple[str, ...] = ("leader", "square_sum", "inverse_step")
+    default_rate: float | None = 0.1
+    constraints: Constraints = {"beta": Range(0, closed="neither")}
 
     def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta
@@ -616,8 +622,8 @@ class _DistanceOverGradients(Optimizer):
     """Abstract base of the rules whose rate is the distance come so far over the gradients so far."""
 
     totals: tuple[str, ...] = ("distance_square", "gradient_square")
-    default_rate = 1.0
-    constraints = {"initial": Range(0, closed="neither"), "averaged": Flag()}
+    default_rate: float | None = 1.0
+    constraints: Constraints = {"initial": Range(0, closed="neither"), "averaged": Flag()}
 
     def __init__(self, initial: float = 0.01, averaged: bool = True) -> None:
         self.initial = initial
@@ -662,7 +668,7 @@ class DoG(_DistanceOverGradients):
     0.7 0.1
     """
 
-    slots = ("start", "farthest", "square_sum", "mean")
+    slots: tuple[str, ...] = ("start", "farthest", "square_sum", "mean")
 
     @staticmethod
     def contributions(w, g, rate, t, start, farthest, square_sum, mean):
@@ -711,7 +717,7 @@ class DoWG(_DistanceOverGradients):
     0.7 0.1
     """
 
-    slots = ("start", "farthest", "square_sum", "weight_sum", "mean")
+    slots: tuple[str, ...] = ("start", "farthest", "square_sum", "weight_sum", "mean")
 
     @staticmethod
     def contributions(w, g, rate, t, start, farthest, square_sum, weight_sum, mean):
@@ -759,8 +765,8 @@ class CoordinateDoG(_DistanceOverGradients):
     0.5
     """
 
-    slots = ("start", "farthest", "square_sum", "mean")
-    totals = ()
+    slots: tuple[str, ...] = ("start", "farthest", "square_sum", "mean")
+    totals: tuple[str, ...] = ()
 
     @staticmethod
     def update(w, g, rate, t, start, farthest, square_sum, mean, initial):
@@ -804,9 +810,9 @@ class COCOB(Optimizer):
     -0.1 0.033333
     """
 
-    slots = ("start", "largest", "magnitude_sum", "reward", "leader", "steps")
-    default_rate = 1.0
-    constraints = {"alpha": Range(0, closed="neither")}
+    slots: tuple[str, ...] = ("start", "largest", "magnitude_sum", "reward", "leader", "steps")
+    default_rate: float | None = 1.0
+    constraints: Constraints = {"alpha": Range(0, closed="neither")}
 
     def __init__(self, alpha: float = 10.0) -> None:
         self.alpha = alpha
@@ -855,10 +861,10 @@ class ScheduleFree(Optimizer):
     0.125
     """
 
-    slots = ("mean", "base", "share", "square_sum")
-    evaluated_slot = "mean"
-    default_rate = None
-    constraints = {"beta": Range(0, 1, closed="left")}
+    slots: tuple[str, ...] = ("mean", "base", "share", "square_sum")
+    evaluated_slot: str | None = "mean"
+    default_rate: float | None = None
+    constraints: Constraints = {"beta": Range(0, 1, closed="left")}
 
     def __init__(self, beta: float = 0.9) -> None:
         self.beta = beta
@@ -882,7 +888,7 @@ class ScheduleFree(Optimizer):
 
 
 #: What each string of `optimizer` stands for.
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, type[Optimizer]] = {
     "gd": GradientDescent,
     "momentum": Momentum,
     "nesterov": Nesterov,
@@ -903,7 +909,7 @@ OPTIMIZERS = {
 }
 
 
-def resolve_optimizer(value):
+def resolve_optimizer(value: Any) -> Optimizer | None:
     """The optimizer that a string or object stands for; None for "auto"."""
     if isinstance(value, str) and value == "auto":
         return None

@@ -27,10 +27,11 @@ count in all of these.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from ._components import Component, Flag, Range, resolve
+from ._components import Component, Constraints, Flag, Range, resolve
 from ._layout import ElasticNetForm
 
 __all__ = [
@@ -75,7 +76,7 @@ class Penalty(Component):
                 self.function_parameters(name, n_leading)
         super().validate()
 
-    def unit(self) -> Callable:
+    def unit(self) -> Callable[..., Any]:
         """The unit of a coefficient, as a function of what is known of its feature.
 
         Returns
@@ -117,17 +118,17 @@ class Penalty(Component):
         return None
 
 
-def one(deviation, share, curvature):
+def one(deviation: Any, share: Any, curvature: Any) -> Any:
     """Coefficients as they are."""
     return np.where(share >= 0.0, 1.0, 1.0)
 
 
-def standard_deviation(deviation, share, curvature):
+def standard_deviation(deviation: Any, share: Any, curvature: Any) -> Any:
     """The standard deviation of the feature."""
     return deviation
 
 
-def typical_size(deviation, share, curvature):
+def typical_size(deviation: Any, share: Any, curvature: Any) -> Any:
     """The standard deviation over the root of the share of non-zero values, times the root of the loss's curvature."""
     return deviation * (np.sqrt(curvature) / np.sqrt(np.maximum(share, SMALLEST_SHARE)))
 
@@ -135,10 +136,10 @@ def typical_size(deviation, share, curvature):
 SMALLEST_SHARE = 1e-300  # of a feature that has not been other than zero: its deviation is 0
 
 #: What each value of `standardize` counts coefficients in.
-UNITS = {False: one, True: standard_deviation, "typical_size": typical_size}
+UNITS: dict[bool | str, Callable[..., Any]] = {False: one, True: standard_deviation, "typical_size": typical_size}
 
 
-def soft_threshold(w, threshold):
+def soft_threshold(w: Any, threshold: Any) -> Any:
     """w moved towards zero by the threshold, and no further; numbers or arrays."""
     return np.maximum(w - threshold, 0.0) + np.minimum(w + threshold, 0.0)
 
@@ -158,7 +159,7 @@ class NoPenalty(Penalty):
     0.0 0.0
     """
 
-    constraints = {"nonnegative": Flag()}
+    constraints: Constraints = {"nonnegative": Flag()}
 
     def __init__(self, nonnegative: bool = False) -> None:
         self.nonnegative = nonnegative
@@ -210,7 +211,7 @@ class L2(Penalty):
     (4.5, 3.0)
     """
 
-    constraints = {"nonnegative": Flag(), "standardize": Flag(("typical_size",))}
+    constraints: Constraints = {"nonnegative": Flag(), "standardize": Flag(("typical_size",))}
 
     def __init__(self, nonnegative: bool = False, standardize: bool | str = False) -> None:
         self.nonnegative = nonnegative
@@ -264,7 +265,7 @@ class L1(Penalty):
     3.0 -2.0 0.0
     """
 
-    constraints = {"nonnegative": Flag(), "standardize": Flag(("typical_size",))}
+    constraints: Constraints = {"nonnegative": Flag(), "standardize": Flag(("typical_size",))}
 
     def __init__(self, nonnegative: bool = False, standardize: bool | str = False) -> None:
         self.nonnegative = nonnegative
@@ -310,7 +311,7 @@ class ElasticNet(Penalty):
     2.0 1.0
     """
 
-    constraints = {"l1_ratio": Range(0, 1), "nonnegative": Flag(), "standardize": Flag(("typical_size",))}
+    constraints: Constraints = {"l1_ratio": Range(0, 1), "nonnegative": Flag(), "standardize": Flag(("typical_size",))}
 
     def __init__(self, l1_ratio: float = 0.15, nonnegative: bool = False, standardize: bool | str = False) -> None:
         self.l1_ratio = l1_ratio
@@ -339,10 +340,10 @@ class ElasticNet(Penalty):
 
 
 #: What each string of `penalty` stands for, beside "auto".
-PENALTIES = {"l2": L2, "l1": L1, "elasticnet": ElasticNet}
+PENALTIES: dict[str, type[Penalty]] = {"l2": L2, "l1": L1, "elasticnet": ElasticNet}
 
 
-def resolve_penalty(value, l1_ratio):
+def resolve_penalty(value: Any, l1_ratio: float | None) -> Penalty:
     """The penalty that the estimators' parameters stand for."""
     if value is None:
         return NoPenalty()

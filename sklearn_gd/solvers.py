@@ -1,9 +1,10 @@
 """Solvers: how many samples a step sees, what it remembers of the others, and by which method F is minimised."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
-from ._components import Component, Range, resolve
+from ._components import Component, Constraints, Range, resolve
 from ._devices import HOST
 from .descent._loop import Method, Settings
 from .descent.automatic_steps import AutomaticSteps
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 # What a solver may require of loss and penalty: a test of the two, and what is said of them where it fails.
-REQUIREMENTS = {
+REQUIREMENTS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "smooth loss": (lambda loss, penalty: loss.smooth, "a differentiable loss, and loss={loss!r} has smooth=False"),
     "smooth penalty": (
         lambda loss, penalty: not penalty.has_prox(),
@@ -63,8 +64,8 @@ class Solver(Component):
         "curvature bound". A fit with parts that lack it raises, and says what is missing.
     """
 
-    shuffles = True
-    full_batch = False
+    shuffles: bool = True
+    full_batch: bool = False
     requires: tuple[str, ...] = ()
 
     def batch_rows(self, n_samples: int) -> int:
@@ -179,8 +180,8 @@ class Batch(Solver):
     [1.]
     """
 
-    shuffles = False
-    full_batch = True
+    shuffles: bool = False
+    full_batch: bool = True
 
     def batch_rows(self, n_samples: int) -> int:
         return n_samples
@@ -244,7 +245,7 @@ class MiniBatch(Solver):
     GDClassifier(optimizer='adam', solver=MiniBatch(batch_size=64))
     """
 
-    constraints = {"batch_size": Range(1, integer=True)}
+    constraints: Constraints = {"batch_size": Range(1, integer=True)}
 
     def __init__(self, batch_size: int = 32) -> None:
         self.batch_size = batch_size
@@ -256,7 +257,7 @@ class MiniBatch(Solver):
 class _VarianceReduced(Solver):
     """What SVRG and SAGA share: plain descent only, and the rows all at hand."""
 
-    constraints = {"batch_size": Range(1, integer=True)}
+    constraints: Constraints = {"batch_size": Range(1, integer=True)}
 
     def __init__(self, batch_size: int = 1) -> None:
         self.batch_size = batch_size
@@ -329,7 +330,7 @@ class SVRG(_VarianceReduced):
     True
     """
 
-    constraints = {"passes": Range(1, integer=True)}
+    constraints: Constraints = {"passes": Range(1, integer=True)}
 
     def __init__(self, batch_size: int = 1, passes: int = 1) -> None:
         super().__init__(batch_size)
@@ -381,7 +382,7 @@ class SAGA(_VarianceReduced):
 
 
 #: What each string of `solver` stands for.
-SOLVERS = {"batch": Batch, "sgd": SGD, "minibatch": MiniBatch, "svrg": SVRG, "saga": SAGA}
+SOLVERS: dict[str, type[Solver]] = {"batch": Batch, "sgd": SGD, "minibatch": MiniBatch, "svrg": SVRG, "saga": SAGA}
 
 
 def resolve_solver(value: Any) -> Solver:

@@ -6,10 +6,12 @@ another way on: a lower learning rate, a narrower smoothing, shorter steps.
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._monitor import Status
 from ._state import ModelState
@@ -37,21 +39,21 @@ class Settings:
         Whether this is `partial_fit`, which knows no number of epochs.
     """
 
-    optimizer: object = None
-    schedule: object = None
+    optimizer: Any = None
+    schedule: Any = None
     max_iter: int = 1
     shuffle: bool = False
-    rng: object = None
+    rng: Any = None
     average_from: float = math.inf
     streaming: bool = False
 
     @property
-    def automatic(self):
+    def automatic(self) -> bool:
         """Whether optimizer and learning rate are both "auto"."""
         return self.optimizer is None and self.schedule is None
 
     @property
-    def averages(self):
+    def averages(self) -> bool:
         """Whether iterates are averaged."""
         return self.average_from < math.inf
 
@@ -112,16 +114,16 @@ class Method(ABC):
         Takes theta to an estimate of how far F can still fall; None where the stall of F alone decides.
     """
 
-    full_batch = False
-    rate = None
-    finds_rates = False
-    expected_decrease = None
+    full_batch: bool = False
+    rate: float | None = None
+    finds_rates: bool = False
+    expected_decrease: Callable[[NDArray[Any]], float] | None = None
 
-    def __init__(self, objective):
+    def __init__(self, objective: Any) -> None:
         self.objective = objective
 
     @abstractmethod
-    def start(self):
+    def start(self) -> tuple[NDArray[Any], float]:
         """The model before the first epoch.
 
         Returns
@@ -133,7 +135,7 @@ class Method(ABC):
         """
 
     @abstractmethod
-    def iterates(self):
+    def iterates(self) -> Iterator[Iterate]:
         """Descend, an epoch at a time.
 
         Yields
@@ -142,7 +144,7 @@ class Method(ABC):
             Where the method is after each epoch. The generator is left alone once the descent has ended.
         """
 
-    def on_plateau(self, tolerance):
+    def on_plateau(self, tolerance: float) -> bool:
         """Whether there is another way on, now that F (or what is watched) has stalled; the method then takes it.
 
         Parameters
@@ -157,7 +159,7 @@ class Method(ABC):
         """
         return False
 
-    def state(self, theta, value, n_epochs):
+    def state(self, theta: NDArray[Any], value: float, n_epochs: int) -> Any:
         """What `partial_fit` resumes from, the kept model being `theta`, with F at `value`, after so many epochs.
 
         Parameters
@@ -177,11 +179,11 @@ class Method(ABC):
         return ModelState.of(self.objective, theta, value, n_epochs)
 
     @property
-    def has_snapshot(self):
+    def has_snapshot(self) -> bool:
         """Whether the method implements `snapshot` and `restore`."""
         return type(self).snapshot is not Method.snapshot
 
-    def snapshot(self):
+    def snapshot(self) -> dict[str, Any]:
         """All that the epochs to come depend on, besides the objective and the settings: called between two epochs.
 
         A method that keeps numbers for each sample may compute them anew from the model instead of returning them; it then does
@@ -195,7 +197,7 @@ class Method(ABC):
         """
         raise NotImplementedError
 
-    def restore(self, saved):
+    def restore(self, saved: dict[str, Any]) -> None:
         """Go on from a snapshot of the same method on the same objective: called after `start`, before `iterates`.
 
         Parameters
@@ -205,7 +207,7 @@ class Method(ABC):
         """
         raise NotImplementedError
 
-    def stable_rate(self):
+    def stable_rate(self) -> float | None:
         """A learning rate at which the method cannot diverge, for messages; None if unknown or without one.
 
         Returns
@@ -219,7 +221,7 @@ class Method(ABC):
 class Keeper:
     """What becomes of the state between two epochs; the base keeps nothing."""
 
-    def resume(self, method, monitor):
+    def resume(self, method: Any, monitor: Any) -> int:
         """Take method and monitor to the state that was kept last.
 
         Parameters
@@ -236,7 +238,7 @@ class Keeper:
         """
         return 0
 
-    def keep(self, method, monitor, n_epochs):
+    def keep(self, method: Any, monitor: Any, n_epochs: int) -> None:
         """Keep the state after so many epochs, of which another one is about to begin.
 
         Parameters
@@ -250,7 +252,7 @@ class Keeper:
         """
 
 
-def descend(method, monitor, max_iter, keeper=None):
+def descend(method: Any, monitor: Any, max_iter: int, keeper: Keeper | None = None) -> Status:
     """Descend until the monitor, the method or `max_iter` ends it; returns the last `Status`."""
     keeper = keeper or Keeper()
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the monitor sees numbers that are not finite

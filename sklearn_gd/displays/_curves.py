@@ -226,7 +226,7 @@ class ScheduleDisplay:
     ['CosineDecay', 'invscaling', '0.05']
     """
 
-    def __init__(self, *, rates: dict[str, NDArray]) -> None:
+    def __init__(self, *, rates: dict[str, NDArray[Any]]) -> None:
         self.rates = rates
 
     @classmethod
@@ -298,7 +298,7 @@ class ScheduleDisplay:
             rates[name] = resolved.checked_rates(np.arange(1.0, n_steps + 1.0), run)
         return cls(rates=rates).plot(ax, **kwargs)
 
-    def plot(self, ax: "Axes | None" = None, *, yscale: str = "linear", line_kw: dict | None = None) -> Self:
+    def plot(self, ax: "Axes | None" = None, *, yscale: str = "linear", line_kw: dict[str, Any] | None = None) -> Self:
         """Draw.
 
         Parameters

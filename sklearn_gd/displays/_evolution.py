@@ -59,12 +59,12 @@ class FitEvolutionDisplay:
     def __init__(
         self,
         *,
-        x: NDArray,
-        y: NDArray,
-        grid: NDArray,
-        curves: NDArray,
-        epochs: NDArray,
-        objectives: NDArray,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        grid: NDArray[Any],
+        curves: NDArray[Any],
+        epochs: NDArray[Any],
+        objectives: NDArray[Any],
         names: Sequence[str] = ("x", "y"),
     ) -> None:
         self.x = x
@@ -84,7 +84,7 @@ class FitEvolutionDisplay:
         *,
         epochs: Sequence[int] = (1, 3, 10, 100),
         grid_points: int = 200,
-        fit_params: dict | None = None,
+        fit_params: dict[str, Any] | None = None,
         axes: "Sequence[Axes] | None" = None,
         **kwargs: Any,
     ) -> Self:
@@ -147,7 +147,7 @@ class FitEvolutionDisplay:
             ),
         ).plot(axes, **kwargs)
 
-    def plot(self, axes: "Sequence[Axes] | None" = None, *, columns: int = 2, line_kw: dict | None = None) -> Self:
+    def plot(self, axes: "Sequence[Axes] | None" = None, *, columns: int = 2, line_kw: dict[str, Any] | None = None) -> Self:
         """Draw.
 
         Parameters

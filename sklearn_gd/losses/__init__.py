@@ -68,7 +68,7 @@ from ._regression import (
 )
 
 #: The losses of `GDRegressor`: what each string stands for.
-REGRESSION_LOSSES = {
+REGRESSION_LOSSES: dict[str, type[RegressionLoss]] = {
     "squared_error": SquaredError,
     "absolute_error": AbsoluteError,
     "huber": Huber,
@@ -81,7 +81,7 @@ REGRESSION_LOSSES = {
     "tweedie": Tweedie,
 }
 #: The losses of `GDClassifier`: what each string stands for.
-CLASSIFICATION_LOSSES = {
+CLASSIFICATION_LOSSES: dict[str, type[ClassificationLoss]] = {
     "log_loss": LogLoss,
     "hinge": Hinge,
     "squared_hinge": SquaredHinge,

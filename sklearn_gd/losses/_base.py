@@ -1,5 +1,7 @@
 """What every loss shares."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
@@ -50,13 +52,13 @@ class Loss(Component):
         The targets that the loss admits, in words.
     """
 
-    smooth = True
+    smooth: bool = True
     linear_beyond: float | None = None
     curvature_bound: float | None = None
     multiclass_curvature_bound: float | None = None
-    is_least_squares = False
-    scales_with_target = True
-    domain = "any real number"
+    is_least_squares: bool = False
+    scales_with_target: bool = True
+    domain: str = "any real number"
 
     def validate(self) -> None:
         """Raise where `value` is missing, a function asks for an unknown parameter, or a parameter is out of its range."""
@@ -82,7 +84,7 @@ class Loss(Component):
         """
         return self.multiclass_curvature_bound if coupled else self.curvature_bound
 
-    def in_domain(self, y: NDArray) -> NDArray[np.bool_]:
+    def in_domain(self, y: NDArray[Any]) -> NDArray[np.bool_]:
         """Which targets the loss admits.
 
         Parameters
@@ -97,7 +99,7 @@ class Loss(Component):
         """
         return np.ones(np.shape(y), dtype=bool)
 
-    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
+    def best_constant(self, y: NDArray[Any], weight: NDArray[Any], n_outputs: int) -> NDArray[Any] | None:
         """The best raw score of each output without any feature.
 
         Parameters
@@ -115,7 +117,7 @@ class Loss(Component):
             The scores; None to have them searched for.
         """
 
-    def check_targets(self, y: NDArray) -> None:
+    def check_targets(self, y: NDArray[Any]) -> None:
         """Raise a ValueError that names the loss and the first target outside its domain.
 
         Parameters
@@ -163,7 +165,7 @@ class RegressionLoss(Loss):
     [4.]
     """
 
-    def typical_scores(self, mean: NDArray, deviation: NDArray) -> tuple[NDArray, NDArray]:
+    def typical_scores(self, mean: NDArray[Any], deviation: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Two scores between which the slope of the loss, at a target equal to the mean, gives its typical curvature.
 
         The penalty "auto" is in proportion to that curvature, so that the units of y do not change the fit: it is 1 for squared
@@ -181,7 +183,7 @@ class RegressionLoss(Loss):
         """
         return mean - deviation, mean + deviation
 
-    def inverse_link(self, raw: NDArray) -> NDArray:
+    def inverse_link(self, raw: NDArray[Any]) -> NDArray[Any]:
         """The prediction of a raw score: the score itself, unless the loss has a link.
 
         Parameters
@@ -196,7 +198,7 @@ class RegressionLoss(Loss):
         """
         return raw
 
-    def score(self, y: NDArray, raw: NDArray, sample_weight: NDArray | None = None) -> float:
+    def score(self, y: NDArray[Any], raw: NDArray[Any], sample_weight: NDArray[Any] | None = None) -> float:
         """How well raw scores predict targets: what ``GDRegressor.score`` returns.
 
         Parameters
@@ -235,10 +237,10 @@ class ClassificationLoss(Loss):
     ['b']
     """
 
-    domain = "-1 or +1"
-    scales_with_target = False
+    domain: str = "-1 or +1"
+    scales_with_target: bool = False
 
-    def in_domain(self, y: NDArray) -> NDArray[np.bool_]:
+    def in_domain(self, y: NDArray[Any]) -> NDArray[np.bool_]:
         """Which targets are -1 or +1.
 
         Parameters

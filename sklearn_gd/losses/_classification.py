@@ -1,6 +1,7 @@
 """Losses of a class."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +28,11 @@ class LogLoss(ClassificationLoss):
     0.693147 -0.5
     """
 
-    curvature_bound = 0.25
+    curvature_bound: float | None = 0.25
     # The largest eigenvalue of diag(p) - p p', reached where two classes share all probability.
-    multiclass_curvature_bound = 0.5
+    multiclass_curvature_bound: float | None = 0.5
 
-    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
+    def best_constant(self, y: NDArray[Any], weight: NDArray[Any], n_outputs: int) -> NDArray[Any] | None:
         """The log odds of the classes; their logarithms less the mean of these, beyond two."""
         if n_outputs == 1:
             share = np.average(y[:, 0] > 0, weights=weight)
@@ -161,7 +162,7 @@ class LogLoss(ClassificationLoss):
         """The negative entropy of the classes."""
         return np.add.reduce(xlogx(np.add(slope, is_own(y, slope))), axis=0)
 
-    def probability(self, raw: NDArray) -> NDArray:
+    def probability(self, raw: NDArray[Any]) -> NDArray[Any]:
         """Sigmoid of one score, softmax of several."""
         return _sigmoid(raw) if raw.ndim == 1 else _softmax(raw)
 
@@ -182,7 +183,7 @@ class Hinge(ClassificationLoss):
     0.75 -1.0
     """
 
-    smooth = False
+    smooth: bool = False
 
     @staticmethod
     def value(y, raw):
@@ -223,7 +224,7 @@ class SquaredHinge(ClassificationLoss):
     0.25 -1.0
     """
 
-    curvature_bound = 2.0
+    curvature_bound: float | None = 2.0
 
     @staticmethod
     def value(y, raw):
@@ -264,7 +265,7 @@ class ModifiedHuber(ClassificationLoss):
     8.0 -4.0
     """
 
-    curvature_bound = 2.0
+    curvature_bound: float | None = 2.0
 
     @staticmethod
     def value(y, raw):
@@ -289,7 +290,7 @@ class ModifiedHuber(ClassificationLoss):
         """That of the squared hinge, for -y slope within [0, 4]."""
         return y * slope + 0.25 * slope * slope
 
-    def probability(self, raw: NDArray) -> NDArray:
+    def probability(self, raw: NDArray[Any]) -> NDArray[Any]:
         """The score clipped to [-1, 1], as a probability; classes normalised, all alike where every one is at zero."""
         one = (np.clip(raw, -1.0, 1.0) + 1.0) / 2.0
         if raw.ndim == 1:
@@ -314,7 +315,7 @@ class Perceptron(ClassificationLoss):
     2.0 -1.0
     """
 
-    smooth = False
+    smooth: bool = False
 
     @staticmethod
     def value(y, raw):
@@ -382,7 +383,7 @@ class Exponential(ClassificationLoss):
         """In terms of the value, -y slope."""
         return xlogx(-y * slope) + y * slope
 
-    def probability(self, raw: NDArray) -> NDArray:
+    def probability(self, raw: NDArray[Any]) -> NDArray[Any]:
         """Sigmoid of twice the score; classes normalised."""
         one = _sigmoid(2.0 * raw)
         return one if raw.ndim == 1 else _normalised(one)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 
-from .._components import Range
+from .._components import Constraints, Range
 from ._base import RegressionLoss, xlogx
 
 
@@ -84,7 +84,7 @@ class Poisson(LogLinkLoss):
     0.386294 -1.0
     """
 
-    domain = "numbers >= 0"
+    domain: str = "numbers >= 0"
 
     def in_domain(self, y: ArrayLike) -> np.ndarray:
         """Mask of the targets >= 0."""
@@ -134,7 +134,7 @@ class Gamma(LogLinkLoss):
     0.0 -2.0
     """
 
-    domain = "numbers > 0"
+    domain: str = "numbers > 0"
 
     def in_domain(self, y: ArrayLike) -> np.ndarray:
         """Mask of the targets > 0."""
@@ -191,7 +191,7 @@ class Tweedie(LogLinkLoss):
     0.0 -2.0
     """
 
-    constraints = {"power": Range()}
+    constraints: Constraints = {"power": Range()}
 
     def __init__(self, power: float = 1.5) -> None:
         self.power = power

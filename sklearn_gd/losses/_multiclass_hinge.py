@@ -25,7 +25,7 @@ class MulticlassHinge(ClassificationLoss):
     0.5
     """
 
-    smooth = False
+    smooth: bool = False
     value = staticmethod(Hinge.value)
     gradient = staticmethod(Hinge.gradient)
     second_order = staticmethod(Hinge.second_order)

@@ -1,9 +1,11 @@
 """Losses of a real target."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .._components import Range
+from .._components import Constraints, Range
 from ._base import RegressionLoss, weighted_quantiles, xlogx
 from ._smoothing import plus_curvature, plus_slope, plus_value
 
@@ -29,10 +31,10 @@ class SquaredError(RegressionLoss):
     array([2. , 4.5])
     """
 
-    curvature_bound = 1.0
-    is_least_squares = True
+    curvature_bound: float | None = 1.0
+    is_least_squares: bool = True
 
-    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
+    def best_constant(self, y: NDArray[Any], weight: NDArray[Any], n_outputs: int) -> NDArray[Any] | None:
         """The mean."""
         return np.average(y, axis=0, weights=weight)
 
@@ -79,9 +81,9 @@ class AbsoluteError(RegressionLoss):
     2.0 1.0
     """
 
-    smooth = False
+    smooth: bool = False
 
-    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
+    def best_constant(self, y: NDArray[Any], weight: NDArray[Any], n_outputs: int) -> NDArray[Any] | None:
         """The median."""
         return weighted_quantiles(y, weight, 0.5)
 
@@ -130,8 +132,8 @@ class Huber(RegressionLoss):
     2.5 1.0
     """
 
-    curvature_bound = 1.0
-    constraints = {"delta": Range(0, closed="neither")}
+    curvature_bound: float | None = 1.0
+    constraints: Constraints = {"delta": Range(0, closed="neither")}
 
     def __init__(self, delta: float = 1.0) -> None:
         self.delta = delta
@@ -191,13 +193,13 @@ class Quantile(RegressionLoss):
     0.75 -0.75
     """
 
-    smooth = False
-    constraints = {"quantile": Range(0, 1, closed="neither")}
+    smooth: bool = False
+    constraints: Constraints = {"quantile": Range(0, 1, closed="neither")}
 
     def __init__(self, quantile: float = 0.5) -> None:
         self.quantile = quantile
 
-    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
+    def best_constant(self, y: NDArray[Any], weight: NDArray[Any], n_outputs: int) -> NDArray[Any] | None:
         """The quantile."""
         return weighted_quantiles(y, weight, self.quantile)
 
@@ -241,8 +243,8 @@ class LogCosh(RegressionLoss):
     0.433781 0.761594
     """
 
-    curvature_bound = 1.0
-    linear_beyond = 1.0
+    curvature_bound: float | None = 1.0
+    linear_beyond: float | None = 1.0
 
     @staticmethod
     def value(y, raw):
@@ -290,8 +292,8 @@ class EpsilonInsensitive(RegressionLoss):
     1.5 1.0
     """
 
-    smooth = False
-    constraints = {"epsilon": Range(0)}
+    smooth: bool = False
+    constraints: Constraints = {"epsilon": Range(0)}
 
     def __init__(self, epsilon: float = 0.1) -> None:
         self.epsilon = epsilon
@@ -342,8 +344,8 @@ class SquaredEpsilonInsensitive(RegressionLoss):
     2.25 3.0
     """
 
-    curvature_bound = 2.0
-    constraints = {"epsilon": Range(0)}
+    curvature_bound: float | None = 2.0
+    constraints: Constraints = {"epsilon": Range(0)}
 
     def __init__(self, epsilon: float = 0.1) -> None:
         self.epsilon = epsilon
