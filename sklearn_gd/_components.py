@@ -180,6 +180,8 @@ class Flag:
         return ["True", None, 2, 1.0, 0.0, [], [True]]
 
 
+# A number or an array of numbers, of NumPy or another library: what the functions of a part take for each sample or coefficient.
+Numbers = Any
 #: What the parameters of a part may be, by name.
 Constraints = dict[str, Range | Flag]
 Method = TypeVar("Method", bound=Callable[..., Any])

@@ -42,8 +42,8 @@ try:
     )
     from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType, StringTensorType
     from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes
-except ImportError as error:  # one line on what to install, instead of the name of a module that the user never typed
-    raise ImportError('sklearn_gd.onnx needs onnx and skl2onnx: pip install "sklearn-gd[integrations]"') from error
+except ImportError as _error:  # one line on what to install, instead of the name of a module that the user never typed
+    raise ImportError('sklearn_gd.onnx needs onnx and skl2onnx: pip install "sklearn-gd[integrations]"') from _error
 
 from .estimators import GDClassifier, GDRegressor
 from .losses import Exponential, LogLinkLoss, LogLoss, ModifiedHuber, RegressionLoss

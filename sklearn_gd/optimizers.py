@@ -16,11 +16,12 @@ Where papers leave a choice the rules are those of torch.optim: epsilon is added
 the first gradient, there is no dampening.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ._components import Component, Constraints, Flag, Range, resolve
+from ._components import Component, Constraints, Flag, Numbers, Range, resolve
 
 __all__ = [
     "COCOB",
@@ -135,7 +136,7 @@ class GradientDescent(Optimizer):
     default_rate: float | None = None
 
     @staticmethod
-    def update(w, g, rate, t):
+    def update(w: Numbers, g: Numbers, rate: float, t: float) -> tuple[Numbers, ...]:
         """One step against the gradient."""
         return w - rate * g, rate
 
@@ -173,7 +174,7 @@ class Momentum(Optimizer):
         return 1.0 / (1.0 - self.momentum)
 
     @staticmethod
-    def update(w, g, rate, t, velocity, momentum):
+    def update(w: Numbers, g: Numbers, rate: float, t: float, velocity: Numbers, momentum: float) -> tuple[Numbers, ...]:
         """The proximal step is that of equal gradients summed so far."""
         velocity = momentum * velocity + g
         return w - rate * velocity, rate * (1.0 - momentum**t) / (1.0 - momentum), velocity
@@ -212,7 +213,7 @@ class Nesterov(Optimizer):
         return 1.0 / (1.0 - self.momentum)
 
     @staticmethod
-    def update(w, g, rate, t, velocity, momentum):
+    def update(w: Numbers, g: Numbers, rate: float, t: float, velocity: Numbers, momentum: float) -> tuple[Numbers, ...]:
         """The gradient, and what the buffer will do next."""
         velocity = momentum * velocity + g
         prox_step = rate * (1.0 - momentum ** (t + 1.0)) / (1.0 - momentum)
@@ -249,7 +250,7 @@ class AdaGrad(Optimizer):
         self.epsilon = epsilon
 
     @staticmethod
-    def update(w, g, rate, t, square_sum, epsilon):
+    def update(w: Numbers, g: Numbers, rate: float, t: float, square_sum: Numbers, epsilon: float) -> tuple[Numbers, ...]:
         """Each coefficient by the root of its own sum."""
         square_sum = square_sum + g * g
         step = rate / (np.sqrt(square_sum) + epsilon)
@@ -288,7 +289,9 @@ class RMSprop(Optimizer):
         self.epsilon = epsilon
 
     @staticmethod
-    def update(w, g, rate, t, square_mean, rho, epsilon):
+    def update(
+        w: Numbers, g: Numbers, rate: float, t: float, square_mean: Numbers, rho: float, epsilon: float
+    ) -> tuple[Numbers, ...]:
         """Each coefficient by the root of its own running mean."""
         square_mean = rho * square_mean + (1.0 - rho) * g * g
         step = rate / (np.sqrt(square_mean) + epsilon)
@@ -328,7 +331,9 @@ class AdaDelta(Optimizer):
         self.epsilon = epsilon
 
     @staticmethod
-    def update(w, g, rate, t, square_mean, move_mean, rho, epsilon):
+    def update(
+        w: Numbers, g: Numbers, rate: float, t: float, square_mean: Numbers, move_mean: Numbers, rho: float, epsilon: float
+    ) -> tuple[Numbers, ...]:
         """The ratio of two roots."""
         square_mean = rho * square_mean + (1.0 - rho) * g * g
         ratio = np.sqrt(move_mean + epsilon) / np.sqrt(square_mean + epsilon)
@@ -380,7 +385,17 @@ class Adam(_TwoMoments):
     """
 
     @staticmethod
-    def update(w, g, rate, t, mean, square_mean, beta_1, beta_2, epsilon):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        mean: Numbers,
+        square_mean: Numbers,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+    ) -> tuple[Numbers, ...]:
         """Mean over root mean square."""
         mean = beta_1 * mean + (1.0 - beta_1) * g
         square_mean = beta_2 * square_mean + (1.0 - beta_2) * g * g
@@ -416,7 +431,7 @@ class AdamW(_TwoMoments):
     0.1
     """
 
-    update = staticmethod(Adam.update)
+    update: Callable[..., tuple[Numbers, ...]] = staticmethod(Adam.update)
     constraints: Constraints = {"weight_decay": Range(0)}
 
     def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.01) -> None:
@@ -456,7 +471,18 @@ class AMSGrad(_TwoMoments):
     slots: tuple[str, ...] = ("mean", "square_mean", "largest")
 
     @staticmethod
-    def update(w, g, rate, t, mean, square_mean, largest, beta_1, beta_2, epsilon):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        mean: Numbers,
+        square_mean: Numbers,
+        largest: Numbers,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+    ) -> tuple[Numbers, ...]:
         """Mean over the largest root mean square so far."""
         mean = beta_1 * mean + (1.0 - beta_1) * g
         square_mean = beta_2 * square_mean + (1.0 - beta_2) * g * g
@@ -510,7 +536,19 @@ class Nadam(Optimizer):
         self.momentum_decay = momentum_decay
 
     @staticmethod
-    def update(w, g, rate, t, mean, square_mean, product, beta_1, beta_2, epsilon, momentum_decay):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        mean: Numbers,
+        square_mean: Numbers,
+        product: Numbers,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+        momentum_decay: float,
+    ) -> tuple[Numbers, ...]:
         """The slot `product` is that of the momenta so far; it starts at one."""
         now = beta_1 * (1.0 - 0.5 * 0.96 ** (t * momentum_decay))
         following = beta_1 * (1.0 - 0.5 * 0.96 ** ((t + 1.0) * momentum_decay))
@@ -568,7 +606,7 @@ class Lion(Optimizer):
         return float(self.weight_decay)
 
     @staticmethod
-    def update(w, g, rate, t, mean, beta_1, beta_2):
+    def update(w: Numbers, g: Numbers, rate: float, t: float, mean: Numbers, beta_1: float, beta_2: float) -> tuple[Numbers, ...]:
         """The sign of the momentum, as a division by its magnitude."""
         blend = beta_1 * mean + (1.0 - beta_1) * g
         step = rate / np.maximum(np.abs(blend), 1e-30)
@@ -608,7 +646,9 @@ class FTRL(Optimizer):
         self.beta = beta
 
     @staticmethod
-    def update(w, g, rate, t, leader, square_sum, inverse_step, beta):
+    def update(
+        w: Numbers, g: Numbers, rate: float, t: float, leader: Numbers, square_sum: Numbers, inverse_step: Numbers, beta: float
+    ) -> tuple[Numbers, ...]:
         """The minimiser of all gradients so far, held near the past coefficients."""
         if rate == 0.0:
             return w, 0.0, leader, square_sum, inverse_step
@@ -671,12 +711,26 @@ class DoG(_DistanceOverGradients):
     slots: tuple[str, ...] = ("start", "farthest", "square_sum", "mean")
 
     @staticmethod
-    def contributions(w, g, rate, t, start, farthest, square_sum, mean):
+    def contributions(
+        w: Numbers, g: Numbers, rate: float, t: float, start: Numbers, farthest: Numbers, square_sum: Numbers, mean: Numbers
+    ) -> tuple[Numbers, ...]:
         """At the first step the slot `start` is zero still, and the distance is the norm of the start."""
         return (w - start) * (w - start), g * g
 
     @staticmethod
-    def update(w, g, rate, t, start, farthest, square_sum, mean, distance_square, gradient_square, initial):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        start: Numbers,
+        farthest: Numbers,
+        square_sum: Numbers,
+        mean: Numbers,
+        distance_square: Numbers,
+        gradient_square: Numbers,
+        initial: float,
+    ) -> tuple[Numbers, ...]:
         """The mean takes in w, on which the penalty's proximal step has been; on the new point it has yet to be."""
         distance = np.sqrt(distance_square)
         if t == 1.0:
@@ -720,12 +774,35 @@ class DoWG(_DistanceOverGradients):
     slots: tuple[str, ...] = ("start", "farthest", "square_sum", "weight_sum", "mean")
 
     @staticmethod
-    def contributions(w, g, rate, t, start, farthest, square_sum, weight_sum, mean):
+    def contributions(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        start: Numbers,
+        farthest: Numbers,
+        square_sum: Numbers,
+        weight_sum: Numbers,
+        mean: Numbers,
+    ) -> tuple[Numbers, ...]:
         """At the first step the slot `start` is zero still, and the distance is the norm of the start."""
         return (w - start) * (w - start), g * g
 
     @staticmethod
-    def update(w, g, rate, t, start, farthest, square_sum, weight_sum, mean, distance_square, gradient_square, initial):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        start: Numbers,
+        farthest: Numbers,
+        square_sum: Numbers,
+        weight_sum: Numbers,
+        mean: Numbers,
+        distance_square: Numbers,
+        gradient_square: Numbers,
+        initial: float,
+    ) -> tuple[Numbers, ...]:
         """The mean takes in w, on which the penalty's proximal step has been."""
         distance = np.sqrt(distance_square)
         if t == 1.0:
@@ -769,7 +846,17 @@ class CoordinateDoG(_DistanceOverGradients):
     totals: tuple[str, ...] = ()
 
     @staticmethod
-    def update(w, g, rate, t, start, farthest, square_sum, mean, initial):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        start: Numbers,
+        farthest: Numbers,
+        square_sum: Numbers,
+        mean: Numbers,
+        initial: float,
+    ) -> tuple[Numbers, ...]:
         """The mean takes in w, on which the penalty's proximal step has been."""
         if t == 1.0:
             start = w
@@ -818,7 +905,19 @@ class COCOB(Optimizer):
         self.alpha = alpha
 
     @staticmethod
-    def update(w, g, rate, t, start, largest, magnitude_sum, reward, leader, steps, alpha):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        start: Numbers,
+        largest: Numbers,
+        magnitude_sum: Numbers,
+        reward: Numbers,
+        leader: Numbers,
+        steps: Numbers,
+        alpha: float,
+    ) -> tuple[Numbers, ...]:
         """A coefficient starts at its first gradient other than zero: before, there is no scale to bet in."""
         start = np.where(largest == 0.0, w, start)
         if rate == 0.0:
@@ -870,7 +969,17 @@ class ScheduleFree(Optimizer):
         self.beta = beta
 
     @staticmethod
-    def update(w, g, rate, t, mean, base, share, square_sum, beta):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        mean: Numbers,
+        base: Numbers,
+        share: Numbers,
+        square_sum: Numbers,
+        beta: float,
+    ) -> tuple[Numbers, ...]:
         """What a proximal step has done to y since the last update is done to `base` and to its share of the mean first."""
         mean = mean + np.where(square_sum == 0.0, w - mean, 0.0)
         if rate == 0.0:

@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from ._components import Component, Constraints, Flag, Range, resolve
+from ._components import Component, Constraints, Flag, Numbers, Range, resolve
 from ._layout import ElasticNetForm
 
 __all__ = [
@@ -173,17 +173,17 @@ class NoPenalty(Penalty):
         return ElasticNetForm(0.0, 0.0, bool(self.nonnegative))
 
     @staticmethod
-    def value(w):
+    def value(w: Numbers) -> Numbers:
         """Zero."""
         return 0.0
 
     @staticmethod
-    def gradient(w):
+    def gradient(w: Numbers) -> Numbers:
         """Zero."""
         return 0.0
 
     @staticmethod
-    def prox(w, step):
+    def prox(w: Numbers, step: Numbers) -> Numbers:
         """The nearest number >= 0."""
         return np.maximum(w, 0.0)
 
@@ -226,17 +226,17 @@ class L2(Penalty):
         return ElasticNetForm(0.0, 1.0, bool(self.nonnegative))
 
     @staticmethod
-    def value(w):
+    def value(w: Numbers) -> Numbers:
         """Half the square."""
         return 0.5 * w * w
 
     @staticmethod
-    def gradient(w):
+    def gradient(w: Numbers) -> Numbers:
         """The coefficient."""
         return w
 
     @staticmethod
-    def prox(w, step):
+    def prox(w: Numbers, step: Numbers) -> Numbers:
         """The nearest number >= 0: the quadratic part is in the gradient."""
         return np.maximum(w, 0.0)
 
@@ -276,12 +276,12 @@ class L1(Penalty):
         return ElasticNetForm(1.0, 0.0, bool(self.nonnegative))
 
     @staticmethod
-    def value(w):
+    def value(w: Numbers) -> Numbers:
         """The magnitude."""
         return np.abs(w)
 
     @staticmethod
-    def prox(w, step, nonnegative):
+    def prox(w: Numbers, step: Numbers, nonnegative: bool) -> Numbers:
         """Soft threshold; with nonnegative, then no less than zero."""
         return np.maximum(w - step, 0.0) if nonnegative else soft_threshold(w, step)
 
@@ -323,17 +323,17 @@ class ElasticNet(Penalty):
         return ElasticNetForm(float(self.l1_ratio), 1.0 - float(self.l1_ratio), bool(self.nonnegative))
 
     @staticmethod
-    def value(w, l1_ratio):
+    def value(w: Numbers, l1_ratio: float) -> Numbers:
         """The two parts."""
         return l1_ratio * np.abs(w) + 0.5 * (1.0 - l1_ratio) * w * w
 
     @staticmethod
-    def gradient(w, l1_ratio):
+    def gradient(w: Numbers, l1_ratio: float) -> Numbers:
         """The slope of the quadratic part."""
         return (1.0 - l1_ratio) * w
 
     @staticmethod
-    def prox(w, step, l1_ratio, nonnegative):
+    def prox(w: Numbers, step: Numbers, l1_ratio: float, nonnegative: bool) -> Numbers:
         """Soft threshold by the l1 part; with nonnegative, then no less than zero."""
         threshold = step * l1_ratio
         return np.maximum(w - threshold, 0.0) if nonnegative else soft_threshold(w, threshold)

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 
+from .._sklearn import BaseEstimator
 from ._axes import axes_of, colour, dashes, shortened, style
 from ._recording import Recording
 
@@ -47,6 +48,10 @@ class CoefficientPathDisplay:
     >>> print(display.coefficients.shape, display.names[2])
     (12, 10) bmi
     """
+
+    ax_: Any
+    figure_: Any
+    lines_: list[Any]
 
     def __init__(
         self, *, epochs: NDArray[Any], coefficients: NDArray[Any], names: list[str], value_name: str = "coefficient"

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 
+from .._sklearn import BaseEstimator
 from ..losses import LogLoss, Loss
 from ..schedules import CallableSchedule, Constant, RateLike, Run, resolve_schedule
 from ._axes import add_legend, axes_of, colour, dashes, final_step, named, style
@@ -52,6 +52,13 @@ class LossCurveDisplay:
     >>> print(display.ax_.get_xlabel(), list(display.lines_))
     epoch ['adam', 'adagrad']
     """
+
+    scores: dict[str, Any]
+    best_epochs: dict[str, Any]
+    ax_: Any
+    score_ax_: Any
+    figure_: Any
+    lines_: dict[str, Any]
 
     def __init__(
         self,
@@ -124,7 +131,7 @@ class LossCurveDisplay:
         ).plot(ax, **kwargs)
 
     def plot(
-        self, ax: "Axes | None" = None, *, minimum: float = 0.0, yscale: str | None = None, line_kw: dict | None = None
+        self, ax: "Axes | None" = None, *, minimum: float = 0.0, yscale: str | None = None, line_kw: dict[str, Any] | None = None
     ) -> Self:
         """Draw.
 
@@ -225,6 +232,10 @@ class ScheduleDisplay:
     >>> print(list(display.lines_))
     ['CosineDecay', 'invscaling', '0.05']
     """
+
+    ax_: Any
+    figure_: Any
+    lines_: dict[str, Any]
 
     def __init__(self, *, rates: dict[str, NDArray[Any]]) -> None:
         self.rates = rates

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 
+from .._sklearn import BaseEstimator
 from ._axes import SIZE, colour, pyplot, style, three_digits
 from ._recording import Recording
 
@@ -55,6 +56,10 @@ class FitEvolutionDisplay:
     >>> print(display.curves.shape, bool(display.objectives[1] < 0.01 * display.objectives[0]))
     (2, 200) True
     """
+
+    axes_: NDArray[Any]
+    ax_: Any
+    figure_: Any
 
     def __init__(
         self,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import OptimizeResult
-from sklearn.base import BaseEstimator
 
+from .._sklearn import BaseEstimator
 from ..minimize import gradient_descent
 from ._axes import add_legend, axes_of, colour, named, style, three_digits
 from ._recording import Recording, place_of
@@ -55,6 +55,15 @@ class DescentPathDisplay:
     >>> print([path[-1].round(3).tolist() for path in display.paths.values()])
     [[1.0, 0.778], [1.0, 0.778]]
     """
+
+    paths: dict[str, NDArray[Any]]
+    n_dimensions: int
+    limits: NDArray[Any]
+    grid: Any
+    values: NDArray[Any]
+    ax_: Any
+    figure_: Any
+    lines_: dict[str, Any]
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._components import Numbers
 from ._base import ClassificationLoss, is_own, xlogx
 from ._smoothing import plus_curvature, plus_slope, plus_value
 
@@ -42,26 +43,26 @@ class LogLoss(ClassificationLoss):
         return logarithm - logarithm.mean()
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Written so that no exponential overflows."""
         m = y * raw
         return np.log1p(np.exp(-np.abs(m))) + np.maximum(-m, 0.0)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Minus y times the probability of the other class."""
         m = y * raw
         e = np.exp(-np.abs(m))
         return -y * np.where(m > 0.0, e, 1.0) / (1.0 + e)
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """p (1 - p)."""
         e = np.exp(-np.abs(raw))
         return e / ((1.0 + e) * (1.0 + e))
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Value, slope and curvature from one exponential; the loss is smooth, so width plays no part."""
         m = y * raw
         e = np.exp(-np.abs(m))
@@ -70,7 +71,7 @@ class LogLoss(ClassificationLoss):
         return np.log1p(e) + np.maximum(-m, 0.0), -y * other, e * share * share
 
     @staticmethod
-    def multiclass_value(y, raw):
+    def multiclass_value(y: Numbers, raw: Numbers) -> Numbers:
         """Log of the sum of exponentials, less the class's score."""
         top = raw[0]
         for k in range(1, len(raw)):
@@ -81,7 +82,7 @@ class LogLoss(ClassificationLoss):
         return math.log(total) + (top - raw[y])
 
     @staticmethod
-    def multiclass_gradient(y, raw, out):
+    def multiclass_gradient(y: Numbers, raw: Numbers, out: Numbers) -> Numbers:
         """Probability less the one-hot target."""
         top = raw[0]
         for k in range(1, len(raw)):
@@ -96,7 +97,7 @@ class LogLoss(ClassificationLoss):
         out[y] -= 1.0
 
     @staticmethod
-    def multiclass_second_order(y, raw, width, gradient, curvature):
+    def multiclass_second_order(y: Numbers, raw: Numbers, width: Numbers, gradient: Numbers, curvature: Numbers) -> Numbers:
         """The curvature kept is the probabilities."""
         top = raw[0]
         for k in range(1, len(raw)):
@@ -114,7 +115,7 @@ class LogLoss(ClassificationLoss):
         return math.log(total) + (top - raw[y])
 
     @staticmethod
-    def multiclass_hessian_product(y, curvature, a, out):
+    def multiclass_hessian_product(y: Numbers, curvature: Numbers, a: Numbers, out: Numbers) -> Numbers:
         """(diag(p) - p p') a, centred first so that no digits cancel."""
         mean = 0.0
         for k in range(len(a)):
@@ -123,14 +124,14 @@ class LogLoss(ClassificationLoss):
             out[k] = curvature[k] * (a[k] - mean)
 
     @staticmethod
-    def classwise_value(y, raw):
+    def classwise_value(y: Numbers, raw: Numbers) -> Numbers:
         """Log of the sum of exponentials, less the class's score."""
         shifted = raw - np.maximum.reduce(raw, axis=0)
         own = shifted[y, np.arange(raw.shape[1])]
         return np.log(np.add.reduce(np.exp(shifted, out=shifted), axis=0)) - own
 
     @staticmethod
-    def classwise_second_order(y, raw, width):
+    def classwise_second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """The curvature is the probabilities."""
         shifted = raw - np.maximum.reduce(raw, axis=0)
         own = shifted[y, np.arange(raw.shape[1])]
@@ -140,7 +141,7 @@ class LogLoss(ClassificationLoss):
         return np.log(total) - own, np.subtract(p, is_own(y, raw)), p
 
     @staticmethod
-    def classwise_hessian_product(y, curvature, a):
+    def classwise_hessian_product(y: Numbers, curvature: Numbers, a: Numbers) -> Numbers:
         """(diag(p) - p p') a, centred first so that no digits cancel."""
         product = curvature * a
         product = np.subtract(a, np.add.reduce(product, axis=0), out=product)
@@ -148,17 +149,17 @@ class LogLoss(ClassificationLoss):
         return product
 
     @staticmethod
-    def classwise_diagonal(y, curvature):
+    def classwise_diagonal(y: Numbers, curvature: Numbers) -> Numbers:
         """p (1 - p)."""
         return curvature * (1.0 - curvature)
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """The negative entropy of the two classes."""
         return xlogx(-y * slope) + xlogx(1.0 + y * slope)
 
     @staticmethod
-    def classwise_conjugate(y, slope):
+    def classwise_conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """The negative entropy of the classes."""
         return np.add.reduce(xlogx(np.add(slope, is_own(y, slope))), axis=0)
 
@@ -186,23 +187,23 @@ class Hinge(ClassificationLoss):
     smooth: bool = False
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """What the margin lacks."""
         return np.maximum(1.0 - y * raw, 0.0)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Minus the label inside the margin."""
         return -y * np.where(y * raw <= 1.0, 1.0, 0.0)
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Smoothed max(0, .) of what the margin lacks."""
         u = 1.0 - y * raw
         return plus_value(u, width), -y * plus_slope(u, width), plus_curvature(u, width)
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Linear, for -y slope within [0, 1]."""
         return y * slope
 
@@ -227,23 +228,23 @@ class SquaredHinge(ClassificationLoss):
     curvature_bound: float | None = 2.0
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """The square of what the margin lacks."""
         u = np.maximum(1.0 - y * raw, 0.0)
         return u * u
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Minus twice the label times what the margin lacks."""
         return -2.0 * y * np.maximum(1.0 - y * raw, 0.0)
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """Two inside the margin."""
         return 2.0 * np.where(y * raw < 1.0, 1.0, 0.0)
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """A parabola in -y slope, where that is not negative."""
         return y * slope + 0.25 * slope * slope
 
@@ -268,25 +269,25 @@ class ModifiedHuber(ClassificationLoss):
     curvature_bound: float | None = 2.0
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Squared, then linear."""
         u = np.maximum(1.0 - y * raw, 0.0)
         inside = np.minimum(u, 2.0)
         return inside * (2.0 * u - inside)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """The slope of the two parts."""
         return -2.0 * y * np.minimum(np.maximum(1.0 - y * raw, 0.0), 2.0)
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """Two between -1 and 1."""
         m = y * raw
         return 2.0 * np.where((m >= -1.0) & (m < 1.0), 1.0, 0.0)
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """That of the squared hinge, for -y slope within [0, 4]."""
         return y * slope + 0.25 * slope * slope
 
@@ -318,23 +319,23 @@ class Perceptron(ClassificationLoss):
     smooth: bool = False
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """The distance on the wrong side."""
         return np.maximum(-y * raw, 0.0)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Minus the label on the wrong side."""
         return -y * np.where(y * raw <= 0.0, 1.0, 0.0)
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Smoothed max(0, .) of the wrong side; at zero it has a slope, so that descent begins."""
         u = -y * raw
         return plus_value(u, width), -y * plus_slope(u, width), plus_curvature(u, width)
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Zero, for -y slope within [0, 1]."""
         return 0.0 * slope
 
@@ -358,28 +359,28 @@ class Exponential(ClassificationLoss):
     """
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """The exponential of minus the margin."""
         return np.exp(-y * raw)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Minus the label times the value."""
         return -y * np.exp(-y * raw)
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """The value."""
         return np.exp(-y * raw)
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """All three from one exponential; the loss is smooth, so width plays no part."""
         e = np.exp(-y * raw)
         return e, -y * e, e
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """In terms of the value, -y slope."""
         return xlogx(-y * slope) + y * slope
 

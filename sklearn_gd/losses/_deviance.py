@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 
-from .._components import Constraints, Range
+from .._components import Constraints, Numbers, Range
 from ._base import RegressionLoss, xlogx
 
 
@@ -91,28 +91,28 @@ class Poisson(LogLinkLoss):
         return np.asarray(y) >= 0
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Half the deviance."""
         return np.exp(raw) - y * raw + best_poisson(y)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Mean minus count."""
         return np.exp(raw) - y
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """The mean."""
         return np.exp(raw)
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """All three from one exponential; the loss is smooth, so width plays no part."""
         mean = np.exp(raw)
         return mean - y * raw + best_poisson(y), mean - y, mean
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """In terms of the mean, y + slope."""
         return xlogx(y + slope) - slope - xlogx(y)
 
@@ -141,28 +141,28 @@ class Gamma(LogLinkLoss):
         return np.asarray(y) > 0
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Half the deviance."""
         return y * np.exp(-raw) + raw - np.log(y) - 1.0
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """One minus the ratio of target to mean."""
         return 1.0 - y * np.exp(-raw)
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """The ratio of target to mean."""
         return y * np.exp(-raw)
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """All three from one exponential; the loss is smooth, so width plays no part."""
         ratio = y * np.exp(-raw)
         return ratio + raw - np.log(y) - 1.0, 1.0 - ratio, ratio
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """In terms of the ratio of target to mean, 1 - slope."""
         return slope * np.log(y) + xlogx(1.0 - slope) + slope
 
@@ -213,7 +213,7 @@ class Tweedie(LogLinkLoss):
         return np.ones(y.shape, dtype=bool) if self.power <= 0 else (y >= 0 if self.power < 2 else y > 0)
 
     @staticmethod
-    def value(y, raw, power):
+    def value(y: Numbers, raw: Numbers, power: float) -> Numbers:
         """Half the deviance."""
         if power == 1.0:
             return np.exp(raw) - y * raw + best_poisson(y)
@@ -229,7 +229,7 @@ class Tweedie(LogLinkLoss):
         return np.where(near, constant - y * first / one, constant) + np.where(near, second / two, far)
 
     @staticmethod
-    def gradient(y, raw, power):
+    def gradient(y: Numbers, raw: Numbers, power: float) -> Numbers:
         """Mean minus target, over the variance function, times the mean; the larger power of the mean stands outside."""
         one, two = 1.0 - power, 2.0 - power
         shrunk = np.exp(-np.abs(raw))
@@ -237,7 +237,7 @@ class Tweedie(LogLinkLoss):
         return np.exp(np.where((raw > 0.0) | (y == 0.0), two, one) * raw) * difference
 
     @staticmethod
-    def second_derivative(y, raw, power):
+    def second_derivative(y: Numbers, raw: Numbers, power: float) -> Numbers:
         """Not negative where 1 <= power <= 2; elsewhere negative far from the target, and then floored at 0."""
         one, two = 1.0 - power, 2.0 - power
         shrunk = np.exp(-np.abs(raw))

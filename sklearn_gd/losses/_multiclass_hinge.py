@@ -1,7 +1,11 @@
 """The hinge of several classes at once."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
+from .._components import Numbers
 from ._base import ClassificationLoss, is_own
 from ._classification import Hinge
 from ._smoothing import plus_curvature, plus_slope, plus_value
@@ -26,13 +30,13 @@ class MulticlassHinge(ClassificationLoss):
     """
 
     smooth: bool = False
-    value = staticmethod(Hinge.value)
-    gradient = staticmethod(Hinge.gradient)
-    second_order = staticmethod(Hinge.second_order)
-    conjugate = staticmethod(Hinge.conjugate)
+    value: Callable[..., Any] = staticmethod(Hinge.value)
+    gradient: Callable[..., Any] = staticmethod(Hinge.gradient)
+    second_order: Callable[..., Any] = staticmethod(Hinge.second_order)
+    conjugate: Callable[..., Any] = staticmethod(Hinge.conjugate)
 
     @staticmethod
-    def multiclass_value(y, raw):
+    def multiclass_value(y: Numbers, raw: Numbers) -> Numbers:
         """The sum of what the margins lack."""
         total = 0.0
         for k in range(len(raw)):
@@ -41,7 +45,7 @@ class MulticlassHinge(ClassificationLoss):
         return total
 
     @staticmethod
-    def multiclass_gradient(y, raw, out):
+    def multiclass_gradient(y: Numbers, raw: Numbers, out: Numbers) -> Numbers:
         """One for each class inside the margin."""
         inside = 0.0
         for k in range(len(raw)):
@@ -50,7 +54,7 @@ class MulticlassHinge(ClassificationLoss):
         out[y] = -inside
 
     @staticmethod
-    def multiclass_second_order(y, raw, width, gradient, curvature):
+    def multiclass_second_order(y: Numbers, raw: Numbers, width: Numbers, gradient: Numbers, curvature: Numbers) -> Numbers:
         """Each margin smoothed as the hinge is; the curvature kept is theirs."""
         total, inside = 0.0, 0.0
         for k in range(len(raw)):
@@ -65,7 +69,7 @@ class MulticlassHinge(ClassificationLoss):
         return total
 
     @staticmethod
-    def multiclass_hessian_product(y, curvature, a, out):
+    def multiclass_hessian_product(y: Numbers, curvature: Numbers, a: Numbers, out: Numbers) -> Numbers:
         """Each rival's curvature times the difference from the own class; the own class balances them."""
         total = 0.0
         for k in range(len(a)):
@@ -74,12 +78,12 @@ class MulticlassHinge(ClassificationLoss):
         out[y] = -total
 
     @staticmethod
-    def classwise_value(y, raw):
+    def classwise_value(y: Numbers, raw: Numbers) -> Numbers:
         """The sum of what the margins lack."""
         return np.sum(np.maximum(lacking(y, raw), 0.0), axis=0)
 
     @staticmethod
-    def classwise_second_order(y, raw, width):
+    def classwise_second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Each margin smoothed as the hinge is; the curvature is theirs."""
         u = lacking(y, raw)
         slope = plus_slope(u, width)
@@ -87,13 +91,13 @@ class MulticlassHinge(ClassificationLoss):
         return np.sum(plus_value(u, width), axis=0), slope, plus_curvature(u, width)
 
     @staticmethod
-    def classwise_hessian_product(y, curvature, a):
+    def classwise_hessian_product(y: Numbers, curvature: Numbers, a: Numbers) -> Numbers:
         """Each rival's curvature times the difference from the own class; the own class balances them."""
         product = curvature * (a - a[y, np.arange(a.shape[1])])
         return np.where(is_own(y, a), -np.sum(product, axis=0), product)
 
     @staticmethod
-    def classwise_conjugate(y, slope):
+    def classwise_conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """The slope of the own class: linear, where each rival's is within [0, 1]."""
         return slope[y, np.arange(slope.shape[1])]
 

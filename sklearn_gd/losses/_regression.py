@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._components import Constraints, Range
+from .._components import Constraints, Numbers, Range
 from ._base import RegressionLoss, weighted_quantiles, xlogx
 from ._smoothing import plus_curvature, plus_slope, plus_value
 
@@ -39,28 +39,28 @@ class SquaredError(RegressionLoss):
         return np.average(y, axis=0, weights=weight)
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Half the squared residual."""
         return 0.5 * (raw - y) * (raw - y)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """The residual."""
         return raw - y
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """One."""
         return 1.0
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """From one residual; the loss is smooth, so width plays no part."""
         r = raw - y
         return 0.5 * r * r, r, 1.0
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Half its square, at the target."""
         return slope * (y + 0.5 * slope)
 
@@ -88,24 +88,24 @@ class AbsoluteError(RegressionLoss):
         return weighted_quantiles(y, weight, 0.5)
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """The distance to the target."""
         return np.abs(raw - y)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """The side of the target."""
         return np.sign(raw - y)
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Smoothed as the sum of two smoothed max(0, .)."""
         r = raw - y
         value = plus_value(r, width) + plus_value(-r, width)
         return value, plus_slope(r, width) - plus_slope(-r, width), 2.0 * plus_curvature(r, width)
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Linear, for slopes within [-1, 1]."""
         return slope * y
 
@@ -143,31 +143,31 @@ class Huber(RegressionLoss):
         return self.delta
 
     @staticmethod
-    def value(y, raw, delta):
+    def value(y: Numbers, raw: Numbers, delta: float) -> Numbers:
         """Squared, then linear."""
         distance = np.abs(raw - y)
         inside = np.minimum(distance, delta)
         return inside * (distance - 0.5 * inside)
 
     @staticmethod
-    def gradient(y, raw, delta):
+    def gradient(y: Numbers, raw: Numbers, delta: float) -> Numbers:
         """The clipped residual."""
         return np.minimum(np.maximum(raw - y, -delta), delta)
 
     @staticmethod
-    def second_derivative(y, raw, delta):
+    def second_derivative(y: Numbers, raw: Numbers, delta: float) -> Numbers:
         """One inside, zero outside."""
         return 1.0 - np.where(np.abs(raw - y) > delta, 1.0, 0.0)
 
     @staticmethod
-    def second_order(y, raw, width, delta):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers, delta: float) -> tuple[Numbers, ...]:
         """From one residual; the loss is smooth, so width plays no part."""
         r = raw - y
         slope = np.minimum(np.maximum(r, -delta), delta)
         return slope * (r - 0.5 * slope), slope, 1.0 - np.where(np.abs(r) > delta, 1.0, 0.0)
 
     @staticmethod
-    def conjugate(y, slope, delta):
+    def conjugate(y: Numbers, slope: Numbers, delta: float) -> Numbers:
         """That of the squared error, for slopes within [-delta, delta]."""
         return slope * (y + 0.5 * slope)
 
@@ -204,17 +204,17 @@ class Quantile(RegressionLoss):
         return weighted_quantiles(y, weight, self.quantile)
 
     @staticmethod
-    def value(y, raw, quantile):
+    def value(y: Numbers, raw: Numbers, quantile: float) -> Numbers:
         """The pinball."""
         return quantile * np.maximum(y - raw, 0.0) + (1.0 - quantile) * np.maximum(raw - y, 0.0)
 
     @staticmethod
-    def gradient(y, raw, quantile):
+    def gradient(y: Numbers, raw: Numbers, quantile: float) -> Numbers:
         """Minus the quantile below, its complement above."""
         return (1.0 - quantile) * np.where(raw > y, 1.0, 0.0) - quantile * np.where(raw < y, 1.0, 0.0)
 
     @staticmethod
-    def second_order(y, raw, width, quantile):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers, quantile: float) -> tuple[Numbers, ...]:
         """Smoothed as the sum of two smoothed max(0, .)."""
         r = raw - y
         value = quantile * plus_value(-r, width) + (1.0 - quantile) * plus_value(r, width)
@@ -222,7 +222,7 @@ class Quantile(RegressionLoss):
         return value, slope, plus_curvature(r, width)
 
     @staticmethod
-    def conjugate(y, slope, quantile):
+    def conjugate(y: Numbers, slope: Numbers, quantile: float) -> Numbers:
         """Linear, for slopes within [-quantile, 1 - quantile]."""
         return slope * y
 
@@ -247,7 +247,7 @@ class LogCosh(RegressionLoss):
     linear_beyond: float | None = 1.0
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Written so that it neither overflows far from the target nor loses its digits near it."""
         distance = np.abs(raw - y)
         near = distance < 1e-2
@@ -256,17 +256,17 @@ class LogCosh(RegressionLoss):
         return np.where(near, series, distance + np.log1p(np.exp(-2.0 * distance))) - np.where(near, 0.0, LOG_2)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """The hyperbolic tangent of the residual."""
         return np.tanh(raw - y)
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """One minus the squared slope."""
         return 1.0 - np.tanh(raw - y) ** 2
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """The negative entropy of two shares, for slopes within [-1, 1]."""
         return slope * y + 0.5 * (xlogx(1.0 + slope) + xlogx(1.0 - slope))
 
@@ -299,17 +299,17 @@ class EpsilonInsensitive(RegressionLoss):
         self.epsilon = epsilon
 
     @staticmethod
-    def value(y, raw, epsilon):
+    def value(y: Numbers, raw: Numbers, epsilon: float) -> Numbers:
         """The distance to the tube."""
         return np.maximum(np.abs(raw - y) - epsilon, 0.0)
 
     @staticmethod
-    def gradient(y, raw, epsilon):
+    def gradient(y: Numbers, raw: Numbers, epsilon: float) -> Numbers:
         """The side of the tube."""
         return np.sign(raw - y) * np.where(np.abs(raw - y) <= epsilon, 0.0, 1.0)
 
     @staticmethod
-    def second_order(y, raw, width, epsilon):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers, epsilon: float) -> tuple[Numbers, ...]:
         """Smoothed as the sum of two smoothed max(0, .)."""
         above, under = raw - y - epsilon, y - raw - epsilon
         value = plus_value(above, width) + plus_value(under, width)
@@ -317,7 +317,7 @@ class EpsilonInsensitive(RegressionLoss):
         return value, slope, plus_curvature(above, width) + plus_curvature(under, width)
 
     @staticmethod
-    def conjugate(y, slope, epsilon):
+    def conjugate(y: Numbers, slope: Numbers, epsilon: float) -> Numbers:
         """Linear on each side, for slopes within [-1, 1]."""
         return slope * y + epsilon * np.abs(slope)
 
@@ -351,22 +351,22 @@ class SquaredEpsilonInsensitive(RegressionLoss):
         self.epsilon = epsilon
 
     @staticmethod
-    def value(y, raw, epsilon):
+    def value(y: Numbers, raw: Numbers, epsilon: float) -> Numbers:
         """The squared distance to the tube."""
         distance = np.maximum(np.abs(raw - y) - epsilon, 0.0)
         return distance * distance
 
     @staticmethod
-    def gradient(y, raw, epsilon):
+    def gradient(y: Numbers, raw: Numbers, epsilon: float) -> Numbers:
         """Twice the signed distance."""
         return 2.0 * np.maximum(np.abs(raw - y) - epsilon, 0.0) * np.sign(raw - y)
 
     @staticmethod
-    def second_derivative(y, raw, epsilon):
+    def second_derivative(y: Numbers, raw: Numbers, epsilon: float) -> Numbers:
         """Two outside, zero inside."""
         return 2.0 * np.where(np.abs(raw - y) >= epsilon, 1.0, 0.0)
 
     @staticmethod
-    def conjugate(y, slope, epsilon):
+    def conjugate(y: Numbers, slope: Numbers, epsilon: float) -> Numbers:
         """A quarter of the square, and the tube."""
         return slope * (y + 0.25 * slope) + epsilon * np.abs(slope)
