@@ -9,9 +9,10 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._array_style import runs_on_arrays
 from ._sklearn import BaseEstimator
@@ -53,11 +54,11 @@ class Configurable:
                 )
         return super().set_params(**params)  # type: ignore[misc]
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         """The attributes, with a stamp of the version: scikit-learn stamps its own classes only."""
-        return {**super().__getstate__(), VERSION_STAMP: __version__}
+        return {**super().__getstate__(), VERSION_STAMP: __version__}  # type: ignore[dict-item]
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the attributes; warn where another version stored them."""
         state = dict(state)
         version = state.pop(VERSION_STAMP, "before 0.1.0")
@@ -65,7 +66,7 @@ class Configurable:
             # The caller is the line that unpickles.
             warning = InconsistentVersionWarning(estimator_name=type(self).__name__, original_version=version)
             warnings.warn(warning, stacklevel=2)
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[misc]
 
     _doc_link_module = "sklearn_gd"
     _doc_link_template = SITE + "generated/{page}.html"
@@ -120,7 +121,7 @@ class Range:
             kind += f" <{'=' * right} {self.high}"
         return kind + " or None" * self.none
 
-    def bad_values(self) -> list:
+    def bad_values(self) -> list[Any]:
         """Return values that must be rejected: other types, non-finite numbers, and numbers just outside the range."""
         left, right = self._closed()
         bad = ["1", True, 1j, [], math.nan, math.inf, -math.inf]
@@ -174,14 +175,21 @@ class Flag:
         """Return the type as written in docstrings."""
         return " or ".join(["bool", *map('"{}"'.format, self.strings)])
 
-    def bad_values(self) -> list:
+    def bad_values(self) -> list[Any]:
         """Return values that must be rejected."""
         return ["True", None, 2, 1.0, 0.0, [], [True]]
 
 
-def once_for_each_class(function):
+# A number or an array of numbers, of NumPy or another library: what the functions of a part take for each sample or coefficient.
+Numbers = Any
+#: What the parameters of a part may be, by name.
+Constraints = dict[str, Range | Flag]
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def once_for_each_class(function: Method) -> Method:
     """A function of a class and more whose results are kept as long as the class lives."""
-    known = weakref.WeakKeyDictionary()
+    known: Any = weakref.WeakKeyDictionary()
 
     @functools.wraps(function)
     def kept(cls, *arguments):
@@ -193,7 +201,7 @@ def once_for_each_class(function):
         result = known.setdefault(cls, {})[arguments] = function(cls, *arguments)
         return result
 
-    return kept
+    return kept  # type: ignore[return-value]
 
 
 class Component(Configurable, BaseEstimator):
@@ -208,20 +216,20 @@ class Component(Configurable, BaseEstimator):
         The allowed values of the constructor's parameters; the constraints of base classes apply too.
     """
 
-    constraints: dict[str, Range | Flag] = {}
+    constraints: Constraints = {}
 
     def validate(self) -> None:
         """Raise a ValueError or TypeError that names the first parameter that violates its constraint."""
         check_constraints(self, type(self).merged_constraints())
 
     @classmethod
-    def merged_constraints(cls) -> "dict[str, Range | Flag]":
+    def merged_constraints(cls) -> Constraints:
         """Return the constraints of the class and its bases on the constructor's parameters."""
         return _merged_constraints(cls, cls.__init__)  # type: ignore[arg-type]
 
     @classmethod
     @once_for_each_class
-    def written_functions(cls, name: str) -> Callable | None:
+    def written_functions(cls, name: str) -> Callable[..., Any] | None:
         """Return the plain function `name` of the class body, with or without ``@staticmethod``; None if absent."""
         function = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
         return function.__func__ if isinstance(function, staticmethod) else function
@@ -253,7 +261,7 @@ class Component(Configurable, BaseEstimator):
                 )
         return arguments[n_leading:]
 
-    def bound_function(self, name: str, n_leading: int) -> Callable | None:
+    def bound_function(self, name: str, n_leading: int) -> Callable[..., Any] | None:
         """Return the function `name` with its parameters filled in, as a function of `n_leading` arguments; None if absent."""
         function = type(self).written_functions(name)
         if function is None:
@@ -263,7 +271,7 @@ class Component(Configurable, BaseEstimator):
             return function
         return lambda *leading: function(*leading, *parameters)
 
-    def numbers_for(self, name: str, n_leading: int) -> tuple:
+    def numbers_for(self, name: str, n_leading: int) -> tuple[Any, ...]:
         """Return the values of the parameters that the function `name` takes, as floats and booleans.
 
         Raises
@@ -280,7 +288,7 @@ class Component(Configurable, BaseEstimator):
             values.append(bool(value) if isinstance(value, (bool, np.bool_)) else float(value))
         return tuple(values)
 
-    def in_array_style(self, name: str, *arrays: np.ndarray, numbers: tuple = ()) -> bool:
+    def in_array_style(self, name: str, *arrays: NDArray[Any], numbers: tuple[Any, ...] = ()) -> bool:
         """Whether the function `name` of `arrays`, then `numbers`, gives for arrays what it gives for their entries."""
         function = self.bound_function(name, len(arrays) + len(numbers))
         if function is None:

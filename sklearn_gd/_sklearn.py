@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 __all__ = [
     "HAS_CALLBACKS",
     "BaseEstimator",
+    "CallbackContext",
     "CallbackSupportMixin",
     "ClassifierMixin",
     "RegressorMixin",
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
         def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
             """R^2."""
 
+    class CallbackContext:
+        """A task of a fit, of which callbacks are told."""
+
     class CallbackSupportMixin:
         """Gives an estimator callbacks, from scikit-learn 1.9 on."""
 
@@ -64,11 +68,11 @@ if TYPE_CHECKING:
 
 elif HAS_CALLBACKS:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
 else:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-    class NoContext:
+    class CallbackContext:
         """Stands in for the callback context of a fit; there is no callback to tell."""
 
         def call_on_fit_task_begin(self, **hooks):
@@ -81,7 +85,7 @@ else:
         """Stands in for the mixin of later versions, without `set_callbacks`."""
 
         def _init_callback_context(self, max_subtasks):
-            return NoContext()
+            return CallbackContext()
 
     def with_callbacks(method):
         """The method, one frame away as under later versions: warnings count frames to the caller of `fit`."""

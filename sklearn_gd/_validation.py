@@ -2,12 +2,11 @@
 
 import math
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
-from scipy.sparse import sparray, spmatrix
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
@@ -15,8 +14,17 @@ from ._collections import adapter_of, in_memory_values
 from ._devices import FLOATS, place_of, to_host
 
 SMALLEST_TOTAL = 1e-100  # of weights; the largest is one over it
-# What X may be.
-Samples = ArrayLike | sparray | spmatrix
+
+
+class SparseLike(Protocol):
+    """A sparse matrix or array, as a type checker sees it: SciPy has no annotations."""
+
+    def tocsr(self) -> Any:
+        """The same in CSR form."""
+
+
+# What X may be: an array of NumPy or another library, a data frame, sequences of numbers, or sparse.
+Samples = ArrayLike | SparseLike
 
 
 class Held(NamedTuple):

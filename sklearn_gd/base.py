@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._classes import Growth, check_comparable
 from ._collections import adapter_of, by_blocks, in_memory_values
-from ._components import Configurable, Flag, Range, check_constraints
+from ._components import Configurable, Constraints, Flag, Range, check_constraints
 from ._devices import check_same_place, place_of, to_host
 from ._scoring import check_scoring_parameter, validation_score
 from ._sklearn import BaseEstimator, CallbackSupportMixin, has_callbacks, with_callbacks
@@ -39,7 +39,7 @@ from .schedules import resolve_schedule
 from .solvers import check_device, resolve_solver, runs_on_devices
 
 # What each parameter that is not a part may be.
-CONSTRAINTS = {
+CONSTRAINTS: Constraints = {
     "alpha": Range(0),
     "l1_ratio": Range(0, 1, none=True),
     "max_iter": Range(1, integer=True),
@@ -57,7 +57,7 @@ NUMBERS_OR_FLAGS = {"average": Range(0, integer=True), "verbose": Range(0, integ
 class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMeta):
     """Abstract base of the two estimators; a subclass says how y is encoded and how a score becomes a prediction."""
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.array_api_support = runs_on_devices(self.solver, self.optimizer, self.learning_rate, self.average)
@@ -69,6 +69,11 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     _has_numeric_targets: bool
     # A model that was pickled before there was this parameter was validated by its own `score`.
     scoring: str | Callable[..., float] | None = None
+    # Parameters, which the subclasses document.
+    solver: Any
+    optimizer: Any
+    learning_rate: Any
+    average: Any
     # What `fit` and `partial_fit` store.
     coef_: np.ndarray
     intercept_: np.ndarray

@@ -3,11 +3,10 @@
 import os
 from typing import Any
 
-from sklearn.base import BaseEstimator
-
 from ._checkpoint_file import read, write
 from ._components import Range
 from ._fingerprint import differences, fingerprint
+from ._sklearn import BaseEstimator
 from .descent._loop import Keeper
 
 MOST_NAMED = 5  # differences that an error lists
@@ -57,6 +56,8 @@ class Checkpoint:
     iterations. Therefore the model equals that of a fit without this callback, or with a different `every`, only up to rounding
     errors. With all other methods the models are equal bit for bit. The file of SAGA contains one number per sample and score.
 
+    Callbacks need scikit-learn 1.9 or later; with an older version an estimator has no `set_callbacks`.
+
     Other callbacks receive only the epochs after the checkpoint. `partial_fit` does not call callbacks.
 
     Examples
@@ -64,6 +65,8 @@ class Checkpoint:
     The first fit is interrupted after 25 epochs, and the second resumes after epoch 20:
 
     >>> import os, tempfile
+    >>> from sklearn.base import BaseEstimator
+    >>> from sklearn.callback import CallbackContext
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn_gd import Checkpoint, GDRegressor, MiniBatch
     >>> X, y = load_diabetes(return_X_y=True)
@@ -89,7 +92,10 @@ class Checkpoint:
     True
     """
 
-    def __init__(self, path: str | os.PathLike, every: int = 10) -> None:
+    path: str
+    every: int
+
+    def __init__(self, path: str | os.PathLike[str], every: int = 10) -> None:
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(f"Checkpoint: path={path!r} must be a string or a path")
         self.path = os.path.abspath(os.fspath(path))
@@ -175,7 +181,14 @@ class FileKeeper(Keeper):
         If the folder of the file does not exist.
     """
 
-    def __init__(self, checkpoint, words, rng):
+    path: str
+    every: int
+    rng: Any
+    rng_at_start: Any
+    saved: Any
+    words: dict[str, str]
+
+    def __init__(self, checkpoint: Checkpoint, words: dict[str, str], rng: Any) -> None:
         self.path, self.every, self.rng = checkpoint.path, checkpoint.every, rng
         self.words = words | {"every": str(int(checkpoint.every))}
         if not os.path.isdir(os.path.dirname(self.path)):
@@ -194,7 +207,7 @@ class FileKeeper(Keeper):
         self.rng_at_start = self.saved["rng_at_start"]
         rng.set_state(self.rng_at_start)
 
-    def resume(self, method, monitor):
+    def resume(self, method: Any, monitor: Any) -> int:
         if not method.has_snapshot:
             raise TypeError(
                 f"Checkpoint: {type(method).__name__} does not implement `snapshot` and `restore`, which resuming a fit requires"
@@ -206,7 +219,7 @@ class FileKeeper(Keeper):
         self.rng.set_state(saved["rng"])
         return monitor.restore(saved["monitor"])
 
-    def keep(self, method, monitor, n_epochs):
+    def keep(self, method: Any, monitor: Any, n_epochs: int) -> None:
         if n_epochs == 0 or n_epochs % self.every:
             return
         tree = {
@@ -219,7 +232,7 @@ class FileKeeper(Keeper):
         write(self.path, tree)
 
 
-def keeper_of(estimator, rng, **samples):
+def keeper_of(estimator: Any, rng: Any, **samples: Any) -> Keeper:
     """Return the keeper for a fit: that of its `Checkpoint`, or one that does nothing.
 
     Parameters

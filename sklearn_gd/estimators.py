@@ -1,7 +1,7 @@
 """The two estimators: their public face, how y is encoded, and how a score becomes a prediction."""
 
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,7 @@ from ._docstrings import CLASSIFIER, REGRESSOR
 from ._sklearn import ClassifierMixin, RegressorMixin
 from ._validation import Samples, check_weight
 from .base import BaseGD
-from .losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, ClassificationLoss, RegressionLoss
+from .losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, ClassificationLoss, Loss, RegressionLoss
 from .optimizers import Optimizer
 from .penalties import Penalty
 from .schedules import RateLike
@@ -45,7 +45,7 @@ class GDRegressor(RegressorMixin, BaseGD):
         tol: float | None = 1e-4,
         shuffle: bool = True,
         early_stopping: bool = False,
-        scoring: str | Callable | None = "loss",
+        scoring: str | Callable[..., Any] | None = "loss",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
         average: bool | int = False,
@@ -73,7 +73,7 @@ class GDRegressor(RegressorMixin, BaseGD):
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         # The tags cannot express "several outputs, all positive": such a loss is tagged for one output, but accepts several.
         loss = self.loss
@@ -158,7 +158,7 @@ class GDRegressor(RegressorMixin, BaseGD):
             return self._partial_fit(X, y, sample_weight)
 
     @by_blocks
-    def predict(self, X: Samples) -> NDArray:
+    def predict(self, X: Samples) -> NDArray[Any]:
         """Predict the targets: the raw scores, or the predicted means if the loss has a link function.
 
         Parameters
@@ -245,10 +245,10 @@ class GDClassifier(ClassifierMixin, BaseGD):
         tol: float | None = 1e-4,
         shuffle: bool = True,
         early_stopping: bool = False,
-        scoring: str | Callable | None = "loss",
+        scoring: str | Callable[..., Any] | None = "loss",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
-        class_weight: dict | str | None = None,
+        class_weight: dict[str, Any] | str | None = None,
         average: bool | int = False,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
@@ -356,7 +356,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
             return self._partial_fit(X, y, sample_weight, coder if classes is None else coder.naming(classes))
 
     @by_blocks
-    def decision_function(self, X: Samples) -> NDArray:
+    def decision_function(self, X: Samples) -> NDArray[Any]:
         """Compute the raw scores.
 
         Parameters
@@ -393,7 +393,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         return accuracy_score(in_memory_values(y), predicted, sample_weight=in_memory_values(sample_weight))
 
     @by_blocks
-    def predict(self, X: Samples) -> NDArray:
+    def predict(self, X: Samples) -> NDArray[Any]:
         """Predict the class with the highest score.
 
         Parameters
@@ -411,7 +411,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
 
     @available_if(_loss_gives_probability)
     @by_blocks
-    def predict_proba(self, X: Samples) -> NDArray:
+    def predict_proba(self, X: Samples) -> NDArray[Any]:
         """Predict class probabilities. Available only if the loss defines them.
 
         Parameters
@@ -428,7 +428,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
 
     @available_if(_loss_gives_probability)
     @by_blocks
-    def predict_log_proba(self, X: Samples) -> NDArray:
+    def predict_log_proba(self, X: Samples) -> NDArray[Any]:
         """Predict the logarithms of class probabilities. Available only if the loss defines them.
 
         Parameters
@@ -484,7 +484,14 @@ def _winner(raw, n_classes, xp):
     return positive if n_classes > 1 else 0 * positive
 
 
-def resolve_loss(value, kind, registry, other_kind, other_registry, other_estimator):
+def resolve_loss(
+    value: Any,
+    kind: type[Loss],
+    registry: Mapping[str, type[Loss]],
+    other_kind: type[Loss],
+    other_registry: Mapping[str, type[Loss]],
+    other_estimator: str,
+) -> Any:
     """A copy of the loss object; the error for a loss of the other estimator names that estimator."""
     if isinstance(value, str) and value in other_registry:
         raise ValueError(f"loss={value!r} is for {other_estimator}; allowed strings are {sorted(registry)}")

@@ -21,15 +21,15 @@ CONVERGED, TOO_MANY, STUCK, DIVERGED, CALLBACK = 0, 1, 2, 3, 99
 
 
 def gradient_descent(
-    fun: Callable,
+    fun: Callable[..., Any],
     x0: ArrayLike,
-    args: tuple = (),
+    args: tuple[Any, ...] = (),
     *,
-    jac: Callable | bool | str | None = None,
-    bounds: Bounds | Sequence | None = None,
-    callback: Callable | None = None,
+    jac: Callable[..., Any] | bool | str | None = None,
+    bounds: Bounds | Sequence[Any] | None = None,
+    callback: Callable[..., Any] | None = None,
     tol: float | None = None,
-    constraints: Sequence = (),
+    constraints: Sequence[Any] = (),
     hess: Any = None,
     hessp: Any = None,
     optimizer: str | Optimizer = "gd",

@@ -11,8 +11,8 @@ from typing import Any
 try:
     import mlflow
     from mlflow.entities import Metric, Param
-except ImportError as error:  # one line on what to install, instead of the name of a module that the user never typed
-    raise ImportError('sklearn_gd.mlflow requires mlflow: pip install "sklearn-gd[integrations]"') from error
+except ImportError as _error:  # one line on what to install, instead of the name of a module that the user never typed
+    raise ImportError('sklearn_gd.mlflow requires mlflow: pip install "sklearn-gd[integrations]"') from _error
 
 __all__ = ["MLflowLogger"]
 
@@ -43,6 +43,8 @@ class MLflowLogger:
     >>> from sklearn_gd.mlflow import MLflowLogger
     >>> model = GDRegressor().set_callbacks(MLflowLogger())
     """
+
+    run_id_: str
 
     def __init__(self) -> None:
         self._started = False

@@ -42,8 +42,8 @@ try:
     )
     from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType, StringTensorType
     from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes
-except ImportError as error:  # one line on what to install, instead of the name of a module that the user never typed
-    raise ImportError('sklearn_gd.onnx requires onnx and skl2onnx: pip install "sklearn-gd[integrations]"') from error
+except ImportError as _error:  # one line on what to install, instead of the name of a module that the user never typed
+    raise ImportError('sklearn_gd.onnx requires onnx and skl2onnx: pip install "sklearn-gd[integrations]"') from _error
 
 from .estimators import GDClassifier, GDRegressor
 from .losses import Exponential, LogLinkLoss, LogLoss, ModifiedHuber, RegressionLoss
@@ -66,7 +66,7 @@ class Graph:
         self.opset = opset
         self.dtype = dtype
 
-    def __call__(self, operator: Callable, *inputs: Any, **attributes: Any) -> Any:
+    def __call__(self, operator: Callable[..., Any], *inputs: Any, **attributes: Any) -> Any:
         """Create a node; floats and arrays of floats among the inputs become constants in the precision of the graph.
 
         Parameters
@@ -133,7 +133,7 @@ def _shares(graph, scores, n_scores):
 #: Values are functions of (graph, loss, raw, n_scores) that return the node of the predictions or of the probabilities (with one
 #: score, the probability of the second class; otherwise that of each class). ``graph(OnnxExp, raw)`` creates a node. Add an entry
 #: for the link function of a custom loss.
-LINKS: dict[Callable, Callable] = {
+LINKS: dict[Callable[..., Any], Callable[..., Any]] = {
     RegressionLoss.inverse_link: _identity,
     LogLinkLoss.inverse_link: _exponential,
     LogLoss.probability: _logistic,

@@ -16,9 +16,12 @@ Where papers leave a choice, the rules follow torch.optim: epsilon is added outs
 the first gradient, and there is no dampening.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from ._components import Component, Flag, Range, resolve
+from ._components import Component, Constraints, Flag, Numbers, Range, resolve
 
 __all__ = [
     "COCOB",
@@ -131,10 +134,10 @@ class GradientDescent(Optimizer):
     (0.5, 0.25)
     """
 
-    default_rate = None
+    default_rate: float | None = None
 
     @staticmethod
-    def update(w, g, rate, t):
+    def update(w: Numbers, g: Numbers, rate: float, t: float) -> tuple[Numbers, ...]:
         """Take one step along the negative gradient."""
         return w - rate * g, rate
 
@@ -161,9 +164,9 @@ class Momentum(Optimizer):
     (0.0, 4.0)
     """
 
-    slots = ("velocity",)
-    default_rate = None
-    constraints = {"momentum": Range(0, 1, closed="left")}
+    slots: tuple[str, ...] = ("velocity",)
+    default_rate: float | None = None
+    constraints: Constraints = {"momentum": Range(0, 1, closed="left")}
 
     def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
@@ -173,7 +176,7 @@ class Momentum(Optimizer):
         return 1.0 / (1.0 - self.momentum)
 
     @staticmethod
-    def update(w, g, rate, t, velocity, momentum):
+    def update(w: Numbers, g: Numbers, rate: float, t: float, velocity: Numbers, momentum: float) -> tuple[Numbers, ...]:
         """Take one step; the proximal step is the total step length so far of a gradient that stays constant."""
         velocity = momentum * velocity + g
         return w - rate * velocity, rate * (1.0 - momentum**t) / (1.0 - momentum), velocity
@@ -200,9 +203,9 @@ class Nesterov(Optimizer):
     (0.0, 4.0)
     """
 
-    slots = ("velocity",)
-    default_rate = None
-    constraints = {"momentum": Range(0, 1, closed="left")}
+    slots: tuple[str, ...] = ("velocity",)
+    default_rate: float | None = None
+    constraints: Constraints = {"momentum": Range(0, 1, closed="left")}
 
     def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
@@ -212,7 +215,7 @@ class Nesterov(Optimizer):
         return 1.0 / (1.0 - self.momentum)
 
     @staticmethod
-    def update(w, g, rate, t, velocity, momentum):
+    def update(w: Numbers, g: Numbers, rate: float, t: float, velocity: Numbers, momentum: float) -> tuple[Numbers, ...]:
         """Take one step along the gradient plus the momentum of the next step."""
         velocity = momentum * velocity + g
         prox_step = rate * (1.0 - momentum ** (t + 1.0)) / (1.0 - momentum)
@@ -241,15 +244,15 @@ class AdaGrad(Optimizer):
     0.75
     """
 
-    slots = ("square_sum",)
-    default_rate = 0.1
-    constraints = {"epsilon": Range(0, closed="neither")}
+    slots: tuple[str, ...] = ("square_sum",)
+    default_rate: float | None = 0.1
+    constraints: Constraints = {"epsilon": Range(0, closed="neither")}
 
     def __init__(self, epsilon: float = 1e-10) -> None:
         self.epsilon = epsilon
 
     @staticmethod
-    def update(w, g, rate, t, square_sum, epsilon):
+    def update(w: Numbers, g: Numbers, rate: float, t: float, square_sum: Numbers, epsilon: float) -> tuple[Numbers, ...]:
         """Divide the learning rate by the square root of the sum of squared gradients."""
         square_sum = square_sum + g * g
         step = rate / (np.sqrt(square_sum) + epsilon)
@@ -279,16 +282,18 @@ class RMSprop(Optimizer):
     0.8
     """
 
-    slots = ("square_mean",)
-    default_rate = 0.01
-    constraints = {"rho": Range(0, 1, closed="left"), "epsilon": Range(0, closed="neither")}
+    slots: tuple[str, ...] = ("square_mean",)
+    default_rate: float | None = 0.01
+    constraints: Constraints = {"rho": Range(0, 1, closed="left"), "epsilon": Range(0, closed="neither")}
 
     def __init__(self, rho: float = 0.99, epsilon: float = 1e-8) -> None:
         self.rho = rho
         self.epsilon = epsilon
 
     @staticmethod
-    def update(w, g, rate, t, square_mean, rho, epsilon):
+    def update(
+        w: Numbers, g: Numbers, rate: float, t: float, square_mean: Numbers, rho: float, epsilon: float
+    ) -> tuple[Numbers, ...]:
         """Divide the learning rate by the square root of the running mean."""
         square_mean = rho * square_mean + (1.0 - rho) * g * g
         step = rate / (np.sqrt(square_mean) + epsilon)
@@ -320,16 +325,18 @@ class AdaDelta(Optimizer):
     -0.414214
     """
 
-    slots = ("square_mean", "move_mean")
-    default_rate = 1.0
-    constraints = {"rho": Range(0, 1, closed="left"), "epsilon": Range(0, closed="neither")}
+    slots: tuple[str, ...] = ("square_mean", "move_mean")
+    default_rate: float | None = 1.0
+    constraints: Constraints = {"rho": Range(0, 1, closed="left"), "epsilon": Range(0, closed="neither")}
 
     def __init__(self, rho: float = 0.9, epsilon: float = 1e-6) -> None:
         self.rho = rho
         self.epsilon = epsilon
 
     @staticmethod
-    def update(w, g, rate, t, square_mean, move_mean, rho, epsilon):
+    def update(
+        w: Numbers, g: Numbers, rate: float, t: float, square_mean: Numbers, move_mean: Numbers, rho: float, epsilon: float
+    ) -> tuple[Numbers, ...]:
         """Multiply the gradient by the ratio of the two root mean squares."""
         square_mean = rho * square_mean + (1.0 - rho) * g * g
         ratio = np.sqrt(move_mean + epsilon) / np.sqrt(square_mean + epsilon)
@@ -341,7 +348,7 @@ class _TwoMoments(Optimizer):
     """Abstract base of the rules that store running means of the gradients and of their squares."""
 
     slots: tuple[str, ...] = ("mean", "square_mean")
-    constraints = {
+    constraints: Constraints = {
         "beta_1": Range(0, 1, closed="left"),
         "beta_2": Range(0, 1, closed="left"),
         "epsilon": Range(0, closed="neither"),
@@ -381,7 +388,17 @@ class Adam(_TwoMoments):
     """
 
     @staticmethod
-    def update(w, g, rate, t, mean, square_mean, beta_1, beta_2, epsilon):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        mean: Numbers,
+        square_mean: Numbers,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+    ) -> tuple[Numbers, ...]:
         """Divide the bias-corrected mean by the root mean square."""
         mean = beta_1 * mean + (1.0 - beta_1) * g
         square_mean = beta_2 * square_mean + (1.0 - beta_2) * g * g
@@ -417,8 +434,8 @@ class AdamW(_TwoMoments):
     0.1
     """
 
-    update = staticmethod(Adam.update)
-    constraints = {"weight_decay": Range(0)}
+    update: Callable[..., tuple[Numbers, ...]] = staticmethod(Adam.update)
+    constraints: Constraints = {"weight_decay": Range(0)}
 
     def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.01) -> None:
         super().__init__(beta_1, beta_2, epsilon)
@@ -454,10 +471,21 @@ class AMSGrad(_TwoMoments):
     0.9
     """
 
-    slots = ("mean", "square_mean", "largest")
+    slots: tuple[str, ...] = ("mean", "square_mean", "largest")
 
     @staticmethod
-    def update(w, g, rate, t, mean, square_mean, largest, beta_1, beta_2, epsilon):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        mean: Numbers,
+        square_mean: Numbers,
+        largest: Numbers,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+    ) -> tuple[Numbers, ...]:
         """Divide the bias-corrected mean by the largest root mean square so far."""
         mean = beta_1 * mean + (1.0 - beta_1) * g
         square_mean = beta_2 * square_mean + (1.0 - beta_2) * g * g
@@ -496,8 +524,8 @@ class Nadam(Optimizer):
     0.8944
     """
 
-    slots = ("mean", "square_mean", "product")
-    constraints = {
+    slots: tuple[str, ...] = ("mean", "square_mean", "product")
+    constraints: Constraints = {
         "beta_1": Range(0, 1, closed="left"),
         "beta_2": Range(0, 1, closed="left"),
         "epsilon": Range(0, closed="neither"),
@@ -511,7 +539,19 @@ class Nadam(Optimizer):
         self.momentum_decay = momentum_decay
 
     @staticmethod
-    def update(w, g, rate, t, mean, square_mean, product, beta_1, beta_2, epsilon, momentum_decay):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        mean: Numbers,
+        square_mean: Numbers,
+        product: Numbers,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+        momentum_decay: float,
+    ) -> tuple[Numbers, ...]:
         """Take one step; the slot `product` is the product of the momenta so far, initially one."""
         now = beta_1 * (1.0 - 0.5 * 0.96 ** (t * momentum_decay))
         following = beta_1 * (1.0 - 0.5 * 0.96 ** ((t + 1.0) * momentum_decay))
@@ -551,9 +591,13 @@ class Lion(Optimizer):
     0.9
     """
 
-    slots = ("mean",)
-    default_rate = 0.001
-    constraints = {"beta_1": Range(0, 1, closed="left"), "beta_2": Range(0, 1, closed="left"), "weight_decay": Range(0)}
+    slots: tuple[str, ...] = ("mean",)
+    default_rate: float | None = 0.001
+    constraints: Constraints = {
+        "beta_1": Range(0, 1, closed="left"),
+        "beta_2": Range(0, 1, closed="left"),
+        "weight_decay": Range(0),
+    }
 
     def __init__(self, beta_1: float = 0.9, beta_2: float = 0.99, weight_decay: float = 0.0) -> None:
         self.beta_1 = beta_1
@@ -566,7 +610,7 @@ class Lion(Optimizer):
         return float(self.weight_decay)
 
     @staticmethod
-    def update(w, g, rate, t, mean, beta_1, beta_2):
+    def update(w: Numbers, g: Numbers, rate: float, t: float, mean: Numbers, beta_1: float, beta_2: float) -> tuple[Numbers, ...]:
         """Take one step along the sign of the momentum, i.e. the momentum divided by its magnitude."""
         blend = beta_1 * mean + (1.0 - beta_1) * g
         step = rate / np.maximum(np.abs(blend), 1e-30)
@@ -598,15 +642,17 @@ class FTRL(Optimizer):
     -0.75 0.25
     """
 
-    slots = ("leader", "square_sum", "inverse_step")
-    default_rate = 0.1
-    constraints = {"beta": Range(0, closed="neither")}
+    slots: tuple[str, ...] = ("leader", "square_sum", "inverse_step")
+    default_rate: float | None = 0.1
+    constraints: Constraints = {"beta": Range(0, closed="neither")}
 
     def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta
 
     @staticmethod
-    def update(w, g, rate, t, leader, square_sum, inverse_step, beta):
+    def update(
+        w: Numbers, g: Numbers, rate: float, t: float, leader: Numbers, square_sum: Numbers, inverse_step: Numbers, beta: float
+    ) -> tuple[Numbers, ...]:
         """Return the minimiser of the linearized losses so far plus proximal terms around the past coefficients."""
         if rate == 0.0:
             return w, 0.0, leader, square_sum, inverse_step
@@ -620,8 +666,8 @@ class _DistanceOverGradients(Optimizer):
     """Abstract base of the rules whose learning rate is the largest distance so far divided by a norm of all gradients."""
 
     totals: tuple[str, ...] = ("distance_square", "gradient_square")
-    default_rate = 1.0
-    constraints = {"initial": Range(0, closed="neither"), "averaged": Flag()}
+    default_rate: float | None = 1.0
+    constraints: Constraints = {"initial": Range(0, closed="neither"), "averaged": Flag()}
 
     def __init__(self, initial: float = 0.01, averaged: bool = True) -> None:
         self.initial = initial
@@ -667,15 +713,29 @@ class DoG(_DistanceOverGradients):
     0.7 0.1
     """
 
-    slots = ("start", "farthest", "square_sum", "mean")
+    slots: tuple[str, ...] = ("start", "farthest", "square_sum", "mean")
 
     @staticmethod
-    def contributions(w, g, rate, t, start, farthest, square_sum, mean):
+    def contributions(
+        w: Numbers, g: Numbers, rate: float, t: float, start: Numbers, farthest: Numbers, square_sum: Numbers, mean: Numbers
+    ) -> tuple[Numbers, ...]:
         """Return the squared distance and squared gradient; at step 1 `start` is 0, so the distance is the initial norm."""
         return (w - start) * (w - start), g * g
 
     @staticmethod
-    def update(w, g, rate, t, start, farthest, square_sum, mean, distance_square, gradient_square, initial):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        start: Numbers,
+        farthest: Numbers,
+        square_sum: Numbers,
+        mean: Numbers,
+        distance_square: Numbers,
+        gradient_square: Numbers,
+        initial: float,
+    ) -> tuple[Numbers, ...]:
         """Take one step; the mean averages w, to which the proximal step was already applied, instead of the new point."""
         distance = np.sqrt(distance_square)
         if t == 1.0:
@@ -719,15 +779,38 @@ class DoWG(_DistanceOverGradients):
     0.7 0.1
     """
 
-    slots = ("start", "farthest", "square_sum", "weight_sum", "mean")
+    slots: tuple[str, ...] = ("start", "farthest", "square_sum", "weight_sum", "mean")
 
     @staticmethod
-    def contributions(w, g, rate, t, start, farthest, square_sum, weight_sum, mean):
+    def contributions(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        start: Numbers,
+        farthest: Numbers,
+        square_sum: Numbers,
+        weight_sum: Numbers,
+        mean: Numbers,
+    ) -> tuple[Numbers, ...]:
         """Return the squared distance and squared gradient; at step 1 `start` is 0, so the distance is the initial norm."""
         return (w - start) * (w - start), g * g
 
     @staticmethod
-    def update(w, g, rate, t, start, farthest, square_sum, weight_sum, mean, distance_square, gradient_square, initial):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        start: Numbers,
+        farthest: Numbers,
+        square_sum: Numbers,
+        weight_sum: Numbers,
+        mean: Numbers,
+        distance_square: Numbers,
+        gradient_square: Numbers,
+        initial: float,
+    ) -> tuple[Numbers, ...]:
         """Take one step; the mean averages w, to which the proximal step was already applied, instead of the new point."""
         distance = np.sqrt(distance_square)
         if t == 1.0:
@@ -768,11 +851,21 @@ class CoordinateDoG(_DistanceOverGradients):
     0.5
     """
 
-    slots = ("start", "farthest", "square_sum", "mean")
-    totals = ()
+    slots: tuple[str, ...] = ("start", "farthest", "square_sum", "mean")
+    totals: tuple[str, ...] = ()
 
     @staticmethod
-    def update(w, g, rate, t, start, farthest, square_sum, mean, initial):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        start: Numbers,
+        farthest: Numbers,
+        square_sum: Numbers,
+        mean: Numbers,
+        initial: float,
+    ) -> tuple[Numbers, ...]:
         """Take one step; the mean averages w, to which the proximal step was already applied, instead of the new point."""
         if t == 1.0:
             start = w
@@ -813,15 +906,27 @@ class COCOB(Optimizer):
     -0.1 0.033333
     """
 
-    slots = ("start", "largest", "magnitude_sum", "reward", "leader", "steps")
-    default_rate = 1.0
-    constraints = {"alpha": Range(0, closed="neither")}
+    slots: tuple[str, ...] = ("start", "largest", "magnitude_sum", "reward", "leader", "steps")
+    default_rate: float | None = 1.0
+    constraints: Constraints = {"alpha": Range(0, closed="neither")}
 
     def __init__(self, alpha: float = 10.0) -> None:
         self.alpha = alpha
 
     @staticmethod
-    def update(w, g, rate, t, start, largest, magnitude_sum, reward, leader, steps, alpha):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        start: Numbers,
+        largest: Numbers,
+        magnitude_sum: Numbers,
+        reward: Numbers,
+        leader: Numbers,
+        steps: Numbers,
+        alpha: float,
+    ) -> tuple[Numbers, ...]:
         """Take one step; a coefficient starts with its first non-zero gradient, because before that its scale is unknown."""
         start = np.where(largest == 0.0, w, start)
         if rate == 0.0:
@@ -864,16 +969,26 @@ class ScheduleFree(Optimizer):
     0.125
     """
 
-    slots = ("mean", "base", "share", "square_sum")
-    evaluated_slot = "mean"
-    default_rate = None
-    constraints = {"beta": Range(0, 1, closed="left")}
+    slots: tuple[str, ...] = ("mean", "base", "share", "square_sum")
+    evaluated_slot: str | None = "mean"
+    default_rate: float | None = None
+    constraints: Constraints = {"beta": Range(0, 1, closed="left")}
 
     def __init__(self, beta: float = 0.9) -> None:
         self.beta = beta
 
     @staticmethod
-    def update(w, g, rate, t, mean, base, share, square_sum, beta):
+    def update(
+        w: Numbers,
+        g: Numbers,
+        rate: float,
+        t: float,
+        mean: Numbers,
+        base: Numbers,
+        share: Numbers,
+        square_sum: Numbers,
+        beta: float,
+    ) -> tuple[Numbers, ...]:
         """Take one step, after moving `base` and the mean by the proximal step that was applied to y since the last update."""
         mean = mean + np.where(square_sum == 0.0, w - mean, 0.0)
         if rate == 0.0:
@@ -891,7 +1006,7 @@ class ScheduleFree(Optimizer):
 
 
 #: The optimizers by the strings of the parameter `optimizer`.
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, type[Optimizer]] = {
     "gd": GradientDescent,
     "momentum": Momentum,
     "nesterov": Nesterov,
@@ -912,7 +1027,7 @@ OPTIMIZERS = {
 }
 
 
-def resolve_optimizer(value):
+def resolve_optimizer(value: Any) -> Optimizer | None:
     """Return the optimizer object for a string or object; None for "auto"."""
     if isinstance(value, str) and value == "auto":
         return None

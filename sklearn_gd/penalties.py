@@ -30,10 +30,11 @@ account in all of these quantities.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from ._components import Component, Flag, Range, resolve
+from ._components import Component, Constraints, Flag, Numbers, Range, resolve
 from ._layout import ElasticNetForm
 
 __all__ = [
@@ -78,7 +79,7 @@ class Penalty(Component):
                 self.function_parameters(name, n_leading)
         super().validate()
 
-    def unit(self) -> Callable:
+    def unit(self) -> Callable[..., Any]:
         """Return the function that computes the unit of a coefficient.
 
         Returns
@@ -121,17 +122,17 @@ class Penalty(Component):
         return None
 
 
-def one(deviation, share, curvature):
+def one(deviation: Any, share: Any, curvature: Any) -> Any:
     """Return 1: the coefficients in the units of the data."""
     return np.where(share >= 0.0, 1.0, 1.0)
 
 
-def standard_deviation(deviation, share, curvature):
+def standard_deviation(deviation: Any, share: Any, curvature: Any) -> Any:
     """Return the standard deviation of the feature."""
     return deviation
 
 
-def typical_size(deviation, share, curvature):
+def typical_size(deviation: Any, share: Any, curvature: Any) -> Any:
     """Return standard deviation * sqrt(curvature of the loss / fraction of non-zero values)."""
     return deviation * (np.sqrt(curvature) / np.sqrt(np.maximum(share, SMALLEST_SHARE)))
 
@@ -139,10 +140,10 @@ def typical_size(deviation, share, curvature):
 SMALLEST_SHARE = 1e-300  # of a feature that has not been other than zero: its deviation is 0
 
 #: What each value of `standardize` counts coefficients in.
-UNITS = {False: one, True: standard_deviation, "typical_size": typical_size}
+UNITS: dict[bool | str, Callable[..., Any]] = {False: one, True: standard_deviation, "typical_size": typical_size}
 
 
-def soft_threshold(w, threshold):
+def soft_threshold(w: Any, threshold: Any) -> Any:
     """Return w moved towards zero by the threshold, at most to zero; for numbers and arrays."""
     return np.maximum(w - threshold, 0.0) + np.minimum(w + threshold, 0.0)
 
@@ -162,7 +163,7 @@ class NoPenalty(Penalty):
     0.0 0.0
     """
 
-    constraints = {"nonnegative": Flag()}
+    constraints: Constraints = {"nonnegative": Flag()}
 
     def __init__(self, nonnegative: bool = False) -> None:
         self.nonnegative = nonnegative
@@ -176,17 +177,17 @@ class NoPenalty(Penalty):
         return ElasticNetForm(0.0, 0.0, bool(self.nonnegative))
 
     @staticmethod
-    def value(w):
+    def value(w: Numbers) -> Numbers:
         """Return 0."""
         return 0.0
 
     @staticmethod
-    def gradient(w):
+    def gradient(w: Numbers) -> Numbers:
         """Return 0."""
         return 0.0
 
     @staticmethod
-    def prox(w, step):
+    def prox(w: Numbers, step: Numbers) -> Numbers:
         """Return w, or 0 if w is negative."""
         return np.maximum(w, 0.0)
 
@@ -214,7 +215,7 @@ class L2(Penalty):
     (4.5, 3.0)
     """
 
-    constraints = {"nonnegative": Flag(), "standardize": Flag(("typical_size",))}
+    constraints: Constraints = {"nonnegative": Flag(), "standardize": Flag(("typical_size",))}
 
     def __init__(self, nonnegative: bool = False, standardize: bool | str = False) -> None:
         self.nonnegative = nonnegative
@@ -229,17 +230,17 @@ class L2(Penalty):
         return ElasticNetForm(0.0, 1.0, bool(self.nonnegative))
 
     @staticmethod
-    def value(w):
+    def value(w: Numbers) -> Numbers:
         """Return w^2 / 2."""
         return 0.5 * w * w
 
     @staticmethod
-    def gradient(w):
+    def gradient(w: Numbers) -> Numbers:
         """Return w."""
         return w
 
     @staticmethod
-    def prox(w, step):
+    def prox(w: Numbers, step: Numbers) -> Numbers:
         """Return w, or 0 if w is negative; the quadratic term is part of the gradient."""
         return np.maximum(w, 0.0)
 
@@ -268,7 +269,7 @@ class L1(Penalty):
     3.0 -2.0 0.0
     """
 
-    constraints = {"nonnegative": Flag(), "standardize": Flag(("typical_size",))}
+    constraints: Constraints = {"nonnegative": Flag(), "standardize": Flag(("typical_size",))}
 
     def __init__(self, nonnegative: bool = False, standardize: bool | str = False) -> None:
         self.nonnegative = nonnegative
@@ -279,12 +280,12 @@ class L1(Penalty):
         return ElasticNetForm(1.0, 0.0, bool(self.nonnegative))
 
     @staticmethod
-    def value(w):
+    def value(w: Numbers) -> Numbers:
         """Return abs(w)."""
         return np.abs(w)
 
     @staticmethod
-    def prox(w, step, nonnegative):
+    def prox(w: Numbers, step: Numbers, nonnegative: bool) -> Numbers:
         """Return w soft-thresholded by step; with nonnegative, negative results become 0."""
         return np.maximum(w - step, 0.0) if nonnegative else soft_threshold(w, step)
 
@@ -314,7 +315,7 @@ class ElasticNet(Penalty):
     2.0 1.0
     """
 
-    constraints = {"l1_ratio": Range(0, 1), "nonnegative": Flag(), "standardize": Flag(("typical_size",))}
+    constraints: Constraints = {"l1_ratio": Range(0, 1), "nonnegative": Flag(), "standardize": Flag(("typical_size",))}
 
     def __init__(self, l1_ratio: float = 0.15, nonnegative: bool = False, standardize: bool | str = False) -> None:
         self.l1_ratio = l1_ratio
@@ -326,27 +327,27 @@ class ElasticNet(Penalty):
         return ElasticNetForm(float(self.l1_ratio), 1.0 - float(self.l1_ratio), bool(self.nonnegative))
 
     @staticmethod
-    def value(w, l1_ratio):
+    def value(w: Numbers, l1_ratio: float) -> Numbers:
         """Return the weighted sum of the l1 and l2 terms."""
         return l1_ratio * np.abs(w) + 0.5 * (1.0 - l1_ratio) * w * w
 
     @staticmethod
-    def gradient(w, l1_ratio):
+    def gradient(w: Numbers, l1_ratio: float) -> Numbers:
         """Return the derivative of the quadratic term."""
         return (1.0 - l1_ratio) * w
 
     @staticmethod
-    def prox(w, step, l1_ratio, nonnegative):
+    def prox(w: Numbers, step: Numbers, l1_ratio: float, nonnegative: bool) -> Numbers:
         """Return w soft-thresholded by step * l1_ratio; with nonnegative, negative results become 0."""
         threshold = step * l1_ratio
         return np.maximum(w - threshold, 0.0) if nonnegative else soft_threshold(w, threshold)
 
 
 #: The penalties by the strings of the parameter `penalty`, except "auto".
-PENALTIES = {"l2": L2, "l1": L1, "elasticnet": ElasticNet}
+PENALTIES: dict[str, type[Penalty]] = {"l2": L2, "l1": L1, "elasticnet": ElasticNet}
 
 
-def resolve_penalty(value, l1_ratio):
+def resolve_penalty(value: Any, l1_ratio: float | None) -> Penalty:
     """Return the penalty object for the parameters `penalty` and `l1_ratio`."""
     if value is None:
         return NoPenalty()

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._components import Component, Flag, Range, resolve
+from ._components import Component, Constraints, Flag, Range, resolve
 
 __all__ = [
     "SCHEDULES",
@@ -86,7 +86,7 @@ class Schedule(Component):
     plateau_factor: float | None = None
     min_rate: float = 0.0
 
-    def rate(self, t: NDArray, run: Run) -> NDArray:
+    def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return the learning rates of the steps t.
 
         Parameters
@@ -109,7 +109,7 @@ class Schedule(Component):
             raise TypeError(f"{type(self).__name__} has no method rate(t, run): a schedule must define it")
         super().validate()
 
-    def checked_rates(self, t: NDArray, run: Run) -> NDArray:
+    def checked_rates(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return the learning rates of the steps t, after checking them.
 
         Parameters
@@ -190,12 +190,12 @@ class Constant(Schedule):
     [0.5 0.5 0.5]
     """
 
-    constraints = {"eta0": Range(0, closed="neither")}
+    constraints: Constraints = {"eta0": Range(0, closed="neither")}
 
     def __init__(self, eta0: float = 0.01) -> None:
         self.eta0 = eta0
 
-    def rate(self, t: NDArray, run: Run) -> NDArray:
+    def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return eta0 for every step."""
         return np.full(len(t), float(self.eta0))
 
@@ -221,13 +221,13 @@ class InvScaling(Schedule):
     [1.  0.5]
     """
 
-    constraints = {"eta0": Range(0, closed="neither"), "power_t": Range(0)}
+    constraints: Constraints = {"eta0": Range(0, closed="neither"), "power_t": Range(0)}
 
     def __init__(self, eta0: float = 0.01, power_t: float = 0.25) -> None:
         self.eta0 = eta0
         self.power_t = power_t
 
-    def rate(self, t: NDArray, run: Run) -> NDArray:
+    def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return eta0 / t^power_t."""
         return self.eta0 / np.float_power(t, self.power_t)
 
@@ -250,7 +250,7 @@ class Optimal(Schedule):
     [10.     0.909]
     """
 
-    def rate(self, t: NDArray, run: Run) -> NDArray:
+    def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return 1 / (alpha (t_0 + t - 1))."""
         if not run.alpha > 0:
             raise ValueError(f"learning_rate='optimal' requires alpha > 0, but alpha={run.alpha!r}")
@@ -300,7 +300,7 @@ class Adaptive(Schedule):
     [0.1 0.1]
     """
 
-    constraints = {
+    constraints: Constraints = {
         "eta0": Range(0, closed="neither"),
         "factor": Range(0, 1, closed="neither"),
         "min_rate": Range(0, closed="neither"),
@@ -316,7 +316,7 @@ class Adaptive(Schedule):
         """The parameter `factor`."""
         return self.factor
 
-    def rate(self, t: NDArray, run: Run) -> NDArray:
+    def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return eta0 for every step; the training loop lowers it."""
         return np.full(len(t), float(self.eta0))
 
@@ -342,7 +342,7 @@ class ExponentialDecay(Schedule):
     [1.   0.5  0.25]
     """
 
-    constraints = {
+    constraints: Constraints = {
         "eta0": Range(0, closed="neither"),
         "decay": Range(0, 1, closed="right"),
         "decay_steps": Range(1, integer=True, none=True),
@@ -355,7 +355,7 @@ class ExponentialDecay(Schedule):
         self.decay_steps = decay_steps
         self.staircase = staircase
 
-    def rate(self, t: NDArray, run: Run) -> NDArray:
+    def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return eta0 times a power of decay."""
         passed = (t - 1.0) / self._steps("decay_steps", run and run.steps_per_epoch, "one epoch")
         return self.eta0 * np.float_power(self.decay, np.floor(passed) if self.staircase else passed)
@@ -380,7 +380,7 @@ class StepDecay(Schedule):
     [1.   1.   0.5  0.5  0.25]
     """
 
-    constraints = {
+    constraints: Constraints = {
         "eta0": Range(0, closed="neither"),
         "decay": Range(0, 1, closed="right"),
         "decay_steps": Range(1, integer=True, none=True),
@@ -391,7 +391,7 @@ class StepDecay(Schedule):
         self.decay = decay
         self.decay_steps = decay_steps
 
-    def rate(self, t: NDArray, run: Run) -> NDArray:
+    def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return eta0 times an integer power of decay."""
         third = run.total_steps and max(run.total_steps // 3, 1) if run else None
         passed = np.floor((t - 1.0) / self._steps("decay_steps", third, "a third of the fit"))
@@ -419,7 +419,7 @@ class PolynomialDecay(Schedule):
     [1.  0.5 0.  0. ]
     """
 
-    constraints = {
+    constraints: Constraints = {
         "eta0": Range(0, closed="neither"),
         "end_rate": Range(0),
         "power": Range(0, closed="neither"),
@@ -432,7 +432,7 @@ class PolynomialDecay(Schedule):
         self.power = power
         self.decay_steps = decay_steps
 
-    def rate(self, t: NDArray, run: Run) -> NDArray:
+    def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return the polynomial up to decay_steps, and end_rate afterwards."""
         steps = self._steps("decay_steps", run and run.total_steps, "all the steps of fit")
         left = 1.0 - np.minimum(t - 1.0, steps) / steps
@@ -462,14 +462,18 @@ class CosineDecay(Schedule):
     [1.  0.5 0.  0. ]
     """
 
-    constraints = {"eta0": Range(0, closed="neither"), "decay_steps": Range(1, integer=True, none=True), "floor": Range(0, 1)}
+    constraints: Constraints = {
+        "eta0": Range(0, closed="neither"),
+        "decay_steps": Range(1, integer=True, none=True),
+        "floor": Range(0, 1),
+    }
 
     def __init__(self, eta0: float = 0.01, decay_steps: int | None = None, floor: float = 0.0) -> None:
         self.eta0 = eta0
         self.decay_steps = decay_steps
         self.floor = floor
 
-    def rate(self, t: NDArray, run: Run) -> NDArray:
+    def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return half a cosine up to decay_steps, and the final learning rate afterwards."""
         steps = self._steps("decay_steps", run and run.total_steps, "all the steps of fit")
         return self.eta0 * _half_cosine(np.minimum(t - 1.0, steps) / steps, self.floor)
@@ -502,7 +506,7 @@ class CosineRestarts(Schedule):
     [1.    0.5   1.    0.854]
     """
 
-    constraints = {
+    constraints: Constraints = {
         "eta0": Range(0, closed="neither"),
         "first_decay_steps": Range(1, integer=True, none=True),
         "t_mul": Range(1),
@@ -519,7 +523,7 @@ class CosineRestarts(Schedule):
         self.m_mul = m_mul
         self.floor = floor
 
-    def rate(self, t: NDArray, run: Run) -> NDArray:
+    def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return the learning rate within the cycle of each step."""
         ten = run.steps_per_epoch and 10 * run.steps_per_epoch if run else None
         passed = (t - 1.0) / self._steps("first_decay_steps", ten, "ten epochs")
@@ -564,7 +568,7 @@ class OneCycle(Schedule):
     [0.04    1.      0.96194]
     """
 
-    constraints = {
+    constraints: Constraints = {
         "max_rate": Range(0, closed="neither"),
         "total_steps": Range(2, integer=True, none=True),
         "pct_start": Range(0, 1, closed="neither"),
@@ -586,7 +590,7 @@ class OneCycle(Schedule):
         self.div_factor = div_factor
         self.final_div_factor = final_div_factor
 
-    def rate(self, t: NDArray, run: Run) -> NDArray:
+    def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return the two half cosines, and the final learning rate after the cycle."""
         steps = self._steps("total_steps", run and run.total_steps, "all the steps of fit")
         top = max(self.pct_start * steps - 1.0, 1e-9)
@@ -620,7 +624,7 @@ class WarmUp(Schedule):
     [0.5   1.    1.    0.707]
     """
 
-    constraints = {"warmup_steps": Range(1, integer=True)}
+    constraints: Constraints = {"warmup_steps": Range(1, integer=True)}
 
     def __init__(self, schedule: Schedule | float = 0.01, warmup_steps: int = 100) -> None:
         self.schedule = schedule
@@ -649,7 +653,7 @@ class WarmUp(Schedule):
         """The attribute of the schedule after the warm-up."""
         return self._following().min_rate
 
-    def rate(self, t: NDArray, run: Run) -> NDArray:
+    def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return the linear warm-up, followed by the schedule."""
         following = self._following()
         later = np.maximum(t - self.warmup_steps, 1.0)
@@ -679,7 +683,7 @@ class CallableSchedule(Schedule):
         if not callable(self.function):
             raise TypeError(f"CallableSchedule: function={self.function!r} must be callable")
 
-    def rate(self, t: NDArray, run: Run) -> NDArray:
+    def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return the value of the function for each step."""
         rates = map(self.function, t.tolist())  # type: ignore[arg-type]
         return np.fromiter(rates, dtype=np.float64, count=len(t))
@@ -691,7 +695,7 @@ def _half_cosine(share, floor):
 
 
 #: The schedules by the strings of the parameter `learning_rate`.
-SCHEDULES = {
+SCHEDULES: dict[str, type[Schedule]] = {
     "constant": Constant,
     "invscaling": InvScaling,
     "optimal": Optimal,
@@ -710,12 +714,12 @@ SCHEDULES = {
 RateLike = float | str | Schedule | Callable[[int], float]
 
 
-def resolve_schedule(value):
+def resolve_schedule(value: Any) -> Schedule | None:
     """Return the schedule object for a number, string, object or callable; None for "auto"."""
     if isinstance(value, str) and value == "auto":
         return None
     if isinstance(value, Real) and not isinstance(value, bool):
-        if not (math.isfinite(value) and value > 0):
+        if not (math.isfinite(value) and float(value) > 0):
             raise ValueError(f"learning_rate={value!r} must be a number > 0, a schedule or 'auto'")
         return Constant(float(value))
     if callable(value) and not isinstance(value, (type, Schedule)):

@@ -1,9 +1,10 @@
 """Solvers: how many samples each step uses, and by which method F is minimised."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
-from ._components import Component, Range, resolve
+from ._components import Component, Constraints, Range, resolve
 from ._devices import HOST
 from .descent._loop import Method, Settings
 from .descent.automatic_steps import AutomaticSteps
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 # What a solver may require of loss and penalty: a test of the two, and the message if it fails.
-REQUIREMENTS = {
+REQUIREMENTS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "smooth loss": (lambda loss, penalty: loss.smooth, "a differentiable loss, but loss={loss!r} has smooth=False"),
     "smooth penalty": (
         lambda loss, penalty: not penalty.has_prox(),
@@ -66,8 +67,8 @@ class Solver(Component):
         `fit` raises a ValueError that names the missing one if loss or penalty do not meet them.
     """
 
-    shuffles = True
-    full_batch = False
+    shuffles: bool = True
+    full_batch: bool = False
     requires: tuple[str, ...] = ()
     local_epochs = 1
 
@@ -217,8 +218,8 @@ class Batch(Solver):
     [1.]
     """
 
-    shuffles = False
-    full_batch = True
+    shuffles: bool = False
+    full_batch: bool = True
 
     def batch_rows(self, n_samples: int) -> int:
         return n_samples
@@ -263,7 +264,7 @@ class SGD(Solver):
     GDRegressor(learning_rate=0.01, solver=SGD())
     """
 
-    constraints = {"local_epochs": Range(1, integer=True)}
+    constraints: Constraints = {"local_epochs": Range(1, integer=True)}
 
     def __init__(self, local_epochs: int = 1) -> None:
         self.local_epochs = local_epochs
@@ -299,7 +300,7 @@ class MiniBatch(Solver):
     GDClassifier(optimizer='adam', solver=MiniBatch(batch_size=64))
     """
 
-    constraints = {"batch_size": Range(1, integer=True), "local_epochs": Range(1, integer=True)}
+    constraints: Constraints = {"batch_size": Range(1, integer=True), "local_epochs": Range(1, integer=True)}
 
     def __init__(self, batch_size: int = 32, local_epochs: int = 1) -> None:
         self.batch_size, self.local_epochs = batch_size, local_epochs
@@ -311,7 +312,7 @@ class MiniBatch(Solver):
 class _VarianceReduced(Solver):
     """Abstract base of SVRG and SAGA, which take plain gradient steps and need all samples in memory."""
 
-    constraints = {"batch_size": Range(1, integer=True)}
+    constraints: Constraints = {"batch_size": Range(1, integer=True)}
 
     def __init__(self, batch_size: int = 1) -> None:
         self.batch_size = batch_size
@@ -387,7 +388,7 @@ class SVRG(_VarianceReduced):
     True
     """
 
-    constraints = {"passes": Range(1, integer=True)}
+    constraints: Constraints = {"passes": Range(1, integer=True)}
 
     def __init__(self, batch_size: int = 1, passes: int = 1) -> None:
         super().__init__(batch_size)
@@ -441,7 +442,7 @@ class SAGA(_VarianceReduced):
 
 
 #: The solvers by the strings of the parameter `solver`.
-SOLVERS = {"batch": Batch, "sgd": SGD, "minibatch": MiniBatch, "svrg": SVRG, "saga": SAGA}
+SOLVERS: dict[str, type[Solver]] = {"batch": Batch, "sgd": SGD, "minibatch": MiniBatch, "svrg": SVRG, "saga": SAGA}
 
 
 def resolve_solver(value: Any) -> Solver:

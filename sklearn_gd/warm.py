@@ -1,14 +1,17 @@
 """Compile ahead of the first fit, for container images and serverless functions."""
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.base import clone, is_classifier
 
+from ._sklearn import BaseEstimator
 from .estimators import GDClassifier, GDRegressor
 
-LAYOUTS = {"dense": np.asarray, "csr": sp.csr_array}
+LAYOUTS: dict[str, Callable[..., Any]] = {"dense": np.asarray, "csr": sp.csr_array}
 DTYPES = ("float64", "float32")
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-# A file for the folder of another project, and one for devices: they import packages that the tests do without.
-collect_ignore = ["benchmarks/benchopt", "benchmarks/devices.py"]
+# Scripts, and a file for the folder of another project: they import packages that the tests do without.
+collect_ignore = ["benchmarks"]
 
 # Of each module, the first case of this many test functions is a smoke test; and none of these modules and functions,
 # which take long.
@@ -16,6 +16,8 @@ NOT_SMOKE = {
     "test_imports",
     "test_sklearn",
     "test_sklearn_checks",
+    "test_warm",
+    "test_a_process_that_is_killed",
     "test_the_model_of_an_epoch_is_that_of_a_fit_that_ends_there",
     "test_matplotlib_is_imported_when_a_display_is_drawn_and_not_before",
     "test_a_quantile_is_covered_where_mini_batches_stop_early",

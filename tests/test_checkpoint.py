@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from versions import skip_below
 
 from sklearn_gd import SAGA, SVRG, Batch, Checkpoint, GDClassifier, GDRegressor, MiniBatch
 from sklearn_gd._checkpoint_file import read, write
@@ -23,6 +24,8 @@ from sklearn_gd.losses import Huber
 from sklearn_gd.optimizers import GradientDescent
 from sklearn_gd.penalties import Penalty
 from sklearn_gd.schedules import Adaptive
+
+skip_below("scikit-learn", "1.9", "callbacks are new there")
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -22,6 +22,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import tokenize
 import types
 from pathlib import Path
 
@@ -123,17 +124,30 @@ def thing_of(name):
     raise AssertionError(f"{name} cannot be imported")
 
 
-def source_without_docstrings(thing):
-    """The source of an object, without docstrings and the blank line that follows one."""
-    source = textwrap.dedent(inspect.getsource(thing))
-    lines = source.splitlines()
-    for node in ast.walk(ast.parse(source)):
+class _Unannotated(ast.NodeTransformer):
+    """Takes the annotations off: pages are read by people who write parts, whose functions need none."""
+
+    def visit_FunctionDef(self, node):
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node):
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node):
+        return ast.Assign([node.target], node.value) if node.value is not None else None
+
+
+def as_quoted(source):
+    """The code of a piece of source, without docstrings and annotations, and its comments."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
-            first, last = node.body[0].lineno - 1, node.body[0].end_lineno
-            if last < len(lines) and not lines[last].strip():
-                last += 1
-            lines[first:last] = [None] * (last - first)
-    return "\n".join(line for line in lines if line is not None) + "\n"
+            del node.body[0]
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = [token.string for token in tokens if token.type == tokenize.COMMENT]
+    return ast.unparse(ast.fix_missing_locations(_Unannotated().visit(tree))), comments
 
 
 def squeezed(code):
@@ -150,8 +164,9 @@ def test_a_quotation_is_the_source_of_the_package(page, kind, name, line, block)
     """A quoted object is its source, and runs in its own module; an excerpt stands in its module line by line."""
     thing, module = thing_of(name)
     if kind == "source":
-        source = source_without_docstrings(thing)
-        assert squeezed(block) == squeezed(source), f"{page.name}:{line} is to quote {name}, which reads now:\n{source}"
+        (quoted, comments), (code, noted) = as_quoted(block), as_quoted(textwrap.dedent(inspect.getsource(thing)))
+        assert quoted == code, f"{page.name}:{line} is to quote {name}, which reads now:\n{code}"
+        assert comments == noted, f"{page.name}:{line} is to quote {name}, whose comments are {noted}"
         exec(as_lines(block, page, line), dict(vars(module)))
         return
     ast.parse(block)

@@ -17,8 +17,10 @@ from oracle import F, encoded
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LinearRegression
 from sklearn.metrics import accuracy_score, d2_tweedie_score, r2_score
 from sklearn.utils.class_weight import compute_sample_weight
+from versions import skip_below
 
 from sklearn_gd import SGD, Batch, GDClassifier, GDRegressor, MiniBatch
 from sklearn_gd._validation import held_out
@@ -407,8 +409,12 @@ def test_frames_of_pandas_and_polars():
         series = pd.Series(SCORE, index=range(100, 100 + N)) if isinstance(frame, pd.DataFrame) else pl.Series(SCORE)
         model = GDRegressor().fit(frame, series)
         assert same_bits(plain, model)
-        assert list(model.feature_names_in_) == names
+        # scikit-learn 1.6 finds no names in frames of recent versions of polars.
+        by_scikit_learn = getattr(LinearRegression().fit(frame, SCORE), "feature_names_in_", None)
+        assert list(getattr(model, "feature_names_in_", ())) == ([] if by_scikit_learn is None else names)
         np.testing.assert_allclose(model.predict(frame), plain.predict(X), rtol=1e-12)
+    model = GDRegressor().fit(pd.DataFrame(X, columns=names), SCORE)
+    assert list(model.feature_names_in_) == names
     with pytest.warns(UserWarning, match="does not have valid feature names"):
         model.predict(X)
     with pytest.raises(ValueError, match="feature names should match"):
@@ -639,6 +645,7 @@ def test_verbose_in_a_stream_counts_the_calls(capsys):
 
 def test_a_notebook_shows_every_parameter():
     """Those of the parts too, its own with their documentation, and whether it is fitted."""
+    skip_below("scikit-learn", "1.9", "its table of parameters links to their documentation")
     model = GDRegressor(Huber(delta=2.5), solver=MiniBatch(7))
     page = model._repr_html_()
     shown = re.findall(r'<td class="param">\s*(?:<a [^>]*>)?\s*(\w+)\b', page)

@@ -6,10 +6,12 @@ method may continue differently: with a lower learning rate, a more accurate smo
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._monitor import Status
 from ._state import ModelState
@@ -37,21 +39,21 @@ class Settings:
         Whether this is `partial_fit`, where the number of epochs is unknown.
     """
 
-    optimizer: object = None
-    schedule: object = None
+    optimizer: Any = None
+    schedule: Any = None
     max_iter: int = 1
     shuffle: bool = False
-    rng: object = None
+    rng: Any = None
     average_from: float = math.inf
     streaming: bool = False
 
     @property
-    def automatic(self):
+    def automatic(self) -> bool:
         """Whether optimizer and learning rate are both "auto"."""
         return self.optimizer is None and self.schedule is None
 
     @property
-    def averages(self):
+    def averages(self) -> bool:
         """Whether iterates are averaged."""
         return self.average_from < math.inf
 
@@ -111,16 +113,16 @@ class Method(ABC):
         A function of theta that estimates the remaining decrease of F; None if a stall of F alone ends the descent.
     """
 
-    full_batch = False
-    rate = None
-    finds_rates = False
-    expected_decrease = None
+    full_batch: bool = False
+    rate: float | None = None
+    finds_rates: bool = False
+    expected_decrease: Callable[[NDArray[Any]], float] | None = None
 
-    def __init__(self, objective):
+    def __init__(self, objective: Any) -> None:
         self.objective = objective
 
     @abstractmethod
-    def start(self):
+    def start(self) -> tuple[NDArray[Any], float]:
         """Return the initial model.
 
         Returns
@@ -132,7 +134,7 @@ class Method(ABC):
         """
 
     @abstractmethod
-    def iterates(self):
+    def iterates(self) -> Iterator[Iterate]:
         """Run the method, one epoch at a time.
 
         Yields
@@ -141,7 +143,7 @@ class Method(ABC):
             The state of the method after each epoch. The generator is not resumed after the descent has ended.
         """
 
-    def on_plateau(self, tolerance):
+    def on_plateau(self, tolerance: float) -> bool:
         """Change how the method continues after F (or the watched objective) has stalled, e.g. lower the learning rate.
 
         Parameters
@@ -156,7 +158,7 @@ class Method(ABC):
         """
         return False
 
-    def caveat(self, theta):
+    def caveat(self, theta: NDArray[Any]) -> str | None:
         """What the user must know of the model that the descent ends with, for a warning; None where there is nothing.
 
         Parameters
@@ -171,7 +173,7 @@ class Method(ABC):
         """
         return None
 
-    def state(self, theta, value, n_epochs):
+    def state(self, theta: NDArray[Any], value: float, n_epochs: int) -> Any:
         """Return the state from which `partial_fit` resumes.
 
         Parameters
@@ -191,11 +193,11 @@ class Method(ABC):
         return ModelState.of(self.objective, theta, value, n_epochs)
 
     @property
-    def has_snapshot(self):
+    def has_snapshot(self) -> bool:
         """Whether the method implements `snapshot` and `restore`."""
         return type(self).snapshot is not Method.snapshot
 
-    def snapshot(self):
+    def snapshot(self) -> dict[str, Any]:
         """Return everything on which later epochs depend, besides the objective and the settings; called between two epochs.
 
         A method that stores numbers for each sample may recompute them from the model instead of returning them. It must then
@@ -209,7 +211,7 @@ class Method(ABC):
         """
         raise NotImplementedError
 
-    def restore(self, saved):
+    def restore(self, saved: dict[str, Any]) -> None:
         """Restore a snapshot of the same method on the same objective; called after `start` and before `iterates`.
 
         Parameters
@@ -219,7 +221,7 @@ class Method(ABC):
         """
         raise NotImplementedError
 
-    def stable_rate(self):
+    def stable_rate(self) -> float | None:
         """Return a learning rate at which the method cannot diverge, for messages; None if unknown or not applicable.
 
         Returns
@@ -233,7 +235,7 @@ class Method(ABC):
 class Keeper:
     """Saves the state between two epochs; this base class saves nothing."""
 
-    def resume(self, method, monitor):
+    def resume(self, method: Any, monitor: Any) -> int:
         """Restore the last saved state of method and monitor.
 
         Parameters
@@ -250,7 +252,7 @@ class Keeper:
         """
         return 0
 
-    def keep(self, method, monitor, n_epochs):
+    def keep(self, method: Any, monitor: Any, n_epochs: int) -> None:
         """Save the state before the next epoch begins.
 
         Parameters
@@ -264,7 +266,7 @@ class Keeper:
         """
 
 
-def descend(method, monitor, max_iter, keeper=None):
+def descend(method: Any, monitor: Any, max_iter: int, keeper: Keeper | None = None) -> Status:
     """Descend until the monitor, the method or `max_iter` ends it; returns the last `Status`."""
     keeper = keeper or Keeper()
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the monitor sees numbers that are not finite

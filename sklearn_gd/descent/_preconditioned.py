@@ -2,8 +2,10 @@
 
 import math
 from abc import abstractmethod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..objective._preconditioner import Preconditioner
 from ._loop import Iterate, Method
@@ -27,21 +29,26 @@ class ScaledCoordinates:
         Over which the loss is smoothed.
     """
 
+    parts: Any
+    frame: Preconditioner
+    shape: tuple[int, int]
+    width: float
+
     @property
-    def n_coef(self):
+    def n_coef(self) -> int:
         """How many coefficients u has, without the intercepts."""
         return self.shape[0] * self.shape[1]
 
-    def model(self, u):
+    def model(self, u: NDArray[Any]) -> Any:
         """The coefficients and intercepts of the coordinates u."""
         return self.frame.to_theta(u[: self.n_coef].reshape(self.shape), u[self.n_coef :])
 
-    def gradient(self, coef, intercept):
+    def gradient(self, coef: NDArray[Any], intercept: NDArray[Any]) -> NDArray[Any]:
         """The loss's gradient in u, from that in coefficients and intercepts."""
         U, b = self.frame.gradient_to_u(coef, intercept)
         return np.concatenate([U.ravel(), b])
 
-    def look_at(self, u):
+    def look_at(self, u: NDArray[Any]) -> tuple[float, float, NDArray[Any]]:
         """Make u the point in hand: (mean loss, mean loss without smoothing, its gradient in u)."""
         sums, *gradient = self.parts.mean("start", *self.model(u), self.width)
         return float(sums[0]), float(sums[3]), self.gradient(*gradient)
@@ -62,10 +69,20 @@ class PreconditionedMethod(ScaledCoordinates, Method):
         The start; by default the null model.
     """
 
+    theta: NDArray[Any]
+    u: NDArray[Any]
+    ridge: NDArray[Any]
+    inverse_ridge: NDArray[Any]
+    value: float
+    stage: int
+    stage_value: float
+    stage_is_over: bool
+    n_iter: int
+
     full_batch = True
     kept: tuple[str, ...] = ("stage", "n_iter", "stage_is_over", "stage_value", "value", "theta", "u")  # in a snapshot
 
-    def __init__(self, objective, theta=None):
+    def __init__(self, objective: Any, theta: NDArray[Any] | None = None) -> None:
         super().__init__(objective)
         self.parts = objective.parts
         self.shape = (objective.n_outputs, objective.n_features)
@@ -76,11 +93,11 @@ class PreconditionedMethod(ScaledCoordinates, Method):
 
     # --- stages -----------------------------------------------------------------------------------------------------------
 
-    def start(self):
+    def start(self) -> tuple[NDArray[Any], float]:
         self._begin_stage()
         return self.theta, self.stage_value
 
-    def next_stage(self):
+    def next_stage(self) -> None:
         """Go on to the next, narrower stage of smoothing."""
         self.stage += 1
         self._begin_stage()
@@ -105,17 +122,17 @@ class PreconditionedMethod(ScaledCoordinates, Method):
         self.begin_stage()
 
     @abstractmethod
-    def begin_stage(self):
+    def begin_stage(self) -> None:
         """Take a look at u: sets `stage_value`, and all that `iterates` goes on from."""
 
     # --- snapshots --------------------------------------------------------------------------------------------------------
 
-    def snapshot(self):
+    def snapshot(self) -> dict[str, Any]:
         saved = {name: getattr(self, name) for name in self.kept}
         self.refresh()
         return saved
 
-    def restore(self, saved):
+    def restore(self, saved: dict[str, Any]) -> None:
         if saved["stage"] != self.stage:
             self.stage = saved["stage"]
             self._begin_stage()
@@ -127,10 +144,10 @@ class PreconditionedMethod(ScaledCoordinates, Method):
         vars(self).update({name: saved[name] for name in self.kept})
 
     @abstractmethod
-    def refresh(self):
+    def refresh(self) -> None:
         """Make what the samples keep, scores and curvatures, from u anew: the parts then hold what follows from a snapshot."""
 
-    def on_plateau(self, tolerance):
+    def on_plateau(self, tolerance: float) -> bool:
         """The next, narrower stage of smoothing, unless F has gained nothing from this one."""
         if self.stage + 1 >= len(self.objective.widths):
             return False
@@ -141,14 +158,14 @@ class PreconditionedMethod(ScaledCoordinates, Method):
 
     # ----------------------------------------------------------------------------------------------------------------------
 
-    def iterate(self, value, plain, **more):
+    def iterate(self, value: float, plain: float, **more: Any) -> Iterate:
         """The `Iterate` at u: `value` is what is descended on, `plain` the mean loss without smoothing."""
         self.theta = self.objective.pack(*self.model(self.u))
         self.value = value if not self.width else plain + self.objective.penalty_value(self.theta)
         self.n_iter += 1
         return Iterate(self.theta, self.value, watched=value if self.width else None, **more)
 
-    def quadratic_gap(self, gradient):
+    def quadratic_gap(self, gradient: NDArray[Any]) -> float:
         """A bound on F less its minimum, by strong convexity: the l2 penalty's curvature r bounds it by the sum of g^2 / 2r.
 
         The intercept's curvature is about one here. Infinite without a ridge.
@@ -177,7 +194,7 @@ class Line:
         What the last look told: the mean loss without smoothing, and the loss's gradient in u.
     """
 
-    def __init__(self, method, first, last=(), penalty=(0.0, 0.0, 0.0)):
+    def __init__(self, method: Any, first: tuple[Any, ...], last: Any = (), penalty=(0.0, 0.0, 0.0)) -> None:
         self.method, self.first, self.last, self.penalty = method, first, last, penalty
         self.at = None
 
@@ -193,18 +210,18 @@ class Line:
         value, first, second = self.penalty
         return loss + value + t * first + 0.5 * t * t * second, slope + first + t * second, curvature + second
 
-    def settle(self, t):
+    def settle(self, t: float):
         """Leave the scores at t."""
         if t != self.at:
             self(t)
 
     @property
-    def gradient(self):
+    def gradient(self) -> NDArray[Any]:
         """The loss's gradient in u at the last look."""
         return self.method.gradient(*self.seen)
 
 
-def parabola(ridge, u, direction, linear=None):
+def parabola(ridge, u: NDArray[Any], direction, linear=None):
     """The penalty along a line: its value, derivative and curvature at its start.
 
     `ridge` is its curvature in each coordinate, `linear` the slope of its l1 part on the support.

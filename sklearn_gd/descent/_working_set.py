@@ -1,8 +1,10 @@
 """F on some of the features, the working set, the others' coefficients being zero: what `SupportDescent` minimises at a time."""
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._active_set import l1_minimiser
 from ._line_search import backtrack, spectral_length, strong_wolfe
@@ -43,7 +45,9 @@ class WorkingSet(ScaledCoordinates):
         The features; None for all, whose last look is that of the method.
     """
 
-    def __init__(self, method, columns):
+    index: Any
+
+    def __init__(self, method: Any, columns: NDArray[Any] | None) -> None:
         self.method, self.columns, self.width = method, columns, method.width
         n_outputs, n_features = method.shape
         if columns is None:

@@ -6,11 +6,14 @@ undone. In `partial_fit` all tracks are kept, and the one that has predicted bes
 """
 
 import math
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._layout import ROWS, WEIGHT_SUM
-from ..optimizers import Adam
+from ..optimizers import Adam, Optimizer
 from ._automatic_state import AutomaticState, Sizes
 from ._compiled_pass import compiled_pass
 from ._loop import Iterate, Method
@@ -46,9 +49,28 @@ class AutomaticSteps(Method):
         The state to resume from, of any method; the null model where None.
     """
 
+    solver: Any
+    settings: Any
+    optimizer: Optimizer
+    batch: int
+    n_steps: int
+    expected_decrease: Callable[[NDArray[Any]], float] | None
+    average_from: float
+    average_power: float
+    automatic_state: AutomaticState
+    best: NDArray[Any]
+    first: float
+    lowest: float
+    lowered_at: float
+    lows: Any
+    epoch: int
+    useless: int
+    rate: float | None
+    last_rate: float
+
     finds_rates = True
 
-    def __init__(self, objective, solver, settings, state=None):
+    def __init__(self, objective: Any, solver: Any, settings: Any, state: Any = None) -> None:
         super().__init__(objective)
         self.solver, self.settings = solver, settings
         self.optimizer = settings.optimizer or Adam()
@@ -106,7 +128,7 @@ class AutomaticSteps(Method):
         share = 0.0 if self.solver.full_batch else 1.0 / batch
         return 1.0 / ((share * total + (1.0 - share) * math.sqrt(total)) * self.optimizer.gain())
 
-    def state(self, theta, value, n_epochs):
+    def state(self, theta: NDArray[Any], value: float, n_epochs: int) -> Any:
         if self.settings.streaming:
             return self.automatic_state
         # A copy: descent may go on after this epoch.
@@ -115,24 +137,24 @@ class AutomaticSteps(Method):
             state.best.replace(theta)
         return state
 
-    def snapshot(self):
+    def snapshot(self) -> dict[str, Any]:
         kept = {name: getattr(self, name) for name in KEPT_NUMBERS}
         return kept | {"state": to_plain(self.automatic_state), "best": self.best, "lows": np.asarray(self.lows)}
 
-    def restore(self, saved):
+    def restore(self, saved: dict[str, Any]) -> None:
         self.automatic_state = from_plain(AutomaticState, saved["state"])
         self.best, self.lows = saved["best"], saved["lows"]
         vars(self).update({name: saved[name] for name in KEPT_NUMBERS})
 
     # --- descent ----------------------------------------------------------------------------------------------------------
 
-    def start(self):
+    def start(self) -> tuple[NDArray[Any], float]:
         theta = self.automatic_state.predicting(self.objective)
         self.first = self.lowest = self.lowered_at = self.objective.value(theta)
         self.best, self.lows = theta, np.full(len(self.automatic_state.tracks), self.first)
         return theta, self.first
 
-    def iterates(self):
+    def iterates(self) -> Iterator[Iterate]:
         if self.settings.streaming:
             yield self._one_call()
             return
@@ -183,7 +205,7 @@ class AutomaticSteps(Method):
         state.losses = np.asarray(values)[order]
         self.lows = np.minimum(np.asarray(self.lows)[order], state.losses)
 
-    def on_plateau(self, tolerance):
+    def on_plateau(self, tolerance: float) -> bool:
         """Go on at a lower rate, unless F has gained nothing from the last ones."""
         state = self.automatic_state
         self.useless = self.useless + 1 if self.lowered_at - self.lowest <= tolerance else 0

@@ -1,8 +1,13 @@
 """The memory gradient method on squared loss with the Gram matrix at hand: an iteration needs no pass over the samples."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ._line_search import plane_minimiser
+from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH
 from .memory_gradient import MemoryGradient
@@ -11,7 +16,7 @@ MOST_FEATURES = 256  # up to which the Gram matrix is cheap beside some passes o
 CANCELLED = 1e-7  # share of the null model's F below which F is a small difference of large terms
 
 
-def has_gram(objective):
+def has_gram(objective: Any) -> bool:
     """Whether F is quadratic and its Gram matrix cheap beside some passes over the samples."""
     n, d = objective.n_samples, objective.n_features
     form = objective.penalty.elastic_net()
@@ -30,10 +35,20 @@ class GramDescent(MemoryGradient):
         Whether F has become a small difference of large terms, so that descent goes on with passes over the samples.
     """
 
-    kept = (*MemoryGradient.kept, "Hu", "Hlast", "cancelled")
-    Hlast, cancelled = None, False
+    u: NDArray[Any]
+    last: tuple[NDArray[Any], float] | None
+    stage_value: float
+    gram: NDArray[Any]
+    diagonal: NDArray[Any]
+    constant: float
+    right: NDArray[Any]
+    Hu: NDArray[Any]
 
-    def begin_stage(self):
+    kept: tuple[str, ...] = (*MemoryGradient.kept, "Hu", "Hlast", "cancelled")
+    Hlast: NDArray[Any] | None = None
+    cancelled: bool = False
+
+    def begin_stage(self) -> None:
         objective, frame = self.objective, self.frame
         target = objective.null_model().intercept if objective.fit_intercept else np.zeros(objective.n_outputs)
         gram, cross, square = self.parts.mean("gram", frame.mean, target)
@@ -47,12 +62,12 @@ class GramDescent(MemoryGradient):
         self.Hu = self.hessian_product(self.u)
         self.stage_value = self._value(self.u, self.Hu)
 
-    def refresh(self):
+    def refresh(self) -> None:
         # Without passes over the samples they keep nothing.
         if self.cancelled:
             super().refresh()
 
-    def hessian_product(self, v):
+    def hessian_product(self, v: NDArray[Any]) -> NDArray[Any]:
         """The Hessian of F times v."""
         product = self.diagonal * v
         product[: self.n_coef] += (v[: self.n_coef].reshape(self.shape) @ self.gram).ravel()
@@ -62,7 +77,7 @@ class GramDescent(MemoryGradient):
         """F at u."""
         return float(self.constant + 0.5 * u @ Hu - self.right @ u)
 
-    def iterates(self):
+    def iterates(self) -> Iterator[Iterate]:
         while not self.cancelled:
             Hu, last, Hlast = self.Hu, self.last, self.Hlast
             gradient = Hu - self.right
@@ -84,7 +99,7 @@ class GramDescent(MemoryGradient):
                 b, c, along = -float(Hlast @ gradient), float(last[0] @ Hlast), float(gradient @ last[0])
             c_0, c_1, _ = plane_minimiser(steep, a, b, c, along)
             move, Hmove = -c_0 * gradient, -c_0 * Hg
-            if c_1:
+            if last is not None and c_1:
                 move, Hmove = move + c_1 * last[0], Hmove + c_1 * Hlast
             new = value + float(gradient @ move + 0.5 * move @ Hmove)
             if not new < value:

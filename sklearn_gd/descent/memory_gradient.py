@@ -14,11 +14,15 @@ G. Narkiss and M. Zibulevsky, "Sequential subspace optimization method for large
 """
 
 import functools
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..objective._preconditioner import BlockMetric, DiagonalMetric, Metric, UnitMetric
 from ._line_search import plane_minimiser, strong_wolfe
+from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH, Line, PreconditionedMethod, parabola
 
@@ -32,7 +36,9 @@ MOST_OFF_CENTRE = 30.0  # standard deviations that a feature's mean may be from 
 SINGLE_SIZES = 1e-12, 1e12  # of the standard deviations: products and sums stay far from the ends of float32
 
 
-def plane_step(method, gradient, ascent, last, forms):
+def plane_step(
+    method: Any, gradient: NDArray[Any], ascent: NDArray[Any], last: Any, forms: NDArray[Any]
+) -> tuple[NDArray[Any], float, tuple[Any, ...]]:
     """The minimiser of the second-order model over span{-ascent, last move}, at the point in hand of a method.
 
     Parameters
@@ -71,7 +77,7 @@ def plane_step(method, gradient, ascent, last, forms):
     return direction, slope, ("step", c_0, c_1 * length)
 
 
-def is_single(objective):
+def is_single(objective: Any) -> bool:
     """Whether products of directions and slopes with the samples may be in float32, as the samples are.
 
     Their rounding errors matter little: a direction may be any, F falls with the square of the gradient, and the scores are taken
@@ -100,21 +106,28 @@ class MemoryGradient(PreconditionedMethod):
         Whether the parts have u as the point of their last look, and not yet as the one in hand.
     """
 
-    kept = (*PreconditionedMethod.kept, "metric_after", "metric_due")
-    last = None
-    metric, metric_after, metric_due = UnitMetric(), FIRST_METRIC, FIRST_METRIC
+    u: NDArray[Any]
+    stage_value: float
+    seen: tuple[float, float, NDArray[Any]]
+    advance: bool
+
+    kept: tuple[str, ...] = (*PreconditionedMethod.kept, "metric_after", "metric_due")
+    last: tuple[NDArray[Any], float] | None = None
+    metric: Metric = UnitMetric()
+    metric_after: int = FIRST_METRIC
+    metric_due: int = FIRST_METRIC
 
     @functools.cached_property
-    def dtype(self):
+    def dtype(self) -> Any:
         """The type of directions and slopes in products with the samples."""
         return np.float32 if is_single(self.objective) else np.float64
 
-    def begin_stage(self):
+    def begin_stage(self) -> None:
         self.seen, self.last, self.advance = self._look(), None, False
         self.stage_value = self.seen[1] + self._penalty()
         self.metric, self.metric_after, self.metric_due = UnitMetric(), FIRST_METRIC, self.n_iter + FIRST_METRIC
 
-    def snapshot(self):
+    def snapshot(self) -> dict[str, Any]:
         more = {"metric": self.metric.snapshot(), "last_move": None if self.last is None else self.last[0]}
         return super().snapshot() | more
 
@@ -123,7 +136,7 @@ class MemoryGradient(PreconditionedMethod):
         self.metric = Metric.restored(saved["metric"])
         self.last = None if saved["last_move"] is None else (saved["last_move"], 1.0)
 
-    def refresh(self):
+    def refresh(self) -> None:
         self.seen, self.advance = self._look(), False
         if self.last is not None:
             # The scores of the last move become the last direction; u stays the point in hand.
@@ -169,7 +182,7 @@ class MemoryGradient(PreconditionedMethod):
         """The l2 penalty at u."""
         return 0.5 * float((self.ridge * self.u) @ self.u)
 
-    def iterates(self):
+    def iterates(self) -> Iterator[Iterate]:
         while True:
             if self.stage_is_over:
                 self.next_stage()

@@ -1,8 +1,13 @@
 """Batch descent under a penalty of the user's own: proximal gradient steps of spectral length, in preconditioned coordinates."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ._line_search import backtrack, spectral_length
+from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH, Line, PreconditionedMethod
 
@@ -20,9 +25,17 @@ class ProximalDescent(PreconditionedMethod):
         Whether the parts have u as the point of their last look, and not yet as the one in hand.
     """
 
-    kept = (*PreconditionedMethod.kept, "step")
+    u: NDArray[Any]
+    stage_value: float
+    seen: tuple[float, float, NDArray[Any]]
+    advance: bool
+    scale: NDArray[Any]
+    square: NDArray[Any]
+    step: float
 
-    def begin_stage(self):
+    kept: tuple[str, ...] = (*PreconditionedMethod.kept, "step")
+
+    def begin_stage(self) -> None:
         objective = self.objective
         self.scale = objective.rows.from_coef(self.frame.scale)
         self.square = self.scale**2
@@ -30,7 +43,7 @@ class ProximalDescent(PreconditionedMethod):
         self.step = 1.0
         self.stage_value = self.seen[1] + self._penalty(self.u)
 
-    def refresh(self):
+    def refresh(self) -> None:
         self.seen, self.advance = self._look(), False
 
     def _coef(self, u):
@@ -64,7 +77,7 @@ class ProximalDescent(PreconditionedMethod):
         loss, plain, gradient = self.look_at(self.u)
         return loss + self._penalty(self.u), plain, self._with_penalty(gradient)
 
-    def iterates(self):
+    def iterates(self) -> Iterator[Iterate]:
         while True:
             if self.stage_is_over:
                 self.next_stage()

@@ -43,8 +43,11 @@ O. Shamir and T. Zhang, "Stochastic gradient descent for non-smooth optimization
 
 import functools
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._layout import ROWS, SNAPSHOT_AT
 from ._loop import Iterate, Method
@@ -81,13 +84,21 @@ class ProximalRows(Method):
         The state to resume from.
     """
 
-    def __init__(self, objective, solver, settings, state=None):
+    solver: Any
+    settings: Any
+    rows_state: RowsState
+    kept: tuple[NDArray[Any], float]
+    first: float
+    best: float
+    last_value: float | None
+
+    def __init__(self, objective: Any, solver: Any, settings: Any, state: Any = None) -> None:
         super().__init__(objective)
         self.solver, self.settings = solver, settings
         self.rows_state = RowsState.resumed(state, objective, settings.averages)
         self.best, self.last_value = np.inf, None
 
-    def start(self):
+    def start(self) -> tuple[NDArray[Any], float]:
         # A call of `partial_fit` needs no value to compare with: it does not pay for one.
         if self.settings.streaming:
             return np.zeros(self.objective.n_theta), np.nan
@@ -96,7 +107,7 @@ class ProximalRows(Method):
         self.first = self.kept[1]
         return self.kept
 
-    def iterates(self):
+    def iterates(self) -> Iterator[Iterate]:
         while True:
             if self.last_value is not None:
                 if not self.last_value < self.best:
@@ -105,12 +116,12 @@ class ProximalRows(Method):
             theta, self.last_value = self._one_epoch()
             yield Iterate(theta, self.last_value)
 
-    def snapshot(self):
+    def snapshot(self) -> dict[str, Any]:
         theta, value = self.kept
         numbers = {"kept_value": value, "first": self.first, "best": self.best, "last_value": self.last_value}
         return numbers | {"state": to_plain(self.rows_state), "kept_theta": theta}
 
-    def restore(self, saved):
+    def restore(self, saved: dict[str, Any]) -> None:
         self.rows_state = from_plain(RowsState, saved["state"])
         self.kept = saved["kept_theta"], saved["kept_value"]
         self.first, self.best, self.last_value = saved["first"], saved["best"], saved["last_value"]
@@ -134,7 +145,7 @@ class ProximalRows(Method):
             self.kept = theta, value
         return theta, value
 
-    def on_plateau(self, tolerance):
+    def on_plateau(self, tolerance: float) -> bool:
         # The implicit step of a wild sample is much shorter than those of the others, for all of which F counts alike: the
         # iterates rest off the minimum until no step has to be shortened.
         if not self._has_long_steps():
@@ -159,7 +170,7 @@ class ProximalRows(Method):
         largest, mean = norms.max(), norms.mean()
         return bool(largest > WILD * mean and state.length * LENGTHS[0] * largest > NEAR * mean)
 
-    def state(self, theta, value, n_epochs):
+    def state(self, theta: NDArray[Any], value: float, n_epochs: int) -> Any:
         return self.rows_state if self.settings.streaming else self.rows_state.kept_at(self.objective, theta, value)
 
     @functools.cached_property

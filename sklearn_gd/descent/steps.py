@@ -1,18 +1,23 @@
 """The textbook's steps: an optimizer moves the model along the gradient of a batch, at the learning rates of a schedule."""
 
 import math
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._array_parts import ArrayStep
 from .._layout import ROWS, STEPS, WEIGHT_SUM
 from ..objective._preconditioner import Preconditioner
-from ..optimizers import GradientDescent
+from ..optimizers import GradientDescent, Optimizer
 from ..schedules import Run
 from ._compiled_pass import compiled_pass
 from ._loop import Iterate, Method
 from ._plain import from_plain, to_plain
 from ._state import StepState
+
+Pass = Callable[[NDArray[Any], NDArray[Any]], float | None]  # from the order of the samples and the rates to F, if known
 
 
 class Steps(Method):
@@ -30,7 +35,20 @@ class Steps(Method):
         The state to resume from, of any method; zeros where None.
     """
 
-    def __init__(self, objective, solver, settings, state=None):
+    solver: Any
+    settings: Any
+    optimizer: Optimizer
+    schedule: Any
+    steps_state: StepState
+    run: Run
+    batch: int
+    n_steps: int
+    full_batch: bool
+    expected_decrease: Callable[[NDArray[Any]], float] | None
+    rate: float | None
+    last_rate: float
+
+    def __init__(self, objective: Any, solver: Any, settings: Any, state: Any = None) -> None:
         super().__init__(objective)
         self.solver, self.settings, self.schedule = solver, settings, settings.schedule
         self.optimizer = settings.optimizer or GradientDescent()
@@ -46,11 +64,11 @@ class Steps(Method):
         self.full_batch = self.batch >= n and not adapts
         self.expected_decrease = expected_decrease(objective)
 
-    def start(self):
+    def start(self) -> tuple[NDArray[Any], float]:
         theta = self.steps_state.predicting(self.objective)
         return theta, self.objective.value(theta)
 
-    def iterates(self):
+    def iterates(self) -> Iterator[Iterate]:
         n, state, settings = self.objective.n_samples, self.steps_state, self.settings
         one_pass = self.make_pass()
         while True:
@@ -65,7 +83,7 @@ class Steps(Method):
             theta = state.predicting(self.objective)
             yield Iterate(theta, self.objective.value(theta) if value is None else value, rate=self.last_rate)
 
-    def on_plateau(self, tolerance):
+    def on_plateau(self, tolerance: float) -> bool:
         """Lower the rate of an adaptive schedule, as far as it goes."""
         factor = None if self.schedule is None else self.schedule.lowered(self.last_rate)
         if factor is None:
@@ -73,18 +91,18 @@ class Steps(Method):
         self.steps_state.rate_scale *= factor
         return True
 
-    def state(self, theta, value, n_epochs):
+    def state(self, theta: NDArray[Any], value: float, n_epochs: int) -> Any:
         # The model after the only pass of a call of `partial_fit` is the best.
         return self.steps_state if self.settings.streaming else self.steps_state.kept_at(self.objective, theta)
 
-    def snapshot(self):
+    def snapshot(self) -> dict[str, Any]:
         return {"state": to_plain(self.steps_state), "rate": self.rate, "last_rate": self.last_rate}
 
-    def restore(self, saved):
+    def restore(self, saved: dict[str, Any]) -> None:
         self.steps_state = from_plain(StepState, saved["state"])
         self.rate, self.last_rate = saved["rate"], saved["last_rate"]
 
-    def make_pass(self):
+    def make_pass(self) -> Pass:
         """The function of (order, rates) that moves the state by one epoch; it returns F where it knows it, else None."""
         if self.solver.full_batch:
             return full_batch_pass(self.objective, self.steps_state, self.optimizer)
@@ -92,13 +110,13 @@ class Steps(Method):
         batch = self.solver.batch_rows(self.objective.n_samples)
         return compiled_pass(self.objective, self.steps_state, self.optimizer, batch)
 
-    def rates(self, order):
+    def rates(self, order: NDArray[Any]) -> NDArray[Any]:
         """The learning rate of each step over the samples in `order`."""
         state = self.steps_state
         t = np.arange(state.steps + 1.0, state.steps + self.n_steps + 1.0)
         return self.schedule.checked_rates(t, self.run) * state.rate_scale
 
-    def stable_rate(self):
+    def stable_rate(self) -> float | None:
         """A learning rate at which descent cannot diverge where the loss's curvature is bounded; None if unknown.
 
         One over the largest curvature: of F for steps that see all samples, of a single sample for the others.
@@ -108,7 +126,7 @@ class Steps(Method):
         return self._stable
 
 
-def full_batch_pass(objective, state, optimizer, average_power=0.0):
+def full_batch_pass(objective: Any, state: Any, optimizer: Any, average_power: float = 0.0) -> Callable[..., Any]:
     """One step on all samples, in array operations; nothing is compiled."""
     step, prox_step = ArrayStep(optimizer), np.zeros(objective.n_theta)
     n_coef, penalty = objective.n_coef, objective.array_penalty
@@ -133,7 +151,7 @@ def full_batch_pass(objective, state, optimizer, average_power=0.0):
     return one_pass
 
 
-def expected_decrease(objective):
+def expected_decrease(objective: Any) -> Callable[[NDArray[Any]], float] | None:
     """The function from theta to what one best step from there would lower F by, about; None for a non-smooth F.
 
     It is half the squared gradient in preconditioned coordinates, where the curvature is about one: half the squared Newton
@@ -161,7 +179,7 @@ def expected_decrease(objective):
 
 
 @np.errstate(over="ignore")
-def stable_rate(objective, optimizer, batch):
+def stable_rate(objective: Any, optimizer: Any, batch: int) -> float | None:
     """One over the largest curvature that a step of so many samples can meet; None if unknown."""
     if optimizer.default_rate is not None:
         return None

@@ -19,9 +19,13 @@ S. J. Wright, R. D. Nowak and M. A. T. Figueiredo, "Sparse reconstruction by sep
 """
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH, PreconditionedMethod
 from ._working_set import LEAST_DAMPING, WorkingSet, penalty, violation
@@ -36,7 +40,7 @@ SLOWER = 0.7  # times the third quarter's fall is at most the fourth's, of a seq
 MOST_STALLS = 3  # working sets in turn on which F does not fall
 
 
-def expected_fall(values):
+def expected_fall(values: list[float]) -> float | None:
     """How far a sequence still falls that falls like 1/k or faster: three times as far as over its second half, to be careful.
 
     Infinite where it slows down less than that. The gap alone would not do: where a penalty in the units of the user is next to
@@ -63,10 +67,23 @@ class SupportDescent(PreconditionedMethod):
         F as it is descended on, after each iteration of the stage.
     """
 
-    kept = (*PreconditionedMethod.kept, "damping", "caution", "lower", "stalls", "values")
-    lower = -math.inf  # the best lower bound on the minimum of F so far
+    u: NDArray[Any]
+    stage_value: float
+    seen: tuple[float, float, NDArray[Any]]
+    advance: bool
+    threshold: NDArray[Any]
+    bounded: NDArray[np.bool_]
+    free: NDArray[np.bool_]
+    some: WorkingSet | None
+    damping: float
+    caution: float
+    stalls: int
+    values: list[float]
 
-    def begin_stage(self):
+    kept: tuple[str, ...] = (*PreconditionedMethod.kept, "damping", "caution", "lower", "stalls", "values")
+    lower: float = -math.inf  # the best lower bound on the minimum of F so far
+
+    def begin_stage(self) -> None:
         objective, frame, n_coef = self.objective, self.frame, self.n_coef
         form = objective.penalty.elastic_net()
         unit = 1.0 if objective.unit is None else objective.unit
@@ -81,7 +98,7 @@ class SupportDescent(PreconditionedMethod):
         self.refresh()
         self.stage_value = self._value(self.seen[1])
 
-    def refresh(self):
+    def refresh(self) -> None:
         self._look()
         self.some = None
 
@@ -95,7 +112,7 @@ class SupportDescent(PreconditionedMethod):
         left = violation(self.u, self.seen[2], self.threshold, self.bounded, self.free)
         return 0.5 * float(left @ left)
 
-    def iterates(self):
+    def iterates(self) -> Iterator[Iterate]:
         while True:
             if self.stage_is_over:
                 self.next_stage()
@@ -151,7 +168,7 @@ class SupportDescent(PreconditionedMethod):
             return None
         return np.sort(np.argpartition(excess, -size)[-size:])
 
-    def on_plateau(self, tolerance):
+    def on_plateau(self, tolerance: float) -> bool:
         """The next stage of smoothing, unless the gap has ended the descent."""
         return self.lower == -math.inf and super().on_plateau(tolerance)
 

@@ -16,12 +16,14 @@ that raises F is undone, and the step shortened.
 """
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._layout import ROWS, STEPS, WEIGHT_SUM, ElasticNetForm
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
-from .steps import Steps
+from .steps import Pass, Steps
 
 SHORTER = 0.25  # factor on the step after a pass that was undone
 RISE = 0.1  # by how much F may exceed its lowest value so far, relative to its total decrease
@@ -35,21 +37,23 @@ WIDE = 8  # features per stored value from which a step on the stored values of 
 class ReducedSteps(Steps):
     """The steps of SVRG and SAGA: those of an optimizer, with another pass and other automatic rates."""
 
-    def make_pass(self):
+    _reduction: Any
+
+    def make_pass(self) -> Pass:
         return self._reduction.one_pass
 
-    def rates(self, order):
+    def rates(self, order: NDArray[Any]) -> NDArray[Any]:
         return super().rates(order) if self.schedule is not None else self._reduction.rates(order)
 
-    def start(self):
+    def start(self) -> tuple[NDArray[Any], float]:
         kind = VarianceReduction if self.schedule is not None else AutomaticVarianceReduction
         self._reduction = kind(self.objective, self.steps_state, self.batch, self.solver.passes_per_table())
         return super().start()
 
-    def snapshot(self):
+    def snapshot(self) -> dict[str, Any]:
         return super().snapshot() | {"reduction": self._reduction.snapshot()}
 
-    def restore(self, saved):
+    def restore(self, saved: dict[str, Any]) -> None:
         super().restore(saved)
         self._reduction.restore(saved["reduction"], self.steps_state)
 
@@ -69,9 +73,19 @@ class VarianceReduction:
         Passes between two full gradients of SVRG; None for SAGA.
     """
 
+    objective: Any
+    state: Any
+    batch: int
+    passes_per_table: int | None
+    relative: NDArray[Any]
+    metric: Any
+    memory: Any
+    passes_of_table: int
+    table_theta: NDArray[Any]
+
     kept: tuple[str, ...] = ("passes_of_table",)  # numbers and arrays of a snapshot
 
-    def __init__(self, objective, state, batch, passes_per_table):
+    def __init__(self, objective: Any, state: Any, batch: int, passes_per_table: int | None) -> None:
         ones = np.ones(objective.n_outputs)
         n_features = objective.rows.shape[1]
         self._prepare(objective, state, batch, passes_per_table, np.ones(n_features), ones, np.zeros(n_features))
@@ -124,7 +138,7 @@ class VarianceReduction:
         self.memory = kernels.Memory(np.zeros((n, len(outputs))), np.zeros(len(state.theta)))
         self._compiled_pass = _compiled_pass(objective, self.metric, self.memory, plan)
 
-    def snapshot(self):
+    def snapshot(self) -> dict[str, Any]:
         """What later passes depend on besides the state.
 
         The table of SVRG is that of a model; that of SAGA, a slope for each sample and score, is of many.
@@ -134,7 +148,7 @@ class VarianceReduction:
             return saved | {"table_theta": self.table_theta}
         return saved | {"table": self.memory[0], "mean": self.memory[1]}
 
-    def restore(self, saved, state):
+    def restore(self, saved: dict[str, Any], state: Any) -> None:
         """Go on from a snapshot, and from the state that goes with it."""
         self.state = state
         vars(self).update({name: saved[name] for name in self.kept})
@@ -143,9 +157,10 @@ class VarianceReduction:
         else:
             self.memory[0][:], self.memory[1][:] = saved["table"], saved["mean"]
 
-    def one_pass(self, order, rates):
+    def one_pass(self, order: NDArray[Any], rates: NDArray[Any]) -> float | None:
         """Move the state by one pass over the samples in `order`, at the rate of each step; returns None, F being unknown."""
         self._descend(order, rates)
+        return None
 
     def _descend(self, order, rates):
         """One compiled pass, after a full gradient where the table is due for one."""
@@ -181,9 +196,15 @@ class AutomaticVarianceReduction(VarianceReduction):
         Passes between two full gradients of SVRG; None for SAGA.
     """
 
-    kept = ("passes_of_table", "step", "last_move", "longest", "first", "lowest")
+    step: float
+    longest: float
+    first: float
+    lowest: float
+    last_move: NDArray[Any] | None
 
-    def __init__(self, objective, state, batch, passes_per_table):
+    kept: tuple[str, ...] = ("passes_of_table", "step", "last_move", "longest", "first", "lowest")
+
+    def __init__(self, objective: Any, state: Any, batch: int, passes_per_table: int | None) -> None:
         from .._kernels.variance_reduced import metric_norms
 
         n = objective.n_samples
@@ -218,13 +239,13 @@ class AutomaticVarianceReduction(VarianceReduction):
         self.last_move, self.longest = None, math.inf
         self.first = self.lowest = objective.value(state.theta)
 
-    def rates(self, order):
+    def rates(self, order: NDArray[Any]) -> NDArray[Any]:
         """The rate of each step over the samples in `order`; a last, smaller batch has a proportionally lower one."""
         rates = np.full(-(-len(order) // self.batch), self.step)
         rates[-1] *= (len(order) - (len(rates) - 1) * self.batch) / self.batch
         return rates
 
-    def one_pass(self, order, rates):
+    def one_pass(self, order: NDArray[Any], rates: NDArray[Any]) -> float | None:
         """Move the state by one pass over the samples in `order`; returns F.
 
         A pass that raises F beyond `RISE` is undone and repeated with shorter steps.

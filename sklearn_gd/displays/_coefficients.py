@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 
+from .._sklearn import BaseEstimator
 from ._axes import axes_of, colour, dashes, shortened, style
 from ._recording import Recording
 
@@ -48,7 +49,13 @@ class CoefficientPathDisplay:
     (12, 10) bmi
     """
 
-    def __init__(self, *, epochs: NDArray, coefficients: NDArray, names: list[str], value_name: str = "coefficient") -> None:
+    ax_: Any
+    figure_: Any
+    lines_: list[Any]
+
+    def __init__(
+        self, *, epochs: NDArray[Any], coefficients: NDArray[Any], names: list[str], value_name: str = "coefficient"
+    ) -> None:
         self.epochs = epochs
         self.coefficients = coefficients
         self.names = names
@@ -63,7 +70,7 @@ class CoefficientPathDisplay:
         *,
         max_iter: int | None = None,
         output: int = 0,
-        fit_params: dict | None = None,
+        fit_params: dict[str, Any] | None = None,
         ax: "Axes | None" = None,
         **kwargs: Any,
     ) -> Self:
@@ -150,7 +157,9 @@ class CoefficientPathDisplay:
             raise ValueError(f"names has {len(names)} entries; coefficients has {coefficients.shape[1]} columns")
         return cls(epochs=epochs, coefficients=coefficients, names=names).plot(ax, **kwargs)
 
-    def plot(self, ax: "Axes | None" = None, *, n_named: int = 6, xscale: str = "linear", line_kw: dict | None = None) -> Self:
+    def plot(
+        self, ax: "Axes | None" = None, *, n_named: int = 6, xscale: str = "linear", line_kw: dict[str, Any] | None = None
+    ) -> Self:
         """Plot the display.
 
         Parameters

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 
+from .._sklearn import BaseEstimator
 from ..losses import LogLoss, Loss
 from ..schedules import CallableSchedule, Constant, RateLike, Run, resolve_schedule
 from ._axes import add_legend, axes_of, colour, dashes, final_step, named, style
@@ -52,6 +52,13 @@ class LossCurveDisplay:
     >>> print(display.ax_.get_xlabel(), list(display.lines_))
     epoch ['adam', 'adagrad']
     """
+
+    scores: dict[str, Any]
+    best_epochs: dict[str, Any]
+    ax_: Any
+    score_ax_: Any
+    figure_: Any
+    lines_: dict[str, Any]
 
     def __init__(
         self,
@@ -124,7 +131,7 @@ class LossCurveDisplay:
         ).plot(ax, **kwargs)
 
     def plot(
-        self, ax: "Axes | None" = None, *, minimum: float = 0.0, yscale: str | None = None, line_kw: dict | None = None
+        self, ax: "Axes | None" = None, *, minimum: float = 0.0, yscale: str | None = None, line_kw: dict[str, Any] | None = None
     ) -> Self:
         """Plot the display.
 
@@ -226,7 +233,11 @@ class ScheduleDisplay:
     ['CosineDecay', 'invscaling', '0.05']
     """
 
-    def __init__(self, *, rates: dict[str, NDArray]) -> None:
+    ax_: Any
+    figure_: Any
+    lines_: dict[str, Any]
+
+    def __init__(self, *, rates: dict[str, NDArray[Any]]) -> None:
         self.rates = rates
 
     @classmethod
@@ -298,7 +309,7 @@ class ScheduleDisplay:
             rates[name] = resolved.checked_rates(np.arange(1.0, n_steps + 1.0), run)
         return cls(rates=rates).plot(ax, **kwargs)
 
-    def plot(self, ax: "Axes | None" = None, *, yscale: str = "linear", line_kw: dict | None = None) -> Self:
+    def plot(self, ax: "Axes | None" = None, *, yscale: str = "linear", line_kw: dict[str, Any] | None = None) -> Self:
         """Plot the display.
 
         Parameters

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 
+from .._sklearn import BaseEstimator
 from ._axes import SIZE, colour, pyplot, style, three_digits
 from ._recording import Recording
 
@@ -56,15 +57,19 @@ class FitEvolutionDisplay:
     (2, 200) True
     """
 
+    axes_: NDArray[Any]
+    ax_: Any
+    figure_: Any
+
     def __init__(
         self,
         *,
-        x: NDArray,
-        y: NDArray,
-        grid: NDArray,
-        curves: NDArray,
-        epochs: NDArray,
-        objectives: NDArray,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        grid: NDArray[Any],
+        curves: NDArray[Any],
+        epochs: NDArray[Any],
+        objectives: NDArray[Any],
         names: Sequence[str] = ("x", "y"),
     ) -> None:
         self.x = x
@@ -84,7 +89,7 @@ class FitEvolutionDisplay:
         *,
         epochs: Sequence[int] = (1, 3, 10, 100),
         grid_points: int = 200,
-        fit_params: dict | None = None,
+        fit_params: dict[str, Any] | None = None,
         axes: "Sequence[Axes] | None" = None,
         **kwargs: Any,
     ) -> Self:
@@ -148,7 +153,7 @@ class FitEvolutionDisplay:
             ),
         ).plot(axes, **kwargs)
 
-    def plot(self, axes: "Sequence[Axes] | None" = None, *, columns: int = 2, line_kw: dict | None = None) -> Self:
+    def plot(self, axes: "Sequence[Axes] | None" = None, *, columns: int = 2, line_kw: dict[str, Any] | None = None) -> Self:
         """Plot the display.
 
         Parameters

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import OptimizeResult
-from sklearn.base import BaseEstimator
 
+from .._sklearn import BaseEstimator
 from ..minimize import gradient_descent
 from ._axes import add_legend, axes_of, colour, named, style, three_digits
 from ._recording import Recording, place_of
@@ -56,11 +56,20 @@ class DescentPathDisplay:
     [[1.0, 0.778], [1.0, 0.778]]
     """
 
+    paths: dict[str, NDArray[Any]]
+    n_dimensions: int
+    limits: NDArray[Any]
+    grid: Any
+    values: NDArray[Any]
+    ax_: Any
+    figure_: Any
+    lines_: dict[str, Any]
+
     def __init__(
         self,
         *,
-        paths: dict[str, NDArray],
-        fun: Callable,
+        paths: dict[str, NDArray[Any]],
+        fun: Callable[..., Any],
         limits: Sequence[tuple[float, float]] | None = None,
         names: Sequence[str] = ("x", "y"),
         value_name: str = "f",
@@ -85,15 +94,15 @@ class DescentPathDisplay:
     @classmethod
     def from_function(
         cls,
-        fun: Callable,
+        fun: Callable[..., Any],
         x0: ArrayLike,
         *,
-        jac: Callable | bool | None = None,
+        jac: Callable[..., Any] | bool | None = None,
         limits: Sequence[tuple[float, float]] | None = None,
         names: Sequence[str] = ("x", "y"),
         value_name: str = "f",
         ax: "Axes | None" = None,
-        plot_kw: dict | None = None,
+        plot_kw: dict[str, Any] | None = None,
         **options: Any,
     ) -> Self:
         """Minimise a function from one or several initial points, and plot the paths.
@@ -130,7 +139,7 @@ class DescentPathDisplay:
         return cls.from_results(found, value, limits=limits, names=names, value_name=value_name, ax=ax, plot_kw=plot_kw)
 
     @classmethod
-    def from_result(cls, result: OptimizeResult, fun: Callable, *, name: str = "path", **kwargs: Any) -> Self:
+    def from_result(cls, result: OptimizeResult, fun: Callable[..., Any], *, name: str = "path", **kwargs: Any) -> Self:
         """Plot the path of one result.
 
         Parameters
@@ -155,13 +164,13 @@ class DescentPathDisplay:
     def from_results(
         cls,
         results: dict[str, OptimizeResult] | Sequence[OptimizeResult],
-        fun: Callable,
+        fun: Callable[..., Any],
         *,
         limits: Sequence[tuple[float, float]] | None = None,
         names: Sequence[str] = ("x", "y"),
         value_name: str = "f",
         ax: "Axes | None" = None,
-        plot_kw: dict | None = None,
+        plot_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Plot the paths of several results.
 
@@ -201,11 +210,11 @@ class DescentPathDisplay:
         features: Sequence[int | str] = (0, 1),
         output: int = 0,
         max_iter: int | None = None,
-        fit_params: dict | None = None,
+        fit_params: dict[str, Any] | None = None,
         limits: Sequence[tuple[float, float]] | None = None,
         grid_points: int = 40,
         ax: "Axes | None" = None,
-        plot_kw: dict | None = None,
+        plot_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Fit a clone of an estimator, and plot its path on its objective F, with one point per epoch.
 
@@ -292,7 +301,9 @@ class DescentPathDisplay:
             return grid, np.array([_number(self.fun(np.array([x]))) for x in grid[0]])
         return grid, np.array([[_number(self.fun(np.array([x, y]))) for x in grid[0]] for y in grid[1]])
 
-    def plot(self, ax: "Axes | None" = None, *, levels: int = 14, legend: bool = True, line_kw: dict | None = None) -> Self:
+    def plot(
+        self, ax: "Axes | None" = None, *, levels: int = 14, legend: bool = True, line_kw: dict[str, Any] | None = None
+    ) -> Self:
         """Plot the display.
 
         Parameters

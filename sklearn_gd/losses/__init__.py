@@ -70,7 +70,7 @@ from ._regression import (
 )
 
 #: The losses of `GDRegressor` by their strings.
-REGRESSION_LOSSES = {
+REGRESSION_LOSSES: dict[str, type[RegressionLoss]] = {
     "squared_error": SquaredError,
     "absolute_error": AbsoluteError,
     "huber": Huber,
@@ -83,7 +83,7 @@ REGRESSION_LOSSES = {
     "tweedie": Tweedie,
 }
 #: The losses of `GDClassifier` by their strings.
-CLASSIFICATION_LOSSES = {
+CLASSIFICATION_LOSSES: dict[str, type[ClassificationLoss]] = {
     "log_loss": LogLoss,
     "hinge": Hinge,
     "squared_hinge": SquaredHinge,

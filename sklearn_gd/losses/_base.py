@@ -1,5 +1,7 @@
 """Base classes of the losses."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
@@ -54,13 +56,13 @@ class Loss(Component):
         Description of the targets that the loss accepts.
     """
 
-    smooth = True
+    smooth: bool = True
     linear_beyond: float | None = None
     curvature_bound: float | None = None
     multiclass_curvature_bound: float | None = None
-    is_least_squares = False
-    scales_with_target = True
-    domain = "any real number"
+    is_least_squares: bool = False
+    scales_with_target: bool = True
+    domain: str = "any real number"
 
     def validate(self) -> None:
         """Raise an error if `value` is missing, a function takes an unknown parameter, or a parameter is out of its range."""
@@ -86,7 +88,7 @@ class Loss(Component):
         """
         return self.multiclass_curvature_bound if coupled else self.curvature_bound
 
-    def in_domain(self, y: NDArray) -> NDArray[np.bool_]:
+    def in_domain(self, y: NDArray[Any]) -> NDArray[np.bool_]:
         """Return a mask of the targets that the loss accepts.
 
         Parameters
@@ -101,7 +103,7 @@ class Loss(Component):
         """
         return np.ones(np.shape(y), dtype=bool)
 
-    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
+    def best_constant(self, y: NDArray[Any], weight: NDArray[Any], n_outputs: int) -> NDArray[Any] | None:
         """Return the constant raw score of each output that minimises the mean loss: the null model.
 
         Parameters
@@ -119,7 +121,7 @@ class Loss(Component):
             The scores. If None, they are found numerically.
         """
 
-    def check_targets(self, y: NDArray) -> None:
+    def check_targets(self, y: NDArray[Any]) -> None:
         """Raise a ValueError that names the loss and the first target outside its domain.
 
         Parameters
@@ -167,7 +169,7 @@ class RegressionLoss(Loss):
     [4.]
     """
 
-    def typical_scores(self, mean: NDArray, deviation: NDArray) -> tuple[NDArray, NDArray]:
+    def typical_scores(self, mean: NDArray[Any], deviation: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return two scores that define the typical curvature of the loss, by a difference quotient of its gradient.
 
         The gradient is evaluated at both scores, for a target equal to the mean. The penalty "auto" is proportional to the
@@ -187,7 +189,7 @@ class RegressionLoss(Loss):
         """
         return mean - deviation, mean + deviation
 
-    def inverse_link(self, raw: NDArray) -> NDArray:
+    def inverse_link(self, raw: NDArray[Any]) -> NDArray[Any]:
         """Return the predictions for raw scores: the scores themselves, unless the loss has a link function.
 
         Parameters
@@ -202,7 +204,7 @@ class RegressionLoss(Loss):
         """
         return raw
 
-    def score(self, y: NDArray, raw: NDArray, sample_weight: NDArray | None = None) -> float:
+    def score(self, y: NDArray[Any], raw: NDArray[Any], sample_weight: NDArray[Any] | None = None) -> float:
         """Score raw scores against targets; ``GDRegressor.score`` returns this value.
 
         Parameters
@@ -241,10 +243,10 @@ class ClassificationLoss(Loss):
     ['b']
     """
 
-    domain = "-1 or +1"
-    scales_with_target = False
+    domain: str = "-1 or +1"
+    scales_with_target: bool = False
 
-    def in_domain(self, y: NDArray) -> NDArray[np.bool_]:
+    def in_domain(self, y: NDArray[Any]) -> NDArray[np.bool_]:
         """Return a mask of the targets that are -1 or +1.
 
         Parameters

@@ -1,6 +1,7 @@
 """Check that the derivatives of a loss match its value."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -97,7 +98,7 @@ class Worst:
     def __init__(self, loss) -> None:
         self.loss, self.difference, self.place = loss, 0.0, ""
 
-    def compare(self, name: str, written, below, above, y: NDArray, raw: NDArray):
+    def compare(self, name: str, written, below, above, y: NDArray[Any], raw: NDArray[Any]):
         """Note how far `written` lies from the interval of two numbers, relative to their size."""
         written, (low, high) = float(written), sorted((float(below), float(above)))
         distance = max(low - written, written - high, 0.0)

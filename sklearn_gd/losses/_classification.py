@@ -1,10 +1,12 @@
 """Classification losses."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._components import Numbers
 from ._base import ClassificationLoss, is_own, xlogx
 from ._smoothing import plus_curvature, plus_slope, plus_value
 
@@ -27,11 +29,11 @@ class LogLoss(ClassificationLoss):
     0.693147 -0.5
     """
 
-    curvature_bound = 0.25
+    curvature_bound: float | None = 0.25
     # The largest eigenvalue of diag(p) - p p', reached where two classes share all probability.
-    multiclass_curvature_bound = 0.5
+    multiclass_curvature_bound: float | None = 0.5
 
-    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
+    def best_constant(self, y: NDArray[Any], weight: NDArray[Any], n_outputs: int) -> NDArray[Any] | None:
         """Return the log odds of the positive class; with more than two classes, the centred logarithms of class frequencies."""
         if n_outputs == 1:
             share = np.average(y[:, 0] > 0, weights=weight)
@@ -41,26 +43,26 @@ class LogLoss(ClassificationLoss):
         return logarithm - logarithm.mean()
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Return the log loss, computed without overflow."""
         m = y * raw
         return np.log1p(np.exp(-np.abs(m))) + np.maximum(-m, 0.0)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Return -y times the probability of the other class."""
         m = y * raw
         e = np.exp(-np.abs(m))
         return -y * np.where(m > 0.0, e, 1.0) / (1.0 + e)
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """Return p (1 - p), where p is the predicted probability."""
         e = np.exp(-np.abs(raw))
         return e / ((1.0 + e) * (1.0 + e))
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Return value, gradient and second derivative from one exponential; `width` is unused, because the loss is smooth."""
         m = y * raw
         e = np.exp(-np.abs(m))
@@ -69,7 +71,7 @@ class LogLoss(ClassificationLoss):
         return np.log1p(e) + np.maximum(-m, 0.0), -y * other, e * share * share
 
     @staticmethod
-    def multiclass_value(y, raw):
+    def multiclass_value(y: Numbers, raw: Numbers) -> Numbers:
         """Return the logarithm of the sum of exponentials minus the score of the sample's class."""
         top = raw[0]
         for k in range(1, len(raw)):
@@ -80,7 +82,7 @@ class LogLoss(ClassificationLoss):
         return math.log(total) + (top - raw[y])
 
     @staticmethod
-    def multiclass_gradient(y, raw, out):
+    def multiclass_gradient(y: Numbers, raw: Numbers, out: Numbers) -> Numbers:
         """Fill out with the probabilities minus the one-hot encoded target."""
         top = raw[0]
         for k in range(1, len(raw)):
@@ -95,7 +97,7 @@ class LogLoss(ClassificationLoss):
         out[y] -= 1.0
 
     @staticmethod
-    def multiclass_second_order(y, raw, width, gradient, curvature):
+    def multiclass_second_order(y: Numbers, raw: Numbers, width: Numbers, gradient: Numbers, curvature: Numbers) -> Numbers:
         """Return the value, and fill gradient and curvature; curvature stores the probabilities."""
         top = raw[0]
         for k in range(1, len(raw)):
@@ -113,7 +115,7 @@ class LogLoss(ClassificationLoss):
         return math.log(total) + (top - raw[y])
 
     @staticmethod
-    def multiclass_hessian_product(y, curvature, a, out):
+    def multiclass_hessian_product(y: Numbers, curvature: Numbers, a: Numbers, out: Numbers) -> Numbers:
         """Compute (diag(p) - p p') a; a is centred first to avoid cancellation."""
         mean = 0.0
         for k in range(len(a)):
@@ -122,14 +124,14 @@ class LogLoss(ClassificationLoss):
             out[k] = curvature[k] * (a[k] - mean)
 
     @staticmethod
-    def classwise_value(y, raw):
+    def classwise_value(y: Numbers, raw: Numbers) -> Numbers:
         """Return the logarithm of the sum of exponentials minus the score of the sample's class."""
         shifted = raw - np.maximum.reduce(raw, axis=0)
         own = shifted[y, np.arange(raw.shape[1])]
         return np.log(np.add.reduce(np.exp(shifted, out=shifted), axis=0)) - own
 
     @staticmethod
-    def classwise_second_order(y, raw, width):
+    def classwise_second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Return value, gradient and curvature; the curvature array stores the probabilities."""
         shifted = raw - np.maximum.reduce(raw, axis=0)
         own = shifted[y, np.arange(raw.shape[1])]
@@ -139,7 +141,7 @@ class LogLoss(ClassificationLoss):
         return np.log(total) - own, np.subtract(p, is_own(y, raw)), p
 
     @staticmethod
-    def classwise_hessian_product(y, curvature, a):
+    def classwise_hessian_product(y: Numbers, curvature: Numbers, a: Numbers) -> Numbers:
         """Compute (diag(p) - p p') a; a is centred first to avoid cancellation."""
         product = curvature * a
         product = np.subtract(a, np.add.reduce(product, axis=0), out=product)
@@ -147,21 +149,21 @@ class LogLoss(ClassificationLoss):
         return product
 
     @staticmethod
-    def classwise_diagonal(y, curvature):
+    def classwise_diagonal(y: Numbers, curvature: Numbers) -> Numbers:
         """Return p (1 - p) for each class."""
         return curvature * (1.0 - curvature)
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, the negative entropy of the two class probabilities."""
         return xlogx(-y * slope) + xlogx(1.0 + y * slope)
 
     @staticmethod
-    def classwise_conjugate(y, slope):
+    def classwise_conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, the negative entropy of the class probabilities."""
         return np.add.reduce(xlogx(np.add(slope, is_own(y, slope))), axis=0)
 
-    def probability(self, raw: NDArray) -> NDArray:
+    def probability(self, raw: NDArray[Any]) -> NDArray[Any]:
         """Return the sigmoid of one score, or the softmax of several."""
         return _sigmoid(raw) if raw.ndim == 1 else _softmax(raw)
 
@@ -182,26 +184,26 @@ class Hinge(ClassificationLoss):
     0.75 -1.0
     """
 
-    smooth = False
+    smooth: bool = False
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Return the hinge loss, max(0, 1 - y raw)."""
         return np.maximum(1.0 - y * raw, 0.0)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Return -y inside the margin, 0 outside."""
         return -y * np.where(y * raw <= 1.0, 1.0, 0.0)
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Return value, slope and curvature of the smoothed hinge loss."""
         u = 1.0 - y * raw
         return plus_value(u, width), -y * plus_slope(u, width), plus_curvature(u, width)
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, y slope, for -y slope in [0, 1]."""
         return y * slope
 
@@ -223,26 +225,26 @@ class SquaredHinge(ClassificationLoss):
     0.25 -1.0
     """
 
-    curvature_bound = 2.0
+    curvature_bound: float | None = 2.0
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Return the squared hinge loss."""
         u = np.maximum(1.0 - y * raw, 0.0)
         return u * u
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Return -2 y max(0, 1 - y raw)."""
         return -2.0 * y * np.maximum(1.0 - y * raw, 0.0)
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """Return 2 inside the margin, 0 outside."""
         return 2.0 * np.where(y * raw < 1.0, 1.0, 0.0)
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, y slope + slope^2 / 4, for -y slope >= 0."""
         return y * slope + 0.25 * slope * slope
 
@@ -264,32 +266,32 @@ class ModifiedHuber(ClassificationLoss):
     8.0 -4.0
     """
 
-    curvature_bound = 2.0
+    curvature_bound: float | None = 2.0
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Return the squared hinge, continued linearly where y raw < -1."""
         u = np.maximum(1.0 - y * raw, 0.0)
         inside = np.minimum(u, 2.0)
         return inside * (2.0 * u - inside)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Return -2 y max(0, 1 - y raw), with the maximum limited to 2."""
         return -2.0 * y * np.minimum(np.maximum(1.0 - y * raw, 0.0), 2.0)
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """Return 2 where -1 <= y raw < 1, 0 elsewhere."""
         m = y * raw
         return 2.0 * np.where((m >= -1.0) & (m < 1.0), 1.0, 0.0)
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, that of the squared hinge, for -y slope in [0, 4]."""
         return y * slope + 0.25 * slope * slope
 
-    def probability(self, raw: NDArray) -> NDArray:
+    def probability(self, raw: NDArray[Any]) -> NDArray[Any]:
         """Return (clip(raw, -1, 1) + 1) / 2; several classes are normalized, and equal where all are zero."""
         one = (np.clip(raw, -1.0, 1.0) + 1.0) / 2.0
         if raw.ndim == 1:
@@ -314,26 +316,26 @@ class Perceptron(ClassificationLoss):
     2.0 -1.0
     """
 
-    smooth = False
+    smooth: bool = False
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Return the perceptron loss, max(0, -y raw)."""
         return np.maximum(-y * raw, 0.0)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Return -y on the wrong side of the boundary, 0 on the right side."""
         return -y * np.where(y * raw <= 0.0, 1.0, 0.0)
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Return value, slope and curvature of the smoothed loss; its slope at a score of zero is not zero."""
         u = -y * raw
         return plus_value(u, width), -y * plus_slope(u, width), plus_curvature(u, width)
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, 0, for -y slope in [0, 1]."""
         return 0.0 * slope
 
@@ -357,32 +359,32 @@ class Exponential(ClassificationLoss):
     """
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Return exp(-y raw)."""
         return np.exp(-y * raw)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Return -y exp(-y raw)."""
         return -y * np.exp(-y * raw)
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """Return exp(-y raw)."""
         return np.exp(-y * raw)
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Return value, gradient and second derivative from one exponential; `width` is unused, because the loss is smooth."""
         e = np.exp(-y * raw)
         return e, -y * e, e
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, v log v - v with v = -y slope."""
         return xlogx(-y * slope) + y * slope
 
-    def probability(self, raw: NDArray) -> NDArray:
+    def probability(self, raw: NDArray[Any]) -> NDArray[Any]:
         """Return the sigmoid of twice the score; several classes are normalized."""
         one = _sigmoid(2.0 * raw)
         return one if raw.ndim == 1 else _normalised(one)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 
-from .._components import Range
+from .._components import Constraints, Numbers, Range
 from ._base import RegressionLoss, xlogx
 
 
@@ -84,35 +84,35 @@ class Poisson(LogLinkLoss):
     0.386294 -1.0
     """
 
-    domain = "numbers >= 0"
+    domain: str = "numbers >= 0"
 
     def in_domain(self, y: ArrayLike) -> np.ndarray:
         """Return a mask of the targets >= 0."""
         return np.asarray(y) >= 0
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Return half the deviance."""
         return np.exp(raw) - y * raw + best_poisson(y)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Return the mean minus the target."""
         return np.exp(raw) - y
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """Return the mean, exp(raw)."""
         return np.exp(raw)
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Return value, gradient and second derivative from one exponential; `width` is unused, because the loss is smooth."""
         mean = np.exp(raw)
         return mean - y * raw + best_poisson(y), mean - y, mean
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, m log m - slope - y log y with the mean m = y + slope."""
         return xlogx(y + slope) - slope - xlogx(y)
 
@@ -134,35 +134,35 @@ class Gamma(LogLinkLoss):
     0.0 -2.0
     """
 
-    domain = "numbers > 0"
+    domain: str = "numbers > 0"
 
     def in_domain(self, y: ArrayLike) -> np.ndarray:
         """Return a mask of the targets > 0."""
         return np.asarray(y) > 0
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Return half the deviance."""
         return y * np.exp(-raw) + raw - np.log(y) - 1.0
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Return 1 minus the ratio of target to mean."""
         return 1.0 - y * np.exp(-raw)
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """Return the ratio of target to mean."""
         return y * np.exp(-raw)
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Return value, gradient and second derivative from one exponential; `width` is unused, because the loss is smooth."""
         ratio = y * np.exp(-raw)
         return ratio + raw - np.log(y) - 1.0, 1.0 - ratio, ratio
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, slope log y + r log r + slope, with the ratio of target to mean r = 1 - slope."""
         return slope * np.log(y) + xlogx(1.0 - slope) + slope
 
@@ -191,7 +191,7 @@ class Tweedie(LogLinkLoss):
     0.0 -2.0
     """
 
-    constraints = {"power": Range()}
+    constraints: Constraints = {"power": Range()}
 
     def __init__(self, power: float = 1.5) -> None:
         self.power = power
@@ -215,7 +215,7 @@ class Tweedie(LogLinkLoss):
         return np.ones(y.shape, dtype=bool) if self.power <= 0 else (y >= 0 if self.power < 2 else y > 0)
 
     @staticmethod
-    def value(y, raw, power):
+    def value(y: Numbers, raw: Numbers, power: float) -> Numbers:
         """Return half the deviance."""
         if power == 1.0:
             return np.exp(raw) - y * raw + best_poisson(y)
@@ -231,7 +231,7 @@ class Tweedie(LogLinkLoss):
         return np.where(near, constant - y * first / one, constant) + np.where(near, second / two, far)
 
     @staticmethod
-    def gradient(y, raw, power):
+    def gradient(y: Numbers, raw: Numbers, power: float) -> Numbers:
         """Return (mean - target) * mean^(1 - power), with the larger power of the mean factored out against overflow."""
         one, two = 1.0 - power, 2.0 - power
         shrunk = np.exp(-np.abs(raw))
@@ -239,7 +239,7 @@ class Tweedie(LogLinkLoss):
         return np.exp(np.where((raw > 0.0) | (y == 0.0), two, one) * raw) * difference
 
     @staticmethod
-    def second_derivative(y, raw, power):
+    def second_derivative(y: Numbers, raw: Numbers, power: float) -> Numbers:
         """Return the second derivative, but at least 0: it can be negative only if power < 1 or power > 2."""
         one, two = 1.0 - power, 2.0 - power
         shrunk = np.exp(-np.abs(raw))

@@ -1,7 +1,11 @@
 """The multi-class hinge loss."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
+from .._components import Numbers
 from ._base import ClassificationLoss, is_own
 from ._classification import Hinge
 from ._smoothing import plus_curvature, plus_slope, plus_value
@@ -25,14 +29,14 @@ class MulticlassHinge(ClassificationLoss):
     0.5
     """
 
-    smooth = False
-    value = staticmethod(Hinge.value)
-    gradient = staticmethod(Hinge.gradient)
-    second_order = staticmethod(Hinge.second_order)
-    conjugate = staticmethod(Hinge.conjugate)
+    smooth: bool = False
+    value: Callable[..., Any] = staticmethod(Hinge.value)
+    gradient: Callable[..., Any] = staticmethod(Hinge.gradient)
+    second_order: Callable[..., Any] = staticmethod(Hinge.second_order)
+    conjugate: Callable[..., Any] = staticmethod(Hinge.conjugate)
 
     @staticmethod
-    def multiclass_value(y, raw):
+    def multiclass_value(y: Numbers, raw: Numbers) -> Numbers:
         """Return the sum of the hinge losses against the other classes."""
         total = 0.0
         for k in range(len(raw)):
@@ -41,7 +45,7 @@ class MulticlassHinge(ClassificationLoss):
         return total
 
     @staticmethod
-    def multiclass_gradient(y, raw, out):
+    def multiclass_gradient(y: Numbers, raw: Numbers, out: Numbers) -> Numbers:
         """Fill out with 1 for each class inside the margin, and minus their number for the sample's class."""
         inside = 0.0
         for k in range(len(raw)):
@@ -50,7 +54,7 @@ class MulticlassHinge(ClassificationLoss):
         out[y] = -inside
 
     @staticmethod
-    def multiclass_second_order(y, raw, width, gradient, curvature):
+    def multiclass_second_order(y: Numbers, raw: Numbers, width: Numbers, gradient: Numbers, curvature: Numbers) -> Numbers:
         """Return the value with each hinge smoothed, and fill the gradient and the curvatures of the hinges."""
         total, inside = 0.0, 0.0
         for k in range(len(raw)):
@@ -65,7 +69,7 @@ class MulticlassHinge(ClassificationLoss):
         return total
 
     @staticmethod
-    def multiclass_hessian_product(y, curvature, a, out):
+    def multiclass_hessian_product(y: Numbers, curvature: Numbers, a: Numbers, out: Numbers) -> Numbers:
         """Compute H a: curvature_k (a_k - a_y) for each other class k, and minus their sum for the sample's class y."""
         total = 0.0
         for k in range(len(a)):
@@ -74,12 +78,12 @@ class MulticlassHinge(ClassificationLoss):
         out[y] = -total
 
     @staticmethod
-    def classwise_value(y, raw):
+    def classwise_value(y: Numbers, raw: Numbers) -> Numbers:
         """Return the sum of the hinge losses against the other classes."""
         return np.sum(np.maximum(lacking(y, raw), 0.0), axis=0)
 
     @staticmethod
-    def classwise_second_order(y, raw, width):
+    def classwise_second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Return value and gradient with each hinge smoothed, and the curvatures of the hinges."""
         u = lacking(y, raw)
         slope = plus_slope(u, width)
@@ -87,13 +91,13 @@ class MulticlassHinge(ClassificationLoss):
         return np.sum(plus_value(u, width), axis=0), slope, plus_curvature(u, width)
 
     @staticmethod
-    def classwise_hessian_product(y, curvature, a):
+    def classwise_hessian_product(y: Numbers, curvature: Numbers, a: Numbers) -> Numbers:
         """Compute H a: curvature_k (a_k - a_y) for each other class k, and minus their sum for the sample's class y."""
         product = curvature * (a - a[y, np.arange(a.shape[1])])
         return np.where(is_own(y, a), -np.sum(product, axis=0), product)
 
     @staticmethod
-    def classwise_conjugate(y, slope):
+    def classwise_conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, the slope of the sample's class, if the slopes of the other classes are in [0, 1]."""
         return slope[y, np.arange(slope.shape[1])]
 

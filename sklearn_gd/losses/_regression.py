@@ -1,9 +1,11 @@
 """Regression losses."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .._components import Range
+from .._components import Constraints, Numbers, Range
 from ._base import RegressionLoss, weighted_quantiles, xlogx
 from ._smoothing import plus_curvature, plus_slope, plus_value
 
@@ -29,36 +31,36 @@ class SquaredError(RegressionLoss):
     array([2. , 4.5])
     """
 
-    curvature_bound = 1.0
-    is_least_squares = True
+    curvature_bound: float | None = 1.0
+    is_least_squares: bool = True
 
-    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
+    def best_constant(self, y: NDArray[Any], weight: NDArray[Any], n_outputs: int) -> NDArray[Any] | None:
         """Return the weighted mean of each output."""
         return np.average(y, axis=0, weights=weight)
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Return half the squared residual."""
         return 0.5 * (raw - y) * (raw - y)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Return the residual, raw - y."""
         return raw - y
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """Return the constant 1."""
         return 1.0
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Return value, gradient and second derivative; `width` is unused, because the loss is smooth."""
         r = raw - y
         return 0.5 * r * r, r, 1.0
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, slope * y + slope^2 / 2."""
         return slope * (y + 0.5 * slope)
 
@@ -79,31 +81,31 @@ class AbsoluteError(RegressionLoss):
     2.0 1.0
     """
 
-    smooth = False
+    smooth: bool = False
 
-    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
+    def best_constant(self, y: NDArray[Any], weight: NDArray[Any], n_outputs: int) -> NDArray[Any] | None:
         """Return the weighted median of each output."""
         return weighted_quantiles(y, weight, 0.5)
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Return the absolute residual."""
         return np.abs(raw - y)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Return the sign of the residual."""
         return np.sign(raw - y)
 
     @staticmethod
-    def second_order(y, raw, width):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers) -> tuple[Numbers, ...]:
         """Return value, slope and curvature of the smoothed loss, a sum of two smoothed max(0, .)."""
         r = raw - y
         value = plus_value(r, width) + plus_value(-r, width)
         return value, plus_slope(r, width) - plus_slope(-r, width), 2.0 * plus_curvature(r, width)
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, slope * y, for slopes in [-1, 1]."""
         return slope * y
 
@@ -131,8 +133,8 @@ class Huber(RegressionLoss):
     2.5 1.0
     """
 
-    curvature_bound = 1.0
-    constraints = {"delta": Range(0, closed="neither")}
+    curvature_bound: float | None = 1.0
+    constraints: Constraints = {"delta": Range(0, closed="neither")}
 
     def __init__(self, delta: float = 1.0) -> None:
         self.delta = delta
@@ -142,31 +144,31 @@ class Huber(RegressionLoss):
         return self.delta
 
     @staticmethod
-    def value(y, raw, delta):
+    def value(y: Numbers, raw: Numbers, delta: float) -> Numbers:
         """Return the Huber loss of the residual."""
         distance = np.abs(raw - y)
         inside = np.minimum(distance, delta)
         return inside * (distance - 0.5 * inside)
 
     @staticmethod
-    def gradient(y, raw, delta):
+    def gradient(y: Numbers, raw: Numbers, delta: float) -> Numbers:
         """Return the residual clipped to [-delta, delta]."""
         return np.minimum(np.maximum(raw - y, -delta), delta)
 
     @staticmethod
-    def second_derivative(y, raw, delta):
+    def second_derivative(y: Numbers, raw: Numbers, delta: float) -> Numbers:
         """Return 1 for residuals up to delta, and 0 beyond."""
         return 1.0 - np.where(np.abs(raw - y) > delta, 1.0, 0.0)
 
     @staticmethod
-    def second_order(y, raw, width, delta):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers, delta: float) -> tuple[Numbers, ...]:
         """Return value, gradient and second derivative; `width` is unused, because the loss is smooth."""
         r = raw - y
         slope = np.minimum(np.maximum(r, -delta), delta)
         return slope * (r - 0.5 * slope), slope, 1.0 - np.where(np.abs(r) > delta, 1.0, 0.0)
 
     @staticmethod
-    def conjugate(y, slope, delta):
+    def conjugate(y: Numbers, slope: Numbers, delta: float) -> Numbers:
         """Return the convex conjugate, that of the squared error, for slopes in [-delta, delta]."""
         return slope * (y + 0.5 * slope)
 
@@ -193,28 +195,28 @@ class Quantile(RegressionLoss):
     0.75 -0.75
     """
 
-    smooth = False
-    constraints = {"quantile": Range(0, 1, closed="neither")}
+    smooth: bool = False
+    constraints: Constraints = {"quantile": Range(0, 1, closed="neither")}
 
     def __init__(self, quantile: float = 0.5) -> None:
         self.quantile = quantile
 
-    def best_constant(self, y: NDArray, weight: NDArray, n_outputs: int) -> NDArray | None:
+    def best_constant(self, y: NDArray[Any], weight: NDArray[Any], n_outputs: int) -> NDArray[Any] | None:
         """Return the weighted quantile of each output."""
         return weighted_quantiles(y, weight, self.quantile)
 
     @staticmethod
-    def value(y, raw, quantile):
+    def value(y: Numbers, raw: Numbers, quantile: float) -> Numbers:
         """Return the pinball loss of the residual."""
         return quantile * np.maximum(y - raw, 0.0) + (1.0 - quantile) * np.maximum(raw - y, 0.0)
 
     @staticmethod
-    def gradient(y, raw, quantile):
+    def gradient(y: Numbers, raw: Numbers, quantile: float) -> Numbers:
         """Return -quantile below the target and 1 - quantile above it."""
         return (1.0 - quantile) * np.where(raw > y, 1.0, 0.0) - quantile * np.where(raw < y, 1.0, 0.0)
 
     @staticmethod
-    def second_order(y, raw, width, quantile):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers, quantile: float) -> tuple[Numbers, ...]:
         """Return value, slope and curvature of the smoothed loss, a sum of two smoothed max(0, .)."""
         r = raw - y
         value = quantile * plus_value(-r, width) + (1.0 - quantile) * plus_value(r, width)
@@ -222,7 +224,7 @@ class Quantile(RegressionLoss):
         return value, slope, plus_curvature(r, width)
 
     @staticmethod
-    def conjugate(y, slope, quantile):
+    def conjugate(y: Numbers, slope: Numbers, quantile: float) -> Numbers:
         """Return the convex conjugate, slope * y, for slopes in [-quantile, 1 - quantile]."""
         return slope * y
 
@@ -243,11 +245,11 @@ class LogCosh(RegressionLoss):
     0.433781 0.761594
     """
 
-    curvature_bound = 1.0
-    linear_beyond = 1.0
+    curvature_bound: float | None = 1.0
+    linear_beyond: float | None = 1.0
 
     @staticmethod
-    def value(y, raw):
+    def value(y: Numbers, raw: Numbers) -> Numbers:
         """Return log cosh of the residual, without overflow for large residuals or loss of precision for small ones."""
         distance = np.abs(raw - y)
         near = distance < 1e-2
@@ -256,17 +258,17 @@ class LogCosh(RegressionLoss):
         return np.where(near, series, distance + np.log1p(np.exp(-2.0 * distance))) - np.where(near, 0.0, LOG_2)
 
     @staticmethod
-    def gradient(y, raw):
+    def gradient(y: Numbers, raw: Numbers) -> Numbers:
         """Return the hyperbolic tangent of the residual."""
         return np.tanh(raw - y)
 
     @staticmethod
-    def second_derivative(y, raw):
+    def second_derivative(y: Numbers, raw: Numbers) -> Numbers:
         """Return 1 - tanh^2 of the residual."""
         return 1.0 - np.tanh(raw - y) ** 2
 
     @staticmethod
-    def conjugate(y, slope):
+    def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, slope * y + ((1 + slope) log(1 + slope) + (1 - slope) log(1 - slope)) / 2."""
         return slope * y + 0.5 * (xlogx(1.0 + slope) + xlogx(1.0 - slope))
 
@@ -292,24 +294,24 @@ class EpsilonInsensitive(RegressionLoss):
     1.5 1.0
     """
 
-    smooth = False
-    constraints = {"epsilon": Range(0)}
+    smooth: bool = False
+    constraints: Constraints = {"epsilon": Range(0)}
 
     def __init__(self, epsilon: float = 0.1) -> None:
         self.epsilon = epsilon
 
     @staticmethod
-    def value(y, raw, epsilon):
+    def value(y: Numbers, raw: Numbers, epsilon: float) -> Numbers:
         """Return the distance to the epsilon tube."""
         return np.maximum(np.abs(raw - y) - epsilon, 0.0)
 
     @staticmethod
-    def gradient(y, raw, epsilon):
+    def gradient(y: Numbers, raw: Numbers, epsilon: float) -> Numbers:
         """Return the sign of the residual outside the tube, 0 inside."""
         return np.sign(raw - y) * np.where(np.abs(raw - y) <= epsilon, 0.0, 1.0)
 
     @staticmethod
-    def second_order(y, raw, width, epsilon):
+    def second_order(y: Numbers, raw: Numbers, width: Numbers, epsilon: float) -> tuple[Numbers, ...]:
         """Return value, slope and curvature of the smoothed loss, a sum of two smoothed max(0, .)."""
         above, under = raw - y - epsilon, y - raw - epsilon
         value = plus_value(above, width) + plus_value(under, width)
@@ -317,7 +319,7 @@ class EpsilonInsensitive(RegressionLoss):
         return value, slope, plus_curvature(above, width) + plus_curvature(under, width)
 
     @staticmethod
-    def conjugate(y, slope, epsilon):
+    def conjugate(y: Numbers, slope: Numbers, epsilon: float) -> Numbers:
         """Return the convex conjugate, slope * y + epsilon * abs(slope), for slopes in [-1, 1]."""
         return slope * y + epsilon * np.abs(slope)
 
@@ -344,29 +346,29 @@ class SquaredEpsilonInsensitive(RegressionLoss):
     2.25 3.0
     """
 
-    curvature_bound = 2.0
-    constraints = {"epsilon": Range(0)}
+    curvature_bound: float | None = 2.0
+    constraints: Constraints = {"epsilon": Range(0)}
 
     def __init__(self, epsilon: float = 0.1) -> None:
         self.epsilon = epsilon
 
     @staticmethod
-    def value(y, raw, epsilon):
+    def value(y: Numbers, raw: Numbers, epsilon: float) -> Numbers:
         """Return the squared distance to the epsilon tube."""
         distance = np.maximum(np.abs(raw - y) - epsilon, 0.0)
         return distance * distance
 
     @staticmethod
-    def gradient(y, raw, epsilon):
+    def gradient(y: Numbers, raw: Numbers, epsilon: float) -> Numbers:
         """Return twice the signed distance to the tube."""
         return 2.0 * np.maximum(np.abs(raw - y) - epsilon, 0.0) * np.sign(raw - y)
 
     @staticmethod
-    def second_derivative(y, raw, epsilon):
+    def second_derivative(y: Numbers, raw: Numbers, epsilon: float) -> Numbers:
         """Return 2 outside the tube, 0 inside."""
         return 2.0 * np.where(np.abs(raw - y) >= epsilon, 1.0, 0.0)
 
     @staticmethod
-    def conjugate(y, slope, epsilon):
+    def conjugate(y: Numbers, slope: Numbers, epsilon: float) -> Numbers:
         """Return the convex conjugate, slope * y + slope^2 / 4 + epsilon * abs(slope)."""
         return slope * (y + 0.25 * slope) + epsilon * np.abs(slope)
