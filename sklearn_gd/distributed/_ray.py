@@ -74,7 +74,7 @@ def as_samples(columns):
 def as_block(columns, n_columns):
     """On a worker: a block as a matrix, and what it raised."""
     try:
-        found = as_samples(columns) if columns else np.empty((0, n_columns))
+        found = as_samples(columns) if columns else np.empty((0, max(n_columns, 1)))
         # In C order once, and not at every sweep.
         return np.ascontiguousarray(found), None
     except Exception as error:

@@ -145,16 +145,9 @@ class Killer(Observer):
         self.epochs += 1
         if self.epochs == 5:
             engine, blocks = self.residents.engine, self.residents.blocks
-            pid = engine.map([Pid()] * len(blocks), blocks)[0]
+            pid = engine.map([lambda block: os.getpid()] * len(blocks), blocks)[0]
             os.kill(pid, signal.SIGKILL)
         return False
-
-
-class Pid:
-    """The process that a block's call runs in."""
-
-    def __call__(self, block):
-        return os.getpid()
 
 
 def test_an_actor_that_dies():
