@@ -119,7 +119,9 @@ class RayActors(Engine):
         groups = defaultdict(list)
         for at, block in enumerate(blocks):
             groups[self.actor_of[block]].append(at)
-        sent = [self.actors[actor].run.remote([calls[at] for at in own], *[blocks[at] for at in own]) for actor, own in groups.items()]
+        sent = [
+            self.actors[actor].run.remote([calls[at] for at in own], *[blocks[at] for at in own]) for actor, own in groups.items()
+        ]
         results = [None] * len(blocks)
         for own, answers in zip(groups.values(), ray.get(sent), strict=True):
             for at, answer in zip(own, answers, strict=True):

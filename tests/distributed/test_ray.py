@@ -2,6 +2,7 @@
 
 import os
 import signal
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,7 @@ def cluster():
 
 def blocks_of(values, bounds=BOUNDS):
     """A dataset of one column in blocks."""
-    return ray.data.from_numpy([values[a:b] for a, b in zip(bounds[:-1], bounds[1:])])
+    return ray.data.from_numpy([values[a:b] for a, b in pairwise(bounds)])
 
 
 def same(one, other, rtol=1e-8):
@@ -76,7 +77,7 @@ def test_targets_and_weights_of_a_dataset():
 def test_columns_and_blocks_without_rows():
     """Features by name; a filter leaves a block empty."""
     frame = pd.DataFrame(X, columns=list("uvwxyz")).assign(label=SEVERAL, at=np.arange(N))
-    rows = ray.data.from_pandas([frame[a:b] for a, b in zip(BOUNDS[:-1], BOUNDS[1:])]).filter(
+    rows = ray.data.from_pandas([frame[a:b] for a, b in pairwise(BOUNDS)]).filter(
         lambda row: not 400 <= row["at"] < 450 and row["x"] > -1.0
     )
     features, labels = rows.select_columns(list("uvwxyz")), rows.select_columns(["label"])
@@ -122,7 +123,7 @@ def test_predictions_are_lazy(tmp_path):
 
 def test_partial_fit_takes_the_blocks_in_their_order():
     model, blocks = GDClassifier(), GDClassifier()
-    for a, b in zip(BOUNDS[:-1], BOUNDS[1:]):
+    for a, b in pairwise(BOUNDS):
         blocks.partial_fit(X[a:b], SEVERAL[a:b], classes=["a", "b", "c"])
     model.partial_fit(blocks_of(X), blocks_of(SEVERAL), classes=["a", "b", "c"])
     np.testing.assert_array_equal(model.coef_, blocks.coef_)
