@@ -7,9 +7,9 @@ Workers are processes of this machine with one thread each. Seconds, messages an
 "To 1e-4" is the time of the shortest fit of all those with 1, 2, 4, 8, ... iterations whose objective is at most 1.0001 times its
 minimum; both libraries minimise the same objective (L2, no intercept) of the same blocks, which lie on the workers.
 
-The simulation takes an iteration of w workers as two rounds, each: the arithmetic of the rows of one worker, the overhead of one
-message for every worker on the driver (a whole round trip, as if none overlapped: an upper bound), and the bytes of a gradient
-for every block over the driver's bandwidth.
+The simulation takes an iteration of w workers as two rounds, each: the arithmetic of the samples of one worker, a round trip, the
+driver's time for one more message per worker (measured with many messages at once, which carry no work), and the bytes of a
+gradient for every block over the driver's bandwidth.
 """
 
 import argparse
@@ -29,6 +29,7 @@ ALPHA = 1e-3
 LIMIT = 15.0  # seconds of one fit, after which a solver gets no more iterations
 BANDWIDTH = 1e9  # bytes a second of the driver's network, for the simulation
 ROWS_FAR, BLOCK_FAR = 1e9, 1e6  # samples, and samples of a block, of the simulation
+MESSAGES = 500
 PEERS = ("lbfgs", "admm", "proximal_grad")  # those of dask-glm that have a penalty
 
 
@@ -72,6 +73,17 @@ def measured(workers, rows, features, blocks):
         model._observers = (clock,)
         model.fit(X, scores > 0.0)
     return [float(np.median(np.diff(each))) for each in (clock.times, clock.trips, clock.bytes)]
+
+
+def seconds_a_message():
+    """What one more message costs the driver, of many that are on their way at once."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        seconds = []
+        for _ in range(5):
+            start = time.perf_counter()
+            client.gather([client.submit(abs, -1, pure=False) for _ in range(MESSAGES)])
+            seconds.append((time.perf_counter() - start) / MESSAGES)
+    return float(np.median(seconds))
 
 
 def time_to(near, fit, value):
@@ -152,13 +164,13 @@ def main():
         found[workers] = measured(workers, *size)
         seconds, trips, sent = found[workers]
         print(f"{workers:7d}  {seconds:11.4f}  {trips:8.0f}  {sent:8.0f}", flush=True)
-    overhead = measured(1, 1000, options.features, 1)[0] / 2.0
-    of_row = max(found[1][0] - 2.0 * overhead, 0.0) / options.rows
-    print(f"a round trip takes {1e3 * overhead:.2f} ms, a row {1e9 * of_row:.1f} ns")
-    print(f"simulated, {ROWS_FAR:.0e} rows in blocks of {BLOCK_FAR:.0e}:")
+    latency, message = measured(1, 1000, options.features, 1)[0] / 2.0, seconds_a_message()
+    of_row = max(found[1][0] - 2.0 * latency, 0.0) / options.rows
+    print(f"a round trip takes {1e3 * latency:.2f} ms, one more message {1e3 * message:.2f} ms, a sample {1e9 * of_row:.1f} ns")
+    print(f"simulated, {ROWS_FAR:.0e} samples in blocks of {BLOCK_FAR:.0e}:")
     for workers in (10, 100, 1000):
         arithmetic = ROWS_FAR / workers * of_row
-        messages = 2.0 * workers * overhead
+        messages = 2.0 * (latency + workers * message)
         traffic = 2.0 * ROWS_FAR / BLOCK_FAR * 8.0 * (options.features + 8) / BANDWIDTH
         print(f"{workers:7d} workers: {arithmetic + messages + traffic:8.3f} s/iteration, {messages:.3f} of them messages")
     beside_dask_ml(*size)
