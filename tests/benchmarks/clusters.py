@@ -26,7 +26,7 @@ from sklearn_gd.descent._observers import Observer
 
 ITERATIONS = 12
 ALPHA = 1e-3
-LIMIT = 15.0  # seconds of one fit, after which a solver gets no more iterations
+LIMIT = 15.0  # seconds; a solver whose fit takes longer gets no more iterations
 BANDWIDTH = 1e9  # bytes a second of the driver's network, for the simulation
 ROWS_FAR, BLOCK_FAR = 1e9, 1e6  # samples, and samples of a block, of the simulation
 MESSAGES = 500
@@ -138,7 +138,8 @@ def beside_dask_ml(rows, features, blocks):
         fits = {"GDClassifier()": ours, **{f"dask-ml LogisticRegression, {solver}": theirs(solver) for solver in PEERS}}
         for name, fit in fits.items():
             seconds, n_iter = time_to(1.0001 * lowest, fit, value)
-            print(f"{name:38}  {seconds:7.2f}  {n_iter:10d}", flush=True)
+            told = f"{seconds:.2f}" if seconds < np.inf else "never"
+            print(f"{name:38}  {told:>7}  {n_iter:10d}", flush=True)
         several = np.digitize(scores, [-1.0, 1.0])
         print("three classes                           accuracy  labels")
         model = LogisticRegression(**options, solver="lbfgs", max_iter=30)
