@@ -11,7 +11,7 @@ import importlib
 from ._devices import to_host
 
 # The adapter of each library, by the first name of its modules.
-ADAPTERS = {"dask": "sklearn_gd.distributed._dask"}
+ADAPTERS = {"dask": "sklearn_gd.distributed._dask", "ray": "sklearn_gd.distributed._ray"}
 
 
 def adapter_of(values):

@@ -230,6 +230,14 @@ def stream(it):
     assert it.model.t_ == 90
 
 
+def larger_than_memory(it):
+    assert "10 files, 4.8 MB" in it.printed
+    assert "(30000, 20) 0" in it.printed
+    assert 1.5 < it.sweeps / it.model.n_iter_ < 5.0
+    assert it.difference < 1e-8
+    assert it.accuracy == pytest.approx(0.867, abs=5e-3)
+
+
 def quickstart(it):
     scores = {(data, name): score for data, name, score, _ in it.rows}
     assert scores["digits", "GDClassifier()"] > 0.94
@@ -263,6 +271,7 @@ CHECKS = {
         from_sgdclassifier,
         own_loss,
         stream,
+        larger_than_memory,
         quickstart,
     )
 }

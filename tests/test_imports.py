@@ -169,7 +169,7 @@ def test_only_what_is_depended_on_is_imported(file):
     depended_on = {"numpy", "scipy", "sklearn", "threadpoolctl", "numba", "llvmlite"}
     optional = {"displays": {"matplotlib"}, "onnx": {"onnx", "skl2onnx"}, "mlflow": {"mlflow"}}
     outside = tops(file) - set(sys.stdlib_module_names)
-    engines = {"distributed/_dask.py": {"dask"}}
+    engines = {"distributed/_dask.py": {"dask"}, "distributed/_ray.py": {"ray", "pandas"}}
     assert outside <= depended_on | optional.get(part_of(file), set()) | engines.get(file, set())
     assert "matplotlib" not in tops(file, top_level=True)
     assert not modules_of(file) & {"sklearn_gd.onnx", "sklearn_gd.mlflow"}

@@ -62,6 +62,22 @@ class Words:
         return described(as_matrix(block, FLOATS))
 
 
+class Predict:
+    """A method of a fitted estimator, on blocks of which some may be empty."""
+
+    def __init__(self, estimator, method):
+        self.estimator, self.method = estimator, method
+
+    def __call__(self, block):
+        if block.shape[0]:
+            return getattr(self.estimator, self.method)(block)
+        # scikit-learn refuses samples of which there are none.
+        ones = np.zeros((1, block.shape[1]))
+        if hasattr(block, "columns"):
+            ones = type(block)(ones, columns=block.columns)
+        return getattr(self.estimator, self.method)(ones)[:0]
+
+
 class BlockedRows:
     """X in blocks, of which this process has the sizes only.
 

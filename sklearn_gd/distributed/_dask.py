@@ -16,7 +16,7 @@ from dask.delayed import Delayed
 from dask.utils import is_arraylike
 
 from ..objective._parts import available_threads, single_threaded_blas
-from ._blocked import check_blocked_samples
+from ._blocked import Predict, check_blocked_samples
 from ._engine import Engine, Raised, drop
 
 
@@ -49,22 +49,6 @@ def stream(X):
     engine = DaskThreads(X) if _client() is None else None
     for place, block in enumerate(_delayed_blocks(X)):
         yield engine.load(place) if engine is not None else block.compute()
-
-
-class Predict:
-    """A method of a fitted estimator, on blocks of which some may be empty."""
-
-    def __init__(self, estimator, method):
-        self.estimator, self.method = estimator, method
-
-    def __call__(self, block):
-        if block.shape[0]:
-            return getattr(self.estimator, self.method)(block)
-        # scikit-learn refuses samples of which there are none.
-        ones = np.zeros((1, block.shape[1]))
-        if hasattr(block, "columns"):
-            ones = type(block)(ones, columns=block.columns)
-        return getattr(self.estimator, self.method)(ones)[:0]
 
 
 def _example(X):

@@ -1,15 +1,21 @@
-"""How batch descent grows with workers: seconds an iteration, messages and bytes; simulated beyond the workers at hand.
+"""How batch descent grows with workers, and beside dask-ml's LogisticRegression; simulated beyond the workers at hand.
 
-    python tests/benchmarks/clusters.py [--rows 1000000] [--features 50]
+    python tests/benchmarks/clusters.py [--rows 400000] [--features 100] [--blocks 8]
 
-The simulation takes an iteration of w workers as two rounds, each: the arithmetic of the rows of one worker, the overhead of one
-message for every worker on the driver (a whole round trip, as if none overlapped: an upper bound), and the bytes of a gradient
-for every block over the driver's bandwidth.
+Workers are processes of this machine with one thread each. Seconds, messages and bytes are medians over iterations.
+
+"To 1e-4" is the time of the shortest fit of all those with 1, 2, 4, 8, ... iterations whose objective is at most 1.0001 times its
+minimum; both libraries minimise the same objective (L2, no intercept) of the same blocks, which lie on the workers.
+
+The simulation takes an iteration of w workers as two rounds, each: the arithmetic of the samples of one worker, a round trip, the
+driver's time for one more message per worker (measured with many messages at once, which carry no work), and the bytes of a
+gradient for every block over the driver's bandwidth.
 """
 
 import argparse
 import pickle
 import time
+import warnings
 
 import dask.array as da
 import numpy as np
@@ -19,7 +25,12 @@ from sklearn_gd import GDClassifier
 from sklearn_gd.descent._observers import Observer
 
 ITERATIONS = 12
+ALPHA = 1e-3
+LIMIT = 15.0  # seconds; a solver whose fit takes longer gets no more iterations
 BANDWIDTH = 1e9  # bytes a second of the driver's network, for the simulation
+ROWS_FAR, BLOCK_FAR = 1e9, 1e6  # samples, and samples of a block, of the simulation
+MESSAGES = 500
+PEERS = ("lbfgs", "admm", "proximal_grad")  # those of dask-glm that have a penalty
 
 
 class Clock(Observer):
@@ -44,40 +55,126 @@ class Clock(Observer):
         return False
 
 
-def measured(workers, rows, features, chunk):
+def problem(rows, features, blocks):
+    """X on the workers, with correlated columns of unit variance, and the scores of a true model plus noise."""
+    near = 0.8 ** np.abs(np.subtract.outer(np.arange(features), np.arange(features)))
+    X = da.random.default_rng(0).normal(size=(rows, features), chunks=(-(-rows // blocks), -1))
+    X = (X @ np.linalg.cholesky(near).T).persist()
+    wait(X)
+    scores = (X @ np.random.default_rng(2).normal(size=features)).compute()
+    return X, 2.0 * scores / scores.std() + np.random.default_rng(1).logistic(size=rows)
+
+
+def measured(workers, rows, features, blocks):
     """Median seconds, messages and bytes of an iteration."""
-    with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
-        X = da.random.default_rng(0).normal(size=(rows, features), chunks=(chunk, -1)).persist()
-        wait(X)
-        y = (X[:, 0] + 0.5 * X[:, 1] > 0.0).compute()
-        clock, model = Clock(), GDClassifier(max_iter=ITERATIONS, tol=None, alpha=1e-3)
+    with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
+        X, scores = problem(rows, features, blocks)
+        clock, model = Clock(), GDClassifier(max_iter=ITERATIONS, tol=None, alpha=ALPHA)
         model._observers = (clock,)
-        model.fit(X, y)
-        del client
+        model.fit(X, scores > 0.0)
     return [float(np.median(np.diff(each))) for each in (clock.times, clock.trips, clock.bytes)]
+
+
+def seconds_a_message():
+    """What one more message costs the driver, of many that are on their way at once."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        seconds = []
+        for _ in range(5):
+            start = time.perf_counter()
+            client.gather([client.submit(abs, -1, pure=False) for _ in range(MESSAGES)])
+            seconds.append((time.perf_counter() - start) / MESSAGES)
+    return float(np.median(seconds))
+
+
+def time_to(near, fit, value):
+    """Seconds and iterations of the shortest fit with 1, 2, 4, 8, ... iterations whose objective is at most `near`."""
+    n_iter, seconds = 1, 0.0
+    while seconds < LIMIT and n_iter <= 256:
+        start = time.perf_counter()
+        coef = fit(n_iter)
+        seconds = time.perf_counter() - start
+        if value(coef) <= near:
+            return seconds, n_iter
+        n_iter *= 2
+    return np.inf, n_iter // 2
+
+
+def beside_dask_ml(rows, features, blocks):
+    """Time to 1e-4 of the minimum for two workers, and what is answered to three classes."""
+    try:
+        from dask_ml.linear_model import LogisticRegression
+    except ImportError as error:
+        print(f"dask-ml is left out: {error}")
+        return
+    warnings.filterwarnings("ignore", module="dask")
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        client.run(warnings.simplefilter, "ignore")
+        X, scores = problem(rows, features, blocks)
+        y = scores > 0.0
+        targets = da.from_array(y.astype(int), chunks=X.chunks[0]).persist()
+        wait(targets)
+        signs = np.where(y, 1.0, -1.0)
+
+        def value(coef):
+            return float(np.logaddexp(0.0, -signs * (X @ coef).compute()).mean() + 0.5 * ALPHA * coef @ coef)
+
+        def ours(n_iter):
+            model = GDClassifier(penalty="l2", alpha=ALPHA, fit_intercept=False, max_iter=n_iter, tol=None)
+            return model.fit(X, y).coef_[0]
+
+        # Its normalisation is off: it would make another objective, and the columns have unit variance.
+        options = {"C": 1.0 / (ALPHA * rows), "solver_kwargs": {"normalize": False}}
+
+        def theirs(solver):
+            def fit(n_iter):
+                model = LogisticRegression(**options, fit_intercept=False, solver=solver, max_iter=n_iter, tol=1e-12)
+                return model.fit(X, targets).coef_
+
+            return fit
+
+        lowest = value(GDClassifier(penalty="l2", alpha=ALPHA, fit_intercept=False, tol=1e-9).fit(X, y).coef_[0])
+        ours(1)  # connections and imports of the workers
+        print("to 1e-4 of the minimum                  seconds  iterations")
+        fits = {"GDClassifier()": ours, **{f"dask-ml LogisticRegression, {solver}": theirs(solver) for solver in PEERS}}
+        for name, fit in fits.items():
+            seconds, n_iter = time_to(1.0001 * lowest, fit, value)
+            told = f"{seconds:.2f}" if seconds < np.inf else "never"
+            print(f"{name:38}  {told:>7}  {n_iter:10d}", flush=True)
+        several = np.digitize(scores, [-1.0, 1.0])
+        print("three classes                           accuracy  labels")
+        model = LogisticRegression(**options, solver="lbfgs", max_iter=30)
+        model.fit(X, da.from_array(several, chunks=X.chunks[0]))
+        for name, found in (
+            ("GDClassifier()", GDClassifier(alpha=ALPHA).fit(X, several).predict(X).compute()),
+            ("dask-ml LogisticRegression, lbfgs", model.predict(X).compute()),
+        ):
+            print(f"{name:38}  {np.mean(found == several):8.3f}  {np.unique(found).tolist()}", flush=True)
 
 
 def main():
     """Measure, and simulate from what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--features", type=int, default=50)
+    parser.add_argument("--rows", type=int, default=400_000)
+    parser.add_argument("--features", type=int, default=100)
+    parser.add_argument("--blocks", type=int, default=8)
     options = parser.parse_args()
+    size = options.rows, options.features, options.blocks
     found = {}
-    print("workers  rows a block  s/iteration  messages     bytes")
-    for chunk in (10_000, 100_000, options.rows // 2):
-        for workers in (1, 2):
-            found[workers, chunk] = measured(workers, options.rows, options.features, chunk)
-            seconds, trips, sent = found[workers, chunk]
-            print(f"{workers:7d}  {chunk:12d}  {seconds:11.4f}  {trips:8.0f}  {sent:8.0f}")
-    overhead = measured(1, 1000, options.features, 1000)[0] / 2.0
-    of_row = max(found[1, options.rows // 2][0] - 2.0 * overhead, 0.0) / options.rows
-    print(f"a round trip takes {1e3 * overhead:.2f} ms, a row {1e9 * of_row:.1f} ns; simulated, 1e9 rows in blocks of 1e6:")
+    print("workers  s/iteration  messages     bytes")
+    for workers in (1, 2):
+        found[workers] = measured(workers, *size)
+        seconds, trips, sent = found[workers]
+        print(f"{workers:7d}  {seconds:11.4f}  {trips:8.0f}  {sent:8.0f}", flush=True)
+    latency, message = measured(1, 1000, options.features, 1)[0] / 2.0, seconds_a_message()
+    of_row = max(found[1][0] - 2.0 * latency, 0.0) / options.rows
+    print(f"a round trip takes {1e3 * latency:.2f} ms, one more message {1e3 * message:.2f} ms, a sample {1e9 * of_row:.1f} ns")
+    print(f"simulated, {ROWS_FAR:.0e} samples in blocks of {BLOCK_FAR:.0e}:")
     for workers in (10, 100, 1000):
-        arithmetic = 1e9 / workers * of_row
-        messages = 2.0 * workers * overhead
-        traffic = 2.0 * 1000 * 8.0 * (options.features + 8) / BANDWIDTH
+        arithmetic = ROWS_FAR / workers * of_row
+        messages = 2.0 * (latency + workers * message)
+        traffic = 2.0 * ROWS_FAR / BLOCK_FAR * 8.0 * (options.features + 8) / BANDWIDTH
         print(f"{workers:7d} workers: {arithmetic + messages + traffic:8.3f} s/iteration, {messages:.3f} of them messages")
+    beside_dask_ml(*size)
 
 
 if __name__ == "__main__":

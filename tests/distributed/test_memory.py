@@ -152,3 +152,40 @@ def test_blocks_of_a_file_are_read_one_at_a_time(rows, tmp_path):
         rows,
     )
     assert grown < X.nbytes / 3
+
+
+def test_parquet_files_are_read_one_at_a_time(tmp_path):
+    """A data frame of files whose lengths nobody knows before, with the labels in a column of its own."""
+    pytest.importorskip("dask.dataframe", reason="needs sklearn-gd[dask]")
+    pytest.importorskip("pyarrow", reason="needs pyarrow")
+    import pandas as pd
+
+    rng, parts, total = np.random.default_rng(0), [], 0
+    for number in range(32):
+        values = rng.normal(size=(2500 + 100 * (number % 5), 160))
+        frame = pd.DataFrame(values, columns=[f"x{i}" for i in range(160)])
+        frame["label"] = np.where(values[:, 0] + values[:, 1] > 0.5 * rng.normal(size=len(values)), "yes", "no")
+        frame.to_parquet(tmp_path / f"{number:02d}.parquet")
+        total += values.nbytes
+        parts.append(frame)
+    grown, norm = run(
+        """
+        import sys, dask
+        import dask.dataframe as dd
+        import pyarrow
+        pyarrow.set_memory_pool(pyarrow.system_memory_pool())  # returns what it does not use
+        dask.config.set(num_workers=1)
+        rows = dd.read_parquet(sys.argv[1] + "/*.parquet")
+        names = [name for name in rows.columns if name != "label"]
+        assert np.isnan(rows[names].to_dask_array().shape[0])
+        GDClassifier(max_iter=1, tol=None).fit(rows.partitions[:2][names], rows.partitions[:2]["label"])
+        with Peak() as peak:
+            model = GDClassifier(max_iter=3, tol=None).fit(rows[names], rows["label"])
+        print(peak.grown, np.linalg.norm(model.coef_))
+        """,
+        tmp_path,
+    )
+    whole = pd.concat(parts, ignore_index=True)
+    known = GDClassifier(max_iter=3, tol=None).fit(whole.drop(columns="label"), whole["label"])
+    np.testing.assert_allclose(norm, np.linalg.norm(known.coef_), rtol=1e-8)
+    assert grown < total / 3

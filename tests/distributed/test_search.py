@@ -36,7 +36,8 @@ def test_the_wrappers_of_dask_ml():
     da = pytest.importorskip("dask.array")
     A, b = da.from_array(X, chunks=(100, -1)), da.from_array(y, chunks=100)
     post = wrappers.ParallelPostFit(GDClassifier()).fit(X, y)
-    np.testing.assert_array_equal(post.predict(A).compute(), post.estimator_.predict(X))
+    np.testing.assert_array_equal(post.predict(A).compute(), GDClassifier().fit(X, y).predict(X))
+    np.testing.assert_array_equal(post.predict_proba(A).compute(), GDClassifier().fit(X, y).predict_proba(X))
     streamed = wrappers.Incremental(GDClassifier(), shuffle_blocks=False).fit(A, b, classes=["no", "yes"])
     model = GDClassifier()
     for start in (0, 100, 200):
