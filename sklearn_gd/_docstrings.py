@@ -78,7 +78,8 @@ random_state : int, RandomState or None, default=None
 verbose : int >= 0, default=0
     Print a line every `verbose` epochs (calls of `partial_fit`), or nothing if 0. A line contains the objective, the last
     learning rate, the norm of the gradient of the smooth part of F, the validation score if there is one, and the seconds since
-    the descent began. Computing the norm takes an additional pass over the samples for each line.
+    the descent began. Computing the norm takes an additional pass over the samples for each line. If a loop is compiled, a line
+    says so.
 """
 
 ATTRIBUTES = """\

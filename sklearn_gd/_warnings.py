@@ -12,8 +12,9 @@ def warn_of(estimator, status, method, monitor, stacklevel):
     """Warn of a fit that diverged, was misled, or has not converged; say what to do."""
     name, message = type(estimator).__name__, None
     if status is Status.DIVERGED:
+        epoch = min(len(monitor.objectives) + 1, estimator.max_iter)
         message = (
-            f"{name} diverged in epoch {len(monitor.objectives) + 1}{_at_rate(method)}: the objective was not finite, grew "
+            f"{name} diverged in epoch {epoch}{_at_rate(method)}: the objective was not finite, grew "
             f"without bound, oscillated without progress, or never fell below that of the null model. The best model before the "
             f"divergence is kept. {_advice(method)}."
         )

@@ -30,7 +30,7 @@ from ._warnings import warn_of
 from .checkpoint import keeper_of
 from .descent._loop import Settings, descend
 from .descent._monitor import Monitor, Status
-from .descent._observers import EpochTasks, VerboseLine
+from .descent._observers import EpochTasks, VerboseLine, printed_log
 from .descent._state import ModelState
 from .objective._objective import Objective
 from .optimizers import resolve_optimizer
@@ -219,7 +219,8 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 tasks = [EpochTasks(context, self, hooks, lambda: self._fitted(objective, targets, method, monitor))]
             monitor = self._monitor(objective, method, self._validate(objective, validation, targets), tasks)
             # 4. the descent
-            status = descend(method, monitor, int(self.max_iter), keeper)
+            with printed_log(self.verbose):
+                status = descend(method, monitor, int(self.max_iter), keeper)
             status = self._settled(objective, method, monitor, status)
             # 5. the fitted attributes
             vars(self).update(self._fitted(objective, targets, method, monitor))
@@ -323,7 +324,8 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         with self._objective(X, targets, loss, penalty, seen) as objective:
             method = solver.method(objective, settings, self._resumed(objective, growth))
             monitor = Monitor(None, 1, 0.0, observers=self._verbose_line(objective, getattr(self, "n_iter_", 0)))
-            status = descend(method, monitor, 1)
+            with printed_log(self.verbose):
+                status = descend(method, monitor, 1)
             if status is Status.DIVERGED:
                 warn_of(self, status, method, monitor, stacklevel=3)
                 if not first:

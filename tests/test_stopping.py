@@ -1,5 +1,6 @@
 """The monitor: plateaus, patience, the best model so far, and the guard against divergence."""
 
+import logging
 import math
 import warnings
 
@@ -14,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_gd import GDClassifier, GDRegressor, RegressionLoss
 from sklearn_gd.descent._loop import Iterate
 from sklearn_gd.descent._monitor import Monitor, Status
+from sklearn_gd.descent._observers import printed_log
 from sklearn_gd.descent.support_descent import SupportDescent
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from sklearn_gd.penalties import L1, L2
@@ -436,3 +438,37 @@ def test_the_metric_is_renewed_where_the_curvature_has_changed(layout):
     exact = GDClassifier(penalty="l2", tol=1e-12, max_iter=10_000).fit(X, y)
     assert model.n_iter_ < 30
     assert model.loss_curve_[-1] < 1.001 * exact.loss_curve_[-1]
+
+
+def test_a_divergence_is_in_an_epoch_that_there_was():
+    """A rate that is far too long in the first epoch: F falls from there to the last epoch, and never below the start."""
+    X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 1.0]]) * 1e3
+    model = GDRegressor(solver="batch", optimizer="gd", learning_rate=1.0, max_iter=1, tol=1e-3)
+    with pytest.warns(ConvergenceWarning, match="diverged in epoch 1 "):
+        model.fit(X, [0.0, 1.0, 2.0, 3.0])
+
+
+class NanLoss(RegressionLoss):
+    """A loss that is nan for scores near the target."""
+
+    def value(y, raw):
+        return np.sqrt(raw - y - 10.0)
+
+    def gradient(y, raw):
+        return 0.5 / np.sqrt(raw - y - 10.0)
+
+
+def test_a_loss_that_is_nan_is_named():
+    with pytest.raises(ValueError, match=r"the mean of NanLoss\(\) is nan .*check_loss"):
+        GDRegressor(NanLoss()).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 5.0])
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_what_is_compiled_is_printed_with_verbose(verbose, capsys):
+    logger = logging.getLogger("sklearn_gd")
+    before = list(logger.handlers), logger.level
+    with printed_log(verbose):
+        logger.info("compiled: a loop")
+    logger.info("compiled: another one")
+    assert capsys.readouterr().out == "compiled: a loop\n" * verbose
+    assert (list(logger.handlers), logger.level) == before

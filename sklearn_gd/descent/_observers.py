@@ -1,8 +1,13 @@
 """What an epoch tells the outside: the line of `verbose`, and scikit-learn's callbacks, which may end the descent."""
 
+import contextlib
+import logging
+import sys
 import time
 
 import numpy as np
+
+LOGGER = logging.getLogger("sklearn_gd")
 
 
 class Observer:
@@ -35,6 +40,21 @@ class Observer:
             Whether to end the descent.
         """
         return False
+
+
+@contextlib.contextmanager
+def printed_log(verbose):
+    """With `verbose`, print what the package logs meanwhile: a line for all that is compiled."""
+    handler, level = logging.StreamHandler(sys.stdout), LOGGER.level
+    if verbose:
+        LOGGER.addHandler(handler)
+        LOGGER.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        if verbose:
+            LOGGER.removeHandler(handler)
+            LOGGER.setLevel(level)
 
 
 class VerboseLine(Observer):

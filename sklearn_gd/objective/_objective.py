@@ -267,6 +267,11 @@ class Objective:
     def null_model(self, width=None):
         """The best intercept alone, the loss smoothed over `width`, by default as in the first stage. F must be finite there."""
         null = self._null_model(self.widths[0] if width is None else width)
+        if math.isnan(null.value):
+            raise ValueError(
+                f"the mean of {self.loss!r} is nan for the constant prediction {null.intercept.tolist()}: value(...) must return "
+                f"a number for every score; check the loss with sklearn_gd.check_loss"
+            )
         if not math.isfinite(null.value) and self.loss.scales_with_target:
             raise ValueError(
                 f"y has values of up to {np.abs(self.target).max():.3g}, for which the mean of {self.loss!r} is {null.value} for "
