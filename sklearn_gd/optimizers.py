@@ -111,6 +111,23 @@ class Optimizer(Component):
         if self.evaluated_slot is not None and self.evaluated_slot not in self.slots:
             raise TypeError(f"{name}: evaluated_slot={self.evaluated_slot!r} must be None or one of the slots {self.slots}")
         super().validate()
+        self._check_returned()
+
+    def _check_returned(self) -> None:
+        """Raise a TypeError where `update` returns another number of values than a step needs."""
+        arguments = [1.0] * (4 + len(self.slots) + len(self.totals))
+        update = self.bound_function("update", len(arguments))
+        try:
+            with np.errstate(all="ignore"):
+                found = update(*arguments) if update is not None else None
+        except (ArithmeticError, AttributeError, NameError, TypeError, ValueError):
+            return  # the step itself reports what is wrong, with the numbers that led to it
+        count = len(found) if isinstance(found, tuple) else 1
+        if count != 2 + len(self.slots):
+            wanted = ", ".join(["the new w", "the length of the proximal step", *self.slots])
+            raise TypeError(
+                f"{type(self).__name__}.update returns {count} value(s); it must return {2 + len(self.slots)}: {wanted}"
+            )
 
 
 def _quotient(above, below):

@@ -698,3 +698,18 @@ def test_single_dense_samples_and_the_loop_for_batches_take_the_same_steps(name,
     # No optimizer but plain descent has a loop of its own on CSR.
     assert np.abs(dense).max() > 1e-4
     np.testing.assert_allclose(model.fit(sp.csr_matrix(X), y, sample_weight=weight).coef_, dense, rtol=1e-8, atol=1e-12)
+
+
+class Forgetful(Optimizer):
+    """Momentum whose slot is not returned."""
+
+    slots = ("m",)
+
+    def update(w, g, rate, t, m):
+        return w - rate * (m + g), rate
+
+
+def test_an_update_that_forgets_a_slot_is_named():
+    message = r"Forgetful.update returns 2 value\(s\); it must return 3: the new w, the length of the proximal step, m"
+    with pytest.raises(TypeError, match=message):
+        GDRegressor(optimizer=Forgetful(), learning_rate=0.1).fit([[0.0], [1.0]], [0.0, 1.0])
