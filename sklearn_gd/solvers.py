@@ -70,7 +70,7 @@ class Solver(Component):
     shuffles: bool = True
     full_batch: bool = False
     requires: tuple[str, ...] = ()
-    local_epochs = 1
+    local_epochs: int = 1
 
     def batch_rows(self, n_samples: int) -> int:
         """Return the number of samples per step.

@@ -62,7 +62,7 @@ def descent_on_a_curve(it):
     assert factors["wild"][1:] / factors["wild"][:-1] == pytest.approx(-1.16)
     assert it.over.x[0] == pytest.approx(1.0, abs=1e-6)
     assert not it.wild.success
-    assert "grows without bound. The learning rate was 0.18: lower it." in it.wild.message
+    assert "grows without bound. Decrease the learning rate, which was 0.18." in it.wild.message
     assert np.ravel(it.square.allvecs[:5]) == pytest.approx(-1.5 * 0.8 ** np.arange(5))
     assert it.found.x[0] == pytest.approx(1.0, abs=1e-6)
 
