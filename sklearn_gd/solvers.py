@@ -267,7 +267,7 @@ class SGD(Solver):
     constraints: Constraints = {"local_epochs": Range(1, integer=True)}
 
     def __init__(self, local_epochs: int = 1) -> None:
-        self.local_epochs = local_epochs
+        self.local_epochs: int = local_epochs
 
     def batch_rows(self, n_samples: int) -> int:
         return 1
@@ -303,7 +303,8 @@ class MiniBatch(Solver):
     constraints: Constraints = {"batch_size": Range(1, integer=True), "local_epochs": Range(1, integer=True)}
 
     def __init__(self, batch_size: int = 32, local_epochs: int = 1) -> None:
-        self.batch_size, self.local_epochs = batch_size, local_epochs
+        self.batch_size: int = batch_size
+        self.local_epochs: int = local_epochs
 
     def batch_rows(self, n_samples: int) -> int:
         return int(self.batch_size)

@@ -16,14 +16,16 @@ mixing).
 S. U. Stich, "Local SGD converges fast and communicates little", 2019.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..objective._objective import Objective
-from ..schedules import Schedule
+from ..schedules import Run, Schedule
 from ._loop import Iterate, Method, Settings
 from ._state import ModelState
 from .steps import expected_decrease
@@ -44,10 +46,12 @@ class Resumed(Schedule):
         The factor.
     """
 
-    def __init__(self, schedule, steps, scale):
-        self.schedule, self.steps, self.scale = schedule, steps, scale
+    def __init__(self, schedule: Schedule, steps: int, scale: float) -> None:
+        self.schedule: Schedule = schedule
+        self.steps: int = steps
+        self.scale: float = scale
 
-    def rate(self, t, run):
+    def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         return self.scale * self.schedule.rate(t + self.steps, run)
 
 
@@ -76,17 +80,17 @@ class LocalEpochs:
     problem: dict[str, Any]
     solver: Any
     settings: Settings
-    theta: np.ndarray | None
+    theta: NDArray[Any] | None
     rounds: int
     scale: float
     seed: int
 
     # As of a `Call`: the part holds what it held before.
-    verb = "local epochs"
-    changes = False
-    needs_whole_block = True
+    verb: ClassVar[str] = "local epochs"
+    changes: ClassVar[bool] = False
+    needs_whole_block: ClassVar[bool] = True
 
-    def __call__(self, part):
+    def __call__(self, part: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         """The model times the weight of the samples, and the sums of weight and of weight times the last rate and the local F."""
         weight, epochs = float(part.given_weight.sum()), self.solver.local_epochs
         n = part.rows.shape[0]
@@ -119,19 +123,25 @@ class LocalRounds(Method):
         Where to start; zeros where None.
     """
 
-    def __init__(self, objective, solver, settings, state=None):
+    rate: float | None
+    finds_rates: bool
+
+    def __init__(self, objective: Any, solver: Any, settings: Settings, state: Any = None) -> None:
         super().__init__(objective)
-        self.solver, self.settings = solver, settings
-        self.theta = None if state is None else state.predicting(objective)
-        self.rounds, self.scale, self.gap = 0, 1.0, 0.0
-        self.left = expected_decrease(objective)
+        self.solver: Any = solver
+        self.settings: Settings = settings
+        self.theta: NDArray[Any] | None = None if state is None else state.predicting(objective)
+        self.rounds: int = 0
+        self.scale: float = 1.0
+        self.gap: float = 0.0
+        self.left: Any = expected_decrease(objective)
         self.finds_rates = settings.schedule is None
 
-    def start(self):
+    def start(self) -> tuple[NDArray[Any], float]:
         theta = np.zeros(self.objective.n_theta) if self.theta is None else self.theta
         return theta, self.objective.value(theta)
 
-    def iterates(self):
+    def iterates(self) -> Iterator[Iterate]:
         objective = self.objective
         problem = {name: getattr(objective, name) for name in objective.PROBLEM}
         while True:
@@ -146,7 +156,7 @@ class LocalRounds(Method):
             self.gap = value - float(local / weight)
             yield Iterate(self.theta, value, rate=self.rate)
 
-    def on_plateau(self, tolerance):
+    def on_plateau(self, tolerance: float) -> bool:
         """Lower the rate of an adaptive schedule, as far as it goes."""
         factor = None if self.settings.schedule is None else self.settings.schedule.lowered(self.rate)
         if factor is None:
@@ -154,7 +164,7 @@ class LocalRounds(Method):
         self.scale *= factor
         return True
 
-    def caveat(self, theta):
+    def caveat(self, theta: NDArray[Any]) -> str | None:
         left = self.gap if self.left is None else min(self.left(theta), self.gap)
         null = abs(self.objective.null_model(0.0 if self.left else None).value)
         if not left > FAR * null:
@@ -165,8 +175,8 @@ class LocalRounds(Method):
             f"solver='auto', which minimises over all blocks at once"
         )
 
-    def snapshot(self):
+    def snapshot(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("theta", "rounds", "scale", "rate", "gap")}
 
-    def restore(self, saved):
+    def restore(self, saved: dict[str, Any]) -> None:
         vars(self).update(saved)
