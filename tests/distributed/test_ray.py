@@ -159,6 +159,11 @@ def test_an_actor_that_dies():
     assert killer.residents.renewed > len(BOUNDS) - 1
 
 
+def test_stochastic_solvers_work_in_rounds():
+    found = GDClassifier(solver="minibatch", random_state=0).fit(blocks_of(X), LABELS)
+    assert min(found.loss_curve_) < 1.02 * min(GDClassifier().fit(X, LABELS).loss_curve_)
+
+
 def test_what_is_refused():
     bad = X.copy()
     bad[420, 2] = np.inf
@@ -166,8 +171,6 @@ def test_what_is_refused():
         GDClassifier().fit(blocks_of(bad), LABELS)
     with pytest.raises(ValueError, match="inconsistent numbers of samples: X has 900, y has 800"):
         GDClassifier().fit(blocks_of(X), LABELS[:800])
-    with pytest.raises(ValueError, match="reads single samples"):
-        GDClassifier(solver="saga").fit(blocks_of(X), LABELS)
     with pytest.raises(ValueError, match="'data' has 1 dimensions a sample"):
         GDClassifier().fit(blocks_of(X).add_column("more", lambda batch: np.ones(len(batch))), LABELS)
     with pytest.raises(ValueError, match="0 sample"):
