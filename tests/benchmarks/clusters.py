@@ -1,6 +1,6 @@
 """How batch descent grows with workers, and beside dask-ml's LogisticRegression; simulated beyond the workers at hand.
 
-    python tests/benchmarks/clusters.py [--rows 400000] [--features 100] [--blocks 8]
+    python tests/benchmarks/clusters.py [--samples 400000] [--features 100] [--blocks 8]
 
 Workers are processes of this machine with one thread each. Seconds, messages and bytes are medians over iterations.
 
@@ -154,11 +154,11 @@ def beside_dask_ml(rows, features, blocks):
 def main():
     """Measure, and simulate from what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=400_000)
+    parser.add_argument("--samples", type=int, default=400_000)
     parser.add_argument("--features", type=int, default=100)
     parser.add_argument("--blocks", type=int, default=8)
     options = parser.parse_args()
-    size = options.rows, options.features, options.blocks
+    size = options.samples, options.features, options.blocks
     found = {}
     print("workers  s/iteration  messages     bytes")
     for workers in (1, 2):
@@ -166,7 +166,7 @@ def main():
         seconds, trips, sent = found[workers]
         print(f"{workers:7d}  {seconds:11.4f}  {trips:8.0f}  {sent:8.0f}", flush=True)
     latency, message = measured(1, 1000, options.features, 1)[0] / 2.0, seconds_a_message()
-    of_row = max(found[1][0] - 2.0 * latency, 0.0) / options.rows
+    of_row = max(found[1][0] - 2.0 * latency, 0.0) / options.samples
     print(f"a round trip takes {1e3 * latency:.2f} ms, one more message {1e3 * message:.2f} ms, a sample {1e9 * of_row:.1f} ns")
     print(f"simulated, {ROWS_FAR:.0e} samples in blocks of {BLOCK_FAR:.0e}:")
     for workers in (10, 100, 1000):
