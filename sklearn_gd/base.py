@@ -185,13 +185,11 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         # 1. the parts, checked
         loss, penalty, solver, settings = self._resolve_parts(streaming=False)
         # 2. the samples: validated, y encoded, some of them held out for validation
-        given = X, y
-        if adapter_of(X) is not None:
-            solver = solver.in_blocks(settings)
+        given, lies_elsewhere = (X, y), adapter_of(X) is not None
         X, y = check_samples(self, X, y, reset=True, numeric_y=self._has_numeric_targets)
+        if lies_elsewhere:
+            solver, given = solver.in_blocks(settings), (X, y)  # samples can be selected from these
         check_device(place_of(X), solver, settings)
-        if adapter_of(given[0]) is not None:
-            given = X, y  # samples can be selected from these
         weight = check_weight(sample_weight, X.shape[0])
         targets = self._encode(y, weight, loss)
         validation = self._validation(X_val, y_val, sample_weight_val, targets, loss)

@@ -144,8 +144,8 @@ class LocalRounds(Method):
     def iterates(self) -> Iterator[Iterate]:
         objective = self.objective
         problem = {name: getattr(objective, name) for name in objective.PROBLEM}
+        settings = replace(self.settings, rng=None, max_iter=self.settings.max_iter * self.solver.local_epochs)
         while True:
-            settings = replace(self.settings, rng=None, max_iter=self.settings.max_iter * self.solver.local_epochs)
             seed = int(self.settings.rng.randint(2**31))
             call = LocalEpochs(problem, self.solver, settings, self.theta, self.rounds, self.scale, seed)
             total, (weight, rate, local) = objective.parts.summed(call)

@@ -152,25 +152,34 @@ class Resident:
 
     def __init__(self, seed, rows):
         self.seed, self.version, self.called = seed, 0, time.monotonic()
-        weight = np.ones(rows.shape[0]) if seed.weight is None else seed.weight
+        self.weight = np.ones(rows.shape[0]) if seed.weight is None else seed.weight
         # Parts that fit the cache, as in memory.
         self.bounds = cut(rows, seed.n_outputs)
-        self.parts = [Part(None, seed.target[a:b], weight[a:b], seed.loss, (seed.first + a, seed.total)) for a, b in self.bounds]
+        self.parts = [self._part(None, start, stop) for start, stop in self.bounds]
+
+    def _part(self, rows, start, stop):
+        """A part over the samples `start` to `stop` of the block."""
+        seed = self.seed
+        place = seed.first + start, seed.total
+        return Part(rows, seed.target[start:stop], self.weight[start:stop], seed.loss, place)
 
     def answer(self, call, rows, version):
         """What the parts return, summed in their order."""
         if call.needs_whole_block:
-            seed, weight = self.seed, np.ones(rows.shape[0]) if self.seed.weight is None else self.seed.weight
-            return tuple(call(Part(rows, seed.target, weight, seed.loss, (seed.first, seed.total))))
-        results = []
-        for part, (start, stop) in zip(self.parts, self.bounds):
-            part.rows = rows if len(self.parts) == 1 else rows.part(start, stop)
-            try:
-                results.append(call(part))
-            finally:
-                part.rows = None
+            results = [call(self._part(rows, 0, rows.shape[0]))]
+        else:
+            results = [self._asked(call, rows, at) for at in range(len(self.parts))]
         self.version, self.called = version, time.monotonic()
         return tuple(ordered_sum(results))
+
+    def _asked(self, call, rows, at):
+        """What one of the parts returns; it holds the samples only meanwhile."""
+        part, (start, stop) = self.parts[at], self.bounds[at]
+        part.rows = rows if len(self.parts) == 1 else rows.part(start, stop)
+        try:
+            return call(part)
+        finally:
+            part.rows = None
 
 
 def as_matrix(block, dtype):
