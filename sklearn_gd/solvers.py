@@ -14,7 +14,7 @@ from .descent.memory_gradient import MemoryGradient
 from .descent.proximal_descent import ProximalDescent
 from .descent.proximal_rows import ProximalRows
 from .descent.steps import Steps
-from .descent.support_descent import SupportDescent
+from .descent.support_descent import SupportDescent, has_cheap_newton
 from .descent.variance_reduced import ReducedSteps
 from .losses import Loss
 from .optimizers import GradientDescent
@@ -238,7 +238,7 @@ class Batch(Solver):
         form = objective.penalty.elastic_net()
         if form is None:
             return ProximalDescent
-        if form.l1 * objective.alpha > 0.0 or form.nonnegative:
+        if form.l1 * objective.alpha > 0.0 or form.nonnegative or has_cheap_newton(objective):
             return SupportDescent
         return GramDescent if has_gram(objective) else MemoryGradient
 

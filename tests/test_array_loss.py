@@ -12,9 +12,9 @@ from test_losses import LOSSES, OBJECTS, ROWS, kinks, of, targets
 from sklearn_gd import ClassificationLoss, RegressionLoss, check_loss
 from sklearn_gd._kernels.blocks import loss_blocks, loss_functions
 from sklearn_gd._namespaces import Namespace, under
-from sklearn_gd.losses import CLASSIFICATION_LOSSES, Hinge, Huber, LogLoss, Tweedie
+from sklearn_gd.losses import CLASSIFICATION_LOSSES, Hinge, Huber, LogLoss, MulticlassHinge, Tweedie
 from sklearn_gd.losses._base import N_ARGUMENTS
-from sklearn_gd.objective._array_loss import ArrayLoss, array_loss
+from sklearn_gd.objective._array_loss import ArrayLoss, array_loss, largest, narrowed
 
 rng = np.random.default_rng(0)
 EXTREME = [0.0, 1.0, -1.0, 50.0, -50.0, 1e3, -1e3, 1e10, -1e10]
@@ -604,3 +604,37 @@ def test_tweedie_of_every_power_runs_on_other_arrays():
     for power in (-1.0, 0.0, 1.0, 1.5, 2.0, 3.0):
         found = under(Tweedie.value, STRICT)(to_library(STRICT, y), to_library(STRICT, raw), power)
         np.testing.assert_allclose(np.from_dlpack(found), Tweedie.value(y, raw, power), rtol=1e-13)
+
+
+def test_narrowed_curvatures_of_single_scores_by_hand():
+    """At a kink the curvature itself, at three half-widths a 27th of the peak: the parabola's third, times a ninth."""
+    blocks = np.array([2.0, 2.0 / 3.0, 0.0])[None, None, None, :]
+    np.testing.assert_allclose(narrowed(np, blocks, 2.0).ravel(), [2.0, 2.0 / 27.0, 0.0], rtol=1e-15)
+    assert largest(np, blocks) == 2.0
+
+
+def test_narrowed_curvatures_of_several_scores_are_those_of_each_difference():
+    """The multiclass hinge bends along differences of two scores: each is narrowed on its own, and the rows still sum to zero."""
+    near, far = 1.0, 0.25  # of the own score 0 to the scores 1 and 2
+    block = np.array([[near + far, -near, -far], [-near, near, 0.0], [-far, 0.0, far]])
+    less = far**3
+    expected = np.array([[near + less, -near, -less], [-near, near, 0.0], [-less, 0.0, less]])
+    np.testing.assert_allclose(narrowed(np, block[None, :, :, None], 1.0)[0, :, :, 0], expected, rtol=1e-15)
+    assert largest(np, block[None, :, :, None]) == near
+
+
+@pytest.mark.parametrize("loss", [Hinge(), MulticlassHinge()], ids=repr)
+def test_second_derivatives_of_a_smoothed_loss_are_differences_of_its_slopes(loss):
+    arrays = array_loss(loss, 3, isinstance(loss, MulticlassHinge))
+    raw, width = np.random.default_rng(0).normal(size=(3, 50)), 0.5
+    y = arrays.encode(np.random.default_rng(1).integers(0, 3, 50)[:, None])
+    if not arrays.coupled:
+        y = np.where(np.random.default_rng(1).random((3, 50)) < 0.5, -1.0, 1.0)
+    blocks, move = arrays.smoothing_blocks(y, raw, width), 1e-7 * np.random.default_rng(2).normal(size=(3, 50))
+    change = arrays.second_order(y, raw + move, width)[1] - arrays.second_order(y, raw - move, width)[1]
+    if arrays.coupled:
+        product = np.einsum("kjn,jn->kn", blocks[0], move)
+    else:
+        product = blocks[:, 0, 0, :] * move
+    # But for samples at the end of a parabola, where the difference sees both sides.
+    assert np.mean(np.abs(2.0 * product - change) < 2e-9) > 0.9

@@ -1,4 +1,4 @@
-"""scikit-learn's own checks of an estimator: two expected failures for stochastic solvers, and two by rounding."""
+"""scikit-learn's own checks of an estimator: two expected failures, for stochastic solvers."""
 
 import pytest
 from packaging.version import Version
@@ -53,20 +53,7 @@ def skip_without_device(check):
             pytest.skip("no CUDA device")
 
 
-ROUNDING = (
-    "the check allows 1e-9; on a smoothing that narrows tenfold from stage to stage, the last digits of a sum of weights and of "
-    "a sum over repeated samples grow to 1e-8"
-)
-
-
-def rounding_failures(estimator):
-    """The checks of equal weights for the loss whose descent amplifies rounding; they may pass on another processor."""
-    if estimator.loss != "hinge":
-        return {}
-    return {f"check_sample_weight_equivalence_on_{kind}_data": ROUNDING for kind in ("dense", "sparse")}
-
-
-@parametrize_with_checks(DETERMINISTIC, expected_failed_checks=rounding_failures)
+@parametrize_with_checks(DETERMINISTIC)
 def test_batch_descent_passes_every_check(estimator, check):
     skip_without_device(check)
     check(estimator)
@@ -74,9 +61,7 @@ def test_batch_descent_passes_every_check(estimator, check):
 
 @pytest.mark.parametrize("estimator", SPARSE, ids=repr)
 @pytest.mark.parametrize("check", [on_dense, on_sparse])
-def test_a_weight_of_two_is_the_sample_twice(estimator, check, request):
-    if estimator.loss == "multiclass_hinge":
-        request.applymarker(pytest.mark.xfail(reason=ROUNDING, strict=False))
+def test_a_weight_of_two_is_the_sample_twice(estimator, check):
     check(type(estimator).__name__, estimator)
 
 

@@ -11,6 +11,7 @@ from ..objective._preconditioner import Preconditioner
 from ._loop import Iterate, Method
 
 REFRESH = 25  # iterations between two computations of the scores from the coefficients
+NEGLIGIBLE = 0.1  # of the tolerance, what the smoothed F may exceed F by without a narrower stage
 LEAST_STAGES = 3  # of smoothing, before F decides whether a narrower one is worth its while
 
 
@@ -77,6 +78,7 @@ class PreconditionedMethod(ScaledCoordinates, Method):
     stage: int
     stage_value: float
     stage_is_over: bool
+    excess: float
     n_iter: int
 
     full_batch = True
@@ -148,10 +150,15 @@ class PreconditionedMethod(ScaledCoordinates, Method):
         """Make what the samples keep, scores and curvatures, from u anew: the parts then hold what follows from a snapshot."""
 
     def on_plateau(self, tolerance: float) -> bool:
-        """The next, narrower stage of smoothing, unless F has gained nothing from this one."""
+        """The next, narrower stage of smoothing, unless F has gained nothing from this one or can gain nothing from the next.
+
+        The minimum of the smoothed F exceeds that of F by no more than the smoothed F exceeds F at F's minimiser, which is about
+        what it exceeds it by here.
+        """
         if self.stage + 1 >= len(self.objective.widths):
             return False
-        if self.stage >= LEAST_STAGES and self.stage_value - self.value <= tolerance:
+        gain, excess = self.stage_value - self.value, self.excess
+        if self.stage >= LEAST_STAGES and (gain <= tolerance or excess <= NEGLIGIBLE * tolerance):
             return False
         self.stage_is_over = True
         return True
@@ -162,6 +169,7 @@ class PreconditionedMethod(ScaledCoordinates, Method):
         """The `Iterate` at u: `value` is what is descended on, `plain` the mean loss without smoothing."""
         self.theta = self.objective.pack(*self.model(self.u))
         self.value = value if not self.width else plain + self.objective.penalty_value(self.theta)
+        self.excess = value - self.value
         self.n_iter += 1
         return Iterate(self.theta, self.value, watched=value if self.width else None, **more)
 

@@ -15,7 +15,7 @@ MOST_STEPS = 30  # on one set, before it is chosen anew
 SUPPORT_SHARE = 0.1  # of the violation off the support that the gradient on it must exceed for descent there to go on
 KEEPING = 0.1  # fall of the squared violation in a step after which the second derivatives serve another one
 STEEP = 0.5  # share of the slope at the start of a step that sends it further
-LEAST_CAUTION = 1e-4  # share of the parabolas above a smoothed loss in its second derivatives
+LEAST_CAUTION = 1e-6  # weight of the `narrowed` curvatures in the second derivatives of a smoothed loss
 LEAST_DAMPING, MOST_DAMPING = 1e-6, 1e3  # of the second derivatives, whose diagonal is about one
 PER_PASS = 32.0  # squared features of a set, per feature of X, up to which its second derivatives are worth their time
 CHEAP, CHEAP_SMOOTHED = 1e8, 1e9  # multiplications that always are; a smoothed loss, whose curvature jumps, needs them more
@@ -32,6 +32,13 @@ def violation(u, gradient, threshold, bounded, free):
 def penalty(u, ridge, threshold):
     """The penalty at u: l2 of curvature `ridge`, and l1."""
     return 0.5 * float((ridge * u) @ u) + float(threshold @ np.abs(u))
+
+
+def hessian_cost(objective: Any, n_features: int) -> float:
+    """The multiplications that the second derivatives in so many features take."""
+    n_outputs = objective.n_outputs
+    pairs = n_outputs * (n_outputs if objective.array_loss.coupled else 1)
+    return float(objective.n_samples) * pairs * n_features**2
 
 
 class WorkingSet(ScaledCoordinates):
@@ -91,10 +98,10 @@ class WorkingSet(ScaledCoordinates):
 
     def _has_cheap_hessian(self):
         """Whether the second derivatives on the set are cheap beside some passes over the samples."""
-        n_outputs, n = self.shape
-        squares = float(n * n * n_outputs * (n_outputs if self.method.objective.array_loss.coupled else 1))
+        objective, (_, n) = self.method.objective, self.shape
+        cost = hessian_cost(objective, n)
         cheap = CHEAP_SMOOTHED if self.width else CHEAP
-        return squares <= PER_PASS * self.method.shape[1] or squares * self.method.objective.n_samples <= cheap
+        return cost <= max(PER_PASS * objective.n_features * objective.n_samples, cheap)
 
     # --- steps ------------------------------------------------------------------------------------------------------------
     # Each generator takes a step whenever it is asked, and yields the decrease that was promised where none was found, else 0.
@@ -106,7 +113,7 @@ class WorkingSet(ScaledCoordinates):
             left = self.violation()
             steep = float(left @ left)
             if self.hessians is None or steep > KEEPING * self.steep:
-                (self.hessians,) = self.parts.mean("hessian", self.frame.mean, method.caution, self.advance)
+                (self.hessians,) = self.parts.mean("hessian", self.frame.mean, method.peak, method.caution, self.advance)
                 self.advance = False
             self.steep, hessians, target = steep, self.hessians, self.u.copy()
             order = np.column_stack([np.arange(n_outputs * n).reshape(n_outputs, n), n_outputs * n + np.arange(n_outputs)])
@@ -122,7 +129,7 @@ class WorkingSet(ScaledCoordinates):
                 method.caution = min(10.0 * method.caution, 1.0)
             elif t >= 1.0:
                 method.damping = max(0.1 * method.damping, LEAST_DAMPING)
-                method.caution = max(0.1 * method.caution, LEAST_CAUTION)
+                method.caution = max(0.3 * method.caution, LEAST_CAUTION)
             yield promised
 
     def _plane_steps(self):

@@ -144,11 +144,8 @@ class MemoryGradient(PreconditionedMethod):
             self.last = self.last[0], 1.0
 
     def _renew_metric(self, advance):
-        """Take the metric at the point in hand, where it is due; `advance` as in `Part.plane`.
-
-        The curvature of a narrow smoothing comes from few samples, and from others after every step: it is of no use as a metric.
-        """
-        if self.width or self.n_iter < self.metric_due:
+        """Take the metric at the point in hand, where it is due; `advance` as in `Part.plane`."""
+        if self.n_iter < self.metric_due:
             return
         shift = self.objective.rows.first_row()
         moments = self.parts.mean("curvature_moments", shift, advance)
@@ -171,7 +168,9 @@ class MemoryGradient(PreconditionedMethod):
         values = min(SPARSE_PRICE * float(self.objective.moments.known_share.sum()), d)
         cost = 0.05 * d * d / ((0.2 + 1.4 / K) * values + 25.0)
         count = min(n, MOST_SAMPLES * (d + 20), n * GRAM_SHARE * self.n_iter / cost)
-        return count / n if count >= min(n, LEAST_SAMPLES * d) and K * (d + 1) ** 2 <= MOST_GRAMS else 0.0
+        # Most samples have next to no curvature in a smoothed loss: all of them are too few where features are more than half.
+        least = LEAST_SAMPLES * d if self.width else min(n, LEAST_SAMPLES * d)
+        return count / n if count >= least and K * (d + 1) ** 2 <= MOST_GRAMS else 0.0
 
     def _look(self):
         """What is descended on, the mean loss without smoothing, and the gradient, at u."""

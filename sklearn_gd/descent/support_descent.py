@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH, PreconditionedMethod
-from ._working_set import LEAST_DAMPING, WorkingSet, penalty, violation
+from ._working_set import LEAST_DAMPING, WorkingSet, hessian_cost, penalty, violation
 
 LEAST_FEATURES = 32  # of a working set
 ENOUGH = 0.1  # of what is left to gain: a set is minimised, and a stage of smoothing kept, up to that
@@ -37,6 +37,8 @@ LEAST_JUDGED = 2  # stages of smoothing, after which a stage's gain tells what i
 CAREFUL = 3.0  # times the gain of a stage of smoothing is what the next ones may gain
 LEAST_HALVED = 40  # iterations from which the fall of F over their second half tells what is left
 SLOWER = 0.7  # times the third quarter's fall is at most the fourth's, of a sequence that falls like 1/k
+LEAST_SAMPLES = 2  # for each feature, for the same
+MOST_PRODUCTS = 1e8  # of a Hessian of all features, up to which a non-smooth loss is minimised by it under an l2 penalty too
 MOST_STALLS = 3  # working sets in turn on which F does not fall
 
 
@@ -54,6 +56,19 @@ def expected_fall(values: list[float]) -> float | None:
     return CAREFUL * (half - last) if quarter - last <= SLOWER * (half - quarter) else math.inf
 
 
+def has_cheap_newton(objective: Any) -> bool:
+    """Whether a non-smooth loss is best minimised by Newton's method even where no coefficient is zero.
+
+    Descent along gradients is slow where a smoothed loss is narrow, and stops far from the minimum. With few samples a model
+    without any loss is found either way, and the l2 penalty alone decides. The perceptron's null model has no loss at all, and
+    neither has its minimum.
+    """
+    n, d = objective.n_samples, objective.n_features
+    if objective.loss.smooth or n < LEAST_SAMPLES * d or not objective.null_model(0.0).value > 0.0:
+        return False
+    return hessian_cost(objective, d) <= MOST_PRODUCTS
+
+
 class SupportDescent(PreconditionedMethod):
     """The method for penalties of the elastic-net family.
 
@@ -61,6 +76,8 @@ class SupportDescent(PreconditionedMethod):
     ----------
     some : WorkingSet or None
         The last working set, where its second derivatives may serve again.
+    bend : float
+        The curvature of the smoothed loss at a kink, times the width.
     stalls : int
         Working sets in turn on which F has not fallen.
     values : list of float
@@ -76,11 +93,12 @@ class SupportDescent(PreconditionedMethod):
     free: NDArray[np.bool_]
     some: WorkingSet | None
     damping: float
+    bend: float
     caution: float
     stalls: int
     values: list[float]
 
-    kept: tuple[str, ...] = (*PreconditionedMethod.kept, "damping", "caution", "lower", "stalls", "values")
+    kept: tuple[str, ...] = (*PreconditionedMethod.kept, "damping", "bend", "caution", "lower", "stalls", "values")
     lower: float = -math.inf  # the best lower bound on the minimum of F so far
 
     def begin_stage(self) -> None:
@@ -96,7 +114,14 @@ class SupportDescent(PreconditionedMethod):
         self.damping, self.caution = LEAST_DAMPING, 1.0
         self.stalls, self.values = 0, []
         self.refresh()
+        if self.stage == 0:
+            self.bend = self.width * self.parts.largest("largest_curvature") if self.width else 0.0
         self.stage_value = self._value(self.seen[1])
+
+    @property
+    def peak(self) -> float:
+        """The curvature of the smoothed loss at a kink."""
+        return self.bend / self.width if self.width else 0.0
 
     def refresh(self) -> None:
         self._look()

@@ -82,15 +82,17 @@ class ArrayLoss(ABC):
 
     def smoothing_blocks(self, y, raw, width):
         """The same of a smoothed loss, where the curvature of `second_order` is that of an upper bound."""
-        moved, h, columns = raw.copy(), 0.01 * width, []
-        for k in range(len(raw)):
-            moved[k] = raw[k] + h
-            above = self.second_order(y, moved, width)[1]
-            moved[k] = raw[k] - h
-            columns.append((above - self.second_order(y, moved, width)[1]) / (2.0 * h))
-            moved[k] = raw[k]
-        jacobian = np.stack(columns, axis=1)
-        return jacobian[None] if self.coupled else np.einsum("kkn->kn", jacobian)[:, None, None, :]
+        h = 0.01 * width
+
+        def slopes(step):
+            """How the slopes change along a step of the scores, per unit of it."""
+            above, below = (self.second_order(y, each, width)[1] for each in (raw + step, raw - step))
+            return (above - below) / (2.0 * h)
+
+        if not self.coupled:
+            # A score changes its own slope alone.
+            return slopes(np.full((len(raw), 1), h))[:, None, None, :]
+        return np.stack([slopes(h * unit) for unit in np.eye(len(raw))[:, :, None]], axis=1)[None]
 
     @property
     def has_conjugate(self):
@@ -298,6 +300,52 @@ class CoupledLoss(ArrayLoss):
             one[k] = 1.0
             yield self._product(y, curvature, one)
             one[k] = 0.0
+
+
+def narrowed(xp, blocks, peak):
+    """Hessian blocks for Newton's method on a smoothed loss, from those of the parabolas that lie above it.
+
+    Parabolas overestimate the second derivative away from the kinks, where it is zero; with zero, Newton's steps go too far. A
+    curvature c becomes ``c (c / peak)^2``: what it is at a kink, and at u half-widths from it the share ``1 / u^3``, as the
+    second derivative of ``sqrt(1 + u^2)``.
+
+    Parameters
+    ----------
+    xp : module
+        NumPy, or another namespace of the array API.
+    blocks : array, (n_blocks, size, size, n_samples)
+        Of the parabolas.
+    peak : float
+        The curvature at a kink.
+
+    Returns
+    -------
+    array, (n_blocks, size, size, n_samples)
+        Positive semidefinite where each diagonal entry is at least the sum of its row's others.
+    """
+
+    def of(curvature):
+        share = xp.minimum(abs(curvature) / peak, 1.0)
+        return curvature * share * share
+
+    size = blocks.shape[1]
+    if size == 1:
+        return of(blocks)
+    rows = []
+    for k in range(size):
+        row = [of(blocks[:, k, j, :]) for j in range(size)]
+        others = [j for j in range(size) if j != k]
+        alone = blocks[:, k, k, :] - sum(abs(blocks[:, k, j, :]) for j in others)
+        row[k] = of(xp.maximum(alone, 0.0)) + sum(abs(row[j]) for j in others)
+        rows.append(xp.stack(row, axis=1))
+    return xp.stack(rows, axis=1)
+
+
+def largest(xp, blocks):
+    """The largest curvature of one kink in Hessian blocks: off the diagonal where a block has several scores."""
+    size = blocks.shape[1]
+    pairs = [(k, j) for k in range(size) for j in range(k)] or [(0, 0)]
+    return max(float(xp.max(abs(blocks[:, k, j, :]))) for k, j in pairs)
 
 
 # --- from what is written to functions of arrays -------------------------------------------------------------------------

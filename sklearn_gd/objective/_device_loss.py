@@ -61,14 +61,16 @@ class _OnDevice(ArrayLoss):
 
     def smoothing_blocks(self, y, raw, width):
         """See `ArrayLoss.smoothing_blocks`."""
-        xp, h, columns = self.place.xp, 0.01 * width, []
-        for k in range(raw.shape[0]):
-            step = h * self._unit(k, tuple(raw.shape))
+        h, shape = 0.01 * width, tuple(raw.shape)
+
+        def slopes(step):
+            """How the slopes change along a step of the scores, per unit of it."""
             above, below = (self.second_order(y, each, width)[1] for each in (raw + step, raw - step))
-            columns.append((above - below) / (2.0 * h))
-        if self.coupled:
-            return xp.stack(columns, axis=1)[None, ...]
-        return xp.stack([column[k, :] for k, column in enumerate(columns)])[:, None, None, :]
+            return (above - below) / (2.0 * h)
+
+        if not self.coupled:
+            return slopes(h)[:, None, None, :]
+        return self.place.xp.stack([slopes(h * self._unit(k, shape)) for k in range(shape[0])], axis=1)[None, ...]
 
 
 class DeviceElementwiseLoss(_OnDevice, ElementwiseLoss):

@@ -6,6 +6,7 @@ host, gradients and sums go back to it, all of a verb in one transfer.
 
 import numpy as np
 
+from ._array_loss import largest, narrowed
 from ._device_loss import device_loss
 from ._parts import Part, Parts, sampled
 from ._rows import EXACT_FEATURES
@@ -93,12 +94,16 @@ class DevicePart(Part):
     def again(self, t):
         return super().again(float(t))
 
-    def hessian(self, mean, caution, advance):
+    def largest_curvature(self):
+        return (largest(self.place.xp, self.loss.hessian_blocks(self.y, self.curvature, tuple(self.raw.shape))),)
+
+    def hessian(self, mean, peak, caution, advance):
         self._hold(advance)
         xp, place, shape = self.place.xp, self.place, tuple(self.raw.shape)
         blocks = self.loss.hessian_blocks(self.y, self.curvature, shape)
         if self.width:
-            blocks = caution * blocks + (1.0 - caution) * self.loss.smoothing_blocks(self.y, self.raw, self.width)
+            exact = self.loss.smoothing_blocks(self.y, self.raw, self.width)
+            blocks = caution * narrowed(place.namespace, blocks, peak) + (1.0 - caution) * exact
         n_blocks, count = blocks.shape[:2]
         size, one = len(mean) + 1, xp.ones((1, shape[1]), dtype=place.dtype, device=place.device)
         out = np.empty((n_blocks, count, size, count, size))

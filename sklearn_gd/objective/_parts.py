@@ -17,6 +17,7 @@ from itertools import pairwise
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from ._array_loss import largest, narrowed
 from ._calls import Call, ordered_sum
 from ._rows import grams
 
@@ -169,17 +170,21 @@ class Part:
         self.curvature = self.curvature_ahead
         return looked
 
-    def hessian(self, mean, caution, advance):
+    def largest_curvature(self):
+        """The largest curvature of a kink at the point in hand; see `largest`."""
+        return (largest(np, self.loss.hessian_blocks(self.y, self.curvature, self.raw.shape)),)
+
+    def hessian(self, mean, peak, caution, advance):
         """The second derivatives of the losses at the point in hand, a matrix for each block of scores that share a loss.
 
-        Each score of a block has its features, less `mean`, and then its intercept. Those of a smoothed loss, which are zero
-        but near its kinks, and those of a parabola above it are mixed, `caution` being the share of the latter. `advance` as in
-        `plane`.
+        Each score of a block has its features, less `mean`, and then its intercept. Those of a smoothed loss are mixed with
+        the `narrowed` ones, whose share is `caution`; `peak` is the curvature at a kink. `advance` as in `plane`.
         """
         self._hold(advance)
         blocks = self.loss.hessian_blocks(self.y, self.curvature, self.raw.shape)
         if self.width:
-            blocks = caution * blocks + (1.0 - caution) * self.loss.smoothing_blocks(self.y, self.raw, self.width)
+            exact = self.loss.smoothing_blocks(self.y, self.raw, self.width)
+            blocks = caution * narrowed(np, blocks, peak) + (1.0 - caution) * exact
         size, one = len(mean) + 1, np.ones((1, self.raw.shape[1]))
         out = np.empty((len(blocks), blocks.shape[1], size, blocks.shape[1], size))
         for matrix, block in zip(out, blocks):
@@ -319,6 +324,10 @@ class Parts:
     def total(self, verb, *arguments):
         """The results of a verb, tuples, summed in the order of the parts; the caller silences floating point warnings."""
         return ordered_sum(self.each(verb, *arguments))
+
+    def largest(self, verb, *arguments):
+        """The largest of one number of each part."""
+        return max(number for (number,) in self.each(verb, *arguments))
 
     def mean(self, verb, *arguments):
         """The same per unit of weight."""
