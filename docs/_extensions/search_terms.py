@@ -28,6 +28,13 @@ class IndexSearchTerms(SphinxTransform):
             comment.replace_self(addnodes.index(entries=entries))
 
 
+def pages_with_terms(app, env, added, changed, removed):
+    """Written by every build: the search index has the entries of the pages that a build writes, and no others."""
+    entries = env.get_domain("index").entries
+    return [page for page, of_page in entries.items() if any(main for *_, main, _ in of_page)]
+
+
 def setup(app):
     app.add_transform(IndexSearchTerms)
+    app.connect("env-get-outdated", pages_with_terms)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
