@@ -35,6 +35,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "public_names",
+    "search_terms",
 ]
 exclude_patterns = ["_build", "_templates", "inventories"]
 templates_path = ["_templates"]
@@ -111,18 +112,19 @@ html_title = "sklearn_gd"
 html_baseurl = SITE
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(HERE / "_extensions" / "scorer.js")
 html_favicon = "_static/mark.svg"
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
     "logo": {"text": "sklearn_gd", "image_light": "_static/mark.svg", "image_dark": "_static/mark.svg"},
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,  # one line at 1300 pixels, with the search field
     "external_links": [{"name": name, "url": URLS[name]} for name in ("Source", "Issues") if name in URLS],
     "navbar_align": "left",
     "show_prev_next": True,
     "show_toc_level": 2,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "search": [], "genindex": []},
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
     "pygments_light_style": "a11y-high-contrast-light",

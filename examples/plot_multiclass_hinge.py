@@ -3,9 +3,11 @@ Multi-class hinge loss
 ======================
 
 The multi-class hinge loss requires the score of a sample's class to exceed every other
-score by a margin, :math:`\sum_{j \ne y} \max(0, s_j - s_y + 1)`. An l2 penalty keeps
-the coefficients small. The example compares it with softmax and with the one-vs-rest
-hinge loss.
+score by a margin. The example compares it with softmax and with the one-vs-rest hinge
+loss.
+
+The loss of a sample is :math:`\sum_{j \ne y} \max(0, s_j - s_y + 1)`. An l2 penalty
+keeps the coefficients small.
 """
 
 import matplotlib.pyplot as plt

@@ -2,9 +2,11 @@ r"""
 One ReLU neuron by hand
 =======================
 
-A single ReLU neuron, :math:`\max(0, w \cdot x)`, learns three samples one after
-another. The calculation fits on a page, and the estimator reproduces it to the last
-digit. The neuron is a custom loss that maps the raw score to the output.
+A single ReLU neuron learns three samples one after another. The calculation fits on a
+page, and the estimator reproduces it to the last digit.
+
+The neuron, :math:`\max(0, w \cdot x)`, is a custom loss that maps the raw score to the
+output.
 """
 
 import matplotlib.pyplot as plt

@@ -1,11 +1,11 @@
-r"""
+"""
 Fit a parabola: a roller coaster
 ================================
 
 The data are the speed of a roller coaster car over twenty seconds: slow at the top of
 the hill, fast on both sides. The example fits a parabola by gradient descent on the
 mean squared error, as textbooks do: with a low learning rate, because the unscaled
-features t and :math:`t^2` do not allow a higher one. Then it uses the automatic method,
+features t and t² do not allow a higher one. Then it uses the automatic method,
 and the mean absolute error.
 """
 

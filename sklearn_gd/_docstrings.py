@@ -110,8 +110,7 @@ it is the same for dense and CSR input. Samples of weight zero are ignored.
 return if it stopped there, and stops if one of them requests it. `partial_fit` does not call callbacks.
 """
 
-REGRESSOR = rf"""\
-Linear regression trained by gradient descent.
+REGRESSOR = rf"""Linear regression trained by gradient descent.
 
 It minimises
 
@@ -152,8 +151,7 @@ Examples
 0.513
 """
 
-CLASSIFIER = rf"""\
-Linear classifier trained by gradient descent.
+CLASSIFIER = rf"""Linear classifier trained by gradient descent.
 
 It minimises
 
@@ -197,7 +195,8 @@ Examples
 >>> X, y = load_digits(return_X_y=True)
 >>> print(round(GDClassifier().fit(X, y).score(X, y), 2))
 1.0
->>> model = GDClassifier(solver=MiniBatch(64), optimizer="adam", learning_rate=0.01, max_iter=20, random_state=0)
+>>> parts = {{"solver": MiniBatch(64), "optimizer": "adam", "learning_rate": 0.01}}
+>>> model = GDClassifier(**parts, max_iter=20, random_state=0)
 >>> print(round(model.fit(X, y).score(X, y), 2))
 1.0
 """

@@ -73,15 +73,29 @@ class Checkpoint:
     >>> class Interrupt:
     ...     def __init__(self, epoch):
     ...         self.left = epoch
-    ...     def setup(self, estimator, context): pass
-    ...     def teardown(self, estimator, context): pass
-    ...     def on_fit_task_begin(self, estimator, context): pass
+    ...
+    ...     def setup(self, estimator, context):
+    ...         pass
+    ...
+    ...     def teardown(self, estimator, context):
+    ...         pass
+    ...
+    ...     def on_fit_task_begin(self, estimator, context):
+    ...         pass
+    ...
     ...     def on_fit_task_end(self, estimator, context):
     ...         self.left -= 1
     ...         if self.left == 0:
     ...             raise KeyboardInterrupt
     >>> def new_model():
-    ...     return GDRegressor(solver=MiniBatch(32), optimizer="adam", learning_rate=0.1, max_iter=40, tol=None, random_state=0)
+    ...     return GDRegressor(
+    ...         solver=MiniBatch(32),
+    ...         optimizer="adam",
+    ...         learning_rate=0.1,
+    ...         max_iter=40,
+    ...         tol=None,
+    ...         random_state=0,
+    ...     )
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     checkpoint = Checkpoint(os.path.join(folder, "fit.npz"))
     ...     try:

@@ -24,7 +24,10 @@ class InconsistentVersionWarning(_OfScikitLearn):
     Examples
     --------
     >>> from sklearn_gd.exceptions import InconsistentVersionWarning
-    >>> print(InconsistentVersionWarning(estimator_name="GDRegressor", original_version="0.0.9").original_version)
+    >>> warning = InconsistentVersionWarning(
+    ...     estimator_name="GDRegressor", original_version="0.0.9"
+    ... )
+    >>> print(warning.original_version)
     0.0.9
     """
 

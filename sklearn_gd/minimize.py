@@ -132,7 +132,13 @@ def gradient_descent(
     ...     return 6 * x[0] ** 2 - 12 * x[0] + 3
     >>> def slope(x):
     ...     return 12 * x - 12
-    >>> found = minimize(f, -0.9, jac=slope, method=gradient_descent, options={"learning_rate": 0.03, "return_all": True})
+    >>> found = minimize(
+    ...     f,
+    ...     -0.9,
+    ...     jac=slope,
+    ...     method=gradient_descent,
+    ...     options={"learning_rate": 0.03, "return_all": True},
+    ... )
     >>> print(found.allvecs[1], found.x.round(4), found.message)
     [-0.216] [1.] Converged: the gradient is no larger than gtol=1e-05.
     >>> gradient_descent(f, -0.9, jac=slope, learning_rate=0.2).success

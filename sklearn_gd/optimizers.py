@@ -73,7 +73,13 @@ class Optimizer(Component):
     ...     @staticmethod
     ...     def update(w, g, rate, t):
     ...         return w - rate * np.sign(g), rate
-    >>> model = GDRegressor(solver="batch", optimizer=SignDescent(), learning_rate=0.1, max_iter=20, tol=None)
+    >>> model = GDRegressor(
+    ...     solver="batch",
+    ...     optimizer=SignDescent(),
+    ...     learning_rate=0.1,
+    ...     max_iter=20,
+    ...     tol=None,
+    ... )
     >>> print(model.fit([[-1.0], [1.0]], [-2.0, 2.0]).coef_.round(6))
     [2.]
     """
@@ -338,7 +344,8 @@ class AdaDelta(Optimizer):
     Examples
     --------
     >>> from sklearn_gd.optimizers import AdaDelta
-    >>> print(round(AdaDelta.update(1.0, 2.0, 1.0, 1, 0.0, 0.0, rho=0.0, epsilon=4.0)[0], 6))
+    >>> w, *_ = AdaDelta.update(1.0, 2.0, 1.0, 1, 0.0, 0.0, rho=0.0, epsilon=4.0)
+    >>> print(round(w, 6))
     -0.414214
     """
 
@@ -400,7 +407,9 @@ class Adam(_TwoMoments):
     Examples
     --------
     >>> from sklearn_gd.optimizers import Adam
-    >>> print(round(Adam.update(1.0, 2.0, 0.1, 1, 0.0, 0.0, beta_1=0.9, beta_2=0.999, epsilon=1e-8)[0], 6))
+    >>> parameters = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
+    >>> w, *_ = Adam.update(1.0, 2.0, 0.1, 1, 0.0, 0.0, **parameters)
+    >>> print(round(w, 6))
     0.9
     """
 
@@ -484,7 +493,9 @@ class AMSGrad(_TwoMoments):
     Examples
     --------
     >>> from sklearn_gd.optimizers import AMSGrad
-    >>> print(round(AMSGrad.update(1.0, 2.0, 0.1, 1, 0.0, 0.0, 0.0, beta_1=0.9, beta_2=0.999, epsilon=1e-8)[0], 6))
+    >>> parameters = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
+    >>> w, *_ = AMSGrad.update(1.0, 2.0, 0.1, 1, 0.0, 0.0, 0.0, **parameters)
+    >>> print(round(w, 6))
     0.9
     """
 
@@ -725,7 +736,9 @@ class DoG(_DistanceOverGradients):
     Examples
     --------
     >>> from sklearn_gd.optimizers import DoG
-    >>> w, step, *_ = DoG.update(1.0, 3.0, 1.0, 1, 0.0, 0.0, 0.0, 0.0, distance_square=1.0, gradient_square=25.0, initial=0.25)
+    >>> totals = {"distance_square": 1.0, "gradient_square": 25.0}
+    >>> slots = (0.0, 0.0, 0.0, 0.0)
+    >>> w, step, *_ = DoG.update(1.0, 3.0, 1.0, 1, *slots, **totals, initial=0.25)
     >>> print(w, step)
     0.7 0.1
     """
@@ -791,7 +804,8 @@ class DoWG(_DistanceOverGradients):
     --------
     >>> from sklearn_gd.optimizers import DoWG
     >>> slots = (0.0, 0.0, 0.0, 0.0, 0.0)
-    >>> w, step, *_ = DoWG.update(1.0, 3.0, 1.0, 1, *slots, distance_square=1.0, gradient_square=25.0, initial=0.25)
+    >>> totals = {"distance_square": 1.0, "gradient_square": 25.0}
+    >>> w, step, *_ = DoWG.update(1.0, 3.0, 1.0, 1, *slots, **totals, initial=0.25)
     >>> print(w, step)
     0.7 0.1
     """
@@ -864,7 +878,9 @@ class CoordinateDoG(_DistanceOverGradients):
     Examples
     --------
     >>> from sklearn_gd.optimizers import CoordinateDoG
-    >>> print(round(CoordinateDoG.update(1.0, 3.0, 1.0, 1, 0.0, 0.0, 0.0, 0.0, initial=0.25)[0], 6))
+    >>> slots = (0.0, 0.0, 0.0, 0.0)
+    >>> w, *_ = CoordinateDoG.update(1.0, 3.0, 1.0, 1, *slots, initial=0.25)
+    >>> print(round(w, 6))
     0.5
     """
 
@@ -979,7 +995,9 @@ class ScheduleFree(Optimizer):
     Examples
     --------
     >>> from sklearn_gd.optimizers import ScheduleFree
-    >>> y, _, x, z, share, _ = ScheduleFree.update(1.0, 2.0, 0.25, 1, 0.0, 0.0, 0.0, 0.0, beta=0.5)
+    >>> y, _, x, z, share, _ = ScheduleFree.update(
+    ...     1.0, 2.0, 0.25, 1, 0.0, 0.0, 0.0, 0.0, beta=0.5
+    ... )
     >>> print(x, z, share, y)
     0.5 0.5 1.0 0.5
     >>> print(ScheduleFree.update(y, 2.0, 0.25, 2, x, z, share, 0.0625, beta=0.5)[0])

@@ -63,7 +63,8 @@ class Penalty(Component):
     ...     def gradient(w):
     ...         return w - 1.0
     >>> X, y = np.array([[-1.0], [1.0]]), np.array([-3.0, 3.0])
-    >>> print(GDRegressor(penalty=TowardsOne(), alpha=1.0, tol=1e-10).fit(X, y).coef_.round(3))
+    >>> model = GDRegressor(penalty=TowardsOne(), alpha=1.0, tol=1e-10)
+    >>> print(model.fit(X, y).coef_.round(3))
     [2.]
     """
 
@@ -265,7 +266,11 @@ class L1(Penalty):
     Examples
     --------
     >>> from sklearn_gd.penalties import L1
-    >>> print(L1.value(-3.0), L1.prox(-3.0, 1.0, nonnegative=False), L1.prox(0.5, 1.0, nonnegative=False))
+    >>> print(
+    ...     L1.value(-3.0),
+    ...     L1.prox(-3.0, 1.0, nonnegative=False),
+    ...     L1.prox(0.5, 1.0, nonnegative=False),
+    ... )
     3.0 -2.0 0.0
     """
 

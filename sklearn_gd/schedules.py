@@ -185,6 +185,7 @@ class Constant(Schedule):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_gd.schedules import Constant
     >>> print(Constant(0.5).rate(np.arange(1.0, 4.0), None))
     [0.5 0.5 0.5]
@@ -216,6 +217,7 @@ class InvScaling(Schedule):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_gd.schedules import InvScaling
     >>> print(InvScaling(eta0=1.0, power_t=0.5).rate(np.array([1.0, 4.0]), None))
     [1.  0.5]
@@ -244,9 +246,11 @@ class Optimal(Schedule):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_gd.losses import Hinge
     >>> from sklearn_gd.schedules import Optimal, Run
-    >>> print(Optimal().rate(np.array([1.0, 10001.0]), Run(alpha=0.0001, loss=Hinge())).round(3))
+    >>> run = Run(alpha=0.0001, loss=Hinge())
+    >>> print(Optimal().rate(np.array([1.0, 10001.0]), run).round(3))
     [10.     0.909]
     """
 
@@ -295,6 +299,7 @@ class Adaptive(Schedule):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_gd.schedules import Adaptive
     >>> print(Adaptive(eta0=0.1).rate(np.arange(1.0, 3.0), None))
     [0.1 0.1]
@@ -337,8 +342,10 @@ class ExponentialDecay(Schedule):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_gd.schedules import ExponentialDecay
-    >>> print(ExponentialDecay(eta0=1.0, decay=0.25, decay_steps=2).rate(np.arange(1.0, 4.0), None))
+    >>> schedule = ExponentialDecay(eta0=1.0, decay=0.25, decay_steps=2)
+    >>> print(schedule.rate(np.arange(1.0, 4.0), None))
     [1.   0.5  0.25]
     """
 
@@ -375,6 +382,7 @@ class StepDecay(Schedule):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_gd.schedules import StepDecay
     >>> print(StepDecay(eta0=1.0, decay=0.5, decay_steps=2).rate(np.arange(1.0, 6.0), None))
     [1.   1.   0.5  0.5  0.25]
@@ -414,8 +422,10 @@ class PolynomialDecay(Schedule):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_gd.schedules import PolynomialDecay
-    >>> print(PolynomialDecay(eta0=1.0, end_rate=0.0, decay_steps=2).rate(np.arange(1.0, 5.0), None))
+    >>> schedule = PolynomialDecay(eta0=1.0, end_rate=0.0, decay_steps=2)
+    >>> print(schedule.rate(np.arange(1.0, 5.0), None))
     [1.  0.5 0.  0. ]
     """
 
@@ -457,6 +467,7 @@ class CosineDecay(Schedule):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_gd.schedules import CosineDecay
     >>> print(CosineDecay(eta0=1.0, decay_steps=2).rate(np.arange(1.0, 5.0), None).round(6))
     [1.  0.5 0.  0. ]
@@ -501,8 +512,10 @@ class CosineRestarts(Schedule):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_gd.schedules import CosineRestarts
-    >>> print(CosineRestarts(eta0=1.0, first_decay_steps=2).rate(np.arange(1.0, 5.0), None).round(3))
+    >>> schedule = CosineRestarts(eta0=1.0, first_decay_steps=2)
+    >>> print(schedule.rate(np.arange(1.0, 5.0), None).round(3))
     [1.    0.5   1.    0.854]
     """
 
@@ -563,8 +576,10 @@ class OneCycle(Schedule):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_gd.schedules import OneCycle
-    >>> print(OneCycle(max_rate=1.0, total_steps=10, pct_start=0.2).rate(np.arange(1.0, 4.0), None).round(6))
+    >>> schedule = OneCycle(max_rate=1.0, total_steps=10, pct_start=0.2)
+    >>> print(schedule.rate(np.arange(1.0, 4.0), None).round(6))
     [0.04    1.      0.96194]
     """
 
@@ -619,8 +634,10 @@ class WarmUp(Schedule):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_gd.schedules import InvScaling, WarmUp
-    >>> print(WarmUp(InvScaling(1.0, 0.5), warmup_steps=2).rate(np.arange(1.0, 5.0), None).round(3))
+    >>> schedule = WarmUp(InvScaling(1.0, 0.5), warmup_steps=2)
+    >>> print(schedule.rate(np.arange(1.0, 5.0), None).round(3))
     [0.5   1.    1.    0.707]
     """
 
@@ -670,6 +687,7 @@ class CallableSchedule(Schedule):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_gd.schedules import CallableSchedule
     >>> print(CallableSchedule(lambda t: 1 / t).rate(np.array([1.0, 2.0]), None))
     [1.  0.5]

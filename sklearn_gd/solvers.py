@@ -213,7 +213,8 @@ class Batch(Solver):
     Examples
     --------
     >>> from sklearn_gd import Batch, GDRegressor
-    >>> model = GDRegressor(solver=Batch(), optimizer="gd", learning_rate=0.5, max_iter=1, tol=None, alpha=0.0)
+    >>> parts = {"solver": Batch(), "optimizer": "gd", "learning_rate": 0.5}
+    >>> model = GDRegressor(**parts, max_iter=1, tol=None, alpha=0.0)
     >>> print(model.fit([[-1.0], [1.0]], [-2.0, 2.0]).coef_)
     [1.]
     """
@@ -383,7 +384,9 @@ class SVRG(_VarianceReduced):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 3))
     >>> y = X @ [1.0, 2.0, 3.0] + rng.normal(size=200)
-    >>> model = GDRegressor(solver=SVRG(), alpha=0.0, tol=1e-12, max_iter=200, random_state=0).fit(X, y)
+    >>> model = GDRegressor(
+    ...     solver=SVRG(), alpha=0.0, tol=1e-12, max_iter=200, random_state=0
+    ... ).fit(X, y)
     >>> exact = np.linalg.lstsq(np.column_stack([X, np.ones(200)]), y)[0]
     >>> bool(abs(model.coef_ - exact[:3]).max() < 1e-5)
     True
@@ -435,7 +438,9 @@ class SAGA(_VarianceReduced):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 3))
     >>> y = X @ [1.0, 2.0, 3.0] + rng.normal(size=200)
-    >>> model = GDRegressor(solver=SAGA(), alpha=0.0, tol=1e-12, max_iter=200, random_state=0).fit(X, y)
+    >>> model = GDRegressor(
+    ...     solver=SAGA(), alpha=0.0, tol=1e-12, max_iter=200, random_state=0
+    ... ).fit(X, y)
     >>> exact = np.linalg.lstsq(np.column_stack([X, np.ones(200)]), y)[0]
     >>> bool(abs(model.coef_ - exact[:3]).max() < 1e-5)
     True

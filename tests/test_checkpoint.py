@@ -84,7 +84,7 @@ FITS = {
     "saga": (GDClassifier(solver=SAGA(), penalty="l1", **STREAM), B, BENIGN),
     "saga, explicit": (GDRegressor(solver=SAGA(), learning_rate=0.01, **STREAM), D, DIABETES),
     "early stopping": (GDClassifier(solver="sgd", early_stopping=True, max_iter=12, random_state=0), B, BENIGN),
-    "early stopping, batch": (GDClassifier("hinge", early_stopping=True, max_iter=40, random_state=0), B, BENIGN),
+    "early stopping, batch": (GDClassifier("squared_hinge", early_stopping=True, max_iter=40, random_state=0), B, BENIGN),
 }
 fits = pytest.mark.parametrize("name", FITS)
 # Methods whose samples keep scores, which a checkpoint makes anew.

@@ -11,6 +11,7 @@ A ``text`` block right after a Python block is what that block prints.
 """
 
 import ast
+import builtins
 import contextlib
 import dataclasses
 import doctest
@@ -31,6 +32,7 @@ from sklearn.linear_model import SGDClassifier, SGDRegressor
 from versions import skip_below
 
 import sklearn_gd
+from sklearn_gd import GDClassifier, GDRegressor
 from sklearn_gd.descent._state import StepState
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -211,6 +213,46 @@ def test_code_is_narrow(page):
     code = re.findall(r"^```(?:python|text)\n(.*?)^```$", text, re.M | re.S)
     long = [line for block in code for line in block.splitlines() if len(line) > 88]
     assert not long or page.name == "how_data_flows.md", f"{page.name}: {long}"
+
+
+EXAMPLES = {
+    test.name: test.examples
+    for file in sorted((ROOT / "sklearn_gd").rglob("*.py"))
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (text := ast.get_docstring(node)) and ">>>" in text
+    for test in [doctest.DocTestParser().get_doctest(text, {}, f"{file.stem}.{getattr(node, 'name', '')}", None, None)]
+} | {cls.__name__: doctest.DocTestParser().get_examples(cls.__doc__) for cls in (GDClassifier, GDRegressor)}
+docstrings = pytest.mark.parametrize("examples", EXAMPLES.values(), ids=EXAMPLES)
+
+
+def names(node):
+    """What a node of code defines: a variable, a function or class, an argument, an import."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store()) | ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+            return name
+        case ast.alias(name=name, asname=asname):
+            return asname or name.partition(".")[0]
+    return None
+
+
+@docstrings
+def test_an_example_of_a_docstring_imports_what_it_names(examples):
+    """Doctest lends an example the names of its module, which a reader who pastes it does not have."""
+    nodes = list(ast.walk(ast.parse("".join(example.source for example in examples))))
+    known = {names(node) for node in nodes} | set(dir(builtins))
+    assert not {node.id for node in nodes if isinstance(node, ast.Name)} - known
+
+
+@docstrings
+def test_an_example_of_a_docstring_is_narrow(examples):
+    """With the prompt, 88 characters a line, as in the pages."""
+    assert all(len(line) <= 84 for example in examples for line in example.source.splitlines())
+
+
+@pytest.mark.parametrize("name", sklearn_gd.__all__)
+def test_a_docstring_begins_with_a_sentence(name):
+    """The reference shows it next to the name, and `help` begins with it."""
+    assert re.match(r"[A-Z][^\\]*\.( |\n|$)", inspect.getdoc(getattr(sklearn_gd, name)))
 
 
 def test_api_tables_are_up_to_date():

@@ -41,12 +41,14 @@ def test_every_example_is_checked():
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_begins_with_a_title(name):
-    """As sphinx-gallery needs it: a docstring that is a heading, its line, and what it is about."""
+    """As sphinx-gallery needs it: a docstring that is a heading, its line, and sentences that the gallery shows as plain text."""
     text = EXAMPLES[name].read_text(encoding="utf-8")
-    title, line, blank, about = inspect.cleandoc(text.split('"""')[1]).splitlines()[:4]
+    heading, about = inspect.cleandoc(text.split('"""')[1]).split("\n\n")[:2]
+    title, line = heading.splitlines()
     assert line == "=" * len(title)
-    assert not blank
-    assert about
+    assert about[0].isupper()
+    assert about.endswith(".")
+    assert ":math:" not in about
 
 
 # --- what each of them tells ---------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import site_search
 
 import sklearn_gd
 from sklearn_gd import exceptions, losses, optimizers, penalties, schedules, solvers
@@ -98,67 +99,38 @@ def test_words_do_not_come_back_in_docstrings():
             assert not found(pattern, [text or ""]), f"{name}: write {term!r} for {pattern!r} in the docstring"
 
 
-# What users type, and the page that has to come first: the term stands in its title, a heading or the first paragraphs.
-TERMS = {
-    "sample weight": "objective.md",
-    "class weights": "coming_from_sgd.md",
-    "class imbalance": "choosing.md",
-    "early stopping": "stopping.md",
-    "convergence": "stopping.md",
-    "divergence": "stopping.md",
-    "tol": "stopping.md",
-    "max_iter": "stopping.md",
-    "learning rate": "schedules.md",
-    "learning-rate schedules": "schedules.md",
-    "feature scaling": "optimizers.md",
-    "unscaled features": "auto.md",
-    "regularization": "penalties.md",
-    "elastic net": "penalties.md",
-    "l1": "penalties.md",
-    "l2": "penalties.md",
-    "non-negative coefficients": "penalties.md",
-    "sparse samples": "coming_from_sgd.md",
-    "out-of-core": "streaming.md",
-    "online learning": "streaming.md",
-    "concept drift": "streaming.md",
-    "partial_fit": "streaming.md",
-    "new classes": "streaming.md",
-    "resume": "streaming.md",
-    "exposure": "choosing.md",
-    "probabilities": "losses.md",
-    "regression losses": "losses.md",
-    "classification losses": "losses.md",
-    "non-smooth": "losses.md",
-    "mini-batch": "solvers.md",
-    "stochastic gradient descent": "solvers.md",
-    "averaging": "solvers.md",
-    "variance reduction": "solvers.md",
-    "callbacks": "watching.md",
-    "verbose": "watching.md",
-    "validation samples": "watching.md",
-    "monitoring": "watching.md",
-    "custom components": "your_own_parts.md",
-    "grid search": "quickstart.md",
-    "installation": "quickstart.md",
-    "visualization": "seeing.md",
-    "softmax": "choosing.md",
-    "outliers": "choosing.md",
-    "migration guide": "coming_from_sgd.md",
-    "keras": "coming_from_keras_and_vw.md",
-    "speed-up": "benchmarks.md",
-    "when not to use": "why.md",
-}
+# What users type, and the page that the search of the site has to name first: the page says so in a comment.
+SEARCH = re.compile(r"^<!-- search: (.*) -->$", re.M)
+TERMS = [
+    pytest.param(term, page, id=f"{page.stem}-{term}")
+    for page in PAGES
+    for terms in SEARCH.findall(page.read_text(encoding="utf-8"))
+    for term in terms.split("; ")
+]
 
 
 def opening(page):
-    """What a search weighs most: the title, the headings, and the first paragraphs of each section."""
-    text = re.sub(r"^```.*?^```$", "", (ROOT / "docs" / page).read_text(encoding="utf-8"), flags=re.M | re.S)
+    """What a reader sees first: the title, the headings, and the first paragraphs of each section."""
+    text = FENCED.sub("", SEARCH.sub("", page.read_text(encoding="utf-8")))
     chosen = re.findall(r"^#+ .*$", text, re.M)
     for section in re.split(r"^#+ .*$", text, flags=re.M):
         chosen += [paragraph for paragraph in section.split("\n\n") if paragraph.strip()][:2]
     return " ".join("\n".join(chosen).lower().split())
 
 
-@pytest.mark.parametrize(("term", "page"), TERMS.items())
+def test_a_term_leads_to_one_page():
+    terms = [each.values[0].lower() for each in TERMS]
+    assert sorted(terms) == sorted(set(terms))
+
+
+@pytest.mark.parametrize(("term", "page"), TERMS)
 def test_the_right_page_has_the_term(term, page):
-    assert re.search(rf"(?<!\w){re.escape(term)}", opening(page), re.I), f"{page} does not begin with {term!r}"
+    missing = [word for word in term.split() if not re.search(rf"(?<!\w){re.escape(word)}", opening(page), re.I)]
+    assert not missing, f"{page.name} does not begin with {missing}"
+
+
+@pytest.mark.skipif(not site_search.is_current(), reason="the site is not built, or a page is newer")
+@pytest.mark.parametrize(("term", "page"), TERMS)
+def test_the_right_page_is_first_in_the_search_of_the_site(term, page):
+    language = pytest.importorskip("sphinx.search.en").SearchEnglish({})
+    assert site_search.first_page(site_search.load(), term, language) == page.stem

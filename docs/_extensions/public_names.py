@@ -59,8 +59,14 @@ def link_the_gallery(app, docname, source):
     source[0] = re.sub(r"\]\(\.\./examples/(plot_\w+)\.py\)", r"](auto_examples/\1.rst)", source[0])
 
 
+def keep_initials(app, what, name, obj, options, lines):
+    """A paragraph that begins with an author's initial, ``P. J. Huber``, is not an item of a list."""
+    lines[:] = [re.sub(r"^(\s*)([A-Z])\. ", r"\1\\\2. ", line) for line in lines]
+
+
 def setup(app):
     app.add_transform(LinkPublicNames)
     app.connect("source-read", link_the_gallery)
+    app.connect("autodoc-process-docstring", keep_initials)
     app.connect("env-check-consistency", warn_of_missing)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

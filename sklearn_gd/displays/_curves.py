@@ -47,7 +47,10 @@ class LossCurveDisplay:
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn_gd import GDRegressor, LossCurveDisplay
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> models = {name: GDRegressor(optimizer=name, max_iter=20, tol=None).fit(X, y) for name in ("adam", "adagrad")}
+    >>> models = {
+    ...     name: GDRegressor(optimizer=name, max_iter=20, tol=None).fit(X, y)
+    ...     for name in ("adam", "adagrad")
+    ... }
     >>> display = LossCurveDisplay.from_estimators(models)
     >>> print(display.ax_.get_xlabel(), list(display.lines_))
     epoch ['adam', 'adagrad']
@@ -228,7 +231,9 @@ class ScheduleDisplay:
     --------
     >>> from sklearn_gd import ScheduleDisplay
     >>> from sklearn_gd.schedules import CosineDecay
-    >>> display = ScheduleDisplay.from_schedules([CosineDecay(0.1), "invscaling", 0.05], n_steps=50)
+    >>> display = ScheduleDisplay.from_schedules(
+    ...     [CosineDecay(0.1), "invscaling", 0.05], n_steps=50
+    ... )
     >>> print(list(display.lines_))
     ['CosineDecay', 'invscaling', '0.05']
     """

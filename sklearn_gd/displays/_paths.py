@@ -51,7 +51,9 @@ class DescentPathDisplay:
     >>> from sklearn_gd import DescentPathDisplay
     >>> def f(x):
     ...     return 6 * x[0] ** 2 + 9 * x[1] ** 2 - 12 * x[0] - 14 * x[1] + 3
-    >>> display = DescentPathDisplay.from_function(f, [[-1.0, 2.0], [2.5, 1.5]], learning_rate=0.03)
+    >>> display = DescentPathDisplay.from_function(
+    ...     f, [[-1.0, 2.0], [2.5, 1.5]], learning_rate=0.03
+    ... )
     >>> print([path[-1].round(3).tolist() for path in display.paths.values()])
     [[1.0, 0.778], [1.0, 0.778]]
     """

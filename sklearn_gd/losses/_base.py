@@ -164,7 +164,9 @@ class RegressionLoss(Loss):
     ...     @staticmethod
     ...     def gradient(y, raw, scale):
     ...         return (raw - y) * np.exp(-(((raw - y) / scale) ** 2))
-    >>> model = GDRegressor(loss=Welsch(scale=3.0)).fit([[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 2.0, 3.0])
+    >>> model = GDRegressor(loss=Welsch(scale=3.0)).fit(
+    ...     [[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 2.0, 3.0]
+    ... )
     >>> print(model.predict([[4.0]]).round(1))
     [4.]
     """
@@ -238,7 +240,9 @@ class ClassificationLoss(Loss):
     ...     @staticmethod
     ...     def value(y, raw):
     ...         return 1 / (1 + np.exp(np.minimum(y * raw, 300.0))) ** 2
-    >>> model = GDClassifier(loss=Savage()).fit([[-2.0], [-1.0], [1.0], [2.0]], ["a", "a", "b", "b"])
+    >>> model = GDClassifier(loss=Savage()).fit(
+    ...     [[-2.0], [-1.0], [1.0], [2.0]], ["a", "a", "b", "b"]
+    ... )
     >>> print(model.predict([[1.5]]))
     ['b']
     """

@@ -191,7 +191,10 @@ class Quantile(RegressionLoss):
     Examples
     --------
     >>> from sklearn_gd.losses import Quantile
-    >>> print(Quantile.value(1.0, 0.0, quantile=0.75), Quantile.gradient(1.0, 0.0, quantile=0.75))
+    >>> print(
+    ...     Quantile.value(1.0, 0.0, quantile=0.75),
+    ...     Quantile.gradient(1.0, 0.0, quantile=0.75),
+    ... )
     0.75 -0.75
     """
 
@@ -290,7 +293,10 @@ class EpsilonInsensitive(RegressionLoss):
     Examples
     --------
     >>> from sklearn_gd.losses import EpsilonInsensitive
-    >>> print(EpsilonInsensitive.value(0.0, 2.0, epsilon=0.5), EpsilonInsensitive.gradient(0.0, 2.0, epsilon=0.5))
+    >>> print(
+    ...     EpsilonInsensitive.value(0.0, 2.0, epsilon=0.5),
+    ...     EpsilonInsensitive.gradient(0.0, 2.0, epsilon=0.5),
+    ... )
     1.5 1.0
     """
 
