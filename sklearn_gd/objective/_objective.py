@@ -60,6 +60,8 @@ class Objective:
         The samples in parts, where they are not to be cut from X.
     unit : ndarray, optional
         The unit in which the penalty counts each feature's coefficient, where these samples do not decide it.
+    penalty_elsewhere : callable, optional
+        Returns alpha R of the coefficients of features that X leaves out, at present.
 
     Notes
     -----
@@ -85,6 +87,7 @@ class Objective:
         seen=None,
         parts=None,
         unit=None,
+        penalty_elsewhere=None,
     ):
         self.rows = rows_of(X)
         self.target, self.weight = target, weight
@@ -98,6 +101,7 @@ class Objective:
         self.unit = self.unit_at(self.moments) if penalty.standardize and unit is None else unit
         self.scale = None if self.unit is None else self.rows.from_coef(np.tile(self.unit, (n_outputs, 1)))
         self.array_penalty = ArrayPenalty(penalty, self.alpha, self.scale)
+        self.penalty_elsewhere = penalty_elsewhere
 
     def __enter__(self):
         if hasattr(self.parts.map, "__enter__"):
@@ -147,7 +151,8 @@ class Objective:
 
     def penalty_value(self, theta):
         """alpha R(W)."""
-        return self.array_penalty.value(theta[: self.n_coef])
+        here = self.array_penalty.value(theta[: self.n_coef])
+        return here if self.penalty_elsewhere is None else here + self.penalty_elsewhere()
 
     @QUIET
     def value(self, theta):
