@@ -85,15 +85,20 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
 def _is_checked(X, y):
     """Whether scikit-learn's checks of the values would hand back these very arrays.
 
-    Asked of plain arrays of numbers only. The checks look for data frames first, which takes longer than a step on a sample.
+    Asked of plain arrays of numbers and of CSR only. The checks look for data frames first, which takes longer than a step on a
+    sample.
     """
-    if type(X) is not np.ndarray or type(y) is not np.ndarray:
+    if type(X) is np.ndarray:
+        sound, values = X.ndim == 2 and X.flags.c_contiguous, X
+    elif type(X) in (sp.csr_matrix, sp.csr_array):
+        sound, values = X.ndim == 2 and X.indices.dtype == X.indptr.dtype, X.data
+    else:
         return False
-    sound = X.ndim == 2 and X.dtype in FLOATS and X.flags.c_contiguous and X.size > 0
-    if not (sound and y.ndim == 1 and len(y) == len(X) and y.dtype.kind in "iuf"):
+    sound = sound and type(y) is np.ndarray and X.dtype in FLOATS and min(X.shape) > 0
+    if not (sound and y.ndim == 1 and len(y) == X.shape[0] and y.dtype.kind in "iuf"):
         return False
     with np.errstate(over="ignore", invalid="ignore"):  # a sum that overflows leaves the decision to the checks
-        return bool(np.isfinite(X.sum()) and np.isfinite(y.sum()))
+        return bool(np.isfinite(values.sum()) and np.isfinite(y.sum()))
 
 
 def check_features(estimator, X):
