@@ -346,9 +346,8 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     def _learn(self, X, state, few=None, *, targets, parts, first):
         """One pass over the samples, from a state of their own; on few features, the state of the stream takes that in."""
         loss, penalty, solver, settings = parts
-        seen = self._state.seen if penalty.standardize and "_state" in vars(self) else None
-        elsewhere = None if few is None else few.penalty_elsewhere
-        with self._objective(X, targets, loss, penalty, seen=seen, penalty_elsewhere=elsewhere) as objective:
+        seen = state.seen if penalty.standardize and state is not None else None
+        with self._objective(X, targets, loss, penalty, seen=seen, elsewhere=few) as objective:
             if state is not None:
                 state.adapt(objective)
             method = solver.method(objective, settings, state)
@@ -366,11 +365,11 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             if penalty.standardize:
                 state.seen = objective.moments
             named = self._named(objective, monitor.best, targets)
-        if few is not None:
-            state = few.keep()
-            # `coef_` is made of the state when it is asked for.
-            vars(self).pop("coef_", None)
-            self._has_flat_coef = named.pop("coef_").ndim == 1
+            if few is not None:
+                state = few.keep(objective)
+                # `coef_` is made of the state when it is asked for.
+                vars(self).pop("coef_", None)
+                self._has_flat_coef = named.pop("coef_").ndim == 1
         self._state, self.t_ = state, state.steps
         # In place: a copy in each of a million calls would take longer than the calls.
         self.loss_curve_ = getattr(self, "loss_curve_", [])

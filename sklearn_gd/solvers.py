@@ -291,9 +291,10 @@ class SGD(Solver):
         return 1
 
     def moves_present_features(self, settings: Any) -> bool:
-        if type(self).method is not SGD.method or settings.schedule is None:
+        if type(self).method is not SGD.method:
             return False
-        return type(settings.optimizer) in (GradientDescent, type(None))
+        plain = settings.schedule is not None and type(settings.optimizer) in (GradientDescent, type(None))
+        return plain or settings.automatic
 
     def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
         if settings.automatic:

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_gd import GDClassifier, GDRegressor
+from sklearn_gd._layout import NONZEROS
 from sklearn_gd.descent import _few_features
 from sklearn_gd.descent._few_features import FewFeatures
 
@@ -29,6 +30,14 @@ MODELS = {
     "three classes": (GDClassifier(**PLAIN), LABELS),
     "no penalty": (GDRegressor(**PLAIN | {"penalty": None}), SCORE),
     "no intercept": (GDRegressor(**PLAIN, fit_intercept=False), SCORE),
+    "auto": (GDClassifier(), LABELS),
+    "auto, two classes": (GDClassifier(), (SCORE > 1.0).astype(int)),
+    "auto, regression": (GDRegressor(), SCORE),
+    "auto, l2": (GDRegressor(solver="sgd", penalty="l2"), SCORE),
+    "auto, large alpha": (GDRegressor(alpha=0.1), SCORE),
+    "auto, no intercept": (GDRegressor(fit_intercept=False), SCORE),
+    "auto, average": (GDRegressor(solver="sgd", average=True), SCORE),
+    "auto, hinge": (GDClassifier("hinge"), (SCORE > 1.0).astype(int)),
     "a schedule": (GDRegressor(**PLAIN | {"learning_rate": "invscaling"}), SCORE),
 }
 each_model = pytest.mark.parametrize("name", MODELS)
@@ -78,6 +87,8 @@ def test_a_pickle_in_the_middle_changes_no_bit(name):
 @each_model
 def test_calls_are_one_epoch_of_fit(name):
     model, y = MODELS[name]
+    if name.startswith("auto"):
+        pytest.skip("the weights of the mixture depend on the calls")
     fitted = clone(model).set_params(max_iter=1, tol=None, shuffle=False).fit(X, y)
     np.testing.assert_array_equal(calls(clone(model), y).coef_, fitted.coef_)
 
@@ -179,8 +190,7 @@ def test_the_sum_of_squares_does_not_drift():
     model = calls(GDRegressor(**PLAIN), SCORE)
     for _ in range(40):
         calls(model, SCORE)
-    squares, _ = model._state.known_squares()
-    assert squares == pytest.approx(model._state.sum_of_squares(), rel=1e-13)
+    assert model._state.squares == pytest.approx(model._state.squares_here(), rel=1e-13)
     assert model._state.squares_age <= D + 4 * N
 
 
@@ -191,3 +201,24 @@ def test_samples_without_a_value():
     with patch.object(_few_features, "LEAST_FEATURES", np.inf):
         other.partial_fit(empty, SCORE[:3])
     assert_same(model, other)
+
+
+def test_updates_of_all_features_and_of_the_penalty():
+    """A long stream: the scales are updated and the penalty acts in the middle of calls, and most features have come."""
+    rng = np.random.default_rng(1)
+    wide = sp.random_array((500, 4200), density=10 / 4200, format="csr", rng=rng).tocsr()
+    y = wide @ rng.normal(size=4200)
+    model, other = GDRegressor(alpha=0.1), GDRegressor(alpha=0.1)
+    for _ in range(4):
+        assert_same(calls(model, y, X=wide, size=40), on_all_features(other, y, X=wide, size=40))
+    counters = model._state.counters
+    assert 0.0 < counters[NONZEROS] < wide.nnz
+
+
+def test_a_fit_goes_on():
+    """What a fit knows of the features, not of few of them, is taken over."""
+    few, every = (GDClassifier(max_iter=2000).fit(X, LABELS) for _ in range(2))
+    assert_same(calls(few, LABELS), on_all_features(every, LABELS))
+    few.partial_fit(X.toarray(), LABELS)
+    every.partial_fit(X.toarray(), LABELS)
+    assert_same(calls(few, LABELS), on_all_features(every, LABELS))

@@ -98,7 +98,7 @@ def _plain_pass(objective, state, optimizer, form):
         state.enter_lazy(form.nonnegative)
         lazy_pass, its_loss = (plain.lazy_row_pass, loss_of_one) if single else (plain.lazy_pass, loss)
         steps = functools.partial(lazy_pass, objective.data, state.lazy, its_loss, plan, state.counters)
-        return steps if objective.penalty_elsewhere is None else functools.partial(_steps_on_few, steps, state, plan)
+        return steps if objective.elsewhere is None else functools.partial(_steps_on_few, steps, state, plan)
     plan = _plain_plan(objective, state, form, _units(objective))
     if single and not csr:
         return functools.partial(plain.row_pass, objective.data, _model(objective, state), loss_of_one, plan, state.counters)

@@ -27,8 +27,6 @@ class FewFeatures:
         The samples.
     whole : state
         That of the stream; not changed before `keep`.
-    l2 : float
-        Strength of the l2 penalty, alpha included.
 
     Attributes
     ----------
@@ -36,15 +34,23 @@ class FewFeatures:
         The samples, without the features that none of them has.
     state : state
         The state of these features, to be changed by the descent.
+    n_features : int
+        How many other features there are.
     """
 
-    def __init__(self, X, whole, l2):
-        self.index, place = np.unique(X.indices, return_inverse=True)
+    def __init__(self, X, whole):
+        present, place = np.unique(X.indices, return_inverse=True)
+        self.index = whole.features_to_change(X, present)
+        if self.index is not present:
+            place = np.searchsorted(self.index, X.indices)
         place = place.astype(X.indices.dtype, copy=False)
         self.X = assembled(sp.csr_array, (X.data, place, X.indptr), (X.shape[0], len(self.index)))
-        self.whole, self.state, self.l2 = whole, whole.part(self.index), l2
-        squares, self.age = whole.known_squares()
-        self.others = squares - self.state.sum_of_squares()
+        self.whole, self.state, self.n_features = whole, whole.part(self.index), X.shape[1] - len(self.index)
+        # Where all that are not zero are here, nothing is elsewhere.
+        self.squares, self.age = 0.0, 0
+        if self.index is present:
+            self.squares, age = whole.squares_elsewhere(self.state, self.index)
+            self.age = age + len(present)
 
     @classmethod
     def of(cls, X, state, solver, settings, penalty, alpha):
@@ -52,17 +58,19 @@ class FewFeatures:
         if not sp.issparse(X) or X.shape[1] <= max(LEAST_FEATURES, FEWER * X.nnz):
             return None
         form = penalty.elastic_net()
-        shrinks = form is not None and not (form.l1 * alpha > 0.0 or form.nonnegative or penalty.standardize)
-        if shrinks and solver.moves_present_features(settings) and state.has_parts(settings):
-            few = cls(X, state, form.l2 * alpha)
-            return few if np.isfinite(few.others) else None
-        return None
+        if form is None or form.l1 * alpha > 0.0 or form.nonnegative or not solver.moves_present_features(settings):
+            return None
+        few = cls(X, state) if state.has_parts(settings, penalty) else None
+        return few if few is not None and np.isfinite(few.squares).all() else None
 
-    def penalty_elsewhere(self):
+    def penalty(self, objective):
         """alpha R of the coefficients of all other features."""
-        return self.state.penalty_of(self.others, self.l2)
+        if not np.any(self.squares):
+            return 0.0
+        l2 = objective.alpha * objective.penalty.elastic_net().l2
+        return 0.5 * l2 * max(self.state.sum_of_squares(self.squares, objective), 0.0)
 
-    def keep(self):
+    def keep(self, objective):
         """Let the state of the stream take in what has been learned; returns it."""
-        self.whole.take(self.index, self.state, self.others + self.state.sum_of_squares(), self.age)
+        self.whole.take(self.index, self.state, self.squares, self.age, objective)
         return self.whole

@@ -1,8 +1,8 @@
 """What a descent leaves for `partial_fit` to resume from. Pickled with the estimator.
 
 Every state has `steps` and `rows` (counts), `predicting(objective)` (a theta), `copy()`, `grow(growth)` (new classes),
-`adapt(objective)` (other rows, dense or CSR), `has_parts(settings)` (whether a call may work on some of the features) and `seen`
-(moments of the features so far, or None).
+`adapt(objective)` (other rows, dense or CSR), `has_parts(settings, penalty)` (whether a call may work on some of the features)
+and `seen` (moments of the features so far, or None).
 """
 
 from dataclasses import dataclass, field, fields, replace
@@ -30,8 +30,8 @@ def _rule(optimizer):
 
 
 def copied(value):
-    """A copy of an array, or of a named tuple of arrays; anything else as it is."""
-    if isinstance(value, np.ndarray):
+    """A copy of an array, of moments, or of a named tuple of arrays; anything else as it is."""
+    if isinstance(value, (np.ndarray, Moments)):
         return value.copy()
     return type(value)(*map(copied, value)) if isinstance(value, tuple) else value
 
@@ -93,7 +93,7 @@ class ModelState:
     def adapt(self, objective):
         """Nothing to do: the layout does not depend on the rows."""
 
-    def has_parts(self, settings):
+    def has_parts(self, settings, penalty):
         """Whether steps on CSR samples change only what belongs to their features."""
         return False
 
@@ -323,12 +323,18 @@ class StepState:
 
     # --- some of the features, while descent is lazy ---------------------------------------------------------------------
 
-    def has_parts(self, settings):
+    def has_parts(self, settings, penalty):
         """Whether steps on CSR samples change only what belongs to their features, and a factor of all coefficients."""
         lazy = self.lazy
-        if lazy is None or lazy.nonnegative or self.counters[THRESHOLD] > 0.0 or settings.averages:
+        if settings.schedule is None or settings.averages or penalty.standardize:
             return False
-        return lazy.v.flags.writeable and self.continues(settings.optimizer or GradientDescent(), settings.average_from)
+        if lazy is None or lazy.nonnegative or self.counters[THRESHOLD] > 0.0 or not lazy.v.flags.writeable:
+            return False
+        return self.continues(settings.optimizer or GradientDescent(), settings.average_from)
+
+    def features_to_change(self, X, present):
+        """The features that a call on these samples changes, of which it has `present`."""
+        return present
 
     def part(self, index):
         """A state of some of the features, which shares no array with this one."""
@@ -339,25 +345,25 @@ class StepState:
         theta = np.zeros(v.size + k)
         return replace(self, theta=theta, slots=np.zeros((0, len(theta))), counters=self.counters.copy(), lazy=held)
 
-    def take(self, index, part, squares, age):
-        """Take in the part of the features `index`; `squares` is the sum of all squares now, `age` what `known_squares` says."""
+    def take(self, index, part, squares, age, objective):
+        """Take in the part of the features `index`; `squares` are those of the others, `age` is that of the sum of all."""
         self.lazy.v[index], self.lazy.intercept[:], self.counters[:] = part.lazy.v, part.lazy.intercept, part.counters
-        self.squares, self.squares_age = squares, age + len(index)
+        self.squares, self.squares_age = squares + part.squares_here(), age
 
-    def known_squares(self):
-        """The sum of the squares of `Lazy.v`, and how many coefficients have changed since it was summed."""
-        if self.squares_age <= len(self.lazy.v) and np.isfinite(self.squares):
-            return self.squares, self.squares_age
-        # Each change has left a rounding error.
-        return self.sum_of_squares(), 0
+    def squares_elsewhere(self, part, index):
+        """The sum of the squares of `Lazy.v` but for a part's, and how many coefficients have changed since it was summed."""
+        squares, age = self.squares, self.squares_age
+        if age > len(self.lazy.v) or not np.isfinite(squares):
+            squares, age = self.squares_here(), 0  # each change has left a rounding error
+        return squares - part.squares_here(), age
 
-    def sum_of_squares(self):
+    def squares_here(self):
         """The sum of the squares of `Lazy.v`, summed now."""
         return float(np.vdot(self.lazy.v, self.lazy.v))
 
-    def penalty_of(self, squares, l2):
-        """The l2 penalty of strength `l2` of coefficients whose `Lazy.v` has this sum of squares."""
-        return 0.5 * l2 * max(squares, 0.0) * float(self.counters[SCALE]) ** 2
+    def sum_of_squares(self, squares, objective):
+        """The sum of the squares of coefficients whose `Lazy.v` have this one."""
+        return squares * float(self.counters[SCALE]) ** 2
 
     def coefficients(self):
         """The coefficients that predict, (n_outputs, n_features)."""
