@@ -67,19 +67,26 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
     if adapter is not None:
         return adapter.samples(estimator, X, y, reset=reset, numeric_y=numeric_y)
     check_indices(X)
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        accept_sparse="csr",
-        dtype=place.floats,
-        order="C",
-        reset=reset,
-        multi_output=numeric_y,
-        y_numeric=numeric_y,
-        skip_check_array=_is_checked(X, y),
-    )
+    is_checked = _is_checked(X, y)
+    if reset or not is_checked or not _has_known_features(estimator, X):
+        X, y = validate_data(
+            estimator,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=place.floats,
+            order="C",
+            reset=reset,
+            multi_output=numeric_y,
+            y_numeric=numeric_y,
+            skip_check_array=is_checked,
+        )
     return summed(X), y
+
+
+def _has_known_features(estimator, X):
+    """Whether the features of an array are as many as those of earlier samples, which had no names either."""
+    return not hasattr(estimator, "feature_names_in_") and getattr(estimator, "n_features_in_", None) == X.shape[1]
 
 
 def _is_checked(X, y):
