@@ -222,3 +222,31 @@ def test_a_fit_goes_on():
     few.partial_fit(X.toarray(), LABELS)
     every.partial_fit(X.toarray(), LABELS)
     assert_same(calls(few, LABELS), on_all_features(every, LABELS))
+
+
+@pytest.mark.parametrize("name", ["two classes", "auto, two classes"])
+@pytest.mark.parametrize("change", ["float32", "64-bit indices", "weights"])
+def test_other_samples_and_weights(name, change):
+    model, y = MODELS[name]
+    few, every = (calls(clone(model), y) for _ in range(2))
+    rows, weight = X.astype(np.float32 if change == "float32" else np.float64), None
+    if change == "64-bit indices":
+        rows.indices, rows.indptr = rows.indices.astype(np.int64), rows.indptr.astype(np.int64)
+    if change == "weights":
+        weight = np.arange(N) % 4.0
+    for start in range(0, N, 5):
+        some = slice(start, start + 5)
+        few.partial_fit(rows[some], y[some], sample_weight=None if weight is None else weight[some])
+        with patch.object(_few_features, "LEAST_FEATURES", np.inf):
+            every.partial_fit(rows[some], y[some], sample_weight=None if weight is None else weight[some])
+    assert_same(few, every)
+
+
+def test_features_far_from_zero():
+    """Their mean is a thousand times their deviation: the sums that F needs would lose six digits."""
+    rng = np.random.default_rng(2)
+    far = sp.csr_array(1000.0 + rng.normal(size=(N, 2)))
+    rows = sp.hstack([far, X], format="csr")
+    model, other = GDRegressor(alpha=0.1), GDRegressor(alpha=0.1)
+    for _ in range(3):
+        assert_same(calls(model, SCORE, X=rows), on_all_features(other, SCORE, X=rows))

@@ -14,8 +14,11 @@ LEAST_FEATURES = 4096  # up to which copies of all features cost nothing beside 
 FEWER = 8  # features over stored values, from which a call works on the features that its samples have
 
 
+LARGEST_ROUNDING = 1e-12  # of F, from sums over other features that nearly cancel
+
+
 class NeedsAllFeatures(Exception):
-    """The steps to come change coefficients of other features too. Raised before the first of them."""
+    """A call has to be made on all features: its steps change other coefficients too, or F is not known to rounding."""
 
 
 class FewFeatures:
@@ -47,10 +50,10 @@ class FewFeatures:
         self.X = assembled(sp.csr_array, (X.data, place, X.indptr), (X.shape[0], len(self.index)))
         self.whole, self.state, self.n_features = whole, whole.part(self.index), X.shape[1] - len(self.index)
         # Where all that are not zero are here, nothing is elsewhere.
-        self.squares, self.age = 0.0, 0
+        self.squares, self.all_squares, self.age = 0.0, 0.0, 0
         if self.index is present:
-            self.squares, age = whole.squares_elsewhere(self.state, self.index)
-            self.age = age + len(present)
+            self.all_squares, here, age = whole.squares_and_those_of(self.state, self.index)
+            self.squares, self.age = self.all_squares - here, age + len(present)
 
     @classmethod
     def of(cls, X, state, solver, settings, penalty, alpha):
@@ -67,8 +70,19 @@ class FewFeatures:
         """alpha R of the coefficients of all other features."""
         if not np.any(self.squares):
             return 0.0
-        l2 = objective.alpha * objective.penalty.elastic_net().l2
-        return 0.5 * l2 * max(self.state.sum_of_squares(self.squares, objective), 0.0)
+        return self._half_l2(objective) * max(self.state.sum_of_squares(self.squares, objective), 0.0)
+
+    def check_rounding(self, value, objective):
+        """Raise `NeedsAllFeatures` where the sums have lost digits of F, which is `value`."""
+        if np.any(self.all_squares):
+            largest = self._half_l2(objective) * self.state.largest_term(self.all_squares, objective)
+            if np.finfo(float).eps * largest > LARGEST_ROUNDING * abs(value):
+                raise NeedsAllFeatures
+
+    @staticmethod
+    def _half_l2(objective):
+        """Half the strength of the l2 penalty."""
+        return 0.5 * objective.alpha * objective.penalty.elastic_net().l2
 
     def keep(self, objective):
         """Let the state of the stream take in what has been learned; returns it."""

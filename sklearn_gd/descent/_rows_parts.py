@@ -24,6 +24,13 @@ def is_due(state, X):
     return counters[ROWS] + X.shape[0] >= counters[REFRESH_AT] or counters[NONZEROS] + X.nnz >= PENALTY_PERIOD * d
 
 
+def ever_present(state, index):
+    """The features `index`, and all that have been other than zero; an update leaves the others without a scale."""
+    found = state.columns.nonzero > 0.0
+    found[index] = True
+    return np.flatnonzero(found)
+
+
 def are_known(state, penalty):
     """Whether the squares of the coefficients can be kept up to date, and the arrays of the state."""
     seen = state.seen
@@ -89,11 +96,10 @@ def gammas(state, weights):
     return np.concatenate([np.tile(np.append(of_v, averaged), (k, 1)), of_r[:, None]], axis=1)
 
 
-def sum_of_squares(state, squares, weights, objective):
-    """The sum of the squared coefficients, each in the unit of the penalty, from the sums of `squares_of`."""
-    unit = squares[0]
+def quadratic_form(squares, sign, gamma, objective):
+    """The sum over the scores of gamma' S gamma, S in the units of the penalty: the sums with a, and with `sign` those with b."""
+    S = squares[0]
     if objective.unit is not None:
         moments = objective.moments
-        unit = (squares[0] - squares[1] / moments.weight) * objective.typical_curvature(moments.target)
-    gamma = gammas(state, weights)
-    return float(np.einsum("ki,kij,kj->", gamma, unit, gamma))
+        S = (S + sign * squares[1] / moments.weight) * objective.typical_curvature(moments.target)
+    return float(np.einsum("ki,kij,kj->", gamma, S, gamma))

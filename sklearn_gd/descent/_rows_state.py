@@ -374,12 +374,7 @@ class RowsState:
 
     def features_to_change(self, X, present):
         """The features that a call on these samples changes, of which it has `present`."""
-        if not parts.is_due(self, X):
-            return present
-        # Features that have always been zero have no scale, and an update leaves them so.
-        changed = self.columns.nonzero > 0.0
-        changed[present] = True
-        return np.flatnonzero(changed)
+        return parts.ever_present(self, present) if parts.is_due(self, X) else present
 
     def part(self, index):
         """A state of some of the features, which shares no array with this one."""
@@ -388,20 +383,22 @@ class RowsState:
     def take(self, index, part, squares, age, objective):
         """Take in the part of the features `index`; `squares` are those of the others, `age` is that of the sum of all."""
         parts.take(self, index, part)
-        self.squares, self.squares_age = squares + parts.squares_of(part), age
-        self.predicts = part._weights(objective)
+        self.squares, self.squares_age, self.predicts = squares + parts.squares_of(part), age, part._weights(objective)
 
-    def squares_elsewhere(self, part, index):
-        """The sums of `_rows_parts.squares_of` but for a part's features, and how many have changed since they were taken."""
+    def squares_and_those_of(self, part, index):
+        """The sums of `_rows_parts.squares_of`, those of a part, and how many features have changed since they were taken."""
         squares, age = self.squares, self.squares_age
-        if squares is None or age > len(self.columns.mean):
-            # Each change has left a rounding error.
+        if squares is None or age > len(self.columns.mean):  # each change has left a rounding error
             squares, age = parts.squares_of(self, np.flatnonzero(self.columns.nonzero)), 0
-        return squares - parts.squares_of(self, index), age
+        return squares, parts.squares_of(self, index), age
 
     def sum_of_squares(self, squares, objective):
-        """The sum of the squared coefficients of other features, each in the unit of the penalty, from `squares_elsewhere`."""
-        return parts.sum_of_squares(self, squares, self._weights(objective), objective)
+        """The sum of squared coefficients, each in the unit of the penalty, from the sums of `_rows_parts.squares_of`."""
+        return parts.quadratic_form(squares, -1.0, parts.gammas(self, self._weights(objective)), objective)
+
+    def largest_term(self, squares, objective):
+        """What the terms of `sum_of_squares` add up to without their signs."""
+        return parts.quadratic_form(np.abs(squares), 1.0, np.abs(parts.gammas(self, self._weights(objective))), objective)
 
     def coefficients(self):
         """The coefficients that predict, (n_outputs, n_features)."""

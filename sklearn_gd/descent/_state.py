@@ -350,12 +350,12 @@ class StepState:
         self.lazy.v[index], self.lazy.intercept[:], self.counters[:] = part.lazy.v, part.lazy.intercept, part.counters
         self.squares, self.squares_age = squares + part.squares_here(), age
 
-    def squares_elsewhere(self, part, index):
-        """The sum of the squares of `Lazy.v` but for a part's, and how many coefficients have changed since it was summed."""
+    def squares_and_those_of(self, part, index):
+        """The sum of the squares of `Lazy.v`, that of a part, and how many coefficients have changed since it was summed."""
         squares, age = self.squares, self.squares_age
         if age > len(self.lazy.v) or not np.isfinite(squares):
             squares, age = self.squares_here(), 0  # each change has left a rounding error
-        return squares - part.squares_here(), age
+        return squares, part.squares_here(), age
 
     def squares_here(self):
         """The sum of the squares of `Lazy.v`, summed now."""
@@ -364,6 +364,8 @@ class StepState:
     def sum_of_squares(self, squares, objective):
         """The sum of the squares of coefficients whose `Lazy.v` have this one."""
         return squares * float(self.counters[SCALE]) ** 2
+
+    largest_term = sum_of_squares
 
     def coefficients(self):
         """The coefficients that predict, (n_outputs, n_features)."""

@@ -162,7 +162,10 @@ class Objective:
     @QUIET
     def value(self, theta):
         """F at theta."""
-        return float(self.parts.mean("value", *self.unpack(theta))[0]) + self.penalty_value(theta)
+        value = float(self.parts.mean("value", *self.unpack(theta))[0]) + self.penalty_value(theta)
+        if self.elsewhere is not None:
+            self.elsewhere.check_rounding(value, self)
+        return value
 
     @QUIET
     def gradient(self, theta, divisor=None):
