@@ -358,6 +358,7 @@ def _warn_not_kept():
 def _quickly_passed(kernel, signature):
     """The kernel, which now answers at once what is asked of a function each time that it is handed to another one."""
     (result,) = kernel.overloads.values()
+    result.library.get_pointer_to_function = functools.cache(result.library.get_pointer_to_function)
     address = _get_wrapper_address(kernel, signature)
     kernel.get_compile_result = lambda _: result
     kernel.__wrapper_address__ = lambda: address

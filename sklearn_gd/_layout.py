@@ -35,6 +35,8 @@ INFORMATION = 13  # of a sample: the mean curvature at the null model, relative 
 TARGET_WEIGHT = 14  # weight of the samples in `Track.targets`
 N_ROW_COUNTERS = 15
 
+PENALTY_PERIOD = 4  # the penalty acts once this many values per feature, other than zero, have come
+
 # `Mixture.sums`, all but the last discounted from sample to sample.
 MIXED_WEIGHT = 0  # weight of the samples
 MIXED_HORIZON = 1  # weight times 1 + twice the age of the snapshot: the mean of this is how many samples are predicted at once

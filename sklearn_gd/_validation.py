@@ -67,33 +67,45 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
     if adapter is not None:
         return adapter.samples(estimator, X, y, reset=reset, numeric_y=numeric_y)
     check_indices(X)
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        accept_sparse="csr",
-        dtype=place.floats,
-        order="C",
-        reset=reset,
-        multi_output=numeric_y,
-        y_numeric=numeric_y,
-        skip_check_array=_is_checked(X, y),
-    )
+    is_checked = _is_checked(X, y)
+    if reset or not is_checked or not _has_known_features(estimator, X):
+        X, y = validate_data(
+            estimator,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=place.floats,
+            order="C",
+            reset=reset,
+            multi_output=numeric_y,
+            y_numeric=numeric_y,
+            skip_check_array=is_checked,
+        )
     return summed(X), y
+
+
+def _has_known_features(estimator, X):
+    """Whether the features of an array are as many as those of earlier samples, which had no names either."""
+    return not hasattr(estimator, "feature_names_in_") and getattr(estimator, "n_features_in_", None) == X.shape[1]
 
 
 def _is_checked(X, y):
     """Whether scikit-learn's checks of the values would hand back these very arrays.
 
-    Asked of plain arrays of numbers only. The checks look for data frames first, which takes longer than a step on a sample.
+    Asked of plain arrays of numbers and of CSR only. The checks look for data frames first, which takes longer than a step on a
+    sample.
     """
-    if type(X) is not np.ndarray or type(y) is not np.ndarray:
+    if type(X) is np.ndarray:
+        sound, values = X.ndim == 2 and X.flags.c_contiguous, X
+    elif type(X) in (sp.csr_matrix, sp.csr_array):
+        sound, values = X.ndim == 2 and X.indices.dtype == X.indptr.dtype, X.data
+    else:
         return False
-    sound = X.ndim == 2 and X.dtype in FLOATS and X.flags.c_contiguous and X.size > 0
-    if not (sound and y.ndim == 1 and len(y) == len(X) and y.dtype.kind in "iuf"):
+    sound = sound and type(y) is np.ndarray and X.dtype in FLOATS and min(X.shape) > 0
+    if not (sound and y.ndim == 1 and len(y) == X.shape[0] and y.dtype.kind in "iuf"):
         return False
     with np.errstate(over="ignore", invalid="ignore"):  # a sum that overflows leaves the decision to the checks
-        return bool(np.isfinite(X.sum()) and np.isfinite(y.sum()))
+        return bool(np.isfinite(values.sum()) and np.isfinite(y.sum()))
 
 
 def check_features(estimator, X):

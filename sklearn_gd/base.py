@@ -1,9 +1,10 @@
 """What the two estimators share: parts -> samples -> objective -> method -> descend -> store."""
 
+import contextlib
+import functools
 import math
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from ._validation import (
 )
 from ._warnings import warn_of
 from .checkpoint import keeper_of
+from .descent._few_features import FewFeatures, NeedsAllFeatures
 from .descent._loop import Settings, descend
 from .descent._monitor import Monitor, Status
 from .descent._observers import EpochTasks, VerboseLine, printed_log
@@ -75,7 +77,6 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     learning_rate: Any
     average: Any
     # What `fit` and `partial_fit` store.
-    coef_: np.ndarray
     intercept_: np.ndarray
     loss_: Any
     n_iter_: int
@@ -96,6 +97,22 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
         `coder` knows the classes of earlier calls, or of the training samples; None in `fit`, and in regression.
         """
+
+    @functools.cached_property
+    def coef_(self) -> np.ndarray:
+        """The coefficients: stored by `fit`; made of the state after a call of `partial_fit` on few of the features."""
+        if "_state" not in vars(self):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'coef_'")
+        coef = self._state.coefficients()
+        return coef[0] if self._has_flat_coef else coef
+
+    def __copy__(self) -> Any:
+        """A copy whose streams go on apart from this one's: a call may change the state in place."""
+        copied = object.__new__(type(self))
+        vars(copied).update(vars(self))
+        for name in {"_state", "loss_curve_"} & vars(self).keys():
+            setattr(copied, name, getattr(self, name).copy())
+        return copied
 
     # --- fitting ---------------------------------------------------------------------------------------------------------
 
@@ -138,8 +155,8 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         """The loss of the last fit; before any fit, that of the parameter."""
         return self.loss_ if hasattr(self, "loss_") else self._resolve_loss()
 
-    def _objective(self, X, targets, loss, penalty, seen=None):
-        """The objective on the samples of positive weight; `seen` has the features' moments of earlier calls."""
+    def _objective(self, X, targets, loss, penalty, **more):
+        """The objective on the samples of positive weight; `more` are parameters of `Objective`."""
         keep = targets.weight > 0
         if not keep.all():
             X, targets = place_of(X).rows(X, keep), targets.rows(keep)
@@ -153,7 +170,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             n_outputs=targets.n_outputs,
             fit_intercept=bool(self.fit_intercept),
             one_vs_rest=targets.one_vs_rest,
-            seen=seen,
+            **more,
         )
 
     def _start(self, n_outputs, n_features, coef_init, intercept_init):
@@ -168,7 +185,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             return ModelState(coef, intercept)
         return ModelState(*check_initial(coef_init, intercept_init, shape, self.fit_intercept))
 
-    @contextmanager
+    @contextlib.contextmanager
     def _unchanged_when_refused(self):
         """Restore all attributes if the call raises."""
         before = dict(vars(self))
@@ -311,21 +328,34 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         if adapter is not None:
             return self._partial_fit_blocks(adapter.stream(X), in_memory_values(y), in_memory_values(sample_weight), coder)
         loss, penalty, solver, settings = self._resolve_parts(streaming=True)
-        first = not hasattr(self, "coef_")
+        first = not ("_state" in vars(self) or hasattr(self, "coef_"))
         X, y = check_samples(self, X, y, reset=first, numeric_y=self._has_numeric_targets)
         check_device(place_of(X), solver, settings)
         targets = self._encode(y, check_weight(sample_weight, X.shape[0]), loss, coder)
         growth = self._growth(targets, loss)
-        seen = self._state.seen if penalty.standardize and hasattr(self, "_state") else None
-        if not first and growth is None and self._coef_2d().shape[0] != targets.n_outputs:
-            raise ValueError(f"y has {targets.n_outputs} outputs, but y of earlier calls had {self._coef_2d().shape[0]}")
-        with self._objective(X, targets, loss, penalty, seen) as objective:
-            method = solver.method(objective, settings, self._resumed(objective, growth))
+        if not first and growth is None and self.intercept_.shape[0] != targets.n_outputs:
+            raise ValueError(f"y has {targets.n_outputs} outputs, but y of earlier calls had {self.intercept_.shape[0]}")
+        call = functools.partial(self._learn, targets=targets, parts=(loss, penalty, solver, settings), first=first)
+        if "_state" in vars(self) and growth is None and not self.verbose:
+            few = FewFeatures.of(X, self._state, solver, settings, penalty, self.alpha)
+            if few is not None:
+                with contextlib.suppress(NeedsAllFeatures):
+                    return call(few.X, few.state, few)
+        return call(X, self._resumed(growth))
+
+    def _learn(self, X, state, few=None, *, targets, parts, first):
+        """One pass over the samples, from a state of their own; on few features, the state of the stream takes that in."""
+        loss, penalty, solver, settings = parts
+        seen = state.seen if penalty.standardize and state is not None else None
+        with self._objective(X, targets, loss, penalty, seen=seen, elsewhere=few) as objective:
+            if state is not None:
+                state.adapt(objective)
+            method = solver.method(objective, settings, state)
             monitor = Monitor(None, 1, 0.0, observers=self._verbose_line(objective, getattr(self, "n_iter_", 0)))
             with printed_log(self.verbose):
                 status = descend(method, monitor, 1)
             if status is Status.DIVERGED:
-                warn_of(self, status, method, monitor, stacklevel=3)
+                warn_of(self, status, method, monitor, stacklevel=4)
                 if not first:
                     return self
                 self._offer_constant(objective, monitor)
@@ -334,12 +364,18 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 state = method.state(monitor.best, monitor.best_objective, 1)
             if penalty.standardize:
                 state.seen = objective.moments
+            named = self._named(objective, monitor.best, targets)
+            if few is not None:
+                state = few.keep(objective)
+                # `coef_` is made of the state when it is asked for.
+                vars(self).pop("coef_", None)
+                self._has_flat_coef = named.pop("coef_").ndim == 1
         self._state, self.t_ = state, state.steps
         # In place: a copy in each of a million calls would take longer than the calls.
         self.loss_curve_ = getattr(self, "loss_curve_", [])
         self.loss_curve_ += monitor.curve
         self.n_iter_ = getattr(self, "n_iter_", 0) + 1
-        vars(self).update(self._named(objective, monitor.best, targets))
+        vars(self).update(named)
         return self
 
     def _partial_fit_blocks(self, blocks, y, sample_weight, coder):
@@ -348,8 +384,10 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             check_comparable(y)
             counted = slice(None) if sample_weight is None or np.ndim(sample_weight) == 0 else np.asarray(sample_weight) > 0
             coder = coder.expecting(np.asarray(y)[counted])
-        # Blocks append to the curve in place, and a refused call must leave the old one.
+        # Blocks change the curve and the state in place, and a refused call must leave the old ones.
         self.loss_curve_ = list(getattr(self, "loss_curve_", []))
+        if "_state" in vars(self):
+            self._state = self._state.copy()
         y, stop = np.asarray(y), 0
         for place, X in enumerate(blocks):
             start, stop = stop, stop + X.shape[0]
@@ -367,14 +405,13 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             raise ValueError(f"y has {len(y)} samples, but X has {'more' if stop > len(y) else stop}")
         return self
 
-    def _resumed(self, objective, growth):
-        """A copy of the last call's state, with room for new classes, laid out for these samples; None before the first."""
-        if not hasattr(self, "_state"):
+    def _resumed(self, growth):
+        """A copy of the last call's state, with room for new classes; None before the first."""
+        if "_state" not in vars(self):
             return None
         state = self._state.copy()
         if growth is not None:
             state.grow(growth)
-        state.adapt(objective)
         return state
 
     def _growth(self, targets, loss):

@@ -123,6 +123,21 @@ class Solver(Component):
         """
         return self.full_batch and not settings.streaming
 
+    def moves_present_features(self, settings: Any) -> bool:
+        """Whether `partial_fit` on CSR samples may be given only the features that the samples have.
+
+        Parameters
+        ----------
+        settings : Settings
+            The settings, as for `method`.
+
+        Returns
+        -------
+        bool
+            True if a step changes no coefficient of other features, except by a factor common to all. By default False.
+        """
+        return False
+
     def in_blocks(self, settings: Any) -> "Solver":
         """Return the solver for samples in blocks elsewhere.
 
@@ -194,6 +209,9 @@ class Automatic(Solver):
 
     def needs_only_sums(self, settings: Any) -> bool:
         return self.chosen(settings).needs_only_sums(settings)
+
+    def moves_present_features(self, settings: Any) -> bool:
+        return self.chosen(settings).moves_present_features(settings)
 
     def in_blocks(self, settings: Any) -> Solver:
         return self.chosen(settings).in_blocks(settings)
@@ -272,6 +290,12 @@ class SGD(Solver):
 
     def batch_rows(self, n_samples: int) -> int:
         return 1
+
+    def moves_present_features(self, settings: Any) -> bool:
+        if type(self).method is not SGD.method:
+            return False
+        plain = settings.schedule is not None and type(settings.optimizer) in (GradientDescent, type(None))
+        return plain or settings.automatic
 
     def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
         if settings.automatic:

@@ -14,6 +14,7 @@ from .._compile import leaf, run
 from .._layout import (
     ITERATE_WEIGHT,
     NONZEROS,
+    PENALTY_PERIOD,
     PENDING_WEIGHT,
     R_SQUARE,
     REFRESH_AT,
@@ -26,7 +27,6 @@ from .mixture import follow, judge, samples_judged, weigh
 from .row_steps import add_value, begin_sample, is_far, penalty_step, step_scores, update_scale
 
 REJUDGE_ROWS = 1000.0  # refresh the snapshot that is scored every 25% more samples, at most every 1000
-PENALTY_PERIOD = 4  # the penalty acts once this many values per feature, other than zero, have come
 
 
 class Snapshot(NamedTuple):
@@ -178,21 +178,20 @@ def take_csr_snapshot(track, columns, counters, snapshot):
     d, n_scores = track.v.shape
     n_outputs = len(snapshot.offset)
     n_last = n_scores - n_outputs
+    n_averaged = len(track.intercept_total)
     weight, pending = max(counters[ITERATE_WEIGHT], 1.0), counters[PENDING_WEIGHT]
-    snapshot.intercept[:n_last] = track.intercept[n_outputs:]
-    snapshot.intercept[n_last:] = track.intercept_total / weight
+    for m in range(n_last):
+        snapshot.intercept[m] = track.intercept[n_outputs + m] - track.mean_score[n_outputs + m]
+    for m in range(n_averaged):
+        snapshot.intercept[n_last + m] = (track.intercept_total[m] - track.mean_score_total[m]) / weight
     for j in range(d):
-        mean, scale = columns.mean[j], columns.scale[j]
-        r = mean * scale
+        scale = columns.scale[j]
+        r = columns.mean[j] * scale
         for m in range(n_last):
-            a = (track.v[j, n_outputs + m] - track.centring[n_outputs + m] * r) * scale
-            snapshot.coef[j, m] = a
-            snapshot.intercept[m] -= mean * a
-        for m in range(len(track.intercept_total)):
+            snapshot.coef[j, m] = (track.v[j, n_outputs + m] - track.centring[n_outputs + m] * r) * scale
+        for m in range(n_averaged):
             total = pending * track.v[j, m] + track.total[j, m] - track.centring_total[m] * r
-            b = total / weight * scale
-            snapshot.coef[j, n_last + m] = b
-            snapshot.intercept[n_last + m] -= mean * b
+            snapshot.coef[j, n_last + m] = total / weight * scale
 
 
 def write_out(track, columns, counters):
@@ -275,7 +274,7 @@ def make_csr_pass(
             # 1. the snapshot of the models to be scored
             if begin_snapshot(track, mixture, snapshot, counters):
                 take_snapshot(track, columns, counters, snapshot)
-            penalty_is_due = counters[NONZEROS] >= PENALTY_PERIOD * d
+            penalty_is_due = counters[NONZEROS] >= PENALTY_PERIOD * plan.n_features
             refresh_is_due = counters[ROWS] + 1.0 >= counters[REFRESH_AT]
             if penalty_is_due or refresh_is_due:
                 write_out(track, columns, counters)

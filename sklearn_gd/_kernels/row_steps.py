@@ -70,7 +70,7 @@ class RowPlan(NamedTuple):
     model to the samples' own minima, or as one over the standard deviation of the targets, for a loss with a kink in units of y.
     `l2` is the l2 penalty's curvature over that of the loss. `null` has the scores of the null model, NaN before any sample;
     `typical_curvature` is that of the loss for the targets so far, which `unit` takes last. Standardised values up to `clip`, at
-    least, count in full in the moments of their feature.
+    least, count in full in the moments of their feature. `n_features` counts those that the samples leave out, too.
     """
 
     fit_intercept: bool
@@ -85,6 +85,7 @@ class RowPlan(NamedTuple):
     null: np.ndarray
     typical_curvature: float
     clip: float
+    n_features: int
 
 
 # --- the proximal step of a sample ---------------------------------------------------------------------------------------

@@ -5,7 +5,9 @@ import math
 
 import numpy as np
 
+from .._layout import SCALE
 from ..optimizers import GradientDescent
+from ._few_features import NeedsAllFeatures
 
 
 def compiled_pass(objective, state, optimizer, batch, average_power=0.0):
@@ -94,9 +96,9 @@ def _plain_pass(objective, state, optimizer, form):
     if csr and unit is None and not (averages and (has_l1 or form.nonnegative)):
         plan = _plain_plan(objective, state, form, 1.0)
         state.enter_lazy(form.nonnegative)
-        if single:
-            return functools.partial(plain.lazy_row_pass, objective.data, state.lazy, loss_of_one, plan, state.counters)
-        return functools.partial(plain.lazy_pass, objective.data, state.lazy, loss, plan, state.counters)
+        lazy_pass, its_loss = (plain.lazy_row_pass, loss_of_one) if single else (plain.lazy_pass, loss)
+        steps = functools.partial(lazy_pass, objective.data, state.lazy, its_loss, plan, state.counters)
+        return steps if objective.elsewhere is None else functools.partial(_steps_on_few, steps, state, plan)
     plan = _plain_plan(objective, state, form, _units(objective))
     if single and not csr:
         return functools.partial(plain.row_pass, objective.data, _model(objective, state), loss_of_one, plan, state.counters)
@@ -105,6 +107,16 @@ def _plain_pass(objective, state, optimizer, form):
     if csr and not averages and not has_l1:
         return functools.partial(_shrinking_pass, objective, state, plan)
     return None
+
+
+def _steps_on_few(steps, state, plan, order, rates):
+    """Lazy descent on a part of the features, where no step of it writes the scale out to all coefficients."""
+    from .._kernels.plain import SMALLEST_SCALE
+
+    # Twice, because the product is rounded in another order here.
+    if state.counters[SCALE] * np.cumprod(1.0 - rates * plan.l2).min() < 2.0 * SMALLEST_SCALE:
+        raise NeedsAllFeatures
+    steps(order, rates)
 
 
 def _shrinking_pass(objective, state, plan, order, rates):

@@ -48,7 +48,8 @@ def from_plain(kind, plain):
     if names is None:
         return plain
     kinds = typing.get_type_hints(kind)
-    return kind(**{name: from_plain(kinds[name], plain[name]) for name in names})
+    # What an older version did not store has its default.
+    return kind(**{name: from_plain(kinds[name], plain[name]) for name in names if name in plain})
 
 
 def _fields_of(kind):

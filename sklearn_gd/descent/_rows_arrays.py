@@ -39,3 +39,20 @@ def new_mixture(n_outputs):
     weights = np.zeros(n_terms)
     weights[FIRST_AVERAGE] = 1.0
     return Mixture(weights, np.zeros((n_terms, n_terms)), np.zeros(n_terms), np.zeros(n_outputs), np.zeros(N_MIXTURE_SUMS))
+
+
+def grown_targets(targets, weight, growth):
+    """The sums of the targets, of samples of this weight, for the scores of more classes."""
+    shift, total, square = targets
+    n_outputs = len(growth.mapping)
+    if len(shift) == n_outputs == 1:
+        sign = growth.mapping[0, 0]
+        return np.array([sign * shift, sign * total, square])
+    weights, places = total, growth.mapping
+    if len(shift) == 1:
+        # Targets of -1 and 1 become class indices.
+        positive = 0.5 * (weight * (1.0 + shift[0]) + total[0])
+        weights = np.array([weight - positive, positive])
+        places = np.hstack([growth.mapping < 0.0, growth.mapping > 0.0])
+    zeros = np.zeros(n_outputs)
+    return np.array([zeros, places @ weights, zeros])

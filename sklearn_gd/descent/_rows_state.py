@@ -29,7 +29,8 @@ from .._stored import stored
 from ..objective._moments import Moments
 from ..objective._null_model import NullModel, balance, running_null_model
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
-from ._rows_arrays import FIRST_AVERAGE, LENGTHS, N_AVERAGED, N_MODELS, PAST_LOSSES, new_mixture, new_track
+from . import _rows_parts as parts
+from ._rows_arrays import FIRST_AVERAGE, LENGTHS, N_AVERAGED, N_MODELS, PAST_LOSSES, grown_targets, new_mixture, new_track
 from ._rows_curvature import known_curvature, relative_l2, slopes_at_average
 from ._rows_upgrade import complete
 from ._state import ModelState, copied
@@ -71,6 +72,12 @@ class RowsState:
         Predict with an average, even if a last iterate predicts better.
     seen : Moments or None
         Of the features so far, where the penalty counts coefficients in sizes of the features.
+    squares : ndarray or None
+        The sums of `_rows_parts.squares_of` over all features; None where they are not known.
+    squares_age : int
+        How many features have changed since they were summed.
+    predicts : ndarray or None
+        The weights of the models that predict, after a call on some of the features.
     """
 
     n_outputs: int
@@ -84,12 +91,15 @@ class RowsState:
     length: float = 1.0
     averaged_only: bool = False
     seen: Moments | None = None
+    squares: np.ndarray | None = None
+    squares_age: int = 0
+    predicts: np.ndarray | None = None
 
     @classmethod
     def resumed(cls, state, objective, averaged_only):
         """The state to go on from: `state` itself where it is one of rows, else a new one at its model, or before any sample."""
         if isinstance(state, cls):
-            state.averaged_only = averaged_only
+            state.averaged_only, state.squares = averaged_only, None
             return state
         if state is None:
             return cls.begin(objective, averaged_only)
@@ -272,20 +282,33 @@ class RowsState:
     def predicting(self, objective):
         """theta of the mixture of the models, after a last step of the penalty's prox."""
         # 1. the mixture: a sum of models, with the null model and the offset in its intercept
-        weights, n_outputs = self._weights(objective), self.n_outputs
-        last, average, intercept, average_intercept = self.models()
-        coef = np.concatenate([last[n_outputs:], average]).reshape(-1, n_outputs, last.shape[1])
-        intercept = np.concatenate([intercept[n_outputs:], average_intercept]).reshape(-1, n_outputs)
-        coef = np.tensordot(weights[:-2], coef, 1) * self.columns.scale
+        weights, track, has_prox = self._weights(objective), self.track, objective.penalty.has_prox()
+        coef, intercept = self._mixed(weights), self._mixed_scores(weights, track.intercept, track.intercept_total)
         null = np.nan_to_num(self.null_model(objective).intercept) if weights[-2] > 0.0 else 0.0
-        intercept = weights[:-2] @ intercept + weights[-2] * null + weights[-1] * self.mixture.offset
+        intercept = intercept + weights[-2] * null + weights[-1] * self.mixture.offset
         # 2. a short proximal step, so that it lies in the penalty's domain and has its exact zeros
-        if objective.penalty.has_prox():
-            steps = np.concatenate([self.track.step[1:], self.track.step[:N_AVERAGED]])
+        if has_prox:
+            steps = np.concatenate([track.step[1:], track.step[:N_AVERAGED]])
             coef = self._after_prox(objective, coef, float(weights[:-2] @ steps))
-        # 3. the intercept for features that are not centred
-        intercept = intercept - coef @ self.columns.mean if objective.fit_intercept else np.zeros(self.n_outputs)
+        # 3. the intercept for features that are not centred: less the score of the mean sample
+        if not objective.fit_intercept:
+            intercept = np.zeros(self.n_outputs)
+        elif has_prox or self.dense_layout:
+            intercept = intercept - coef @ self.columns.mean
+        else:
+            intercept = intercept - self._mixed_scores(weights, track.mean_score, track.mean_score_total)
         return objective.pack(coef, intercept)
+
+    def _mixed(self, weights):
+        """The coefficients of the mixture, (n_outputs, n_features)."""
+        last, average, _, _ = self.models()
+        models = np.concatenate([last[self.n_outputs :], average]).reshape(-1, self.n_outputs, last.shape[1])
+        return np.tensordot(weights[:-2], models, 1) * self.columns.scale
+
+    def _mixed_scores(self, weights, last, total):
+        """A number for each score of the mixture, from those of the last iterates and of the sums of iterates."""
+        average = total / max(self.counters[ITERATE_WEIGHT], 1.0)
+        return weights[:-2] @ np.concatenate([last[self.n_outputs :], average]).reshape(-1, self.n_outputs)
 
     def _weights(self, objective):
         """The weights of the models and of the offset: those of the mixture, or all on one model."""
@@ -343,6 +366,44 @@ class RowsState:
         )
         self.counters[PENDING_WEIGHT], self.counters[R_SQUARE] = 0.0, r @ r
 
+    # --- some of the features, of CSR rows -------------------------------------------------------------------------------
+
+    def has_parts(self, settings, penalty):
+        """Whether steps on CSR samples change only what belongs to their features, but for updates of all."""
+        return settings.automatic and not self.dense_layout and parts.are_known(self, penalty)
+
+    def features_to_change(self, X, present):
+        """The features that a call on these samples changes, of which it has `present`."""
+        return parts.ever_present(self, present) if parts.is_due(self, X) else present
+
+    def part(self, index):
+        """A state of some of the features, which shares no array with this one."""
+        return parts.part_of(self, index)
+
+    def take(self, index, part, squares, age, objective):
+        """Take in the part of the features `index`; `squares` are those of the others, `age` is that of the sum of all."""
+        parts.take(self, index, part)
+        self.squares, self.squares_age, self.predicts = squares + parts.squares_of(part), age, part._weights(objective)
+
+    def squares_and_those_of(self, part, index):
+        """The sums of `_rows_parts.squares_of`, those of a part, and how many features have changed since they were taken."""
+        squares, age = self.squares, self.squares_age
+        if squares is None or age > len(self.columns.mean):  # each change has left a rounding error
+            squares, age = parts.squares_of(self, np.flatnonzero(self.columns.nonzero)), 0
+        return squares, parts.squares_of(self, index), age
+
+    def sum_of_squares(self, squares, objective):
+        """The sum of squared coefficients, each in the unit of the penalty, from the sums of `_rows_parts.squares_of`."""
+        return parts.quadratic_form(squares, -1.0, parts.gammas(self, self._weights(objective)), objective)
+
+    def largest_term(self, squares, objective):
+        """What the terms of `sum_of_squares` add up to without their signs."""
+        return parts.quadratic_form(np.abs(squares), 1.0, np.abs(parts.gammas(self, self._weights(objective))), objective)
+
+    def coefficients(self):
+        """The coefficients that predict, (n_outputs, n_features)."""
+        return self._mixed(self.predicts)
+
     # --- other rows, other classes ---------------------------------------------------------------------------------------
 
     def adapt(self, objective):
@@ -374,26 +435,10 @@ class RowsState:
         self.track = self.track._replace(
             intercept=grown(intercept, growth.intercepts),
             intercept_total=weight * grown(average_intercept, growth.intercepts),
-            targets=self._grown_targets(growth),
+            targets=grown_targets(self.track.targets, self.counters[TARGET_WEIGHT], growth),
         )
         self.null = np.full(self.n_outputs, np.nan)
         self.mixture = self.mixture._replace(offset=growth.coefficients(self.mixture.offset[:, None])[:, 0])
-
-    def _grown_targets(self, growth):
-        """The sums of the targets, for the scores of more classes."""
-        shift, total, square = self.track.targets
-        if len(shift) == self.n_outputs == 1:
-            sign = growth.mapping[0, 0]
-            return np.array([sign * shift, sign * total, square])
-        weights, places = total, growth.mapping
-        if len(shift) == 1:
-            # Targets of -1 and 1 become class indices.
-            weight = self.counters[TARGET_WEIGHT]
-            positive = 0.5 * (weight * (1.0 + shift[0]) + total[0])
-            weights = np.array([weight - positive, positive])
-            places = np.hstack([growth.mapping < 0.0, growth.mapping > 0.0])
-        zeros = np.zeros(self.n_outputs)
-        return np.array([zeros, places @ weights, zeros])
 
     def kept_at(self, objective, theta, value):
         """A copy that predicts with `theta`, the best model, where the objective is `value`."""

@@ -1,10 +1,11 @@
 """What a descent leaves for `partial_fit` to resume from. Pickled with the estimator.
 
 Every state has `steps` and `rows` (counts), `predicting(objective)` (a theta), `copy()`, `grow(growth)` (new classes),
-`adapt(objective)` (other rows, dense or CSR) and `seen` (moments of the features so far, or None).
+`adapt(objective)` (other rows, dense or CSR), `has_parts(settings, penalty)` (whether a call may work on some of the features)
+and `seen` (moments of the features so far, or None).
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from .._layout import N_STEP_COUNTERS, ROWS, SCALE, SCALE_SUM, STEPS, THRESHOLD,
 from .._stored import stored
 from ..objective._coordinates import OF_THE_DATA, Coordinates
 from ..objective._moments import Moments
+from ..optimizers import GradientDescent
 from ..penalties import soft_threshold
 
 
@@ -28,8 +30,8 @@ def _rule(optimizer):
 
 
 def copied(value):
-    """A copy of an array, or of a named tuple of arrays; anything else as it is."""
-    if isinstance(value, np.ndarray):
+    """A copy of an array, of moments, or of a named tuple of arrays; anything else as it is."""
+    if isinstance(value, (np.ndarray, Moments)):
         return value.copy()
     return type(value)(*map(copied, value)) if isinstance(value, tuple) else value
 
@@ -91,6 +93,10 @@ class ModelState:
     def adapt(self, objective):
         """Nothing to do: the layout does not depend on the rows."""
 
+    def has_parts(self, settings, penalty):
+        """Whether steps on CSR samples change only what belongs to their features."""
+        return False
+
 
 @stored
 @dataclass
@@ -125,6 +131,10 @@ class StepState:
         Which slot predicts instead of theta, once a step has been taken.
     coordinates : Coordinates
         Those that the optimizer moves.
+    squares : float
+        The sum of the squares of `Lazy.v`; NaN where it is not known.
+    squares_age : int
+        How many coefficients have changed since the squares were summed anew.
     """
 
     theta: np.ndarray
@@ -140,11 +150,14 @@ class StepState:
     seen: Moments | None = None
     evaluated_slot: int | None = None
     coordinates: Coordinates = OF_THE_DATA
+    squares: float = np.nan
+    squares_age: int = 0
 
     @classmethod
     def resumed(cls, state, objective, optimizer, average_from):
         """The state to go on from: `state` itself where the optimizer can, else a new one at its model, or at zero."""
         if isinstance(state, cls) and state.continues(optimizer, average_from):
+            state.squares = np.nan
             state.leave_coordinates()
             return state
         theta = np.zeros(objective.n_theta) if state is None else state.predicting(objective).copy()
@@ -307,6 +320,58 @@ class StepState:
         lazy, count = self.lazy, self.steps - self.average_from + 1.0
         total = self.counters[SCALE_SUM] * lazy.v - lazy.offset
         return np.concatenate([(total / count).ravel(), lazy.intercept_sum / count])
+
+    # --- some of the features, while descent is lazy ---------------------------------------------------------------------
+
+    def has_parts(self, settings, penalty):
+        """Whether steps on CSR samples change only what belongs to their features, and a factor of all coefficients."""
+        lazy = self.lazy
+        if settings.schedule is None or settings.averages or penalty.standardize:
+            return False
+        if lazy is None or lazy.nonnegative or self.counters[THRESHOLD] > 0.0 or not lazy.v.flags.writeable:
+            return False
+        return self.continues(settings.optimizer or GradientDescent(), settings.average_from)
+
+    def features_to_change(self, X, present):
+        """The features that a call on these samples changes, of which it has `present`."""
+        return present
+
+    def part(self, index):
+        """A state of some of the features, which shares no array with this one."""
+        lazy, k = self.lazy, self.n_outputs
+        v = lazy.v[index]
+        # Without threshold and average there is nothing in stamps and offsets.
+        held = Lazy(v, lazy.intercept.copy(), np.zeros(len(v)), np.zeros(v.shape), np.zeros(k), lazy.nonnegative)
+        theta = np.zeros(v.size + k)
+        return replace(self, theta=theta, slots=np.zeros((0, len(theta))), counters=self.counters.copy(), lazy=held)
+
+    def take(self, index, part, squares, age, objective):
+        """Take in the part of the features `index`; `squares` are those of the others, `age` is that of the sum of all."""
+        self.lazy.v[index], self.lazy.intercept[:], self.counters[:] = part.lazy.v, part.lazy.intercept, part.counters
+        self.squares, self.squares_age = squares + part.squares_here(), age
+
+    def squares_and_those_of(self, part, index):
+        """The sum of the squares of `Lazy.v`, that of a part, and how many coefficients have changed since it was summed."""
+        squares, age = self.squares, self.squares_age
+        if age > len(self.lazy.v) or not np.isfinite(squares):
+            squares, age = self.squares_here(), 0  # each change has left a rounding error
+        return squares, part.squares_here(), age
+
+    def squares_here(self):
+        """The sum of the squares of `Lazy.v`, summed now."""
+        return float(np.vdot(self.lazy.v, self.lazy.v))
+
+    def sum_of_squares(self, squares, objective):
+        """The sum of the squares of coefficients whose `Lazy.v` have this one."""
+        return squares * float(self.counters[SCALE]) ** 2
+
+    largest_term = sum_of_squares
+
+    def coefficients(self):
+        """The coefficients that predict, (n_outputs, n_features)."""
+        return np.ascontiguousarray(self._lazy_iterate()[: self.lazy.v.size].reshape(self.lazy.v.shape).T)
+
+    # --- other rows ------------------------------------------------------------------------------------------------------
 
     def adapt(self, objective):
         """Lay the coefficients out for the objective's rows, dense or CSR."""

@@ -200,6 +200,7 @@ class ProximalRows(Method):
             null=np.empty(0),
             typical_curvature=1.0,
             clip=CLIP if self.settings.streaming else math.inf,
+            n_features=objective.n_all_features,
         )
         snapshot = new_snapshot(objective.rows, state.track, state.n_outputs)
         state.counters[SNAPSHOT_AT] = state.counters[ROWS]

@@ -1,6 +1,6 @@
 """Mean, variance and share of non-zero values of each feature, over all samples seen so far."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,9 @@ class Moments:
         not count zeros, all of them.
     target : Moments, optional
         Those of the targets, where the loss is in units of y.
+    since : ndarray, (n_features,), optional
+        Mean, variance and share of a feature are of samples of this weight; in those that came later, up to `weight`, it was
+        zero. By default they are of all samples.
     """
 
     weight: float
@@ -31,6 +34,39 @@ class Moments:
     variance: np.ndarray
     share: np.ndarray | None = None
     target: "Moments | None" = None
+    since: np.ndarray | None = None
+
+    def copy(self):
+        """Moments that do not change with these: arrays that `take` may write to are copied."""
+        if self.since is None:
+            return self
+        arrays = {name: getattr(self, name).copy() for name in ("mean", "variance", "share", "since")}
+        return replace(self, **arrays)
+
+    def current(self):
+        """The same, each feature's of all samples."""
+        return self if self.since is None else self.part(slice(None))
+
+    def part(self, index):
+        """Those of some of the features, of all samples."""
+        mean, variance, share = self.mean[index], self.variance[index], self.share[index]
+        if self.since is None:
+            return replace(self, mean=mean, variance=variance, share=share)
+        known = self.since[index] / self.weight
+        away = mean * (1.0 - known)
+        moments = known * mean, known * (variance + away * mean), known * share
+        return Moments(self.weight, *moments, target=self.target)
+
+    def take(self, index, part):
+        """These with the features `index` as in `part`, all others zero in the samples that `part` has more.
+
+        The arrays are written to, once they are its own.
+        """
+        own = self if self.since is not None else replace(self, since=np.full(len(self.mean), self.weight)).copy()
+        for name in ("mean", "variance", "share"):
+            getattr(own, name)[index] = getattr(part, name)
+        own.since[index] = part.weight
+        return replace(own, weight=part.weight, target=part.target)
 
     @property
     def known_variance(self):
@@ -62,6 +98,7 @@ class Moments:
         """
         if other is None:
             return self
+        other = other.current()
         weight = self.weight + other.weight
         share, away = other.weight / weight, other.mean - self.mean
         variance = (1.0 - share) * self.variance + share * other.variance + share * (1.0 - share) * away * away

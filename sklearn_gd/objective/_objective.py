@@ -60,6 +60,8 @@ class Objective:
         The samples in parts, where they are not to be cut from X.
     unit : ndarray, optional
         The unit in which the penalty counts each feature's coefficient, where these samples do not decide it.
+    elsewhere : FewFeatures, optional
+        Knows the features that X leaves out: their number, and the penalty of their coefficients.
 
     Notes
     -----
@@ -85,6 +87,7 @@ class Objective:
         seen=None,
         parts=None,
         unit=None,
+        elsewhere=None,
     ):
         self.rows = rows_of(X)
         self.target, self.weight = target, weight
@@ -98,6 +101,7 @@ class Objective:
         self.unit = self.unit_at(self.moments) if penalty.standardize and unit is None else unit
         self.scale = None if self.unit is None else self.rows.from_coef(np.tile(self.unit, (n_outputs, 1)))
         self.array_penalty = ArrayPenalty(penalty, self.alpha, self.scale)
+        self.elsewhere = elsewhere
 
     def __enter__(self):
         if hasattr(self.parts.map, "__enter__"):
@@ -120,6 +124,11 @@ class Objective:
     def n_features(self):
         """Number of features."""
         return self.rows.shape[1]
+
+    @property
+    def n_all_features(self):
+        """Number of features, those that X leaves out included."""
+        return self.n_features + (0 if self.elsewhere is None else self.elsewhere.n_features)
 
     @property
     def n_coef(self):
@@ -147,12 +156,16 @@ class Objective:
 
     def penalty_value(self, theta):
         """alpha R(W)."""
-        return self.array_penalty.value(theta[: self.n_coef])
+        here = self.array_penalty.value(theta[: self.n_coef])
+        return here if self.elsewhere is None else here + self.elsewhere.penalty(self)
 
     @QUIET
     def value(self, theta):
         """F at theta."""
-        return float(self.parts.mean("value", *self.unpack(theta))[0]) + self.penalty_value(theta)
+        value = float(self.parts.mean("value", *self.unpack(theta))[0]) + self.penalty_value(theta)
+        if self.elsewhere is not None:
+            self.elsewhere.check_rounding(value, self)
+        return value
 
     @QUIET
     def gradient(self, theta, divisor=None):

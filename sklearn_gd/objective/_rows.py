@@ -159,6 +159,8 @@ class CsrRows:
     def X(self):
         """The matrix in float64: SciPy would convert it again in every product."""
         X = self.given
+        if type(X) is sp.csr_array and X.dtype == np.float64:
+            return X
         return assembled(sp.csr_array, (X.data.astype(np.float64, copy=False), X.indices, X.indptr), self.shape)
 
     @functools.cached_property

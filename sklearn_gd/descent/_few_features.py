@@ -1,0 +1,90 @@
+"""A call of `partial_fit` on the features that its samples have, where all others would only be copied.
+
+A sample of text has some twenty of 2^18 hashed features. The descent is the same as on all features: the samples and the state
+keep the features of the call alone, and the state of the stream takes the result in at the end. What is not among them enters F
+by sums over all features that the state keeps.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..objective._rows import assembled
+
+LEAST_FEATURES = 4096  # up to which copies of all features cost nothing beside a call
+FEWER = 8  # features over stored values, from which a call works on the features that its samples have
+
+
+LARGEST_ROUNDING = 1e-12  # of F, from sums over other features that nearly cancel
+
+
+class NeedsAllFeatures(Exception):
+    """A call has to be made on all features: its steps change other coefficients too, or F is not known to rounding."""
+
+
+class FewFeatures:
+    """The samples of a call, and what their stream has learned of the features that they have.
+
+    Parameters
+    ----------
+    X : CSR matrix, (n_samples, n_features)
+        The samples.
+    whole : state
+        That of the stream; not changed before `keep`.
+
+    Attributes
+    ----------
+    X : CSR array, (n_samples, n_present)
+        The samples, without the features that none of them has.
+    state : state
+        The state of these features, to be changed by the descent.
+    n_features : int
+        How many other features there are.
+    """
+
+    def __init__(self, X, whole):
+        present, place = np.unique(X.indices, return_inverse=True)
+        self.index = whole.features_to_change(X, present)
+        if self.index is not present:
+            place = np.searchsorted(self.index, X.indices)
+        place = place.astype(X.indices.dtype, copy=False)
+        self.X = assembled(sp.csr_array, (X.data, place, X.indptr), (X.shape[0], len(self.index)))
+        self.whole, self.state, self.n_features = whole, whole.part(self.index), X.shape[1] - len(self.index)
+        # Where all that are not zero are here, nothing is elsewhere.
+        self.squares, self.all_squares, self.age = 0.0, 0.0, 0
+        if self.index is present:
+            self.all_squares, here, age = whole.squares_and_those_of(self.state, self.index)
+            self.squares, self.age = self.all_squares - here, age + len(present)
+
+    @classmethod
+    def of(cls, X, state, solver, settings, penalty, alpha):
+        """The call on few features; None where it has to work on all."""
+        if not sp.issparse(X) or X.shape[1] <= max(LEAST_FEATURES, FEWER * X.nnz):
+            return None
+        form = penalty.elastic_net()
+        if form is None or form.l1 * alpha > 0.0 or form.nonnegative or not solver.moves_present_features(settings):
+            return None
+        few = cls(X, state) if state.has_parts(settings, penalty) else None
+        return few if few is not None and np.isfinite(few.squares).all() else None
+
+    def penalty(self, objective):
+        """alpha R of the coefficients of all other features."""
+        if not np.any(self.squares):
+            return 0.0
+        return self._half_l2(objective) * max(self.state.sum_of_squares(self.squares, objective), 0.0)
+
+    def check_rounding(self, value, objective):
+        """Raise `NeedsAllFeatures` where the sums have lost digits of F, which is `value`."""
+        if np.any(self.all_squares):
+            largest = self._half_l2(objective) * self.state.largest_term(self.all_squares, objective)
+            if np.finfo(float).eps * largest > LARGEST_ROUNDING * abs(value):
+                raise NeedsAllFeatures
+
+    @staticmethod
+    def _half_l2(objective):
+        """Half the strength of the l2 penalty."""
+        return 0.5 * objective.alpha * objective.penalty.elastic_net().l2
+
+    def keep(self, objective):
+        """Let the state of the stream take in what has been learned; returns it."""
+        self.whole.take(self.index, self.state, self.squares, self.age, objective)
+        return self.whole
