@@ -1,4 +1,5 @@
-"""From labels to targets: codes, class weights, and what changes when a stream brings a class for the first time."""
+"""From labels to targets: codes, class weights, and what changes when a stream brings a class for the first time; from scores to
+classes."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -260,3 +261,30 @@ class Growth:
             else:
                 out[self.is_new] = min(known.min(), 0.0) - 1.0
         return out
+
+
+def most_likely(raw, n_classes, xp):
+    """The index of the class with the highest score."""
+    if raw.shape[1] > 1:
+        return xp.argmax(raw, axis=1)
+    positive = xp.astype(raw[:, 0] > 0, xp.int64)
+    # A stream that has brought a single class so far has one score for it.
+    return positive if n_classes > 1 else 0 * positive
+
+
+def gives_probabilities(estimator):
+    """Whether `predict_proba` exists; an AttributeError that says why where it does not."""
+    loss = estimator._known_loss()
+    if not hasattr(loss, "probability"):
+        raise AttributeError(f"predict_proba is not available with loss={loss!r}: the loss does not define probabilities")
+    return True
+
+
+def probabilities(loss, raw, n_classes, place):
+    """The probabilities of the classes, (n_samples, n_classes), in the library of the scores, which is that of `place`."""
+    if raw.shape[1] > 1:
+        return place.call(loss.probability, raw)
+    if n_classes == 1:
+        return np.ones((len(raw), 1))
+    positive = place.call(loss.probability, raw[:, 0])
+    return place.xp.stack([1.0 - positive, positive], axis=1)

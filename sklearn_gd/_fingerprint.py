@@ -7,6 +7,7 @@ import sys
 import numpy as np
 
 from ._devices import to_host
+from ._stored import public_name
 
 SILENT = {"verbose"}  # parameters that change no model
 KNOWN = ("sklearn_gd", "sklearn", "numpy", "builtins")  # packages whose classes their version stands for
@@ -72,7 +73,7 @@ def described(value):
 
 def _of_class(kind):
     """The name of a class; with a hash of its functions where no version of a package stands for them."""
-    name = f"{kind.__module__}.{kind.__qualname__}"
+    name = public_name(kind)
     own = [each for each in kind.__mro__ if each.__module__.split(".")[0] not in KNOWN]
     functions = [getattr(each, "__func__", each) for base in own for each in vars(base).values()]
     written = [_of_function(each) for each in functions if hasattr(each, "__code__")]

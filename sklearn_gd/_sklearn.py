@@ -15,6 +15,7 @@ __all__ = [
     "array_api_compat",
     "has_callbacks",
     "with_callbacks",
+    "without_callbacks",
 ]
 
 # scikit-learn 1.9 brought callbacks.
@@ -100,3 +101,8 @@ else:
 def has_callbacks(estimator):
     """Whether callbacks are set on an estimator; scikit-learn has no public way to ask."""
     return hasattr(estimator, "_skl_callbacks")
+
+
+def without_callbacks(estimator):
+    """The estimator, after its callbacks have been taken off."""
+    return estimator.set_callbacks() if HAS_CALLBACKS else estimator

@@ -1,4 +1,4 @@
-"""The public name under which pickles and skops files know the classes of a fitted model."""
+"""The public names under which files that were stored know the classes of a fitted model."""
 
 # Files that were stored stay readable when a class moves to another file of the package.
 PUBLIC_MODULE = "sklearn_gd.persistence"
@@ -8,3 +8,10 @@ def stored(cls):
     """Class decorator: name the class as a member of the public module."""
     cls.__module__ = PUBLIC_MODULE
     return cls
+
+
+def public_name(cls):
+    """The full name of a class; of a class of this package, without the private file that defines it."""
+    module = cls.__module__
+    public = module.partition("._")[0] if module.startswith("sklearn_gd.") else module
+    return f"{public}.{cls.__qualname__}"

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from ._callback import Callback
 from ._checkpoint_file import read, write
 from ._components import Range
 from ._fingerprint import differences, fingerprint
@@ -12,7 +13,7 @@ from .descent._loop import Keeper
 MOST_NAMED = 5  # differences that an error lists
 
 
-class Checkpoint:
+class Checkpoint(Callback):
     r"""Callback that writes the state of a fit to a file, from which a later fit resumes.
 
     If the process is killed and the same code is run again, the fit resumes from the last checkpoint and gives the same model as
@@ -120,59 +121,11 @@ class Checkpoint:
         return f"Checkpoint({self.path!r}, every={self.every})"
 
     def setup(self, estimator: BaseEstimator, context: Any) -> None:
-        """Raise a TypeError if the estimator is not one of this package.
-
-        Parameters
-        ----------
-        estimator : estimator
-            The estimator whose fit begins.
-        context : sklearn.callback.CallbackContext
-            The task of the fit.
-        """
         if not hasattr(estimator, "_checkpointed"):
             raise TypeError(
                 f"Checkpoint is set on {type(estimator).__name__}: set it on the GDRegressor or GDClassifier itself, e.g. on the "
                 f"last step of a pipeline, pipe[-1].set_callbacks(Checkpoint(path))"
             )
-
-    def teardown(self, estimator: BaseEstimator, context: Any) -> None:
-        """Do nothing.
-
-        Parameters
-        ----------
-        estimator : estimator
-            The estimator whose fit has ended.
-        context : sklearn.callback.CallbackContext
-            The task of the fit.
-        """
-
-    def on_fit_task_begin(self, estimator: BaseEstimator, context: Any) -> None:
-        """Do nothing: checkpoints are written by the training loop, between two epochs.
-
-        Parameters
-        ----------
-        estimator : estimator
-            The estimator whose task begins.
-        context : sklearn.callback.CallbackContext
-            The task.
-        """
-
-    def on_fit_task_end(self, estimator: BaseEstimator, context: Any) -> bool:
-        """Do nothing.
-
-        Parameters
-        ----------
-        estimator : estimator
-            The estimator whose task has ended.
-        context : sklearn.callback.CallbackContext
-            The task.
-
-        Returns
-        -------
-        bool
-            False: the fit continues.
-        """
-        return False
 
 
 class FileKeeper(Keeper):

@@ -1,6 +1,6 @@
 """The two estimators: their public face, how y is encoded, and how a score becomes a prediction."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -11,14 +11,13 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from ._classes import ClassCoder, Targets, check_comparable
+from ._classes import ClassCoder, Targets, check_comparable, gives_probabilities, most_likely, probabilities
 from ._collections import by_blocks, in_memory_values
-from ._components import resolve
 from ._docstrings import CLASSIFIER, REGRESSOR
 from ._sklearn import ClassifierMixin, RegressorMixin
 from ._validation import Samples, check_weight
 from .base import BaseGD
-from .losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, ClassificationLoss, Loss, RegressionLoss
+from .losses import REGRESSION_LOSSES, ClassificationLoss, RegressionLoss, resolve_loss
 from .optimizers import Optimizer
 from .penalties import Penalty
 from .schedules import RateLike
@@ -79,7 +78,7 @@ class GDRegressor(RegressorMixin, BaseGD):
         loss = self.loss
         if isinstance(loss, str) and loss in REGRESSION_LOSSES:
             loss = REGRESSION_LOSSES[loss]()
-        tags.target_tags.positive_only = isinstance(loss, RegressionLoss) and _needs_positive_targets(loss)
+        tags.target_tags.positive_only = isinstance(loss, RegressionLoss) and loss.positive_only
         tags.target_tags.multi_output = not tags.target_tags.positive_only
         return tags
 
@@ -202,25 +201,15 @@ class GDRegressor(RegressorMixin, BaseGD):
         return self.loss_.score(target, raw[:, 0] if target.ndim == 1 and raw.shape[1] == 1 else raw, weight)
 
     def _resolve_loss(self):
-        return resolve_loss(
-            self.loss, RegressionLoss, REGRESSION_LOSSES, ClassificationLoss, CLASSIFICATION_LOSSES, "GDClassifier"
-        )
+        return clone(resolve_loss(self.loss, RegressionLoss))
 
     def _encode(self, y, weight, loss, coder=None):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=0)
         loss.check_targets(y)
-        if y.ndim == 2 and y.shape[1] == 1 and _needs_positive_targets(loss):
+        if y.ndim == 2 and y.shape[1] == 1 and loss.positive_only:
             y = column_or_1d(y, warn=True)
         target = y.reshape(len(y), -1)
         return Targets(target, weight, target.shape[1], flat_coef=y.ndim == 1)
-
-
-def _loss_gives_probability(estimator):
-    """Whether `predict_proba` exists; an AttributeError that says why where it does not."""
-    loss = estimator._known_loss()
-    if not hasattr(loss, "probability"):
-        raise AttributeError(f"predict_proba is not available with loss={loss!r}: the loss does not define probabilities")
-    return True
 
 
 class GDClassifier(ClassifierMixin, BaseGD):
@@ -407,9 +396,9 @@ class GDClassifier(ClassifierMixin, BaseGD):
             The labels.
         """
         raw, place = self._raw_scores(X, "predict")
-        return place.labels(self.classes_, _winner(raw, self.classes_.shape[0], place.xp))
+        return place.labels(self.classes_, most_likely(raw, self.classes_.shape[0], place.xp))
 
-    @available_if(_loss_gives_probability)
+    @available_if(gives_probabilities)
     @by_blocks
     def predict_proba(self, X: Samples) -> NDArray[Any]:
         """Predict class probabilities. Available only if the loss defines them.
@@ -426,7 +415,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         """
         return self._probabilities(X, "predict_proba")[0]
 
-    @available_if(_loss_gives_probability)
+    @available_if(gives_probabilities)
     @by_blocks
     def predict_log_proba(self, X: Samples) -> NDArray[Any]:
         """Predict the logarithms of class probabilities. Available only if the loss defines them.
@@ -448,53 +437,14 @@ class GDClassifier(ClassifierMixin, BaseGD):
     def _probabilities(self, X, method):
         """The probabilities for the public `method`, and where they are."""
         raw, place = self._raw_scores(X, method)
-        probability = self.loss_.probability
-        if raw.shape[1] > 1:
-            return place.call(probability, raw), place
-        if self.classes_.shape[0] == 1:
-            return np.ones((len(raw), 1)), place
-        positive = place.call(probability, raw[:, 0])
-        return place.xp.stack([1.0 - positive, positive], axis=1), place
+        return probabilities(self.loss_, raw, self.classes_.shape[0], place), place
 
     def _resolve_loss(self):
-        return resolve_loss(
-            self.loss, ClassificationLoss, CLASSIFICATION_LOSSES, RegressionLoss, REGRESSION_LOSSES, "GDRegressor"
-        )
+        return clone(resolve_loss(self.loss, ClassificationLoss))
 
     def _encode(self, y, weight, loss, coder=None):
         check_comparable(y)
         if coder is None or not coder.knows(y):
             # A call of a stream may have few samples of each class: three of each draw no warning that they look like numbers.
             check_classification_targets(y if coder is None else np.tile(y, 3))
-        coder = ClassCoder(fewest=2) if coder is None else coder
-        return coder.encode(y, weight, self.class_weight, loss)
-
-
-def _needs_positive_targets(loss):
-    """Whether a loss refuses negative targets."""
-    return not loss.in_domain(np.array([-1.0]))[0]
-
-
-def _winner(raw, n_classes, xp):
-    """The index of the class with the highest score."""
-    if raw.shape[1] > 1:
-        return xp.argmax(raw, axis=1)
-    positive = xp.astype(raw[:, 0] > 0, xp.int64)
-    # A stream that has brought a single class so far has one score for it.
-    return positive if n_classes > 1 else 0 * positive
-
-
-def resolve_loss(
-    value: Any,
-    kind: type[Loss],
-    registry: Mapping[str, type[Loss]],
-    other_kind: type[Loss],
-    other_registry: Mapping[str, type[Loss]],
-    other_estimator: str,
-) -> Any:
-    """A copy of the loss object; the error for a loss of the other estimator names that estimator."""
-    if isinstance(value, str) and value in other_registry:
-        raise ValueError(f"loss={value!r} is for {other_estimator}; allowed strings are {sorted(registry)}")
-    if isinstance(value, other_kind):
-        raise TypeError(f"loss={value!r} is for {other_estimator}; this estimator takes a {kind.__name__}")
-    return clone(resolve("loss", value, kind, registry))
+        return (coder or ClassCoder(fewest=2)).encode(y, weight, self.class_weight, loss)

@@ -14,13 +14,15 @@ try:
 except ImportError as _error:  # one line on what to install, instead of the name of a module that the user never typed
     raise ImportError('sklearn_gd.mlflow requires mlflow: pip install "sklearn-gd[integrations]"') from _error
 
+from ._callback import Callback
+
 __all__ = ["MLflowLogger"]
 
 # What the server takes in one call, and the characters of a parameter's value.
 LARGEST_BATCH, LONGEST_VALUE = 1000, 6000
 
 
-class MLflowLogger:
+class MLflowLogger(Callback):
     """Scikit-learn callback that logs the fits of an estimator of this package to mlflow.
 
     It logs the parameters returned by `get_params`, the objective of each epoch as ``loss``, the validation score of each epoch
@@ -50,31 +52,11 @@ class MLflowLogger:
         self._started = False
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Start a run if none is active, or if the active run contains several fits.
-
-        Parameters
-        ----------
-        estimator : estimator
-            The estimator whose fit begins.
-        context : sklearn.callback.CallbackContext
-            The task of its fit.
-        """
         run: Any = mlflow.active_run()
         self._started = run is None or bool(_outer_estimators(context) - {"Pipeline"})
         if self._started:
             run = mlflow.start_run(run_name=type(estimator).__name__, nested=True)
         self.run_id_ = run.info.run_id
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Do nothing; everything is logged at the end of the fit.
-
-        Parameters
-        ----------
-        estimator : estimator
-            The estimator whose task begins.
-        context : sklearn.callback.CallbackContext
-            The task.
-        """
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, X: Any = None, y: Any = None, metadata: Any = None) -> bool:
         """Log the fit of an estimator of this package when it ends.
@@ -101,15 +83,6 @@ class MLflowLogger:
         return False
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        """End the run that `setup` started.
-
-        Parameters
-        ----------
-        estimator : estimator
-            The estimator whose fit ends.
-        context : sklearn.callback.CallbackContext
-            The task of its fit.
-        """
         if self._started:
             self._started = False
             mlflow.end_run()

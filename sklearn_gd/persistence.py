@@ -15,6 +15,7 @@ from . import losses, optimizers, penalties, schedules, solvers
 from ._classes import ClassCoder
 from ._components import Component
 from ._layout import Columns, Lazy, Mixture, Track
+from ._stored import public_name
 from .descent._automatic_state import AutomaticState, Sizes
 from .descent._rows_state import RowsState
 from .descent._state import ModelState, StepState
@@ -51,6 +52,7 @@ def _parts():
 #: The mlflow callback is listed by name only, because importing its module requires mlflow.
 TRUSTED_TYPES: list[str] = sorted(
     {f"{each.__module__}.{each.__qualname__}" for each in (GDClassifier, GDRegressor, *STATES, *_parts())}
+    | {public_name(each) for each in _parts()}  # by which earlier versions stored some of them
     | {"sklearn_gd.mlflow.MLflowLogger"}
 )
 

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone, is_classifier
 
-from ._sklearn import BaseEstimator
+from ._sklearn import BaseEstimator, without_callbacks
 from .estimators import GDClassifier, GDRegressor
 
 LAYOUTS: dict[str, Callable[..., Any]] = {"dense": np.asarray, "csr": sp.csr_array}
@@ -77,11 +77,11 @@ def _fit(estimator, layout, dtype, n_classes):
     rng = np.random.default_rng(0)
     n = 4 * n_classes
     X, y = layout(rng.uniform(0.5, 1.5, size=(n, 3)).astype(dtype)), np.arange(n) % n_classes + 1
-    model = clone(estimator).set_callbacks().set_params(verbose=0, warm_start=False, early_stopping=False)
+    model = without_callbacks(clone(estimator)).set_params(verbose=0, warm_start=False, early_stopping=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.set_params(max_iter=1).fit(X, y)
         try:
-            clone(model).set_callbacks().partial_fit(X, y)
+            without_callbacks(clone(model)).partial_fit(X, y)
         except ValueError:
             return  # SVRG and SAGA do not stream

@@ -96,24 +96,25 @@ class WrongSign(RegressionLoss):
 
 def covering(axes):
     """Points of the product of `axes` that hold every pair of values of any two of them; always the same ones."""
+    sizes = [len(axis) for axis in axes]
+    product = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), axis=-1).reshape(-1, len(axes))
+    missing = {(i, j): np.ones((sizes[i], sizes[j]), dtype=bool) for i, j in itertools.combinations(range(len(axes)), 2)}
+    chosen = []
 
-    def pairs(point):
-        return set(itertools.combinations(enumerate(point), 2))
+    def take_best(points):
+        """Take the first of those points that hold the most missing pairs."""
+        held = sum(pairs[points[:, i], points[:, j]].astype(int) for (i, j), pairs in missing.items())
+        best = points[held.argmax()]
+        chosen.append(tuple(axis[at] for axis, at in zip(axes, best)))
+        for (i, j), pairs in missing.items():
+            pairs[best[i], best[j]] = False
 
-    missing = set().union(*(pairs(point) for point in itertools.product(*axes)))
     largest, second = sorted(range(len(axes)), key=lambda axis: -len(axes[axis]))[:2]
     # Every pair of the two longest axes needs a point of its own: its other values are those that cover the most.
-    chosen = []
-    for values in itertools.product(axes[largest], axes[second]):
-        fixed = dict(zip((largest, second), values))
-        free = itertools.product(*([fixed[axis]] if axis in fixed else axes[axis] for axis in range(len(axes))))
-        best = max(free, key=lambda point: len(pairs(point) & missing))
-        chosen.append(best)
-        missing -= pairs(best)
-    while missing:
-        best = max(itertools.product(*axes), key=lambda point: len(pairs(point) & missing))
-        chosen.append(best)
-        missing -= pairs(best)
+    for first, other in itertools.product(range(sizes[largest]), range(sizes[second])):
+        take_best(product[(product[:, largest] == first) & (product[:, second] == other)])
+    while any(pairs.any() for pairs in missing.values()):
+        take_best(product)
     return chosen
 
 

@@ -57,7 +57,7 @@ def test_every_import_is_read():
     assert ("sklearn_gd._components", "Component") in imports_of("losses/_base.py")
     assert "sklearn_gd._kernels.blocks" in modules_of("objective/_objective.py")
     assert "numba" in tops("_kernels/blocks.py")
-    assert not any(module.startswith("sklearn_gd._kernels") for module in modules_of("solvers.py", top_level=True))
+    assert not any(module.startswith("sklearn_gd._kernels") for module in modules_of("solvers/_plain.py", top_level=True))
 
 
 def test_no_batch_descent_imports_the_compiler():
@@ -132,10 +132,9 @@ def test_only_the_estimators_know_the_registries(file):
 
 
 def test_every_registry_is_known_to_an_estimator():
-    """Those of the losses; those of the other parts through the functions that read them."""
+    """Through the functions that read them."""
     names = {name for file in ("base.py", "estimators.py") for _, name in imports_of(file)}
-    read = {"resolve_penalty", "resolve_optimizer", "resolve_schedule", "resolve_solver"}
-    assert names >= REGISTRIES - {"PENALTIES", "OPTIMIZERS", "SCHEDULES", "SOLVERS"} | read
+    assert names >= {"resolve_loss", "resolve_penalty", "resolve_optimizer", "resolve_schedule", "resolve_solver"}
     assert {name for _, name in imports_of("minimize.py")} >= {"resolve_optimizer", "resolve_schedule"}
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 
 from .._layout import N_STEP_COUNTERS, ROWS, SCALE, SCALE_SUM, STEPS, THRESHOLD, Lazy
-from .._stored import stored
+from .._stored import public_name, stored
 from ..objective._coordinates import OF_THE_DATA, Coordinates
 from ..objective._moments import Moments
 from ..optimizers import GradientDescent
@@ -22,11 +22,6 @@ def new_counters():
     counters = np.zeros(N_STEP_COUNTERS)
     counters[SCALE] = 1.0
     return counters
-
-
-def _rule(optimizer):
-    """The name of an optimizer's class."""
-    return f"{type(optimizer).__module__}.{type(optimizer).__qualname__}"
 
 
 def copied(value):
@@ -168,7 +163,7 @@ class StepState:
         """The state before the first step."""
         average = theta.copy() if np.isfinite(average_from) else np.empty(0)
         slots = np.zeros((len(optimizer.slots), len(theta)))
-        rule = _rule(optimizer)
+        rule = public_name(type(optimizer))
         begun = cls(theta, slots, average, float(average_from), objective.n_outputs, objective.rows.layout == "dense", rule)
         begun.evaluated_slot = cls._evaluated_place(optimizer)
         return begun
@@ -180,7 +175,7 @@ class StepState:
 
     def continues(self, optimizer, average_from):
         """Whether `optimizer` can resume from this state: the slots are its own, and the averaging is the same."""
-        rule = _rule(optimizer)
+        rule = public_name(type(optimizer))
         same = (
             self.rule == rule
             and len(self.slots) == len(optimizer.slots)

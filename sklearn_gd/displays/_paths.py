@@ -10,6 +10,7 @@ from scipy.optimize import OptimizeResult
 
 from .._sklearn import BaseEstimator
 from ..minimize import gradient_descent
+from ._animation import Animation
 from ._axes import add_legend, axes_of, colour, named, style, three_digits
 from ._recording import Recording, place_of
 
@@ -402,31 +403,17 @@ class DescentPathDisplay:
         path : pathlib.Path
             The file.
         """
-        from matplotlib.animation import FuncAnimation, PillowWriter
-
-        for name, number, least in (("fps", fps, 0), ("dpi", dpi, 0), ("max_frames", max_frames, 1)):
-            if not number > least:
-                raise ValueError(f"{name}={number!r} must be > {least}")
-
+        animation = Animation(fps, dpi, max_frames)
         self.plot(ax, **kwargs)
         seen = {name: self._seen(path) for name, path in self.paths.items()}
-        longest = max(len(path) for path in self.paths.values())
-        shown = np.unique(np.linspace(1, longest, min(max_frames, longest)).round().astype(int))
 
         def draw(count):
             for name, (x, y) in seen.items():
                 self.lines_[name].set_data(x[:count], y[:count])
                 self._ends[name].set_data(x[:count][-1:], y[:count][-1:])
-            self.ax_.set_title(f"step {count - 1}")
             return [*self.lines_.values(), *self._ends.values()]
 
-        # The layout is found once, with a title, and then stands still.
-        self.ax_.set_title("step 0")
-        self.figure_.canvas.draw()
-        self.figure_.set_layout_engine("none")
-        filename = Path(filename)
-        FuncAnimation(self.figure_, draw, frames=shown.tolist()).save(filename, writer=PillowWriter(fps=fps), dpi=dpi)
-        return filename
+        return animation.save(self.ax_, draw, max(map(len, self.paths.values())), filename)
 
 
 def _path_of(result):

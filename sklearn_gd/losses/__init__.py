@@ -47,6 +47,10 @@ first axis; batch descent then needs no compilation. y contains class indices, (
 ==================================================  ===========================================================================
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+from .._components import resolve
 from ._base import ClassificationLoss, Loss, RegressionLoss
 from ._check import check_loss
 from ._classification import (
@@ -92,6 +96,11 @@ CLASSIFICATION_LOSSES: dict[str, type[ClassificationLoss]] = {
     "exponential": Exponential,
     "multiclass_hinge": MulticlassHinge,
 }
+# Which estimator takes the losses of a kind.
+OF_ESTIMATORS: dict[type[Loss], tuple[str, Mapping[str, type[Loss]]]] = {
+    RegressionLoss: ("GDRegressor", REGRESSION_LOSSES),
+    ClassificationLoss: ("GDClassifier", CLASSIFICATION_LOSSES),
+}
 
 __all__ = [
     "CLASSIFICATION_LOSSES",
@@ -119,3 +128,15 @@ __all__ = [
     "Tweedie",
     "check_loss",
 ]
+
+
+def resolve_loss(value: Any, kind: type[Loss]) -> Loss:
+    """Return the loss object for the parameter `loss` of the estimator that takes losses of this kind."""
+    for each, (estimator, registry) in OF_ESTIMATORS.items():
+        if each is kind:
+            continue
+        if isinstance(value, str) and value in registry:
+            raise ValueError(f"loss={value!r} is for {estimator}; allowed strings are {sorted(OF_ESTIMATORS[kind][1])}")
+        if isinstance(value, each):
+            raise TypeError(f"loss={value!r} is for {estimator}; this estimator takes a {kind.__name__}")
+    return resolve("loss", value, kind, OF_ESTIMATORS[kind][1])

@@ -88,6 +88,11 @@ class Loss(Component):
         """
         return self.multiclass_curvature_bound if coupled else self.curvature_bound
 
+    @property
+    def positive_only(self) -> bool:
+        """Whether negative targets are outside the domain."""
+        return not self.in_domain(np.array([-1.0]))[0]
+
     def in_domain(self, y: NDArray[Any]) -> NDArray[np.bool_]:
         """Return a mask of the targets that the loss accepts.
 

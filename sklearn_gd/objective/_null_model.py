@@ -105,7 +105,7 @@ def running_null_model(objective, targets, weight, rows):
     else:
         mean = shift + total / weight
         inside = loss.in_domain(mean) & (mean != 0.0)
-        y, share = np.where(inside | loss.in_domain(-1.0), mean, 0.5 / rows)[None], np.ones(1)
+        y, share = np.where(inside | (not loss.positive_only), mean, 0.5 / rows)[None], np.ones(1)
     only = TargetsOnly(loss, objective.array_loss, n_outputs, True, y, share, float(share.sum()))
     if loss.smooth:
         return null_model(only, 0.0)

@@ -206,10 +206,10 @@ class Objective:
     def _mean_loss(self, rows, target, weight):
         """The function from theta to the weighted mean loss of some samples."""
         parts = parts_of(rows, target, weight, self.array_loss, self.n_outputs)
-        if getattr(parts.map, "in_process", False):
-            parts.map = self.parts.map if getattr(self.parts.map, "in_process", False) else map
-        else:
+        if rows.home == "blocks":
             self._validation_maps.append(parts.map)
+        else:
+            parts.map = map if self.rows.home == "blocks" else self.parts.map
 
         @QUIET
         def mean_loss(theta):

@@ -139,7 +139,6 @@ class Killer(Observer):
 
 @pytest.mark.parametrize("name", ["memory gradient", "support"])
 def test_a_worker_that_is_killed_costs_recomputation_and_nothing_else(client, name):
-    client.wait_for_workers(2, timeout=60)
     A = da.from_array(X, chunks=(125, -1))
     model = type(MODELS[name])(**MODELS[name].get_params())
     known = type(model)(**model.get_params()).fit(A, targets(name))
@@ -160,7 +159,6 @@ def slow(block):
 
 def test_a_worker_that_is_killed_while_it_computes(client):
     """At any moment, from another thread: while blocks are computed for the first time, too."""
-    client.wait_for_workers(2, timeout=60)
     A = da.from_array(X, chunks=(125, -1)).map_blocks(slow)
     known = GDClassifier(tol=1e-10).fit(X, SCORE > 0)
     pids = client.run(os.getpid)
@@ -173,7 +171,6 @@ def test_a_worker_that_is_killed_while_it_computes(client):
 
 def test_nothing_stays_on_the_workers(client):
     """When a fit has ended, neither parts nor blocks."""
-    client.wait_for_workers(2, timeout=60)
     A = da.from_array(X, chunks=(125, -1))
     GDClassifier().fit(A, SCORE > 0)
     GDClassifier().fit(A, SCORE > 0, X_val=A[:500], y_val=SCORE[:500] > 0)

@@ -58,12 +58,15 @@ def test_rounds_come_within_one_percent_of_the_minimum(name, weighted):
     np.testing.assert_array_equal(again.coef_, found.coef_)
 
 
-def test_rounds_on_csr_blocks_with_a_client(client):
+def test_rounds_on_csr_blocks_with_a_client(request):
     sparse = X * (rng.random(X.shape) < 0.5)
-    blocks = da.from_array(sparse, chunks=(1000, -1)).map_blocks(sp.csr_array)
+    dense = da.from_array(sparse, chunks=(1000, -1))
+    blocks = dense.map_blocks(sp.csr_array)
     model = GDClassifier(solver="sgd", random_state=0)
-    here = clone(model).fit(da.from_array(sparse, chunks=(1000, -1)), LABELS)
-    assert min(model.fit(blocks, LABELS).loss_curve_) == pytest.approx(min(here.loss_curve_), rel=1e-2)
+    here = clone(model).fit(blocks, LABELS)
+    assert min(here.loss_curve_) == pytest.approx(min(clone(model).fit(dense, LABELS).loss_curve_), rel=1e-2)
+    request.getfixturevalue("client")
+    np.testing.assert_array_equal(model.fit(blocks, LABELS).coef_, here.coef_)
 
 
 @pytest.mark.parametrize("solver", ["sgd", "minibatch", "saga"])

@@ -1,0 +1,55 @@
+"""Solvers: how many samples each step uses, and by which method F is minimised."""
+
+import math
+from typing import Any
+
+from .._components import resolve
+from .._devices import HOST
+from ..descent._loop import Settings
+from ._base import Solver
+from ._plain import SGD, Automatic, Batch, MiniBatch
+from ._variance_reduced import SAGA, SVRG
+
+__all__ = [
+    "SAGA",
+    "SGD",
+    "SOLVERS",
+    "SVRG",
+    "Batch",
+    "MiniBatch",
+    "Solver",
+]
+
+#: The solvers by the strings of the parameter `solver`.
+SOLVERS: dict[str, type[Solver]] = {"batch": Batch, "sgd": SGD, "minibatch": MiniBatch, "svrg": SVRG, "saga": SAGA}
+
+
+def resolve_solver(value: Any) -> Solver:
+    """Return the solver object for the parameter `solver`; "auto" is a solver too."""
+    if isinstance(value, str) and value == "auto":
+        return Automatic()
+    return resolve("solver", value, Solver, SOLVERS, ["auto"])
+
+
+def runs_on_devices(solver: Any, optimizer: Any, learning_rate: Any, average: Any) -> bool:
+    """Whether `fit` with these parameters of an estimator, not yet checked, takes X on a device."""
+    if isinstance(solver, str):
+        solver = SOLVERS.get(solver, Automatic)()
+    automatic = all(isinstance(each, str) and each == "auto" for each in (optimizer, learning_rate))
+    given = None if automatic else "given"
+    settings = Settings(given, given, average_from=1.0 if average else math.inf)
+    return isinstance(solver, Solver) and solver.needs_only_sums(settings)
+
+
+def check_device(place: Any, solver: Solver, settings: Any) -> None:
+    """Raise a ValueError where X is on a device and the solver takes steps on single samples."""
+    if place is HOST or solver.needs_only_sums(settings):
+        return
+    what = "partial_fit takes" if settings.streaming else f"solver={solver!r} takes"
+    if isinstance(solver, Automatic) and not settings.streaming:
+        what = f"solver='auto' stands for {solver.chosen(settings)!r} here, which takes"
+    raise ValueError(
+        f"{what} steps on single samples or small batches, in compiled loops over NumPy arrays and CSR matrices, but X is in "
+        f"{place!r}. Call fit with solver='auto', optimizer='auto', learning_rate='auto' and average=False, or with "
+        f"solver='batch', which run on the device of X; or convert X to NumPy"
+    )
