@@ -1,5 +1,6 @@
 """What every part of a model shares: its base class, its parameter checks, and how a string becomes an object."""
 
+import difflib
 import functools
 import inspect
 import math
@@ -124,7 +125,7 @@ class Range:
     def bad_values(self) -> list[Any]:
         """Return values that must be rejected: other types, non-finite numbers, and numbers just outside the range."""
         left, right = self._closed()
-        bad = ["1", True, 1j, [], math.nan, math.inf, -math.inf]
+        bad = ["1", True, 1j, [], math.nan, math.inf, -math.inf, 10**400]
         bad += [] if self.none else [None]
         bad += [0.5] if self.integer else []
         for end, belongs, away in ((self.low, left, -1), (self.high, right, 1)):
@@ -141,7 +142,7 @@ class Range:
         left, right = self._closed()
         above = self.low is None or value > self.low or (left and value == self.low)
         below = self.high is None or value < self.high or (right and value == self.high)
-        return math.isfinite(value) and above and below
+        return is_finite(value) and above and below
 
     def _wanted(self):
         """The range as an error message has it."""
@@ -153,6 +154,14 @@ class Range:
         ]
         kind = " ".join(["an integer" if self.integer else "a number", " and ".join(ends)]).rstrip()
         return kind + " or None" * self.none
+
+
+def is_finite(value):
+    """Whether a number is finite as a float."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the largest float
+        return False
 
 
 @dataclass(frozen=True)
@@ -179,6 +188,18 @@ class Flag:
         """Return values that must be rejected."""
         return ["True", None, 2, 1.0, 0.0, [], [True]]
 
+
+# What authors call a function of a part, and its name here.
+ALSO_CALLED = {
+    "grad": "gradient",
+    "derivative": "gradient",
+    "first_derivative": "gradient",
+    "hessian": "second_derivative",
+    "proximal": "prox",
+    "proximal_operator": "prox",
+    "predict_proba": "probability",
+}
+SIMILAR = 0.85  # the similarity, as difflib has it, from which a name is taken for another one, misspelt
 
 # A number or an array of numbers, of NumPy or another library: what the functions of a part take for each sample or coefficient.
 Numbers = Any
@@ -217,10 +238,66 @@ class Component(Configurable, BaseEstimator):
     """
 
     constraints: Constraints = {}
+    # Names of the functions that a class may define; the base class of a kind of part lists them.
+    _optional: tuple[str, ...] = ()
 
     def validate(self) -> None:
-        """Raise a ValueError or TypeError that names the first parameter that violates its constraint."""
+        """Raise a ValueError or TypeError that names a misspelt function, or the first parameter that violates its constraint."""
+        self._check_names()
         check_constraints(self, type(self).merged_constraints())
+
+    @classmethod
+    @once_for_each_class
+    def _check_names(cls):
+        """Raise a TypeError where a user's class has a name that is nearly one of its base class: it would be ignored."""
+        bodies = [base for base in cls.__mro__ if not f"{base.__module__}.".startswith(f"{__package__}.")]
+        own = [name for base in bodies if issubclass(base, Component) for name in vars(base)]
+        base = next(base for base in cls.__mro__ if base not in bodies)
+        known = {name for name in [*dir(base), *cls._optional] if not name.startswith("_")}
+        missing = sorted(known.difference(own))
+        for name in own:
+            if name.startswith("_") or name in known or name in cls.parameter_names():
+                continue
+            also = ALSO_CALLED.get(name)
+            meant = [also] if also in missing else difflib.get_close_matches(name, missing, 1, SIMILAR)
+            if meant:
+                raise TypeError(
+                    f"{cls.__name__}.{name} is not used: did you mean {meant[0]}? Rename it; the name of a helper begins with an "
+                    f"underscore"
+                )
+
+    def try_function(self, name: str, *leading: float, returns: tuple[str, ...] = ()) -> None:
+        """Raise a TypeError if the function `name` does not take numbers, or does not return what it must.
+
+        It is called once for each class and such numbers. Errors that depend on the values of the numbers are left to the fit.
+
+        Parameters
+        ----------
+        name : str
+            The function; nothing happens if it is absent.
+        *leading : float
+            What to call it with, before its parameters.
+        returns : tuple of str
+            What each number of the tuple that it must return is; without any, it must return one number.
+        """
+        tried = _tried.setdefault(type(self), set())
+        if (name, leading) in tried:
+            return
+        function = self.bound_function(name, len(leading))
+        if function is None:
+            return
+        names = _arguments(type(self).written_functions(name))
+        call = ", ".join(f"{argument}={value!r}" for argument, value in zip(names, leading))
+        try:
+            with np.errstate(all="ignore"):
+                found = function(*leading)
+        except (ArithmeticError, ValueError):
+            return
+        except Exception as error:
+            message = f"{type(self).__name__}.{name}({call}) raised {type(error).__name__}: {error}"
+            raise TypeError(message) from error
+        _check_returned(f"{type(self).__name__}.{name}", call, found, returns)
+        tried.add((name, leading))
 
     @classmethod
     def merged_constraints(cls) -> Constraints:
@@ -301,6 +378,34 @@ class Component(Configurable, BaseEstimator):
         return _names(cls, cls.__init__)  # type: ignore[arg-type]
 
 
+# Of each class, the functions that have been tried, and on what.
+_tried: Any = weakref.WeakKeyDictionary()
+
+
+def _check_returned(name, call, found, returns):
+    """Raise a TypeError where a function returned something else than one number, or the numbers of `returns`."""
+    if not returns:
+        if not is_number(found):
+            raise TypeError(f"{name}({call}) returned {found!r}; it must return one number")
+        return
+    wanted = f"it must return {len(returns)}: {', '.join(returns)}"
+    count = len(found) if isinstance(found, tuple) else 1
+    if count != len(returns):
+        raise TypeError(f"{name} returns {count} value(s); {wanted}")
+    if not isinstance(found, tuple):
+        raise TypeError(f"{name} returns {found!r}, which is no tuple; {wanted}")
+    for each, what in zip(found, returns):
+        if not is_number(each):
+            raise TypeError(f"{name}({call}) returned {each!r} as {what}; it must be a number")
+
+
+def is_number(value):
+    """Whether a value is a real number, or an array of NumPy that holds one without an axis."""
+    if isinstance(value, np.ndarray):
+        return value.ndim == 0 and value.dtype.kind in "biuf"
+    return isinstance(value, (Real, np.bool_))
+
+
 @functools.cache
 def _merged_constraints(cls, _):
     """As `merged_constraints`, looked up once for each constructor."""
@@ -320,6 +425,18 @@ def _arguments(function):
 def _names(cls, _):
     """As `parameter_names`, looked up once for each constructor."""
     return cls._get_param_names()
+
+
+def check_takes(function, name, arguments):
+    """Raise a TypeError where a function or method cannot be called with as many values as there are names in `arguments`."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # a builtin that does not tell
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        raise TypeError(f"{name}{signature} must take ({', '.join(arguments)}): {error}") from None
 
 
 def check_constraints(owner, constraints):

@@ -69,15 +69,19 @@ class Penalty(Component):
 
     # If a subclass has `standardize` as a parameter, its functions are called with u * w.
     standardize: bool | str = False
+    _optional: tuple[str, ...] = ("value", "gradient", "prox")
 
     def validate(self) -> None:
         """Raise an error if `value` is missing, a function takes an unknown parameter, or a parameter is out of its range."""
         if self.written_functions("value") is None:
             raise TypeError(f"{type(self).__name__} has no function value(w): a penalty must define it")
-        for name, n_leading in {"value": 1, "gradient": 1, "prox": 2}.items():
+        tried = {"value": (0.5,), "gradient": (0.5,), "prox": (0.5, 0.25)}
+        for name, leading in tried.items():
             if self.written_functions(name) is not None:
-                self.function_parameters(name, n_leading)
+                self.function_parameters(name, len(leading))
         super().validate()
+        for name, leading in tried.items():
+            self.try_function(name, *leading)
 
     def unit(self) -> Callable[..., Any]:
         """Return the function that computes the unit of a coefficient.

@@ -7,6 +7,7 @@ Powers are computed by ``np.float_power``, which computes one number at a time. 
 depends on the position of a number in its array, so that `partial_fit` would not reproduce `fit`.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._components import Component, Constraints, Flag, Range, resolve
+from ._components import Component, Constraints, Flag, Range, check_takes, is_finite, is_number, once_for_each_class, resolve
 
 __all__ = [
     "SCHEDULES",
@@ -107,7 +108,15 @@ class Schedule(Component):
         """Raise an error if `rate` is missing, or if a parameter is out of its range."""
         if type(self).rate is Schedule.rate:
             raise TypeError(f"{type(self).__name__} has no method rate(t, run): a schedule must define it")
+        self._check_rate()
         super().validate()
+
+    @classmethod
+    @once_for_each_class
+    def _check_rate(cls):
+        """Raise a TypeError where `rate` does not take t and run."""
+        owner = () if isinstance(inspect.getattr_static(cls, "rate"), staticmethod) else ("self",)
+        check_takes(cls.rate, f"{cls.__name__}.rate", (*owner, "t", "run"))
 
     def checked_rates(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return the learning rates of the steps t, after checking them.
@@ -126,25 +135,31 @@ class Schedule(Component):
 
         Raises
         ------
-        ValueError
-            If `rate` returns a different number of rates, or a rate that is not finite or negative.
+        ValueError, TypeError
+            If `rate` returns anything but one number per step, or a rate that is not finite or negative.
         """
+        name, found = f"{type(self).__name__}.rate", None
         try:
-            rates = np.asarray(self.rate(t, run), dtype=np.float64)
-        except ValueError as error:
+            found = self.rate(t, run)
+        except Exception as error:
+            error.add_note(f"{name} was called with the steps t, an array of shape {t.shape}, and {run}.")
             if "truth value" in str(error):
-                error.add_note(f"{type(self).__name__}.rate receives many steps as an array: use np.where instead of `if`.")
+                error.add_note(f"{name} receives many steps as an array: use np.where instead of `if`.")
             raise
-        if rates.shape != t.shape:
+        try:
+            rates = np.asarray(found, dtype=np.float64)
+        except (TypeError, ValueError):
+            rates = None
+        if found is None or rates is None or rates.shape != t.shape:
+            what = f"shape {rates.shape}" if isinstance(found, np.ndarray) and rates is not None else f"{found!r:.80}"
             raise ValueError(
-                f"{type(self).__name__}.rate returned shape {rates.shape} for {len(t)} steps; it must return shape {t.shape}"
+                f"{name} returned {what} for {len(t)} steps; it must return one learning rate per step, an array of shape "
+                f"{t.shape}, such as np.full(len(t), 0.1)"
             )
         bad = ~(np.isfinite(rates) & (rates >= 0))
         if bad.any():
             at = int(bad.argmax())
-            raise ValueError(
-                f"{type(self).__name__}.rate returned {rates[at]!r} at step {int(t[at])}; learning rates must be finite and >= 0"
-            )
+            raise ValueError(f"{name} returned {rates[at].item()!r} at step {int(t[at])}; learning rates must be finite and >= 0")
         return np.ascontiguousarray(rates)
 
     def lowered(self, rate: float) -> float | None:
@@ -682,11 +697,15 @@ class CallableSchedule(Schedule):
         """Raise a TypeError unless function is callable."""
         if not callable(self.function):
             raise TypeError(f"CallableSchedule: function={self.function!r} must be callable")
+        check_takes(self.function, "learning_rate: " + getattr(self.function, "__name__", repr(self.function)), ("t",))
 
     def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return the value of the function for each step."""
-        rates = map(self.function, t.tolist())  # type: ignore[arg-type]
-        return np.fromiter(rates, dtype=np.float64, count=len(t))
+        rates = list(map(self.function, t.tolist()))  # type: ignore[arg-type]
+        for step, rate in zip(t, rates):
+            if not is_number(rate):
+                raise TypeError(f"learning_rate={self.function!r} returned {rate!r} at step {int(step)}; it must return a number")
+        return np.array(rates, dtype=np.float64)
 
 
 def _half_cosine(share, floor):
@@ -719,9 +738,9 @@ def resolve_schedule(value: Any) -> Schedule | None:
     if isinstance(value, str) and value == "auto":
         return None
     if isinstance(value, Real) and not isinstance(value, bool):
-        if not (math.isfinite(value) and float(value) > 0):
+        if not (is_finite(value) and float(value) > 0):
             raise ValueError(f"learning_rate={value!r} must be a number > 0, a schedule or 'auto'")
         return Constant(float(value))
     if callable(value) and not isinstance(value, (type, Schedule)):
-        return CallableSchedule(value)
+        value = CallableSchedule(value)
     return resolve("learning_rate", value, Schedule, SCHEDULES, ["auto"], "a number, a function of the step number")

@@ -63,6 +63,7 @@ class Loss(Component):
     is_least_squares: bool = False
     scales_with_target: bool = True
     domain: str = "any real number"
+    _optional: tuple[str, ...] = (*N_ARGUMENTS, "probability")
 
     def validate(self) -> None:
         """Raise an error if `value` is missing, a function takes an unknown parameter, or a parameter is out of its range."""
@@ -72,6 +73,9 @@ class Loss(Component):
             if self.written_functions(name) is not None:
                 self.function_parameters(name, n_leading)
         super().validate()
+        for name in ("value", "gradient", "second_derivative"):
+            self.try_function(name, 1.0, 0.5)
+        self.try_function("second_order", 1.0, 0.5, 0.25, returns=("the value", "the slope", "the curvature"))
 
     def largest_curvature(self, coupled: bool) -> float | None:
         """Return an upper bound on the curvature with respect to the scores.
