@@ -1,6 +1,5 @@
 """What every part of a model shares: its base class, its parameter checks, and how a string becomes an object."""
 
-import difflib
 import functools
 import inspect
 import math
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._array_style import runs_on_arrays
+from ._mistakes import check_names, try_call
 from ._sklearn import BaseEstimator
 from ._version import __version__
 from .exceptions import InconsistentVersionWarning
@@ -189,18 +189,6 @@ class Flag:
         return ["True", None, 2, 1.0, 0.0, [], [True]]
 
 
-# What authors call a function of a part, and its name here.
-ALSO_CALLED = {
-    "grad": "gradient",
-    "derivative": "gradient",
-    "first_derivative": "gradient",
-    "hessian": "second_derivative",
-    "proximal": "prox",
-    "proximal_operator": "prox",
-    "predict_proba": "probability",
-}
-SIMILAR = 0.85  # the similarity, as difflib has it, from which a name is taken for another one, misspelt
-
 # A number or an array of numbers, of NumPy or another library: what the functions of a part take for each sample or coefficient.
 Numbers = Any
 #: What the parameters of a part may be, by name.
@@ -250,21 +238,7 @@ class Component(Configurable, BaseEstimator):
     @once_for_each_class
     def _check_names(cls):
         """Raise a TypeError where a user's class has a name that is nearly one of its base class: it would be ignored."""
-        bodies = [base for base in cls.__mro__ if not f"{base.__module__}.".startswith(f"{__package__}.")]
-        own = [name for base in bodies if issubclass(base, Component) for name in vars(base)]
-        base = next(base for base in cls.__mro__ if base not in bodies)
-        known = {name for name in [*dir(base), *cls._optional] if not name.startswith("_")}
-        missing = sorted(known.difference(own))
-        for name in own:
-            if name.startswith("_") or name in known or name in cls.parameter_names():
-                continue
-            also = ALSO_CALLED.get(name)
-            meant = [also] if also in missing else difflib.get_close_matches(name, missing, 1, SIMILAR)
-            if meant:
-                raise TypeError(
-                    f"{cls.__name__}.{name} is not used: did you mean {meant[0]}? Rename it; the name of a helper begins with an "
-                    f"underscore"
-                )
+        check_names(cls, Component, cls._optional, cls.parameter_names())
 
     def try_function(self, name: str, *leading: float, returns: tuple[str, ...] = ()) -> None:
         """Raise a TypeError if the function `name` does not take numbers, or does not return what it must.
@@ -284,19 +258,9 @@ class Component(Configurable, BaseEstimator):
         if (name, leading) in tried:
             return
         function = self.bound_function(name, len(leading))
-        if function is None:
-            return
-        names = _arguments(type(self).written_functions(name))
-        call = ", ".join(f"{argument}={value!r}" for argument, value in zip(names, leading))
-        try:
-            with np.errstate(all="ignore"):
-                found = function(*leading)
-        except (ArithmeticError, ValueError):
-            return
-        except Exception as error:
-            message = f"{type(self).__name__}.{name}({call}) raised {type(error).__name__}: {error}"
-            raise TypeError(message) from error
-        _check_returned(f"{type(self).__name__}.{name}", call, found, returns)
+        if function is not None:
+            names = _arguments(type(self).written_functions(name))
+            try_call(f"{type(self).__name__}.{name}", function, dict(zip(names, leading)), returns)
         tried.add((name, leading))
 
     @classmethod
@@ -382,30 +346,6 @@ class Component(Configurable, BaseEstimator):
 _tried: Any = weakref.WeakKeyDictionary()
 
 
-def _check_returned(name, call, found, returns):
-    """Raise a TypeError where a function returned something else than one number, or the numbers of `returns`."""
-    if not returns:
-        if not is_number(found):
-            raise TypeError(f"{name}({call}) returned {found!r}; it must return one number")
-        return
-    wanted = f"it must return {len(returns)}: {', '.join(returns)}"
-    count = len(found) if isinstance(found, tuple) else 1
-    if count != len(returns):
-        raise TypeError(f"{name} returns {count} value(s); {wanted}")
-    if not isinstance(found, tuple):
-        raise TypeError(f"{name} returns {found!r}, which is no tuple; {wanted}")
-    for each, what in zip(found, returns):
-        if not is_number(each):
-            raise TypeError(f"{name}({call}) returned {each!r} as {what}; it must be a number")
-
-
-def is_number(value):
-    """Whether a value is a real number, or an array of NumPy that holds one without an axis."""
-    if isinstance(value, np.ndarray):
-        return value.ndim == 0 and value.dtype.kind in "biuf"
-    return isinstance(value, (Real, np.bool_))
-
-
 @functools.cache
 def _merged_constraints(cls, _):
     """As `merged_constraints`, looked up once for each constructor."""
@@ -425,18 +365,6 @@ def _arguments(function):
 def _names(cls, _):
     """As `parameter_names`, looked up once for each constructor."""
     return cls._get_param_names()
-
-
-def check_takes(function, name, arguments):
-    """Raise a TypeError where a function or method cannot be called with as many values as there are names in `arguments`."""
-    try:
-        signature = inspect.signature(function)
-    except ValueError:  # a builtin that does not tell
-        return
-    try:
-        signature.bind(*arguments)
-    except TypeError as error:
-        raise TypeError(f"{name}{signature} must take ({', '.join(arguments)}): {error}") from None
 
 
 def check_constraints(owner, constraints):

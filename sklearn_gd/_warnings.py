@@ -47,6 +47,13 @@ def warn_of(estimator, status, method, monitor, stacklevel):
         warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel + 1)
 
 
+def warn_of_underflow(estimator, objective, least, null, stacklevel):
+    """Warn of features or targets that are too small for their squares: see `Objective.too_small`."""
+    message = objective.too_small(least, null)
+    if message is not None:
+        warnings.warn(f"{type(estimator).__name__}: {message}.", ConvergenceWarning, stacklevel=stacklevel + 1)
+
+
 def _at_rate(method):
     """The learning rate in words."""
     return "" if method.rate is None else f" with a learning rate of up to {method.rate:.3g}"

@@ -14,6 +14,7 @@ from ._classes import Growth, check_comparable
 from ._collections import adapter_of, by_blocks, in_memory_values
 from ._components import Configurable, Constraints, Flag, Range, check_constraints
 from ._devices import check_same_place, place_of, to_host
+from ._fingerprint import digest
 from ._scoring import check_scoring_parameter, validation_score
 from ._sklearn import BaseEstimator, CallbackSupportMixin, has_callbacks, with_callbacks
 from ._validation import (
@@ -26,13 +27,14 @@ from ._validation import (
     check_weight,
     split_for_validation,
 )
-from ._warnings import warn_of
+from ._warnings import warn_of, warn_of_underflow
 from .checkpoint import keeper_of
 from .descent._loop import Settings, descend
 from .descent._monitor import Monitor, Status
 from .descent._observers import EpochTasks, VerboseLine, printed_log
 from .descent._state import ModelState
 from .objective._objective import Objective
+from .objective._preconditioner import SMALLEST_VARIANCE
 from .optimizers import resolve_optimizer
 from .penalties import resolve_penalty
 from .schedules import resolve_schedule
@@ -51,6 +53,7 @@ CONSTRAINTS: Constraints = {
     "early_stopping": Flag(),
     "warm_start": Flag(),
 }
+STREAMED_VARIANCE = 1e-307  # of a feature that a stream can use: the smallest normal number, about
 NUMBERS_OR_FLAGS = {"average": Range(0, integer=True), "verbose": Range(0, integer=True)}
 
 
@@ -224,6 +227,8 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             vars(self).update(self._fitted(objective, targets, method, monitor))
             context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
             warn_of(self, status, method, monitor, stacklevel=4)
+            null = math.nan if self.tol is None else objective.null_model().value
+            warn_of_underflow(self, objective, SMALLEST_VARIANCE, null, stacklevel=4)
         return self
 
     def _checkpointed(self, rng, X, targets, validation, start):
@@ -334,6 +339,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 state = method.state(monitor.best, monitor.best_objective, 1)
             if penalty.standardize:
                 state.seen = objective.moments
+            warn_of_underflow(self, objective, STREAMED_VARIANCE, math.nan, stacklevel=3)
         self._state, self.t_ = state, state.steps
         # In place: a copy in each of a million calls would take longer than the calls.
         self.loss_curve_ = getattr(self, "loss_curve_", [])
@@ -368,10 +374,17 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return self
 
     def _resumed(self, objective, growth):
-        """A copy of the last call's state, with room for new classes, laid out for these samples; None before the first."""
+        """A copy of the last call's state, with room for new classes, laid out for these samples; None before the first.
+
+        Where the user has assigned other coefficients since, such as the mean of several models, a new state starts from them.
+        """
         if not hasattr(self, "_state"):
             return None
         state = self._state.copy()
+        coef, intercept = to_host(self._coef_2d()), np.atleast_1d(to_host(self.intercept_))
+        if getattr(self, "_coef_digest", None) not in (None, digest(coef, intercept)):
+            shape = (objective.n_outputs if growth is None else coef.shape[0], objective.n_features)
+            state = ModelState(*check_initial(coef, intercept, shape, self.fit_intercept), steps=state.steps)
         if growth is not None:
             state.grow(growth)
         state.adapt(objective)
@@ -388,8 +401,9 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     def _named(objective, theta, targets):
         """coef_, intercept_, the loss, and the classes if any."""
         (coef, intercept), place = objective.unpack(theta), objective.rows.place
+        known = digest(coef, intercept)
         coef, intercept = place.put(coef[0] if targets.flat_coef else coef), place.put(intercept)
-        named = {"coef_": coef, "intercept_": intercept, "loss_": objective.loss}
+        named = {"coef_": coef, "intercept_": intercept, "loss_": objective.loss, "_coef_digest": known}
         if targets.coder is not None:
             named |= {"classes_": place.put_labels(targets.classes), "_class_coder": targets.coder}
         return named

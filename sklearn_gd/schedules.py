@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._components import Component, Constraints, Flag, Range, check_takes, is_finite, is_number, once_for_each_class, resolve
+from ._components import Component, Constraints, Flag, Range, is_finite, once_for_each_class, resolve
+from ._mistakes import check_takes, is_number
 
 __all__ = [
     "SCHEDULES",
