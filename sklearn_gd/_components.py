@@ -6,7 +6,8 @@ import math
 import sys
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Self, TypeVar
@@ -254,14 +255,29 @@ class Component(Configurable, BaseEstimator):
         returns : tuple of str
             What each number of the tuple that it must return is; without any, it must return one number.
         """
-        tried = _tried.setdefault(type(self), set())
-        if (name, leading) in tried:
-            return
-        function = self.bound_function(name, len(leading))
-        if function is not None:
-            names = _arguments(type(self).written_functions(name))
-            try_call(f"{type(self).__name__}.{name}", function, dict(zip(names, leading)), returns)
-        tried.add((name, leading))
+        with self.once((name, leading)) as due:
+            function = self.bound_function(name, len(leading)) if due else None
+            if function is not None:
+                names = _arguments(type(self).written_functions(name))
+                try_call(f"{type(self).__name__}.{name}", function, dict(zip(names, leading)), returns)
+
+    @contextmanager
+    def once(self, check: Any) -> Iterator[bool]:
+        """Whether a check, known by this key, is due for the class of the object: until it has ended without an error.
+
+        Parameters
+        ----------
+        check : hashable
+            The key.
+
+        Yields
+        ------
+        bool
+            True if it is due.
+        """
+        passed = _passed.setdefault(type(self), set())
+        yield check not in passed
+        passed.add(check)
 
     @classmethod
     def merged_constraints(cls) -> Constraints:
@@ -342,8 +358,8 @@ class Component(Configurable, BaseEstimator):
         return _names(cls, cls.__init__)  # type: ignore[arg-type]
 
 
-# Of each class, the functions that have been tried, and on what.
-_tried: Any = weakref.WeakKeyDictionary()
+# Of each class, the checks that it has passed.
+_passed: Any = weakref.WeakKeyDictionary()
 
 
 @functools.cache

@@ -77,6 +77,46 @@ def try_call(name, function, arguments, returns):
     _check_returned(name, call, found, returns)
 
 
+def try_on_array(name, function, array, *, dtype=np.float64, share=False):
+    """Raise a TypeError where a method does not give, for an array of scores or targets, another one of its shape.
+
+    Parameters
+    ----------
+    name : str
+        What to call the method in the message.
+    function : callable
+        The method.
+    array : ndarray
+        What to call it with.
+    dtype : type, default=float64
+        What its result must consist of.
+    share : bool, default=False
+        Whether the results are probabilities, from 0 to 1; those of a sample with several scores sum to 1.
+    """
+    check_takes(function, name, ("array",))
+    try:
+        with np.errstate(all="ignore"):
+            found = function(array.copy())
+    except (ArithmeticError, ValueError):
+        return
+    except Exception as error:
+        raise TypeError(f"{name} raised {type(error).__name__} for an array of shape {array.shape}: {error}") from error
+    shape, kind = np.shape(found), getattr(getattr(found, "dtype", None), "kind", "O")
+    if shape != array.shape or not (kind == "b" if dtype is bool else kind in "biuf"):
+        wanted = f"an array of {np.dtype(dtype).name} of that shape"
+        what = f"shape {shape} of {found.dtype}" if isinstance(found, np.ndarray) else f"{found!r:.80}"
+        raise TypeError(f"{name} returned {what} for an array of shape {array.shape}; it must return {wanted}")
+    if not share:
+        return
+    if not ((found >= 0.0) & (found <= 1.0)).all():
+        raise ValueError(
+            f"{name} returned {float(found[(found < 0.0) | (found > 1.0)][0])!r}; probabilities must be >= 0 and <= 1"
+        )
+    if array.ndim == 2 and not np.allclose(found.sum(axis=1), 1.0, atol=1e-6):
+        total = float(found.sum(axis=1)[0])
+        raise ValueError(f"{name} returned probabilities that sum to {total:.3g} for the scores of a sample; they must sum to 1")
+
+
 def _check_returned(name, call, found, returns):
     """Raise a TypeError where a function returned something else than one number, or the numbers of `returns`."""
     if not returns:

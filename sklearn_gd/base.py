@@ -29,7 +29,7 @@ from ._validation import (
 )
 from ._warnings import warn_of, warn_of_underflow
 from .checkpoint import keeper_of
-from .descent._loop import Settings, descend
+from .descent._loop import Method, Settings, descend
 from .descent._monitor import Monitor, Status
 from .descent._observers import EpochTasks, VerboseLine, printed_log
 from .descent._state import ModelState
@@ -213,7 +213,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         context.call_on_fit_task_begin(estimator=self, **hooks)
         with self._objective(X, targets, loss, penalty) as objective:
             # 3. the method, and what watches it
-            method = solver.method(objective, settings, start)
+            method = _method(solver, objective, settings, start)
             tasks = []
             # Without callbacks epochs are no tasks: thousands of contexts would serve no purpose.
             if has_callbacks(self):
@@ -325,7 +325,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         if not first and growth is None and self._coef_2d().shape[0] != targets.n_outputs:
             raise ValueError(f"y has {targets.n_outputs} outputs, but y of earlier calls had {self._coef_2d().shape[0]}")
         with self._objective(X, targets, loss, penalty, seen) as objective:
-            method = solver.method(objective, settings, self._resumed(objective, growth))
+            method = _method(solver, objective, settings, self._resumed(objective, growth))
             monitor = Monitor(None, 1, 0.0, observers=self._verbose_line(objective, getattr(self, "n_iter_", 0)))
             with printed_log(self.verbose):
                 status = descend(method, monitor, 1)
@@ -425,3 +425,11 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     def _coef_2d(self):
         """coef_ as (n_outputs, n_features)."""
         return self.coef_[None, :] if self.coef_.ndim == 1 else self.coef_
+
+
+def _method(solver, objective, settings, state):
+    """The solver's method of descent; a TypeError where it returns something else."""
+    method = solver.method(objective, settings, state)
+    if not isinstance(method, Method):
+        raise TypeError(f"{type(solver).__name__}.method returned {method!r}; it must return a sklearn_gd.descent.Method")
+    return method

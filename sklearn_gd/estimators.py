@@ -467,7 +467,9 @@ class GDClassifier(ClassifierMixin, BaseGD):
             # A call of a stream may have few samples of each class: three of each draw no warning that they look like numbers.
             check_classification_targets(y if coder is None else np.tile(y, 3))
         coder = ClassCoder(fewest=2) if coder is None else coder
-        return coder.encode(y, weight, self.class_weight, loss)
+        targets = coder.encode(y, weight, self.class_weight, loss)
+        loss.try_probability(targets.n_outputs)
+        return targets
 
 
 def _needs_positive_targets(loss):

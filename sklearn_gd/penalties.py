@@ -81,6 +81,7 @@ class Penalty(Component):
             if self.written_functions(name) is not None:
                 self.function_parameters(name, len(leading))
         super().validate()
+        Flag(("typical_size",)).check(self, "standardize")
         for name, leading in tried.items():
             self.try_function(name, *leading)
 

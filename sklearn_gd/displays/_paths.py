@@ -10,7 +10,7 @@ from scipy.optimize import OptimizeResult
 
 from .._sklearn import BaseEstimator
 from ..minimize import gradient_descent
-from ._axes import add_legend, axes_of, colour, named, style, three_digits
+from ._axes import add_legend, axes_of, colour, final_step, named, style, three_digits
 from ._recording import Recording, place_of
 
 if TYPE_CHECKING:
@@ -253,7 +253,8 @@ class DescentPathDisplay:
             raise ValueError(f"output={output!r} must be one of the {len(last_coef)} rows of coef_, counted from 0")
         columns = recording.feature_names
         if features is None:
-            features = (0, 1) if len(columns) > 1 else [0, "intercept"][: 1 + recording.objective.fit_intercept]
+            intercept = ["intercept"] * bool(final_step(recording.fitted).fit_intercept)
+            features = (0, 1) if len(columns) > 1 else [0, *intercept]
         features = [features] if isinstance(features, (str, int, np.integer)) else list(features)
         if len(features) not in (1, 2):
             raise ValueError(f"features={features!r} must contain one or two coefficients")
