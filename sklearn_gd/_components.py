@@ -244,7 +244,7 @@ class Component(Configurable, BaseEstimator):
     def try_function(self, name: str, *leading: float, returns: tuple[str, ...] = ()) -> None:
         """Raise a TypeError if the function `name` does not take numbers, or does not return what it must.
 
-        It is called once for each class and such numbers. Errors that depend on the values of the numbers are left to the fit.
+        Errors that depend on the values of the numbers are left to the fit.
 
         Parameters
         ----------
@@ -255,11 +255,10 @@ class Component(Configurable, BaseEstimator):
         returns : tuple of str
             What each number of the tuple that it must return is; without any, it must return one number.
         """
-        with self.once((name, leading)) as due:
-            function = self.bound_function(name, len(leading)) if due else None
-            if function is not None:
-                names = _arguments(type(self).written_functions(name))
-                try_call(f"{type(self).__name__}.{name}", function, dict(zip(names, leading)), returns)
+        function = self.bound_function(name, len(leading))
+        if function is not None:
+            names = _arguments(type(self).written_functions(name))
+            try_call(f"{type(self).__name__}.{name}", function, dict(zip(names, leading)), returns)
 
     @contextmanager
     def once(self, check: Any) -> Iterator[bool]:

@@ -53,9 +53,9 @@ def differences(words, others):
 def described(value):
     """A value in words that are the same in another process: numbers in full, arrays by shape, type and hash."""
     if isinstance(value, np.ndarray):
-        return f"{value.shape} {value.dtype} {digest(value)}"
+        return f"{value.shape} {value.dtype} {_digest(value)}"
     if hasattr(value, "indptr"):
-        return f"{value.shape} CSR {value.dtype} {digest(value.indptr, value.indices, value.data)}"
+        return f"{value.shape} CSR {value.dtype} {_digest(value.indptr, value.indices, value.data)}"
     if hasattr(value, "words"):
         return value.words()
     if isinstance(value, dict):
@@ -76,13 +76,13 @@ def _of_class(kind):
     own = [each for each in kind.__mro__ if each.__module__.split(".")[0] not in KNOWN]
     functions = [getattr(each, "__func__", each) for base in own for each in vars(base).values()]
     written = [_of_function(each) for each in functions if hasattr(each, "__code__")]
-    return f"{name} {digest(*written)}" if written else name
+    return f"{name} {_digest(*written)}" if written else name
 
 
 def _of_function(function):
     """A hash of a function's code, defaults, and what it has taken from where it was made."""
     held = [cell.cell_contents for cell in function.__closure__ or ()]
-    return digest(_code(function.__code__), described(function.__defaults__), described(held))
+    return _digest(_code(function.__code__), described(function.__defaults__), described(held))
 
 
 def _code(code):
@@ -91,7 +91,7 @@ def _code(code):
     return f"{code.co_code.hex()} {code.co_names} {constants}"
 
 
-def digest(*values):
+def _digest(*values):
     """A hash of arrays and texts, 16 hexadecimal digits."""
     found = hashlib.blake2b(digest_size=8)
     for value in values:

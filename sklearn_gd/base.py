@@ -1,6 +1,7 @@
 """What the two estimators share: parts -> samples -> objective -> method -> descend -> store."""
 
 import math
+import zlib
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -14,7 +15,6 @@ from ._classes import Growth, check_comparable
 from ._collections import adapter_of, by_blocks, in_memory_values
 from ._components import Configurable, Constraints, Flag, Range, check_constraints
 from ._devices import check_same_place, place_of, to_host
-from ._fingerprint import digest
 from ._scoring import check_scoring_parameter, validation_score
 from ._sklearn import BaseEstimator, CallbackSupportMixin, has_callbacks, with_callbacks
 from ._validation import (
@@ -382,7 +382,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             return None
         state = self._state.copy()
         coef, intercept = to_host(self._coef_2d()), np.atleast_1d(to_host(self.intercept_))
-        if getattr(self, "_coef_digest", None) not in (None, digest(coef, intercept)):
+        if getattr(self, "_checksum_of_model", None) not in (None, _checksum(coef, intercept)):
             shape = (objective.n_outputs if growth is None else coef.shape[0], objective.n_features)
             state = ModelState(*check_initial(coef, intercept, shape, self.fit_intercept), steps=state.steps)
         if growth is not None:
@@ -401,9 +401,9 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     def _named(objective, theta, targets):
         """coef_, intercept_, the loss, and the classes if any."""
         (coef, intercept), place = objective.unpack(theta), objective.rows.place
-        known = digest(coef, intercept)
+        known = _checksum(coef, intercept)
         coef, intercept = place.put(coef[0] if targets.flat_coef else coef), place.put(intercept)
-        named = {"coef_": coef, "intercept_": intercept, "loss_": objective.loss, "_coef_digest": known}
+        named = {"coef_": coef, "intercept_": intercept, "loss_": objective.loss, "_checksum_of_model": known}
         if targets.coder is not None:
             named |= {"classes_": place.put_labels(targets.classes), "_class_coder": targets.coder}
         return named
@@ -433,3 +433,8 @@ def _method(solver, objective, settings, state):
     if not isinstance(method, Method):
         raise TypeError(f"{type(solver).__name__}.method returned {method!r}; it must return a sklearn_gd.descent.Method")
     return method
+
+
+def _checksum(coef, intercept):
+    """A number that tells these coefficients and intercepts from others; quick, as every call of a stream asks for it."""
+    return zlib.crc32(np.ascontiguousarray(intercept), zlib.crc32(np.ascontiguousarray(coef)))

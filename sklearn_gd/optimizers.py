@@ -115,6 +115,12 @@ class Optimizer(Component):
         if self.evaluated_slot is not None and self.evaluated_slot not in self.slots:
             raise TypeError(f"{name}: evaluated_slot={self.evaluated_slot!r} must be None or one of the slots {self.slots}")
         super().validate()
+        with self.once("as written") as due:
+            if due:
+                self._try_functions()
+
+    def _try_functions(self):
+        """Raise a TypeError where a function does not return what a step needs."""
         Range(0, closed="neither", none=True).check(self, "default_rate")
         kept = [1.0] * len(self.slots)
         self.try_function("contributions", 1.0, 1.0, 1.0, 1.0, *kept, returns=tuple(self.totals))

@@ -81,9 +81,11 @@ class Penalty(Component):
             if self.written_functions(name) is not None:
                 self.function_parameters(name, len(leading))
         super().validate()
-        Flag(("typical_size",)).check(self, "standardize")
-        for name, leading in tried.items():
-            self.try_function(name, *leading)
+        with self.once("as written") as due:
+            if due:
+                Flag(("typical_size",)).check(self, "standardize")
+                for name, leading in tried.items():
+                    self.try_function(name, *leading)
 
     def unit(self) -> Callable[..., Any]:
         """Return the function that computes the unit of a coefficient.

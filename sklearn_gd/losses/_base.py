@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
 
-from .._components import Component, Constraints, Flag, Range, check_constraints, once_for_each_class
+from .._components import Component, Constraints, Flag, Range, check_constraints
 from .._mistakes import try_on_array
 
 # How many arguments of its own each function has, before the parameters that it asks for.
@@ -86,17 +86,17 @@ class Loss(Component):
             if self.written_functions(name) is not None:
                 self.function_parameters(name, n_leading)
         super().validate()
-        self._check_order()
-        for name in ("value", "gradient", "second_derivative"):
-            self.try_function(name, 1.0, 0.5)
-        self.try_function("second_order", 1.0, 0.5, 0.25, returns=("the value", "the slope", "the curvature"))
-        with self.once("attributes and methods of arrays") as due:
-            if due:
-                check_constraints(self, ATTRIBUTES)
-                self._try_methods(f"{type(self).__name__}.")
+        with self.once("as written") as due:
+            if not due:
+                return
+            self._check_order()
+            for name in ("value", "gradient", "second_derivative"):
+                self.try_function(name, 1.0, 0.5)
+            self.try_function("second_order", 1.0, 0.5, 0.25, returns=("the value", "the slope", "the curvature"))
+            check_constraints(self, ATTRIBUTES)
+            self._try_methods(f"{type(self).__name__}.")
 
     @classmethod
-    @once_for_each_class
     def _check_order(cls):
         """Raise a TypeError where a function's first argument has the name of a prediction: the target comes first."""
         for name in ("value", "gradient"):
