@@ -146,6 +146,9 @@ class Solver(Component):
         name = type(self).__name__
         if type(self).batch_rows is Solver.batch_rows and type(self).method is Solver.method:
             raise TypeError(f"{name} has no method batch_rows(n_samples): a solver must define it, or override method(...)")
+        with self.once("as written") as due:
+            if due:
+                check_takes(self.batch_rows, f"{name}.batch_rows", ("n_samples",))
 
     def checked_batch_rows(self, n_samples: int) -> int:
         """Return the number of samples per step, after checking it.
@@ -165,7 +168,6 @@ class Solver(Component):
         TypeError, ValueError
             If it returns no integer >= 1.
         """
-        check_takes(self.batch_rows, f"{type(self).__name__}.batch_rows", ("n_samples",))
         found: Any = self.batch_rows(n_samples)
         if not isinstance(found, Integral) or found < 1:
             kind = ValueError if isinstance(found, Integral) else TypeError
