@@ -6,7 +6,8 @@ import math
 import sys
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Self, TypeVar
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._array_style import runs_on_arrays
+from ._mistakes import check_names, try_call
 from ._sklearn import BaseEstimator
 from ._version import __version__
 from .exceptions import InconsistentVersionWarning
@@ -124,7 +126,7 @@ class Range:
     def bad_values(self) -> list[Any]:
         """Return values that must be rejected: other types, non-finite numbers, and numbers just outside the range."""
         left, right = self._closed()
-        bad = ["1", True, 1j, [], math.nan, math.inf, -math.inf]
+        bad = ["1", True, 1j, [], math.nan, math.inf, -math.inf, 10**400]
         bad += [] if self.none else [None]
         bad += [0.5] if self.integer else []
         for end, belongs, away in ((self.low, left, -1), (self.high, right, 1)):
@@ -141,7 +143,7 @@ class Range:
         left, right = self._closed()
         above = self.low is None or value > self.low or (left and value == self.low)
         below = self.high is None or value < self.high or (right and value == self.high)
-        return math.isfinite(value) and above and below
+        return is_finite(value) and above and below
 
     def _wanted(self):
         """The range as an error message has it."""
@@ -153,6 +155,14 @@ class Range:
         ]
         kind = " ".join(["an integer" if self.integer else "a number", " and ".join(ends)]).rstrip()
         return kind + " or None" * self.none
+
+
+def is_finite(value):
+    """Whether a number is finite as a float."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the largest float
+        return False
 
 
 @dataclass(frozen=True)
@@ -217,10 +227,56 @@ class Component(Configurable, BaseEstimator):
     """
 
     constraints: Constraints = {}
+    # Names of the functions that a class may define; the base class of a kind of part lists them.
+    _optional: tuple[str, ...] = ()
 
     def validate(self) -> None:
-        """Raise a ValueError or TypeError that names the first parameter that violates its constraint."""
+        """Raise a ValueError or TypeError that names a misspelt function, or the first parameter that violates its constraint."""
+        self._check_names()
         check_constraints(self, type(self).merged_constraints())
+
+    @classmethod
+    @once_for_each_class
+    def _check_names(cls):
+        """Raise a TypeError where a user's class has a name that is nearly one of its base class: it would be ignored."""
+        check_names(cls, Component, cls._optional, cls.parameter_names())
+
+    def try_function(self, name: str, *leading: float, returns: tuple[str, ...] = ()) -> None:
+        """Raise a TypeError if the function `name` does not take numbers, or does not return what it must.
+
+        Errors that depend on the values of the numbers are left to the fit.
+
+        Parameters
+        ----------
+        name : str
+            The function; nothing happens if it is absent.
+        *leading : float
+            What to call it with, before its parameters.
+        returns : tuple of str
+            What each number of the tuple that it must return is; without any, it must return one number.
+        """
+        function = self.bound_function(name, len(leading))
+        if function is not None:
+            names = _arguments(type(self).written_functions(name))
+            try_call(f"{type(self).__name__}.{name}", function, dict(zip(names, leading)), returns)
+
+    @contextmanager
+    def once(self, check: Any) -> Iterator[bool]:
+        """Whether a check, known by this key, is due for the class of the object: until it has ended without an error.
+
+        Parameters
+        ----------
+        check : hashable
+            The key.
+
+        Yields
+        ------
+        bool
+            True if it is due.
+        """
+        passed = _passed.setdefault(type(self), set())
+        yield check not in passed
+        passed.add(check)
 
     @classmethod
     def merged_constraints(cls) -> Constraints:
@@ -299,6 +355,10 @@ class Component(Configurable, BaseEstimator):
     def parameter_names(cls) -> list[str]:
         """Return the names of the constructor's parameters."""
         return _names(cls, cls.__init__)  # type: ignore[arg-type]
+
+
+# Of each class, the checks that it has passed.
+_passed: Any = weakref.WeakKeyDictionary()
 
 
 @functools.cache

@@ -22,8 +22,8 @@ penalty : {_strings("auto", *PENALTIES)}, Penalty or None, default="auto"
 alpha : float >= 0, default=1e-4
     Regularization strength: the factor that multiplies the penalty in F.
 l1_ratio : float in [0, 1] or None, default=0.15
-    Weight of the l1 term in ``penalty="elasticnet"``; other penalties ignore it, and then None is allowed. A penalty object has
-    its own parameter.
+    Weight of the l1 term in ``penalty="elasticnet"``. Other penalties do not use it: then None is allowed, and any value but the
+    default warns. A penalty object has its own parameter.
 fit_intercept : bool, default=True
     Whether to fit an intercept. The intercept is not regularized.
 solver : {_strings("auto", *SOLVERS)} or Solver, default="auto"

@@ -20,9 +20,9 @@ def warn_of(estimator, status, method, monitor, stacklevel):
         )
     elif status is Status.MISLED:
         message = (
-            f"{name} found no step along the negative gradient that lowers its objective. Either the gradient of the loss does "
-            f"not match its value (check it with sklearn_gd.check_loss), or the loss is not differentiable and must set "
-            f"smooth=False."
+            f"{name} found no step along the negative gradient that lowers its objective. Either a derivative of the loss or of "
+            f"the penalty does not match its value (check the loss with sklearn_gd.check_loss), or the loss is not "
+            f"differentiable and must set smooth=False."
         )
     elif status is Status.RUNNING and estimator.tol is not None:
         message = (
@@ -45,6 +45,13 @@ def warn_of(estimator, status, method, monitor, stacklevel):
         )
     if message is not None:
         warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel + 1)
+
+
+def warn_of_underflow(estimator, objective, least, null, stacklevel):
+    """Warn of features or targets that are too small for their squares: see `Objective.too_small`."""
+    message = objective.too_small(least, null)
+    if message is not None:
+        warnings.warn(f"{type(estimator).__name__}: {message}.", ConvergenceWarning, stacklevel=stacklevel + 1)
 
 
 def _at_rate(method):

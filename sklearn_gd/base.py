@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import math
+import zlib
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -27,14 +28,15 @@ from ._validation import (
     check_weight,
     split_for_validation,
 )
-from ._warnings import warn_of
+from ._warnings import warn_of, warn_of_underflow
 from .checkpoint import keeper_of
 from .descent._few_features import FewFeatures, NeedsAllFeatures
-from .descent._loop import Settings, descend
+from .descent._loop import Method, Settings, descend
 from .descent._monitor import Monitor, Status
 from .descent._observers import EpochTasks, VerboseLine, printed_log
 from .descent._state import ModelState
 from .objective._objective import Objective
+from .objective._preconditioner import SMALLEST_VARIANCE
 from .optimizers import resolve_optimizer
 from .penalties import resolve_penalty
 from .schedules import resolve_schedule
@@ -53,6 +55,7 @@ CONSTRAINTS: Constraints = {
     "early_stopping": Flag(),
     "warm_start": Flag(),
 }
+STREAMED_VARIANCE = 1e-307  # of a feature that a stream can use: the smallest normal number, about
 NUMBERS_OR_FLAGS = {"average": Range(0, integer=True), "verbose": Range(0, integer=True)}
 
 
@@ -104,7 +107,10 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         if "_state" not in vars(self):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute 'coef_'")
         coef = self._state.coefficients()
-        return coef[0] if self._has_flat_coef else coef
+        coef = coef[0] if self._has_flat_coef else coef
+        if not self._has_assigned_model():
+            self._known_model = _checksum(coef, self._host_intercept())
+        return coef
 
     def __copy__(self) -> Any:
         """A copy whose streams go on apart from this one's: a call may change the state in place."""
@@ -179,7 +185,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         if coef_init is None and intercept_init is None:
             if not (self.warm_start and hasattr(self, "coef_")):
                 return None
-            coef, intercept = to_host(self._coef_2d()), np.atleast_1d(to_host(self.intercept_))
+            coef, intercept = to_host(self._coef_2d()), self._host_intercept()
             if coef.shape != shape:
                 raise ValueError(f"warm_start: coef_ of the previous fit has shape {coef.shape}, but these data need {shape}")
             return ModelState(coef, intercept)
@@ -227,7 +233,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         context.call_on_fit_task_begin(estimator=self, **hooks)
         with self._objective(X, targets, loss, penalty) as objective:
             # 3. the method, and what watches it
-            method = solver.method(objective, settings, start)
+            method = _method(solver, objective, settings, start)
             tasks = []
             # Without callbacks epochs are no tasks: thousands of contexts would serve no purpose.
             if has_callbacks(self):
@@ -239,8 +245,11 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             status = self._settled(objective, method, monitor, status)
             # 5. the fitted attributes
             vars(self).update(self._fitted(objective, targets, method, monitor))
+            self._known_model = self._model_in_hand()
             context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
             warn_of(self, status, method, monitor, stacklevel=4)
+            null = math.nan if self.tol is None else objective.null_model().value
+            warn_of_underflow(self, objective, SMALLEST_VARIANCE, null, stacklevel=4)
         return self
 
     def _checkpointed(self, rng, X, targets, validation, start):
@@ -333,15 +342,15 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         check_device(place_of(X), solver, settings)
         targets = self._encode(y, check_weight(sample_weight, X.shape[0]), loss, coder)
         growth = self._growth(targets, loss)
-        if not first and growth is None and self.intercept_.shape[0] != targets.n_outputs:
-            raise ValueError(f"y has {targets.n_outputs} outputs, but y of earlier calls had {self.intercept_.shape[0]}")
+        if not first and growth is None and len(self._host_intercept()) != targets.n_outputs:
+            raise ValueError(f"y has {targets.n_outputs} outputs, but y of earlier calls had {len(self._host_intercept())}")
         call = functools.partial(self._learn, targets=targets, parts=(loss, penalty, solver, settings), first=first)
-        if "_state" in vars(self) and growth is None and not self.verbose:
+        if "_state" in vars(self) and growth is None and not self.verbose and not self._has_assigned_model():
             few = FewFeatures.of(X, self._state, solver, settings, penalty, self.alpha)
             if few is not None:
                 with contextlib.suppress(NeedsAllFeatures):
                     return call(few.X, few.state, few)
-        return call(X, self._resumed(growth))
+        return call(X, self._resumed(growth, targets.n_outputs, X.shape[1]))
 
     def _learn(self, X, state, few=None, *, targets, parts, first):
         """One pass over the samples, from a state of their own; on few features, the state of the stream takes that in."""
@@ -350,7 +359,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         with self._objective(X, targets, loss, penalty, seen=seen, elsewhere=few) as objective:
             if state is not None:
                 state.adapt(objective)
-            method = solver.method(objective, settings, state)
+            method = _method(solver, objective, settings, state)
             monitor = Monitor(None, 1, 0.0, observers=self._verbose_line(objective, getattr(self, "n_iter_", 0)))
             with printed_log(self.verbose):
                 status = descend(method, monitor, 1)
@@ -364,6 +373,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 state = method.state(monitor.best, monitor.best_objective, 1)
             if penalty.standardize:
                 state.seen = objective.moments
+            warn_of_underflow(self, objective, STREAMED_VARIANCE, math.nan, stacklevel=4)
             named = self._named(objective, monitor.best, targets)
             if few is not None:
                 state = few.keep(objective)
@@ -376,6 +386,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         self.loss_curve_ += monitor.curve
         self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         vars(self).update(named)
+        self._known_model = self._model_in_hand()
         return self
 
     def _partial_fit_blocks(self, blocks, y, sample_weight, coder):
@@ -405,14 +416,31 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             raise ValueError(f"y has {len(y)} samples, but X has {'more' if stop > len(y) else stop}")
         return self
 
-    def _resumed(self, growth):
-        """A copy of the last call's state, with room for new classes; None before the first."""
+    def _resumed(self, growth, n_outputs, n_features):
+        """A copy of the last call's state, with room for new classes; None before the first.
+
+        Where the user has assigned other coefficients since, such as the mean of several models, a new state starts from them.
+        """
         if "_state" not in vars(self):
             return None
         state = self._state.copy()
+        if self._has_assigned_model():
+            coef, seen = to_host(self._coef_2d()), state.seen
+            shape = (n_outputs if growth is None else coef.shape[0], n_features)
+            state = ModelState(*check_initial(coef, self._host_intercept(), shape, self.fit_intercept), steps=state.steps)
+            state.seen = seen
         if growth is not None:
             state.grow(growth)
         return state
+
+    def _has_assigned_model(self):
+        """Whether the user has assigned or changed coefficients or intercepts since the last call."""
+        return getattr(self, "_known_model", None) not in (None, self._model_in_hand())
+
+    def _model_in_hand(self):
+        """The checksum of the coefficients, where they are stored, and the intercepts."""
+        coef = to_host(self._coef_2d()) if "coef_" in vars(self) else np.zeros(0)
+        return _checksum(coef, self._host_intercept())
 
     def _growth(self, targets, loss):
         """How the scores grow with the classes; None where there are no new ones."""
@@ -445,6 +473,23 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         """Scores for the public `score`, on the host."""
         return to_host(self._raw_scores(X, "score")[0])
 
+    def _host_intercept(self):
+        """intercept_ on the host, (n_outputs,)."""
+        return np.atleast_1d(to_host(self.intercept_))
+
     def _coef_2d(self):
         """coef_ as (n_outputs, n_features)."""
         return self.coef_[None, :] if self.coef_.ndim == 1 else self.coef_
+
+
+def _method(solver, objective, settings, state):
+    """The solver's method of descent; a TypeError where it returns something else."""
+    method = solver.method(objective, settings, state)
+    if not isinstance(method, Method):
+        raise TypeError(f"{type(solver).__name__}.method returned {method!r}; it must return a sklearn_gd.descent.Method")
+    return method
+
+
+def _checksum(coef, intercept):
+    """A number that tells these coefficients and intercepts from others; quick, as every call of a stream asks for it."""
+    return zlib.crc32(np.ascontiguousarray(intercept), zlib.crc32(np.ascontiguousarray(coef)))

@@ -29,7 +29,7 @@ class Checkpoint(Callback):
         Use each path for one fit at a time.
     every : int >= 1, default=10
         Number of epochs (iterations, in batch descent) between two checkpoints. With a larger number the fit spends less time
-        on checkpoints, and repeats more epochs after an interruption.
+        on checkpoints, and repeats more epochs after an interruption. A fit that ends earlier writes no file.
 
     Raises
     ------

@@ -447,4 +447,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
         if coder is None or not coder.knows(y):
             # A call of a stream may have few samples of each class: three of each draw no warning that they look like numbers.
             check_classification_targets(y if coder is None else np.tile(y, 3))
-        return (coder or ClassCoder(fewest=2)).encode(y, weight, self.class_weight, loss)
+        coder = ClassCoder(fewest=2) if coder is None else coder
+        targets = coder.encode(y, weight, self.class_weight, loss)
+        loss.try_probability(targets.n_outputs)
+        return targets

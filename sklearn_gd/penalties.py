@@ -29,6 +29,7 @@ multiplied by the square root of the typical curvature of the loss (1 for square
 account in all of these quantities.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -70,15 +71,22 @@ class Penalty(Component):
 
     # If a subclass has `standardize` as a parameter, its functions are called with u * w.
     standardize: bool | str = False
+    _optional: tuple[str, ...] = ("value", "gradient", "prox")
 
     def validate(self) -> None:
         """Raise an error if `value` is missing, a function takes an unknown parameter, or a parameter is out of its range."""
         if self.written_functions("value") is None:
             raise TypeError(f"{type(self).__name__} has no function value(w): a penalty must define it")
-        for name, n_leading in {"value": 1, "gradient": 1, "prox": 2}.items():
+        tried = {"value": (0.5,), "gradient": (0.5,), "prox": (0.5, 0.25)}
+        for name, leading in tried.items():
             if self.written_functions(name) is not None:
-                self.function_parameters(name, n_leading)
+                self.function_parameters(name, len(leading))
         super().validate()
+        with self.once("as written") as due:
+            if due:
+                Flag(("typical_size",)).check(self, "standardize")
+                for name, leading in tried.items():
+                    self.try_function(name, *leading)
 
     def unit(self) -> Callable[..., Any]:
         """Return the function that computes the unit of a coefficient.
@@ -348,12 +356,19 @@ class ElasticNet(Penalty):
         return np.maximum(w - threshold, 0.0) if nonnegative else soft_threshold(w, threshold)
 
 
+DEFAULT_L1_RATIO = 0.15  # of the estimators; any other one is meant for elastic net
+
 #: The penalties by the strings of the parameter `penalty`, except "auto".
 PENALTIES: dict[str, type[Penalty]] = {"l2": L2, "l1": L1, "elasticnet": ElasticNet}
 
 
 def resolve_penalty(value: Any, l1_ratio: float | None) -> Penalty:
     """Return the penalty object for the parameters `penalty` and `l1_ratio`."""
+    if l1_ratio not in (None, DEFAULT_L1_RATIO) and not (isinstance(value, str) and value == "elasticnet"):
+        # The caller of `fit` is six frames up.
+        warnings.warn(
+            f"l1_ratio={l1_ratio!r} is not used: it belongs to penalty='elasticnet', but penalty is {value!r}", UserWarning, 6
+        )
     if value is None:
         return NoPenalty()
     if isinstance(value, str) and value == "auto":

@@ -45,7 +45,7 @@ class BadValue(RegressionLoss):
     @staticmethod
     def value(y, raw):
         r = raw - y
-        return r * open("file").tell()  # BadValue
+        return r * eval("r")  # BadValue
 
 
 class BadGradient(RegressionLoss):
@@ -56,7 +56,7 @@ class BadGradient(RegressionLoss):
     @staticmethod
     def gradient(y, raw):
         table = {1: "a"}
-        return (raw - y) * table["b"]  # BadGradient
+        return (raw - y) * eval("len(table)", {}, {"table": table})  # BadGradient
 
 
 class BadSecond(RegressionLoss):
@@ -67,7 +67,7 @@ class BadSecond(RegressionLoss):
     def second_derivative(y, raw):
         if raw > y:
             return 1.0
-        return "one" + raw  # BadSecond
+        return eval("1.0")  # BadSecond
 
 
 class BadRow(ClassificationLoss):
@@ -99,7 +99,7 @@ class BadUpdate(Optimizer):
 
 
 def bad_helper(r):
-    return r * open("file").tell()
+    return r * eval("r")
 
 
 class BadHelper(RegressionLoss):
@@ -108,17 +108,21 @@ class BadHelper(RegressionLoss):
         return bad_helper(raw - y)
 
 
-class BadReturn(RegressionLoss):
+class BadReturn(ClassificationLoss):
     @staticmethod
     def value(y, raw):
+        return max(0.0, 1.0 - y * raw)
+
+    @staticmethod
+    def multiclass_value(y, raw):
         return raw, y
 
 
 @pytest.mark.parametrize(
     ("part", "function", "estimator"),
     [
-        (BadValue, "value", lambda part: GDRegressor(loss=part)),
-        (BadGradient, "gradient", lambda part: GDRegressor(loss=part)),
+        (BadValue, "value", lambda part: GDRegressor(loss=part, **ONE_PASS)),
+        (BadGradient, "gradient", lambda part: GDRegressor(loss=part, **ONE_PASS)),
         (BadSecond, "second_derivative", lambda part: GDRegressor(loss=part)),
         (BadRow, "multiclass_value", lambda part: GDClassifier(loss=part)),
         (BadPenalty, "value", lambda part: GDRegressor(penalty=part)),
@@ -136,7 +140,7 @@ def test_a_function_that_cannot_be_compiled_is_named_with_its_line(part, functio
 
 def test_a_function_whose_helper_cannot_be_compiled_is_named():
     with pytest.raises(TypeError, match=r"^BadHelper\.value cannot be compiled .*bad_helper"):
-        GDRegressor(loss=BadHelper()).fit(X, Y)
+        GDRegressor(loss=BadHelper(), **ONE_PASS).fit(X, Y)
 
 
 def test_a_function_at_which_the_compiler_itself_fails_is_named():
@@ -145,8 +149,8 @@ def test_a_function_at_which_the_compiler_itself_fails_is_named():
 
 
 def test_a_function_that_returns_something_else_is_named():
-    with pytest.raises(TypeError, match=r"^BadReturn\.value returns a wrong number or type of values"):
-        GDRegressor(loss=BadReturn()).fit(X, Y)
+    with pytest.raises(TypeError, match=r"^BadReturn\.multiclass_value.* returns a wrong number or type of values"):
+        GDClassifier(loss=BadReturn()).fit(X, LABELS)
 
 
 # --- what can ------------------------------------------------------------------------------------------------------------

@@ -400,3 +400,12 @@ def test_a_fit_that_diverges_at_once_has_the_objective_of_the_model_kept():
         LossCurveDisplay.from_estimator(model)
     with pytest.raises(ValueError, match="diverged in its first epoch"):
         CoefficientPathDisplay.from_estimator(GDRegressor(**wild), X, Y)
+
+
+@pytest.mark.parametrize(("fit_intercept", "shown"), [(True, ["coefficient of x0", "intercept"]), (False, ["coefficient of x0"])])
+def test_the_path_of_a_single_feature(fit_intercept, shown):
+    """Slope and intercept, as in any course."""
+    model = GDRegressor(**PLAIN, fit_intercept=fit_intercept)
+    display = DescentPathDisplay.from_estimator(model, X[:, :1], Y, grid_points=9)
+    assert list(display.names) == shown
+    assert len(display.paths["12 epochs"][0]) == len(shown)

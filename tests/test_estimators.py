@@ -1274,8 +1274,21 @@ def test_a_string_is_the_object_of_that_name(way):
 def test_elasticnet_takes_the_share_of_the_estimator():
     """By name it reads l1_ratio of the estimator, as an object its own."""
     one = GDRegressor(penalty="elasticnet", l1_ratio=0.7, alpha=0.1).fit(X, SCORE)
-    other = GDRegressor(penalty=ElasticNet(l1_ratio=0.7), l1_ratio=0.1, alpha=0.1).fit(X, SCORE)
+    other = GDRegressor(penalty=ElasticNet(l1_ratio=0.7), alpha=0.1).fit(X, SCORE)
     assert same_bits(one, other)
+
+
+@pytest.mark.parametrize("penalty", ["auto", "l1", None, ElasticNet(l1_ratio=0.7)], ids=repr)
+def test_a_share_that_the_penalty_does_not_use_warns(penalty):
+    message = rf"^l1_ratio=0\.5 is not used: it belongs to penalty='elasticnet', but penalty is {re.escape(repr(penalty))}$"
+    for fit in (GDRegressor.fit, GDRegressor.partial_fit):
+        with pytest.warns(UserWarning, match=message) as caught:
+            fit(GDRegressor(penalty=penalty, l1_ratio=0.5), X, SCORE)
+        assert "sklearn_gd/penalties" not in caught[0].filename
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for l1_ratio in (None, 0.15):
+            GDRegressor(penalty=penalty, l1_ratio=l1_ratio, alpha=0.1).fit(X, SCORE)
 
 
 def test_no_penalty_has_many_names():

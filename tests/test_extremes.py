@@ -102,6 +102,64 @@ def test_targets_whose_null_model_is_infinite_are_named(loss):
     with pytest.raises(ValueError, match=r"y has values of up to 1e\+200, for which the mean of SquaredError\(\) is inf"):
         GDRegressor().fit(X, np.append(Y[1:], 1e200))
     assert is_finite(GDRegressor("huber").fit(X, 1e120 * Y))
+    with pytest.raises(
+        ValueError, match=r"y has values of up to \S+e\+160, whose weighted sum of squares overflows: divide y by a"
+    ):
+        GDRegressor("huber").fit(X, 1e160 * Y)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("scale", [1e-146, 1e-160, 1e-200, 1e-300])
+@pytest.mark.parametrize("penalty", ["auto", "l1"])
+def test_features_whose_squares_underflow_are_named(penalty, scale, layout):
+    message = (
+        r"GDRegressor: X\[:, 1\] has values whose squares underflow, so that the model may ignore the feature: multiply it by a"
+    )
+    rows = LAYOUTS[layout](X * [1.0, scale, 1.0])
+    with pytest.warns(ConvergenceWarning, match=message) as caught:
+        GDRegressor(penalty=penalty).fit(rows, Y)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_stream_of_features_whose_squares_underflow_warns(layout):
+    with pytest.warns(ConvergenceWarning, match=r"X\[:, 1\] has values whose squares underflow") as caught:
+        GDRegressor().partial_fit(LAYOUTS[layout](X * [1.0, 1e-200, 1.0]), Y)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("solver", ["batch", "sgd"])
+@pytest.mark.parametrize("scale", [1e-162, 1e-200, 1e-300])
+def test_targets_whose_squares_underflow_are_named(scale, solver):
+    with pytest.warns(
+        ConvergenceWarning, match=r"y has values that differ by no more than \S+, whose losses underflow.*multiply y"
+    ):
+        GDRegressor(solver=solver, random_state=0).fit(X, scale * Y)
+
+
+@pytest.mark.parametrize(
+    ("layout", "values"), [*((layout, value) for layout in LAYOUTS for value in (0.0, 1.0)), ("dense", 1e-300)]
+)
+def test_constants_do_not_underflow(layout, values):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GDRegressor().fit(LAYOUTS[layout](X * [1.0, 0.0, 1.0] + [0.0, values, 0.0]), Y)
+        GDRegressor().fit(X, np.full(40, values))
+        GDRegressor("absolute_error").fit(X, 1e-290 * Y)
+
+
+def test_a_stream_of_targets_whose_losses_have_no_finite_product_is_named():
+    """The model stays as it was."""
+    model = GDRegressor().partial_fit(X, Y)
+    before = model.coef_.copy()
+    for refused in (model, GDRegressor()):
+        with pytest.raises(
+            ValueError, match=r"y has values of up to \S+e\+120, for which the mean of SquaredError\(\) is \S+: divide y"
+        ):
+            refused.partial_fit(X, 1e120 * Y)
+    np.testing.assert_array_equal(model.coef_, before)
+    with pytest.raises(ValueError, match=r"divide y by a constant"):
+        GDRegressor(solver="sgd").fit(X, 1e145 * Y)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

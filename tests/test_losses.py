@@ -14,7 +14,7 @@ from scipy.special import expit, log_softmax, softmax
 from sklearn import metrics
 from sklearn.exceptions import UndefinedMetricWarning
 
-from sklearn_gd import ClassificationLoss, RegressionLoss, check_loss
+from sklearn_gd import ClassificationLoss, GDClassifier, GDRegressor, RegressionLoss, check_loss
 from sklearn_gd._kernels.blocks import loss_blocks, loss_functions
 from sklearn_gd.losses import (
     CLASSIFICATION_LOSSES,
@@ -1099,3 +1099,75 @@ def test_the_share_of_the_deviance_at_its_ends():
         assert math.isnan(Poisson().score(y[:1], y[:1]))
     with pytest.raises(ValueError, match=r"Poisson needs numbers >= 0 as y; y\[1\] is -1.0"):
         Poisson().score(np.array([0.0, -1.0]), np.zeros(2))
+
+
+# --- mistakes in a loss of one's own -------------------------------------------------------------------------------------
+
+
+def own(base, **written):
+    """An object of a class `Mine` with a squared loss and what is written."""
+    value = staticmethod(lambda y, raw: 0.5 * (raw - y) ** 2)
+    return type("Mine", (base,), {"value": value, **written})()
+
+
+FEW, FLOATS = np.arange(12.0).reshape(6, 2), np.arange(6.0)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (
+            {"inverse_link": lambda self, raw: None},
+            r"\.inverse_link returned None .*; it must return an",
+        ),
+        ({"inverse_link": lambda self, raw: list(raw)}, r"\.inverse_link returned \[.*\] for an array of shape \(3,\)"),
+        ({"inverse_link": lambda self, raw: raw.sum()}, r"\.inverse_link returned .* for an array of shape"),
+        ({"inverse_link": lambda raw: raw}, r"\.inverse_link\(\) must take \(array\): too many positional arguments"),
+        ({"inverse_link": lambda self, raw: raw.nothing}, r"\.inverse_link raised AttributeError for an array of shape \(3,\): "),
+        (
+            {"in_domain": lambda self, y: True},
+            r"\.in_domain returned True .*; it must return an array of bool",
+        ),
+        (
+            {"in_domain": lambda self, y: y},
+            r"\.in_domain returned shape \(3,\) of float64 .*bool",
+        ),
+        ({"smooth": "no"}, r": smooth='no' must be True or False"),
+        ({"curvature_bound": -1.0}, r": curvature_bound=-1.0 must be a number >= 0 or None"),
+        ({"linear_beyond": "far"}, r": linear_beyond='far' must be a number >= 0 or None"),
+        (
+            {"value": staticmethod(lambda y_pred, y: 0.0)},
+            r"\.value\(y_pred, y\) is called as value\(y, raw\): the target",
+        ),
+        (
+            {"gradient": staticmethod(lambda raw, y: 0.0)},
+            r"\.gradient\(raw, y\) is called as gradient\(y, raw\)",
+        ),
+    ],
+)
+def test_a_loss_written_wrongly_is_explained(written, message):
+    with pytest.raises((TypeError, ValueError), match=f"^Mine{message}"):
+        GDRegressor(own(RegressionLoss, **written)).fit(FEW, FLOATS)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 0, 1, 0, 1], [0, 1, 2, 0, 1, 2]])
+@pytest.mark.parametrize(
+    ("probability", "message"),
+    [
+        (lambda self, raw: None, r"probability returned None for an array of shape"),
+        (lambda self, raw: np.ones(2), r"probability returned shape \(2,\) of float64 for an array of shape"),
+        (lambda self, raw: 5.0 * raw, r"probability returned -\d+\.\d+; probabilities must be >= 0 and <= 1"),
+        (lambda raw: raw, r"probability\(\) must take \(array\)"),
+    ],
+)
+def test_a_probability_written_wrongly_is_explained(probability, message, labels):
+    with pytest.raises((TypeError, ValueError), match=rf"^Mine\.{message}"):
+        GDClassifier(own(ClassificationLoss, probability=probability)).fit(FEW, labels)
+
+
+def test_a_probability_for_two_classes_only_is_explained():
+    """A function of each score alone does for two classes."""
+    loss = own(ClassificationLoss, probability=lambda self, raw: 1.0 / (1.0 + np.exp(-raw)))
+    GDClassifier(loss).fit(FEW, [0, 1, 0, 1, 0, 1])
+    with pytest.raises(ValueError, match=r"^Mine\.probability returned probabilities that sum to \S+ for the scores of a sample"):
+        GDClassifier(loss).fit(FEW, [0, 1, 2, 0, 1, 2])

@@ -610,7 +610,7 @@ def test_an_update_that_leaves_out_a_slot_is_refused():
         def update(w, g, rate, t, mean):
             return w, rate, mean
 
-    with pytest.raises(TypeError, match=r"^Forgetful\.update takes .*; it needs 6 arguments before its parameters$"):
+    with pytest.raises(TypeError, match=r"^Forgetful\.update takes .*; it needs 6 arguments before its parameters\."):
         Forgetful().validate()
 
 
@@ -640,7 +640,7 @@ def test_an_update_that_leaves_out_a_total_is_refused():
         def update(w, g, rate, t):
             return w, rate
 
-    with pytest.raises(TypeError, match=r"^Deaf\.update takes .*; it needs 5 arguments before its parameters$"):
+    with pytest.raises(TypeError, match=r"^Deaf\.update takes .*; it needs 5 arguments before its parameters\."):
         Deaf().validate()
 
 
@@ -713,3 +713,48 @@ def test_an_update_that_forgets_a_slot_is_named():
     message = r"Forgetful.update returns 2 value\(s\); it must return 3: the new w, the length of the proximal step, m"
     with pytest.raises(TypeError, match=message):
         GDRegressor(optimizer=Forgetful(), learning_rate=0.1).fit([[0.0], [1.0]], [0.0, 1.0])
+
+
+def step(w, g, rate, t):
+    return w - rate * g, rate
+
+
+def step_with_a_slot(w, g, rate, t, v):
+    return w - rate * g, rate, v
+
+
+def first_step_alone_has_slots(w, g, rate, t, v):
+    return (w - rate * g, rate, v) if t == 1 else (w - rate * g, rate)
+
+
+def contribution(w, g, rate, t):
+    return g * g
+
+
+def step_with_a_total(w, g, rate, t, total):
+    return w - rate * g, rate
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ({"update": lambda w, g, rate, t: None}, r"\.update returns 1 value\(s\); it must return 2: the new w, the length"),
+        ({"update": lambda w, g, rate, t: [w, rate]}, r"\.update returns 1 value\(s\); it must return 2"),
+        (
+            {"update": lambda w, g, rate, t: (w, None)},
+            r"\.update\(w=1\.0, g=1\.0, .*\) returned None as the length of the proximal step; it must be a number",
+        ),
+        ({"update": step_with_a_slot}, r"\.update takes `v`.*An optimizer with slots=\(\) takes w, g, rate, t$"),
+        ({"update": step, "slots": ("v",)}, r"\.update takes .*needs 5 arguments.*slots=\('v',\) takes w, g, rate, t, v$"),
+        ({"update": step_with_a_slot, "slots": "v"}, r": slots='v' must be a tuple of names: \('v',\)$"),
+        ({"update": first_step_alone_has_slots, "slots": ("v",)}, r"\.update returns 2 value\(s\); it must return 3"),
+        (
+            {"update": step_with_a_total, "totals": ("total",), "contributions": contribution},
+            r"\.contributions returns 1.0, which is no tuple; it must return 1: total$",
+        ),
+    ],
+)
+def test_an_optimizer_written_wrongly_is_explained(written, message):
+    statics = {name: staticmethod(each) if callable(each) else each for name, each in written.items()}
+    with pytest.raises(TypeError, match=f"^Mine{message}"):
+        GDRegressor(optimizer=type("Mine", (Optimizer,), statics)(), learning_rate=0.1).fit([[0.0], [1.0]], [0.0, 1.0])

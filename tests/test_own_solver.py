@@ -11,7 +11,7 @@ from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_gd import GDClassifier, GDRegressor, Solver
+from sklearn_gd import GDClassifier, GDRegressor, MiniBatch, Solver
 from sklearn_gd.descent import Iterate, Method
 from sklearn_gd.penalties import L2
 
@@ -89,3 +89,27 @@ def test_another_way_on_after_a_plateau():
     assert len(asked) == 3
     assert model.loss_curve_[::3] == [5.0, 4.0, 3.0]
     assert model.t_ == model.n_iter_
+
+
+@pytest.mark.parametrize(
+    ("written", "error", "message"),
+    [
+        ({"batch_rows": lambda self, n: None}, TypeError, r"batch_rows\(6\) returned None; it must return an integer >= 1"),
+        ({"batch_rows": lambda self, n: 2.5}, TypeError, r"batch_rows\(6\) returned 2\.5; it must return an integer >= 1"),
+        ({"batch_rows": lambda self, n: 0}, ValueError, r"batch_rows\(6\) returned 0; it must return an integer >= 1"),
+        ({"batch_rows": lambda self: 3}, TypeError, r"batch_rows\(\) must take \(n_samples\): too many positional arguments"),
+        ({"method": lambda self, *rest: None}, TypeError, r"method returned None; it must return a sklearn_gd\.descent\.Method"),
+    ],
+)
+def test_a_solver_written_wrongly_is_explained(written, error, message):
+    solver = type("Mine", (Solver,), written)()
+    with pytest.raises(error, match=rf"^Mine\.{message}$"):
+        GDRegressor(solver=solver, learning_rate=0.01).fit(np.arange(12.0).reshape(6, 2), np.arange(6.0))
+
+
+def test_a_batch_size_may_be_an_integer_of_numpy():
+    solver = type("Mine", (Solver,), {"batch_rows": lambda self, n: np.int64(4)})()
+    rows, y = np.arange(12.0).reshape(6, 2), np.arange(6.0)
+    settings = {"learning_rate": 0.001, "max_iter": 2, "tol": None, "random_state": 0}
+    own, ours = (GDRegressor(solver=each, **settings).fit(rows, y) for each in (solver, MiniBatch(4)))
+    np.testing.assert_array_equal(own.coef_, ours.coef_)

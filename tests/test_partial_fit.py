@@ -408,11 +408,11 @@ def test_a_diverging_first_call(layout):
 
 @pytest.mark.parametrize("size", [1e155, 1e300])
 def test_a_first_call_with_numbers_that_cannot_be_squared(size):
-    """A warning that says what to do, under "auto" too, and a model that learns from what comes then."""
+    """An error that says what to do, and a stream that begins with the next call."""
     model = GDRegressor()
-    with pytest.warns(ConvergenceWarning, match="Scale the targets and the features"):
+    with pytest.raises(ValueError, match="y has values of up to .*divide y by a constant"):
         model.partial_fit([[1.0], [2.0]], [size, -size])
-    assert np.isfinite(model.predict([[1.0]])).all()
+    assert not hasattr(model, "coef_")
     for _ in range(20):
         model.partial_fit([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0])
     np.testing.assert_allclose(model.predict([[5.0]]), 10.0, rtol=0.1)
@@ -438,3 +438,57 @@ def test_small_calls_with_many_classes_draw_no_warning():
         warnings.simplefilter("error")
         model.partial_fit(X, np.arange(32) % 30, classes=range(30))
         model.partial_fit(X, np.arange(32) % 30)
+
+
+# --- a model that was assigned -------------------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(0)
+A, B = RNG.normal(size=(200, 3)), RNG.normal(size=200)
+STREAMS = {
+    "auto": {},
+    "gd": {"solver": "sgd", "learning_rate": 0.05, "alpha": 0.0},
+    "adam": {"optimizer": "adam", "learning_rate": 0.01, "average": 2},
+    "automatic adam": {"solver": "minibatch"},
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_stream_goes_on_from_coefficients_that_were_assigned(stream, layout):
+    """As from the mean of several workers' models: also where they were changed in place, and after a pickle."""
+    X = LAYOUTS[layout](A)
+    model = GDRegressor(**STREAMS[stream]).partial_fit(X, A @ [1.0, -1.0, 0.5])
+    far = np.array([1e3, -1e3, 1e3])
+    unchanged = copy.deepcopy(model).partial_fit(X[:2], B[:2]).coef_
+    assert np.abs(unchanged).max() < 10.0
+    replaced, in_place = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
+    replaced.coef_ = far
+    in_place.coef_[:] = far
+    for each in (replaced, pickle.loads(pickle.dumps(replaced)), in_place):
+        each.partial_fit(X[:2], B[:2])
+        assert np.abs(each.coef_).max() > 300.0
+    np.testing.assert_array_equal(replaced.coef_, in_place.coef_)
+
+
+def test_a_step_from_assigned_coefficients_is_the_textbook_update():
+    model = GDRegressor(solver="sgd", learning_rate=0.1, alpha=0.0, fit_intercept=False).partial_fit([[1.0]], [1.0])
+    model.coef_ = np.array([3.0])
+    model.partial_fit([[2.0]], [1.0])
+    assert model.coef_[0] == 3.0 - 0.1 * (2.0 * 3.0 - 1.0) * 2.0
+    assert model.t_ == 1  # a new state, as after another optimizer
+
+
+def test_assigned_coefficients_of_another_shape_are_named():
+    model = GDRegressor().partial_fit(A, B)
+    model.coef_ = np.ones(4)
+    with pytest.raises(ValueError, match=r"coef_init has shape \(1, 4\); it must be \(1, 3\)"):
+        model.partial_fit(A, B)
+
+
+def test_new_classes_and_assigned_coefficients():
+    labels = np.arange(200) % 2
+    model = GDClassifier(learning_rate=0.01).partial_fit(A, labels).partial_fit(A, labels + 1)
+    model.coef_ = 100.0 * np.ones((3, 3))
+    model.partial_fit(A[:4], [0, 1, 2, 3])
+    assert model.coef_.shape == (4, 3)
+    assert model.coef_[:3].min() > 50.0

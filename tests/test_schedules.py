@@ -586,3 +586,60 @@ def test_a_schedule_of_ones_own_may_lower_its_rate_without_end():
         plateau_factor = 0.5
 
     assert Halving().lowered(1e-300) == 0.5
+
+
+def fit_with(rate):
+    """A fit under a schedule whose method is `rate`, or under the function itself."""
+    X, y = classes()
+    schedule = rate if getattr(rate, "alone", False) else type("Mine", (Schedule,), {"rate": rate})()
+    return GDClassifier(solver="sgd", learning_rate=schedule, max_iter=1, tol=None).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        (lambda self, t, run: None, r"Mine\.rate returned None for \d+ steps; it must return one learning rate per step"),
+        (lambda self, t, run: 0.1, r"Mine\.rate returned 0\.1 for \d+ steps; .* an array of shape \(\d+,\), such as np\.full"),
+        (lambda self, t, run: t[:2], r"Mine\.rate returned shape \(2,\) for \d+ steps"),
+        (lambda self, t, run: "a", r"Mine\.rate returned 'a' for"),
+        (lambda self, t, run: -0.1 / t, r"Mine\.rate returned -0\.1 at step 1; learning rates must be finite and >= 0"),
+        (lambda self, t: 0.1 / t, r"Mine\.rate\(self, t\) must take \(self, t, run\): too many positional arguments"),
+        (
+            lambda self, t, run, more: t,
+            r"Mine\.rate\(self, t, run, more\) must take \(self, t, run\): missing a required argument: 'more'",
+        ),
+    ],
+)
+def test_a_schedule_written_wrongly_is_explained(rate, message):
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        fit_with(rate)
+
+
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        (lambda t: None, r"learning_rate=<function .*> returned None at step 1; it must return a number"),
+        (lambda t: "a", r"learning_rate=<function .*> returned 'a' at step 1; it must return a number"),
+        (lambda t: np.ones(2), r"learning_rate=<function .*> returned array\(\[1\., 1\.\]\) at step 1; it must return a number"),
+        (lambda t, epoch: 0.1, r"learning_rate: <lambda>\(t, epoch\) must take \(t\): missing a required argument: 'epoch'"),
+        (lambda: 0.1, r"learning_rate: <lambda>\(\) must take \(t\): too many positional arguments"),
+    ],
+)
+def test_a_function_of_the_step_written_wrongly_is_explained(rate, message):
+    rate.alone = True
+    with pytest.raises(TypeError, match=f"^{message}"):
+        fit_with(rate)
+
+
+def test_an_error_of_a_schedule_says_how_it_was_called():
+    with pytest.raises(AttributeError) as caught:
+        fit_with(lambda self, t, run: self.eta / t)
+    assert caught.value.__notes__ == [
+        f"Mine.rate was called with the steps t, an array of shape ({len(classes()[1])},), and "
+        f"Run(alpha=0.0001, loss=LogLoss(), steps_per_epoch={len(classes()[1])}, total_steps={len(classes()[1])})."
+    ]
+
+
+def test_an_integer_beyond_the_largest_float_is_no_rate():
+    with pytest.raises(ValueError, match=r"^learning_rate=10+ must be a number > 0, a schedule or 'auto'$"):
+        GDClassifier(learning_rate=10**400).fit([[0.0], [1.0]], [0, 1])

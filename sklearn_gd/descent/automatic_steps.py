@@ -75,7 +75,7 @@ class AutomaticSteps(Method):
         self.solver, self.settings = solver, settings
         self.optimizer = settings.optimizer or Adam()
         n = objective.n_samples
-        self.batch = min(solver.batch_rows(n), n)
+        self.batch = min(solver.checked_batch_rows(n), n)
         self.n_steps = -(-n // self.batch)
         self.expected_decrease = expected_decrease(objective)
         self.average_from, self.average_power = settings.average_from, 0.0

@@ -97,7 +97,7 @@ class LocalEpochs:
         with Objective(part.rows, part.target, part.given_weight, **self.problem) as objective:
             schedule, start = self.settings.schedule, None
             if schedule is not None:
-                steps = self.rounds * epochs * -(-n // self.solver.batch_rows(n))
+                steps = self.rounds * epochs * -(-n // self.solver.checked_batch_rows(n))
                 schedule = Resumed(schedule, steps, self.scale)
             if self.theta is not None:
                 start = ModelState(*objective.unpack(self.theta))

@@ -63,6 +63,7 @@ CLIP = 10.0
 # A sample of `fit` is wild from so many mean squared norms on. A plateau makes all steps `SHORTER` until the explicit one of a
 # wild sample would go no more than `NEAR` of the way to its own minimum.
 WILD = 100.0
+LARGEST = 1e200  # the mean loss up to which products of losses stay finite
 NEAR = 0.1
 SHORTER = 0.25
 
@@ -138,6 +139,11 @@ class ProximalRows(Method):
             self._one_pass(settings.rng.permutation(n) if drawn else np.arange(n))
             theta = self.rows_state.predicting(self.objective)
             value = self.objective.value(theta)
+            if self.objective.loss.scales_with_target and value > LARGEST:
+                raise ValueError(
+                    f"y has values of up to {np.abs(self.objective.target).max():.3g}, for which the mean of "
+                    f"{self.objective.loss!r} is {value:.3g}: divide y by a constant"
+                )
             if settings.streaming or value <= self.first or not self._has_long_steps():
                 break
             self._shorten()

@@ -54,7 +54,7 @@ class Steps(Method):
         self.optimizer = settings.optimizer or GradientDescent()
         self.steps_state = StepState.resumed(state, objective, self.optimizer, settings.average_from)
         n = objective.n_samples
-        self.batch = min(solver.batch_rows(n), n)
+        self.batch = min(solver.checked_batch_rows(n), n)
         self.n_steps = -(-n // self.batch)
         self.run = Run(objective.alpha, objective.loss)
         if not settings.streaming:
@@ -107,7 +107,7 @@ class Steps(Method):
         if self.solver.full_batch:
             return full_batch_pass(self.objective, self.steps_state, self.optimizer)
         # The size that was asked for, where there are fewer samples, too: it decides how products are taken, to the last bit.
-        batch = self.solver.batch_rows(self.objective.n_samples)
+        batch = self.solver.checked_batch_rows(self.objective.n_samples)
         return compiled_pass(self.objective, self.steps_state, self.optimizer, batch)
 
     def rates(self, order: NDArray[Any]) -> NDArray[Any]:

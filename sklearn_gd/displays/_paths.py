@@ -11,7 +11,7 @@ from scipy.optimize import OptimizeResult
 from .._sklearn import BaseEstimator
 from ..minimize import gradient_descent
 from ._animation import Animation
-from ._axes import add_legend, axes_of, colour, named, style, three_digits
+from ._axes import add_legend, axes_of, colour, final_step, named, style, three_digits
 from ._recording import Recording, place_of
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class DescentPathDisplay:
         X: ArrayLike,
         y: ArrayLike,
         *,
-        features: Sequence[int | str] = (0, 1),
+        features: Sequence[int | str] | int | str | None = None,
         output: int = 0,
         max_iter: int | None = None,
         fit_params: dict[str, Any] | None = None,
@@ -230,8 +230,8 @@ class DescentPathDisplay:
             The estimator; a clone of it is fitted with ``tol=None``.
         X, y : array-like
             The training samples.
-        features : one or two of feature index, feature name, or "intercept", default=(0, 1)
-            The coefficients to plot.
+        features : one or two of feature index, feature name, or "intercept", default=None
+            The coefficients to plot; None for the first two, or, of a single feature, its coefficient and the intercept.
         output : int, default=0
             The row of a 2-D `coef_`: the index of a class or of an output.
         max_iter : int >= 1, default=None
@@ -255,6 +255,9 @@ class DescentPathDisplay:
         if not 0 <= output < len(last_coef):
             raise ValueError(f"output={output!r} must be one of the {len(last_coef)} rows of coef_, counted from 0")
         columns = recording.feature_names
+        if features is None:
+            intercept = ["intercept"] * bool(final_step(recording.fitted).fit_intercept)
+            features = (0, 1) if len(columns) > 1 else [0, *intercept]
         features = [features] if isinstance(features, (str, int, np.integer)) else list(features)
         if len(features) not in (1, 2):
             raise ValueError(f"features={features!r} must contain one or two coefficients")

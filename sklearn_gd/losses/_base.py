@@ -1,12 +1,14 @@
 """Base classes of the losses."""
 
+import inspect
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
 
-from .._components import Component
+from .._components import Component, Constraints, Flag, Range, check_constraints
+from .._mistakes import try_on_array
 
 # How many arguments of its own each function has, before the parameters that it asks for.
 N_ARGUMENTS = {
@@ -25,6 +27,17 @@ N_ARGUMENTS = {
     "conjugate": 2,
     "classwise_conjugate": 2,
 }
+# What the attributes of a loss may be.
+ATTRIBUTES: Constraints = {
+    "smooth": Flag(),
+    "linear_beyond": Range(0, none=True),
+    "curvature_bound": Range(0, none=True),
+    "multiclass_curvature_bound": Range(0, none=True),
+    "is_least_squares": Flag(),
+    "scales_with_target": Flag(),
+}
+# Names that authors give to a prediction, in lower case.
+PREDICTIONS = {"raw", "y_pred", "ypred", "y_hat", "yhat", "pred", "preds", "prediction", "predictions", "input"}
 # What a loss's functions are tried on.
 TARGETS = np.array([-2.0, -1.0, -0.3, 0.0, 0.4, 1.0, 2.5, 6.0])
 SCORES = np.array([-3.1, -1.03, -0.52, -0.011, 0.0, 0.017, 0.49, 0.99, 1.7, 3.3])
@@ -63,6 +76,7 @@ class Loss(Component):
     is_least_squares: bool = False
     scales_with_target: bool = True
     domain: str = "any real number"
+    _optional: tuple[str, ...] = (*N_ARGUMENTS, "probability")
 
     def validate(self) -> None:
         """Raise an error if `value` is missing, a function takes an unknown parameter, or a parameter is out of its range."""
@@ -72,6 +86,28 @@ class Loss(Component):
             if self.written_functions(name) is not None:
                 self.function_parameters(name, n_leading)
         super().validate()
+        with self.once("as written") as due:
+            if not due:
+                return
+            self._check_order()
+            for name in ("value", "gradient", "second_derivative"):
+                self.try_function(name, 1.0, 0.5)
+            self.try_function("second_order", 1.0, 0.5, 0.25, returns=("the value", "the slope", "the curvature"))
+            check_constraints(self, ATTRIBUTES)
+            self._try_methods(f"{type(self).__name__}.")
+
+    @classmethod
+    def _check_order(cls):
+        """Raise a TypeError where a function's first argument has the name of a prediction: the target comes first."""
+        for name in ("value", "gradient"):
+            function = cls.written_functions(name)
+            first, second, *_ = inspect.signature(function).parameters if function else ("y", "raw")
+            if first.lower() in PREDICTIONS and second.lower() not in PREDICTIONS:
+                raise TypeError(f"{cls.__name__}.{name}({first}, {second}) is called as {name}(y, raw): the target comes first")
+
+    def _try_methods(self, prefix: str) -> None:
+        """Raise an error where a method does not take and return arrays."""
+        try_on_array(prefix + "in_domain", self.in_domain, np.array([1.0, 1.0, -1.0]), dtype=bool)
 
     def largest_curvature(self, coupled: bool) -> float | None:
         """Return an upper bound on the curvature with respect to the scores.
@@ -196,6 +232,11 @@ class RegressionLoss(Loss):
         """
         return mean - deviation, mean + deviation
 
+    def _try_methods(self, prefix: str) -> None:
+        super()._try_methods(prefix)
+        try_on_array(prefix + "inverse_link", self.inverse_link, np.array([0.25, 0.5, 0.75]))
+        try_on_array(prefix + "inverse_link", self.inverse_link, np.array([[0.25], [0.5]]))
+
     def inverse_link(self, raw: NDArray[Any]) -> NDArray[Any]:
         """Return the predictions for raw scores: the scores themselves, unless the loss has a link function.
 
@@ -254,6 +295,20 @@ class ClassificationLoss(Loss):
 
     domain: str = "-1 or +1"
     scales_with_target: bool = False
+
+    def try_probability(self, n_outputs: int) -> None:
+        """Raise an error if `probability` does not return probabilities for scores of this shape.
+
+        Parameters
+        ----------
+        n_outputs : int
+            Number of scores per sample.
+        """
+        with self.once(("probability", n_outputs)) as due:
+            if due and hasattr(self, "probability"):
+                scores = np.array([-3.0, 0.5, 2.0])
+                scores = scores if n_outputs == 1 else np.add.outer(scores, np.linspace(-1.0, 1.0, n_outputs))
+                try_on_array(f"{type(self).__name__}.probability", self.probability, scores, share=True)
 
     def in_domain(self, y: NDArray[Any]) -> NDArray[np.bool_]:
         """Return a mask of the targets that are -1 or +1.

@@ -1,8 +1,6 @@
 """The base of all optimizers."""
 
-import numpy as np
-
-from .._components import Component
+from .._components import Component, Range
 
 
 class Optimizer(Component):
@@ -47,6 +45,7 @@ class Optimizer(Component):
     totals: tuple[str, ...] = ()
     evaluated_slot: str | None = None
     default_rate: float | None = 0.01
+    _optional: tuple[str, ...] = ("update", "contributions")
 
     @property
     def decay(self) -> float:
@@ -68,28 +67,35 @@ class Optimizer(Component):
         name = type(self).__name__
         if self.written_functions("update") is None:
             raise TypeError(f"{name} has no function update(w, g, rate, t): an optimizer must define it")
-        self.function_parameters("update", 4 + len(self.slots) + len(self.totals))
+        for kind in ("slots", "totals"):
+            if isinstance(getattr(self, kind), str):
+                raise TypeError(f"{name}: {kind}={getattr(self, kind)!r} must be a tuple of names: ({getattr(self, kind)!r},)")
+        self._check_arguments("update", [*self.slots, *self.totals])
         if self.totals:
             if self.written_functions("contributions") is None:
                 raise TypeError(f"{name} has no function contributions(w, g, rate, t), which defines its totals {self.totals}")
-            self.function_parameters("contributions", 4 + len(self.slots))
+            self._check_arguments("contributions", self.slots)
         if self.evaluated_slot is not None and self.evaluated_slot not in self.slots:
             raise TypeError(f"{name}: evaluated_slot={self.evaluated_slot!r} must be None or one of the slots {self.slots}")
         super().validate()
-        self._check_returned()
+        with self.once("as written") as due:
+            if due:
+                self._try_functions()
 
-    def _check_returned(self) -> None:
-        """Raise a TypeError where `update` returns another number of values than a step needs."""
-        arguments = [1.0] * (4 + len(self.slots) + len(self.totals))
-        update = self.bound_function("update", len(arguments))
+    def _try_functions(self):
+        """Raise a TypeError where a function does not return what a step needs."""
+        Range(0, closed="neither", none=True).check(self, "default_rate")
+        kept = [1.0] * len(self.slots)
+        self.try_function("contributions", 1.0, 1.0, 1.0, 1.0, *kept, returns=tuple(self.totals))
+        returns = ("the new w", "the length of the proximal step", *self.slots)
+        for t in (1.0, 2.0):  # the first step may take a branch of its own
+            self.try_function("update", 1.0, 1.0, 1.0, t, *kept, *[1.0] * len(self.totals), returns=returns)
+
+    def _check_arguments(self, name, kept):
+        """Raise a TypeError where a function does not take w, g, rate, t and what is `kept`, and parameters after that."""
         try:
-            with np.errstate(all="ignore"):
-                found = update(*arguments) if update is not None else None
-        except (ArithmeticError, AttributeError, NameError, TypeError, ValueError):
-            return  # the step itself reports what is wrong, with the numbers that led to it
-        count = len(found) if isinstance(found, tuple) else 1
-        if count != 2 + len(self.slots):
-            wanted = ", ".join(["the new w", "the length of the proximal step", *self.slots])
+            self.function_parameters(name, 4 + len(kept))
+        except TypeError as error:
             raise TypeError(
-                f"{type(self).__name__}.update returns {count} value(s); it must return {2 + len(self.slots)}: {wanted}"
-            )
+                f"{error}. An optimizer with slots={self.slots} takes {', '.join(['w, g, rate, t', *kept])}"
+            ) from None

@@ -7,12 +7,11 @@ Powers are computed by ``np.float_power``, which computes one number at a time. 
 depends on the position of a number in its array, so that `partial_fit` would not reproduce `fit`.
 """
 
-import math
 from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
-from .._components import resolve
+from .._components import is_finite, resolve
 from ._base import Run, Schedule
 from ._composed import CallableSchedule, WarmUp
 from ._cosine import CosineDecay, CosineRestarts, OneCycle
@@ -60,9 +59,9 @@ def resolve_schedule(value: Any) -> Schedule | None:
     if isinstance(value, str) and value == "auto":
         return None
     if isinstance(value, Real) and not isinstance(value, bool):
-        if not (math.isfinite(value) and float(value) > 0):
+        if not (is_finite(value) and float(value) > 0):
             raise ValueError(f"learning_rate={value!r} must be a number > 0, a schedule or 'auto'")
         return Constant(float(value))
     if callable(value) and not isinstance(value, (type, Schedule)):
-        return CallableSchedule(value)
+        value = CallableSchedule(value)
     return resolve("learning_rate", value, Schedule, SCHEDULES, ["auto"], "a number, a function of the step number")

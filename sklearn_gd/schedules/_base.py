@@ -1,12 +1,14 @@
 """The base of all schedules, and what one may know of the fit."""
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._components import Component
+from .._components import Component, once_for_each_class
+from .._mistakes import check_takes
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,15 @@ class Schedule(Component):
         """Raise an error if `rate` is missing, or if a parameter is out of its range."""
         if type(self).rate is Schedule.rate:
             raise TypeError(f"{type(self).__name__} has no method rate(t, run): a schedule must define it")
+        self._check_rate()
         super().validate()
+
+    @classmethod
+    @once_for_each_class
+    def _check_rate(cls):
+        """Raise a TypeError where `rate` does not take t and run."""
+        owner = () if isinstance(inspect.getattr_static(cls, "rate"), staticmethod) else ("self",)
+        check_takes(cls.rate, f"{cls.__name__}.rate", (*owner, "t", "run"))
 
     def checked_rates(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return the learning rates of the steps t, after checking them.
@@ -98,25 +108,31 @@ class Schedule(Component):
 
         Raises
         ------
-        ValueError
-            If `rate` returns a different number of rates, or a rate that is not finite or negative.
+        ValueError, TypeError
+            If `rate` returns anything but one number per step, or a rate that is not finite or negative.
         """
+        name, found = f"{type(self).__name__}.rate", None
         try:
-            rates = np.asarray(self.rate(t, run), dtype=np.float64)
-        except ValueError as error:
+            found = self.rate(t, run)
+        except Exception as error:
+            error.add_note(f"{name} was called with the steps t, an array of shape {t.shape}, and {run}.")
             if "truth value" in str(error):
-                error.add_note(f"{type(self).__name__}.rate receives many steps as an array: use np.where instead of `if`.")
+                error.add_note(f"{name} receives many steps as an array: use np.where instead of `if`.")
             raise
-        if rates.shape != t.shape:
+        try:
+            rates = np.asarray(found, dtype=np.float64)
+        except (TypeError, ValueError):
+            rates = None
+        if found is None or rates is None or rates.shape != t.shape:
+            what = f"shape {rates.shape}" if isinstance(found, np.ndarray) and rates is not None else f"{found!r:.80}"
             raise ValueError(
-                f"{type(self).__name__}.rate returned shape {rates.shape} for {len(t)} steps; it must return shape {t.shape}"
+                f"{name} returned {what} for {len(t)} steps; it must return one learning rate per step, an array of shape "
+                f"{t.shape}, such as np.full(len(t), 0.1)"
             )
         bad = ~(np.isfinite(rates) & (rates >= 0))
         if bad.any():
             at = int(bad.argmax())
-            raise ValueError(
-                f"{type(self).__name__}.rate returned {rates[at]!r} at step {int(t[at])}; learning rates must be finite and >= 0"
-            )
+            raise ValueError(f"{name} returned {rates[at].item()!r} at step {int(t[at])}; learning rates must be finite and >= 0")
         return np.ascontiguousarray(rates)
 
     def lowered(self, rate: float) -> float | None:

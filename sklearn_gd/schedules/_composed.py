@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._components import Constraints, Range
+from .._mistakes import check_takes, is_number
 from ._base import Run, Schedule
 from ._decay import Constant
 
@@ -94,8 +95,12 @@ class CallableSchedule(Schedule):
         """Raise a TypeError unless function is callable."""
         if not callable(self.function):
             raise TypeError(f"CallableSchedule: function={self.function!r} must be callable")
+        check_takes(self.function, "learning_rate: " + getattr(self.function, "__name__", repr(self.function)), ("t",))
 
     def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return the value of the function for each step."""
-        rates = map(self.function, t.tolist())  # type: ignore[arg-type]
-        return np.fromiter(rates, dtype=np.float64, count=len(t))
+        rates = list(map(self.function, t.tolist()))  # type: ignore[arg-type]
+        for step, rate in zip(t, rates):
+            if not is_number(rate):
+                raise TypeError(f"learning_rate={self.function!r} returned {rate!r} at step {int(step)}; it must return a number")
+        return np.array(rates, dtype=np.float64)

@@ -1,9 +1,11 @@
 """The base of all solvers; rounds of one on samples in blocks elsewhere."""
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 from .._components import Component
+from .._mistakes import check_takes
 from ..descent._loop import Method
 from ..descent.automatic_steps import AutomaticSteps
 from ..descent.local_rounds import LocalRounds
@@ -140,6 +142,33 @@ class Solver(Component):
         name = type(self).__name__
         if type(self).batch_rows is Solver.batch_rows and type(self).method is Solver.method:
             raise TypeError(f"{name} has no method batch_rows(n_samples): a solver must define it, or override method(...)")
+        with self.once("as written") as due:
+            if due:
+                check_takes(self.batch_rows, f"{name}.batch_rows", ("n_samples",))
+
+    def checked_batch_rows(self, n_samples: int) -> int:
+        """Return the number of samples per step, after checking it.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of samples.
+
+        Returns
+        -------
+        int
+            What `batch_rows` returns.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it returns no integer >= 1.
+        """
+        found: Any = self.batch_rows(n_samples)
+        if not isinstance(found, Integral) or found < 1:
+            kind = ValueError if isinstance(found, Integral) else TypeError
+            raise kind(f"{type(self).__name__}.batch_rows({n_samples}) returned {found!r}; it must return an integer >= 1")
+        return int(found)
 
     def check(self, settings: Any, loss: Loss, penalty: Penalty) -> None:
         """Raise a ValueError if the solver is incompatible with the other parts.
