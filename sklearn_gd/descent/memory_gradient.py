@@ -24,12 +24,11 @@ from ..objective._preconditioner import BlockMetric, DiagonalMetric, Metric, Uni
 from ._line_search import plane_minimiser, strong_wolfe
 from ._loop import Iterate
 from ._monitor import Status
-from ._preconditioned import REFRESH, Line, PreconditionedMethod, parabola
+from ._preconditioned import REFRESH, Line, PreconditionedMethod, iterations_per_square, parabola
 
 FIRST_METRIC = 4  # iterations before the first one; the next come after twice as many each time
 MOST_GRAMS = 1 << 23  # values of the Gram matrices of all scores together
 GRAM_SHARE = 0.5  # of the iterations so far, what the Gram matrices may cost
-SPARSE_PRICE = 3.0  # of a product with a stored value, in products with a dense one
 LEAST_SAMPLES, MOST_SAMPLES = 2, 200  # for each feature: without so many there are no correlations, and more add little
 
 MOST_OFF_CENTRE = 30.0  # standard deviations that a feature's mean may be from zero for products in float32
@@ -165,11 +164,7 @@ class MemoryGradient(PreconditionedMethod):
     def _share_for_grams(self):
         """Of how many samples the correlations of the features are worth what they cost; 0 for none."""
         n, d, K = self.objective.n_samples, self.objective.n_features, self.objective.n_outputs
-        # What all samples cost, in iterations. For a sample and score an iteration takes two products with its values, which wait
-        # for the memory unless several scores share them, and the loss; a Gram matrix takes d^2 / 2 products that do not wait.
-        # The share of non-zeros decides, not the layout, so that dense and CSR rows descend alike.
-        values = min(SPARSE_PRICE * float(self.objective.moments.known_share.sum()), d)
-        cost = 0.05 * d * d / ((0.2 + 1.4 / K) * values + 25.0)
+        cost = d * d * iterations_per_square(self.objective.moments.known_share, K)  # of all samples
         count = min(n, MOST_SAMPLES * (d + 20), n * GRAM_SHARE * self.n_iter / cost)
         return count / n if count >= min(n, LEAST_SAMPLES * d) and K * (d + 1) ** 2 <= MOST_GRAMS else 0.0
 

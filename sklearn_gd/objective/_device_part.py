@@ -93,26 +93,15 @@ class DevicePart(Part):
     def again(self, t):
         return super().again(float(t))
 
-    def hessian(self, mean, caution, advance):
+    def hessian(self, coordinates, mean, caution, advance):
         self._hold(advance)
-        xp, place, shape = self.place.xp, self.place, tuple(self.raw.shape)
-        blocks = self.loss.hessian_blocks(self.y, self.curvature, shape)
+        blocks = self.loss.hessian_blocks(self.y, self.curvature, tuple(self.raw.shape))
         if self.width:
             blocks = caution * blocks + (1.0 - caution) * self.loss.smoothing_blocks(self.y, self.raw, self.width)
-        n_blocks, count = blocks.shape[:2]
-        size, one = len(mean) + 1, xp.ones((1, shape[1]), dtype=place.dtype, device=place.device)
-        out = np.empty((n_blocks, count, size, count, size))
-        for at, matrix in enumerate(out):
-            for k in range(count):
-                for j in range(k + 1):
-                    weight = blocks[at, k, j, :] * self.given_weight
-                    if j == k:
-                        weight = place.namespace.maximum(weight, 0.0)
-                    matrix[k, :-1, j, :-1], cross = self.rows.gram(weight, mean, one)
-                    matrix[k, :-1, j, -1] = matrix[k, -1, j, :-1] = cross[0]
-                    matrix[k, -1, j, -1] = float(xp.sum(weight))
-                    matrix[j, :, k, :] = matrix[k, :, j, :]
-        return (out.reshape(n_blocks, count * size, -1),)
+        weights = blocks * self.given_weight
+        if weights.shape[1] == 1:
+            weights = self.place.namespace.maximum(weights, 0.0)
+        return self._hessians(weights, mean, coordinates)
 
     # --- dual points ------------------------------------------------------------------------------------------------------
 
