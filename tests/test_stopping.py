@@ -430,6 +430,17 @@ def test_a_batch_descent_from_the_minimum_is_content():
     np.testing.assert_allclose(model.coef_, best.coef_, atol=1e-3)
 
 
+@pytest.mark.parametrize("rare_feature", [False, True])
+def test_a_kinked_loss_without_useful_features_reaches_the_null_model(rare_feature):
+    """Between its kinks the loss has no curvature in the intercept, so that a small slope of F is no bound on its fall."""
+    X = np.ones((10_000, 3)) * [1.0, 5.0, -2.0]
+    if rare_feature:
+        X = (np.random.default_rng(0).uniform(size=X.shape) < 0.002).astype(float)
+    y = np.arange(10_000) < 10
+    model = GDClassifier("hinge").fit(X, y)
+    assert min(model.loss_curve_) <= 1.001 * 2.0 * np.mean(y)  # each of the rare class at a loss of 2
+
+
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array])
 def test_the_metric_is_renewed_where_the_curvature_has_changed(layout):
     """The null model's curvature alone takes 81 iterations on these nearly separable classes, to a higher F."""

@@ -191,9 +191,16 @@ class PreconditionedMethod(ScaledCoordinates, Method):
     def quadratic_gap(self, gradient: NDArray[Any]) -> float:
         """A bound on F less its minimum, by strong convexity: the l2 penalty's curvature r bounds it by the sum of g^2 / 2r.
 
-        The intercept's curvature is about one here. Infinite without a ridge.
+        The intercept's curvature is about one here. A loss with kinks may have none in it: F falls by its slope at most, as far
+        as the widest smoothing reaches. Infinite without a ridge.
         """
-        gap = 0.5 * float((gradient * gradient) @ self.inverse_ridge)
+        inverse, beyond = self.inverse_ridge, 0.0
+        if self.width:
+            slopes, scale = gradient[self.n_coef :], self.frame.intercept_scale
+            slopes = np.divide(slopes, scale, out=np.zeros(len(slopes)), where=scale > 0.0)
+            gradient, inverse = gradient[: self.n_coef], inverse[: self.n_coef]
+            beyond = self.objective.widths[0] * float(np.abs(slopes).sum())
+        gap = 0.5 * float((gradient * gradient) @ inverse) + beyond
         return gap if math.isfinite(gap) else math.inf
 
 
