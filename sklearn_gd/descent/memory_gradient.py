@@ -112,6 +112,7 @@ class MemoryGradient(PreconditionedMethod):
 
     kept: tuple[str, ...] = (*PreconditionedMethod.kept, "metric_after", "metric_due")
     last: tuple[NDArray[Any], float] | None = None
+    known: tuple[NDArray[Any], Metric, NDArray[Any]] | None = None
     metric: Metric = UnitMetric()
     metric_after: int = FIRST_METRIC
     metric_due: int = FIRST_METRIC
@@ -168,6 +169,13 @@ class MemoryGradient(PreconditionedMethod):
         count = min(n, MOST_SAMPLES * (d + 20), n * GRAM_SHARE * self.n_iter / cost)
         return count / n if count >= min(n, LEAST_SAMPLES * d) and K * (d + 1) ** 2 <= MOST_GRAMS else 0.0
 
+    def _ascent(self):
+        """The inverse of the metric times the gradient at u; half their product is what F falls by to second order."""
+        gradient = self.seen[2]
+        if self.known is None or self.known[0] is not gradient or self.known[1] is not self.metric:
+            self.known = gradient, self.metric, self.metric.inverse(gradient)
+        return self.known[2]
+
     def _look(self):
         """What is descended on, the mean loss without smoothing, and the gradient, at u."""
         loss, plain, gradient = self.look_at(self.u)
@@ -188,7 +196,7 @@ class MemoryGradient(PreconditionedMethod):
             # 1. the plane of the direction of descent and the last move, and the minimiser of the model on it
             last, advance = self.last, self.advance
             self._renew_metric(advance)
-            ascent = self.metric.inverse(gradient)
+            ascent = self._ascent()
             coef, intercept = self.model(-ascent)
             (forms,) = self.parts.mean("plane", coef.astype(self.dtype, copy=False), intercept, last is not None, advance)
             direction, slope, step = plane_step(self, gradient, ascent, last, forms)
@@ -210,4 +218,7 @@ class MemoryGradient(PreconditionedMethod):
             if (self.n_iter + 1) % REFRESH == 0:
                 self.seen, self.advance = self._look(), False
             value, plain, gradient = self.seen
-            yield self.iterate(value, plain, gap=self.quadratic_gap(gradient))
+            gap, left = self.quadratic_gap(gradient), None
+            if not self.width:
+                left = min(gap, 0.5 * float(gradient @ self._ascent()))
+            yield self.iterate(value, plain, gap=gap, left=left)
