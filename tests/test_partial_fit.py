@@ -410,7 +410,7 @@ def test_a_diverging_first_call(layout):
 def test_a_first_call_with_numbers_that_cannot_be_squared(size):
     """An error that says what to do, and a stream that begins with the next call."""
     model = GDRegressor()
-    with pytest.raises(ValueError, match="y has values of up to .*divide y by a constant"):
+    with pytest.raises(ValueError, match=r"y has values of up to .*divide y by a constant"):
         model.partial_fit([[1.0], [2.0]], [size, -size])
     assert not hasattr(model, "coef_")
     for _ in range(20):

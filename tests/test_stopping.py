@@ -16,6 +16,7 @@ from sklearn_gd import GDClassifier, GDRegressor, RegressionLoss
 from sklearn_gd.descent._loop import Iterate
 from sklearn_gd.descent._monitor import Monitor, Status
 from sklearn_gd.descent._observers import printed_log
+from sklearn_gd.descent.memory_gradient import MemoryGradient
 from sklearn_gd.descent.support_descent import SupportDescent
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from sklearn_gd.penalties import L1, L2
@@ -428,6 +429,37 @@ def test_a_batch_descent_from_the_minimum_is_content():
         warnings.simplefilter("error")
         model.fit(X, y, coef_init=best.coef_, intercept_init=best.intercept_)
     np.testing.assert_allclose(model.coef_, best.coef_, atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("alpha", [1e-4, 1e-2])
+def test_a_smooth_fit_estimates_what_is_left(alpha, monkeypatch):
+    """From the metric on, half the gradient times the step to the minimum of the second-order model."""
+    X, y = load_breast_cancer(return_X_y=True)
+    model = GDClassifier(alpha=alpha, tol=0.0, max_iter=60, n_iter_no_change=60)
+    seen, original = [], MemoryGradient.iterate
+
+    def iterate(self, value, plain, **more):
+        seen.append((value, more.get("left", 0.0)))
+        return original(self, value, plain, **more)
+
+    monkeypatch.setattr(MemoryGradient, "iterate", iterate)
+    model.fit(X, y)
+    value, left = np.array(seen).T
+    fall = (value - value.min())[5:12]
+    assert (left[5:12] > fall / 30.0).all()
+    assert (left[5:12] < 3.0 * fall).all()
+
+
+@pytest.mark.parametrize("rare_feature", [False, True])
+def test_a_kinked_loss_without_useful_features_reaches_the_null_model(rare_feature):
+    """Between its kinks the loss has no curvature in the intercept, so that a small slope of F is no bound on its fall."""
+    X = np.ones((10_000, 3)) * [1.0, 5.0, -2.0]
+    if rare_feature:
+        X = (np.random.default_rng(0).uniform(size=X.shape) < 0.002).astype(float)
+    y = np.arange(10_000) < 10
+    model = GDClassifier("hinge").fit(X, y)
+    assert min(model.loss_curve_) <= 1.001 * 2.0 * np.mean(y)  # each of the rare class at a loss of 2
 
 
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array])

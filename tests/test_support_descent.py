@@ -12,6 +12,7 @@ from versions import L1_OF_LOGISTIC_REGRESSION
 from sklearn_gd import GDClassifier, GDRegressor, penalties
 from sklearn_gd.descent.support_descent import expected_fall
 from sklearn_gd.losses import Huber, Quantile, RegressionLoss
+from sklearn_gd.objective._rows import rows_of
 
 CLOSE = 1.001  # times the least F
 SHAPES = [(60, 600, 0.0), (50, 200, 0.9), (200, 60, 0.5)]  # samples, features, correlation of neighbours
@@ -68,6 +69,34 @@ def test_lasso_and_elastic_net(shape, share, layout, ratio, positive):
     found, least = (objective(half_square, penalty, m.coef_, m.intercept_, X, y) for m in (model, other))
     assert found <= CLOSE * least
     assert np.count_nonzero(model.coef_) <= 1.2 * np.count_nonzero(other.coef_) + 3
+
+
+def test_classes_and_features_of_many_sizes():
+    """Under softmax the scores curve together, and features in many units leave the penalty next to nothing for some."""
+    rng = np.random.default_rng(0)
+    X = np.exp(2.0 * rng.normal(size=(1500, 30))) * 10.0 ** rng.integers(-2, 6, 30)
+    X[rng.uniform(size=X.shape) < 0.6] = 0.0
+    centred = np.log1p(X) - np.log1p(X).mean(axis=0)
+    raw = centred[:, :12] @ rng.normal(size=(12, 6)) / 2.0 + np.log(np.arange(1, 7) ** 3.0)
+    y = (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
+    model = in_silence(GDClassifier(penalty="l1"), X, y)
+    assert model.n_iter_ <= 30
+    exact = in_silence(GDClassifier(penalty="l1", tol=1e-9, max_iter=5000), X, y)
+    assert min(model.loss_curve_) <= 1.00001 * min(exact.loss_curve_)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5])
+def test_second_derivatives(share):
+    """Those of some coefficients of each score, dense and sparse."""
+    rng = np.random.default_rng(0)
+    X = np.where(rng.uniform(size=(400, 9)) < share, rng.normal(size=(400, 9)), 0.0)
+    weights, mean = rng.normal(size=(2, 2, 400)), X.mean(axis=0)
+    weights[0, 1] = weights[1, 0]
+    columns = [np.array([1, 4, 7]), np.array([0, 4])]
+    Z = [np.column_stack([X[:, each] - mean[each], np.ones(400)]) for each in columns]
+    want = np.block([[left.T @ (right * weights[k, j][:, None]) for j, right in enumerate(Z)] for k, left in enumerate(Z)])
+    for matrix in (X, sp.csr_array(X)):
+        np.testing.assert_allclose(rows_of(matrix).hessian(weights, mean, columns), want, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

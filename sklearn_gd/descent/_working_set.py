@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ._active_set import l1_minimiser
 from ._line_search import backtrack, spectral_length, strong_wolfe
-from ._preconditioned import Line, ScaledCoordinates, parabola
+from ._preconditioned import Line, ScaledCoordinates, iterations_per_square, parabola
 from .memory_gradient import plane_step
 
 MOST_STEPS = 30  # on one set, before it is chosen anew
@@ -16,9 +16,13 @@ SUPPORT_SHARE = 0.1  # of the violation off the support that the gradient on it 
 KEEPING = 0.1  # fall of the squared violation in a step after which the second derivatives serve another one
 STEEP = 0.5  # share of the slope at the start of a step that sends it further
 LEAST_CAUTION = 1e-6  # weight of the `narrowed` curvatures in the second derivatives of a smoothed loss
-LEAST_DAMPING, MOST_DAMPING = 1e-6, 1e3  # of the second derivatives, whose diagonal is about one
-PER_PASS = 32.0  # squared features of a set, per feature of X, up to which its second derivatives are worth their time
-CHEAP, CHEAP_SMOOTHED = 1e8, 1e9  # multiplications that always are; a smoothed loss, whose curvature jumps, needs them more
+MOST_DAMPING = 1e3  # of the second derivatives, whose diagonal is about one at the null model
+LEAST_DAMPING, LEAST_SMOOTHED = 1e-15, 1e-6  # the curvature of a smoothed loss jumps, and small steps stay near it
+OFF_SINGULAR = 1e-9  # by what share their diagonal is raised besides: it may be tiny where the loss has become flat
+LEAST_COORDINATES = 32  # in which they are taken
+PRICE, SHARE = 3.0, 0.5  # iterations that they may cost: so many, or this share of those so far
+MINIMISER = 6.0  # what the minimiser of the second-order model costs, in products of a sample, over the number of coordinates
+CHEAP, CHEAP_SMOOTHED = 1e8, 1e9  # multiplications that they always may; a smoothed loss, whose curvature jumps, needs them more
 
 
 def violation(u, gradient, threshold, bounded, free):
@@ -96,31 +100,53 @@ class WorkingSet(ScaledCoordinates):
                 break
         return 0.0
 
+    def _coordinates(self):
+        """The features of each score in which F is minimised by second derivatives: the support, and what violates most."""
+        on = ((self.u != 0.0) | self.free)[: self.n_coef]
+        rank = np.where(on, math.inf, np.abs(self.violation()[: self.n_coef]))
+        size = max(LEAST_COORDINATES, 2 * np.count_nonzero(on))
+        if 3 * size < 2 * len(rank):
+            rank[rank < np.partition(rank, -size)[-size]] = 0.0
+        else:
+            rank[:] = math.inf
+        return [np.flatnonzero(each) for each in rank.reshape(self.shape)]
+
     def _has_cheap_hessian(self):
-        """Whether the second derivatives on the set are cheap beside some passes over the samples."""
-        objective, (_, n) = self.method.objective, self.shape
-        cost = hessian_cost(objective, n)
+        """Whether the second derivatives are cheap beside the iterations so far."""
+        objective, n_outputs = self.method.objective, self.shape[0]
+        sizes = np.array([len(features) + 1.0 for features in self._coordinates()])
+        coupled = objective.array_loss.coupled
+        squares = float(sizes.sum() ** 2 if coupled else sizes @ sizes)
+        # The minimiser of the model costs the cube, whatever the samples.
+        more = MINIMISER * float(sizes.sum() if coupled else sizes.max()) / objective.n_samples
+        shares = objective.moments.known_share
+        per_square = iterations_per_square(shares if self.columns is None else shares[self.columns], n_outputs)
+        price = squares / n_outputs * (1.0 + more) * per_square
         cheap = CHEAP_SMOOTHED if self.width else CHEAP
-        return cost <= max(PER_PASS * objective.n_features * objective.n_samples, cheap)
+        return price <= max(PRICE, SHARE * self.method.spent) or squares * objective.n_samples <= cheap
 
     # --- steps ------------------------------------------------------------------------------------------------------------
     # Each generator takes a step whenever it is asked, and yields the decrease that was promised where none was found, else 0.
 
     def _newton_steps(self):
-        """Steps to the minimiser of the second-order model plus the l1 part, each score on its own."""
+        """Steps to the minimiser of the second-order model plus the l1 part, each block of scores on its own."""
         method, (n_outputs, n) = self.method, self.shape
+        scales = np.append(self.frame.scale.ravel(), self.frame.intercept_scale)
         while True:
             left = self.violation()
             steep = float(left @ left)
             if self.hessians is None or steep > KEEPING * self.steep:
-                (self.hessians,) = self.parts.mean("hessian", self.frame.mean, method.peak, method.caution, self.advance)
+                chosen, curvature = self._coordinates(), (method.peak, method.caution)
+                self.hessians = self.parts.mean("hessian", chosen, self.frame.mean, *curvature, self.advance)
                 self.advance = False
-            self.steep, hessians, target = steep, self.hessians, self.u.copy()
-            order = np.column_stack([np.arange(n_outputs * n).reshape(n_outputs, n), n_outputs * n + np.arange(n_outputs)])
-            scales = np.column_stack([self.frame.scale, self.frame.intercept_scale])
-            for hessian, own, scale in zip(hessians, order.reshape(len(hessians), -1), scales.reshape(len(hessians), -1)):
-                hessian = hessian * np.outer(scale, scale)
-                hessian[np.diag_indices(len(own))] += self.ridge[own] + method.damping
+                own = [np.append(k * n + features, n_outputs * n + k) for k, features in enumerate(chosen)]
+                size = n_outputs // len(self.hessians)
+                self.blocks = [np.concatenate(own[start : start + size]) for start in range(0, n_outputs, size)]
+            self.steep, target = steep, self.u.copy()
+            for hessian, own in zip(self.hessians, self.blocks, strict=True):
+                hessian = hessian * np.outer(scales[own], scales[own])
+                diagonal = np.diag_indices(len(own))
+                hessian[diagonal] = (1.0 + OFF_SINGULAR) * hessian[diagonal] + self.ridge[own] + method.damping
                 target[own] = l1_minimiser(hessian, self.slopes[own], self.threshold[own], self.u[own], self.bounded[own])
             t, promised = self._towards(target)
             if t < 0.5:
@@ -128,7 +154,7 @@ class WorkingSet(ScaledCoordinates):
                 method.damping = min(max(10.0 * method.damping, 1e-3), MOST_DAMPING)
                 method.caution = min(10.0 * method.caution, 1.0)
             elif t >= 1.0:
-                method.damping = max(0.1 * method.damping, LEAST_DAMPING)
+                method.damping = max(0.1 * method.damping, method.least_damping)
                 method.caution = max(0.3 * method.caution, LEAST_CAUTION)
             yield promised
 
@@ -136,6 +162,7 @@ class WorkingSet(ScaledCoordinates):
         """Steps of the memory gradient method on the support; a proximal step of spectral length chooses it."""
         last, length, chosen = None, 1.0, False
         while True:
+            self.method.spent += 1
             left = self.violation()
             on = (self.u != 0.0) | self.free
             inside, off = np.where(on, left, 0.0), np.where(on, 0.0, left)

@@ -24,12 +24,11 @@ from ..objective._preconditioner import BlockMetric, DiagonalMetric, Metric, Uni
 from ._line_search import plane_minimiser, strong_wolfe
 from ._loop import Iterate
 from ._monitor import Status
-from ._preconditioned import REFRESH, Line, PreconditionedMethod, parabola
+from ._preconditioned import REFRESH, Line, PreconditionedMethod, iterations_per_square, parabola
 
 FIRST_METRIC = 4  # iterations before the first one; the next come after twice as many each time
 MOST_GRAMS = 1 << 23  # values of the Gram matrices of all scores together
 GRAM_SHARE = 0.5  # of the iterations so far, what the Gram matrices may cost
-SPARSE_PRICE = 3.0  # of a product with a stored value, in products with a dense one
 LEAST_SAMPLES, MOST_SAMPLES = 2, 200  # for each feature: without so many there are no correlations, and more add little
 
 MOST_OFF_CENTRE = 30.0  # standard deviations that a feature's mean may be from zero for products in float32
@@ -113,6 +112,7 @@ class MemoryGradient(PreconditionedMethod):
 
     kept: tuple[str, ...] = (*PreconditionedMethod.kept, "metric_after", "metric_due")
     last: tuple[NDArray[Any], float] | None = None
+    known: tuple[NDArray[Any], Metric, NDArray[Any]] | None = None
     metric: Metric = UnitMetric()
     metric_after: int = FIRST_METRIC
     metric_due: int = FIRST_METRIC
@@ -162,15 +162,18 @@ class MemoryGradient(PreconditionedMethod):
     def _share_for_grams(self):
         """Of how many samples the correlations of the features are worth what they cost; 0 for none."""
         n, d, K = self.objective.n_samples, self.objective.n_features, self.objective.n_outputs
-        # What all samples cost, in iterations. For a sample and score an iteration takes two products with its values, which wait
-        # for the memory unless several scores share them, and the loss; a Gram matrix takes d^2 / 2 products that do not wait.
-        # The share of non-zeros decides, not the layout, so that dense and CSR rows descend alike.
-        values = min(SPARSE_PRICE * float(self.objective.moments.known_share.sum()), d)
-        cost = 0.05 * d * d / ((0.2 + 1.4 / K) * values + 25.0)
+        cost = d * d * iterations_per_square(self.objective.moments.known_share, K)  # of all samples
         count = min(n, MOST_SAMPLES * (d + 20), n * GRAM_SHARE * self.n_iter / cost)
         # Most samples have next to no curvature in a smoothed loss: all of them are too few where features are more than half.
         least = LEAST_SAMPLES * d if self.width else min(n, LEAST_SAMPLES * d)
         return count / n if count >= least and K * (d + 1) ** 2 <= MOST_GRAMS else 0.0
+
+    def _ascent(self):
+        """The inverse of the metric times the gradient at u; half their product is what F falls by to second order."""
+        gradient = self.seen[2]
+        if self.known is None or self.known[0] is not gradient or self.known[1] is not self.metric:
+            self.known = gradient, self.metric, self.metric.inverse(gradient)
+        return self.known[2]
 
     def _look(self):
         """What is descended on, the mean loss without smoothing, and the gradient, at u."""
@@ -192,7 +195,7 @@ class MemoryGradient(PreconditionedMethod):
             # 1. the plane of the direction of descent and the last move, and the minimiser of the model on it
             last, advance = self.last, self.advance
             self._renew_metric(advance)
-            ascent = self.metric.inverse(gradient)
+            ascent = self._ascent()
             coef, intercept = self.model(-ascent)
             (forms,) = self.parts.mean("plane", coef.astype(self.dtype, copy=False), intercept, last is not None, advance)
             direction, slope, step = plane_step(self, gradient, ascent, last, forms)
@@ -214,4 +217,7 @@ class MemoryGradient(PreconditionedMethod):
             if (self.n_iter + 1) % REFRESH == 0:
                 self.seen, self.advance = self._look(), False
             value, plain, gradient = self.seen
-            yield self.iterate(value, plain, gap=self.quadratic_gap(gradient))
+            gap, left = self.quadratic_gap(gradient), None
+            if not self.width:
+                left = min(gap, 0.5 * float(gradient @ self._ascent()))
+            yield self.iterate(value, plain, gap=gap, left=left)

@@ -2,8 +2,9 @@ r"""Batch descent under an l1 penalty or non-negative coefficients: F is not dif
 
 Most coefficients are zero at the minimum. F is minimised over a *working set* of features, the support and those that violate
 the optimality conditions most, the other coefficients staying zero; then one look at all features tells how far the minimum may
-still be, and the set is chosen anew. On the set every step goes to the minimiser of the second-order model plus the l1 part;
-where its matrix is too large, the memory gradient method descends on the support, which proximal steps choose.
+still be, and the set is chosen anew. On the set every step goes to the minimiser of the second-order model plus the l1 part,
+in the support and the coefficients that violate the optimality conditions most; until so many steps have been taken that this
+matrix is cheap beside them, the memory gradient method descends on the support, which proximal steps choose.
 
 How far F can still fall is the duality gap, where the loss gives its conjugate: any slopes of the samples' losses whose sums
 along the features obey the penalty's bounds are a lower bound on the minimum, and those at hand are scaled until they do.
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH, PreconditionedMethod
-from ._working_set import LEAST_DAMPING, WorkingSet, hessian_cost, penalty, violation
+from ._working_set import LEAST_DAMPING, LEAST_SMOOTHED, WorkingSet, hessian_cost, penalty, violation
 
 LEAST_FEATURES = 32  # of a working set
 ENOUGH = 0.1  # of what is left to gain: a set is minimised, and a stage of smoothing kept, up to that
@@ -82,6 +83,8 @@ class SupportDescent(PreconditionedMethod):
         Working sets in turn on which F has not fallen.
     values : list of float
         F as it is descended on, after each iteration of the stage.
+    spent : int
+        Steps of the stage without second derivatives.
     """
 
     u: NDArray[Any]
@@ -92,13 +95,18 @@ class SupportDescent(PreconditionedMethod):
     bounded: NDArray[np.bool_]
     free: NDArray[np.bool_]
     some: WorkingSet | None
+    least_damping: float
     damping: float
     bend: float
     caution: float
     stalls: int
     values: list[float]
+    spent: int
 
-    kept: tuple[str, ...] = (*PreconditionedMethod.kept, "damping", "bend", "caution", "lower", "stalls", "values")
+    kept: tuple[str, ...] = (
+        *PreconditionedMethod.kept,
+        *("damping", "bend", "caution", "lower", "stalls", "values", "spent"),
+    )
     lower: float = -math.inf  # the best lower bound on the minimum of F so far
 
     def begin_stage(self) -> None:
@@ -111,8 +119,9 @@ class SupportDescent(PreconditionedMethod):
         self.bounded[:n_coef] = form.nonnegative
         self.free = (self.threshold == 0.0) & ~self.bounded
         self.u = np.where(self.bounded, np.maximum(self.u, 0.0), self.u)
-        self.damping, self.caution = LEAST_DAMPING, 1.0
-        self.stalls, self.values = 0, []
+        self.least_damping = LEAST_SMOOTHED if self.width else LEAST_DAMPING
+        self.damping, self.caution = self.least_damping, 1.0
+        self.stalls, self.values, self.spent = 0, [], 0
         self.refresh()
         if self.stage == 0:
             self.bend = self.width * self.parts.largest("largest_curvature") if self.width else 0.0

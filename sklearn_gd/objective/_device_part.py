@@ -97,27 +97,16 @@ class DevicePart(Part):
     def largest_curvature(self):
         return (largest(self.place.xp, self.loss.hessian_blocks(self.y, self.curvature, tuple(self.raw.shape))),)
 
-    def hessian(self, mean, peak, caution, advance):
+    def hessian(self, coordinates, mean, peak, caution, advance):
         self._hold(advance)
-        xp, place, shape = self.place.xp, self.place, tuple(self.raw.shape)
-        blocks = self.loss.hessian_blocks(self.y, self.curvature, shape)
+        blocks = self.loss.hessian_blocks(self.y, self.curvature, tuple(self.raw.shape))
         if self.width:
             exact = self.loss.smoothing_blocks(self.y, self.raw, self.width)
-            blocks = caution * narrowed(place.namespace, blocks, peak) + (1.0 - caution) * exact
-        n_blocks, count = blocks.shape[:2]
-        size, one = len(mean) + 1, xp.ones((1, shape[1]), dtype=place.dtype, device=place.device)
-        out = np.empty((n_blocks, count, size, count, size))
-        for at, matrix in enumerate(out):
-            for k in range(count):
-                for j in range(k + 1):
-                    weight = blocks[at, k, j, :] * self.given_weight
-                    if j == k:
-                        weight = place.namespace.maximum(weight, 0.0)
-                    matrix[k, :-1, j, :-1], cross = self.rows.gram(weight, mean, one)
-                    matrix[k, :-1, j, -1] = matrix[k, -1, j, :-1] = cross[0]
-                    matrix[k, -1, j, -1] = float(xp.sum(weight))
-                    matrix[j, :, k, :] = matrix[k, :, j, :]
-        return (out.reshape(n_blocks, count * size, -1),)
+            blocks = caution * narrowed(self.place.namespace, blocks, peak) + (1.0 - caution) * exact
+        weights = blocks * self.given_weight
+        if weights.shape[1] == 1:
+            weights = self.place.namespace.maximum(weights, 0.0)
+        return self._hessians(weights, mean, coordinates)
 
     # --- dual points ------------------------------------------------------------------------------------------------------
 

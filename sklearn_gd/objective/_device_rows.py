@@ -109,6 +109,21 @@ class DeviceRows(DenseRows):
         both = place.take(_summed(sums))
         return both[: self.shape[1]], both[self.shape[1] :]
 
+    def hessian(self, weights, mean, columns):
+        """As `DenseRows.hessian`, of weights on the device: a host array."""
+        xp, place, mean = self.place.xp, self.place, self.place.put(mean)
+        index, sums = [place.put_index(each) for each in columns], []
+        for tile, X in self.small_tiles():
+            X = X - mean
+            one = xp.ones((X.shape[0], 1), dtype=place.dtype, device=place.device)
+            Z = [xp.concat([xp.take(X, each, axis=1), one], axis=1) for each in index]
+            found = []
+            for k, left in enumerate(Z):
+                weighted = [right * weights[k, j, tile][:, None] for j, right in enumerate(Z)]
+                found.append(xp.matmul(left.T, xp.concat(weighted, axis=1)))
+            sums.append(xp.concat(found, axis=0))
+        return place.take(_summed(sums))
+
     def grams(self, index, weights, mean, scale, dtype):
         """As the function `grams` of NumPy's rows, of weights on the device: a host array."""
         xp, place = self.place.xp, self.place

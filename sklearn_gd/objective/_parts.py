@@ -174,30 +174,29 @@ class Part:
         """The largest curvature of a kink at the point in hand; see `largest`."""
         return (largest(np, self.loss.hessian_blocks(self.y, self.curvature, self.raw.shape)),)
 
-    def hessian(self, mean, peak, caution, advance):
+    def hessian(self, coordinates, mean, peak, caution, advance):
         """The second derivatives of the losses at the point in hand, a matrix for each block of scores that share a loss.
 
-        Each score of a block has its features, less `mean`, and then its intercept. Those of a smoothed loss are mixed with
-        the `narrowed` ones, whose share is `caution`; `peak` is the curvature at a kink. `advance` as in `plane`.
+        `coordinates` has the features of each score, an index for each; a score of a block has these, less `mean`, and then its
+        intercept. Those of a smoothed loss are mixed with the `narrowed` ones, whose share is `caution`; `peak` is the curvature
+        at a kink. `advance` as in `plane`.
         """
         self._hold(advance)
         blocks = self.loss.hessian_blocks(self.y, self.curvature, self.raw.shape)
         if self.width:
             exact = self.loss.smoothing_blocks(self.y, self.raw, self.width)
             blocks = caution * narrowed(np, blocks, peak) + (1.0 - caution) * exact
-        size, one = len(mean) + 1, np.ones((1, self.raw.shape[1]))
-        out = np.empty((len(blocks), blocks.shape[1], size, blocks.shape[1], size))
-        for matrix, block in zip(out, blocks):
-            for k in range(len(block)):
-                for j in range(k + 1):
-                    weight = block[k, j] * self.given_weight
-                    if j == k:
-                        weight = np.maximum(weight, 0.0)
-                    matrix[k, :-1, j, :-1], cross = self.rows.gram(weight, mean, one)
-                    matrix[k, :-1, j, -1] = matrix[k, -1, j, :-1] = cross[0]
-                    matrix[k, -1, j, -1] = weight.sum()
-                    matrix[j, :, k, :] = matrix[k, :, j, :]
-        return (out.reshape(len(blocks), blocks.shape[1] * size, -1),)
+        weights, own = blocks * self.given_weight, np.arange(blocks.shape[1])
+        # A derivative that is taken numerically may be a little below zero.
+        weights[:, own, own] = np.maximum(weights[:, own, own], 0.0)
+        return self._hessians(weights, mean, coordinates)
+
+    def _hessians(self, weights, mean, coordinates):
+        """The matrix of each block of scores, from the weights of pairs of scores, (n_blocks, size, size, n)."""
+        size = weights.shape[1]
+        return tuple(
+            self.rows.hessian(weights[at, ...], mean, coordinates[at * size : (at + 1) * size]) for at in range(weights.shape[0])
+        )
 
     # --- dual points: the slopes of the last look, times shares -----------------------------------------------------------
 

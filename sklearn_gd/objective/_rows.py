@@ -6,6 +6,7 @@ threads run, which ``@`` does not.
 """
 
 import functools
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,6 +14,7 @@ import scipy.sparse as sp
 from .._devices import HOST
 
 EXACT_FEATURES = 256  # up to which the Gram matrices of a metric are in float64
+DENSE = 0.1  # share of stored values from which products of two sparse factors take longer than those of dense ones
 TILE = 1 << 17  # values of X converted to float64, or centred, at a time: few enough to stay in cache
 
 
@@ -102,6 +104,20 @@ class DenseRows:
             gram += np.dot(centred.T, weighted)
             cross += np.dot(target[:, tile], weighted)
         return gram, cross
+
+    def hessian(self, weights, mean, columns):
+        """Weighted sums of z_k z_j', in blocks; z_k has the features `columns[k]`, less `mean`, and then 1.
+
+        The weights are those of each pair, (len(columns), len(columns), n_samples).
+        """
+        blocks = Blocks(columns)
+        for tile in self.tiles():
+            X = self.X[tile] - mean
+            one = np.ones((len(X), 1))
+            Z = [np.hstack([X[:, index], one]) for index in columns]
+            for k, j in blocks.pairs:
+                blocks.add(k, j, np.dot(Z[k].T, Z[j] * weights[k, j, tile, None]))
+        return blocks.symmetric()
 
     def square_norms(self):
         """|x|^2 of each sample."""
@@ -214,6 +230,24 @@ class CsrRows:
         gram += weight.sum() * np.outer(mean, mean)
         return gram, (weighted.T @ target.T).T - np.outer(target @ weight, mean)
 
+    def hessian(self, weights, mean, columns):
+        """As `DenseRows.hessian`."""
+        n, d = self.shape
+        if self.n_values > DENSE * n * d:
+            return DenseRows(self.X.toarray()).hessian(weights, mean, columns)
+        X, blocks = self.X.tocsc(), Blocks(columns)
+        some = [sp.csr_array(X[:, index]) for index in columns]
+        for k, j in blocks.pairs:
+            left, right, weight = some[k], some[j], weights[k, j]
+            values = right.data * np.repeat(weight, np.diff(right.indptr))
+            weighted = assembled(sp.csr_array, (values, right.indices, right.indptr), right.shape)
+            # Centred in the algebra: neither factor becomes dense.
+            total, sums, of_left = weight.sum(), weighted.T @ np.ones(n), left.T @ weight
+            before, after = mean[columns[k]], mean[columns[j]]
+            block = (left.T @ weighted).toarray() - np.outer(before, sums) - np.outer(of_left - total * before, after)
+            blocks.add(k, j, np.block([[block, (of_left - total * before)[:, None]], [sums - total * after, total]]))
+        return blocks.symmetric()
+
     def square_norms(self):
         """|x|^2 of each sample."""
         return self._squared() @ np.ones(self.shape[1])
@@ -229,6 +263,37 @@ class CsrRows:
     def from_coef(self, coef):
         """coef_ as a new flat array in this layout."""
         return np.ascontiguousarray(np.asarray(coef, dtype=np.float64).T).ravel()
+
+
+class Blocks:
+    """A symmetric matrix as a sum of blocks, each of two lists of features with one coordinate more.
+
+    Parameters
+    ----------
+    columns : sequence of ndarray of int
+        The lists.
+
+    Attributes
+    ----------
+    pairs : list of (int, int)
+        The blocks of the lower triangle.
+    """
+
+    def __init__(self, columns):
+        ends = np.cumsum([0] + [len(each) + 1 for each in columns])
+        self.slices = [slice(*each) for each in pairwise(ends.tolist())]
+        self.pairs = [(k, j) for k in range(len(columns)) for j in range(k + 1)]
+        self.sum = np.zeros((ends[-1], ends[-1]))
+
+    def add(self, k, j, block):
+        """Add to a block."""
+        self.sum[self.slices[k], self.slices[j]] += block
+
+    def symmetric(self):
+        """The whole matrix."""
+        for k, j in self.pairs:
+            self.sum[self.slices[j], self.slices[k]] = self.sum[self.slices[k], self.slices[j]].T
+        return self.sum
 
 
 def assembled(kind, arrays, shape):
