@@ -48,6 +48,7 @@ FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
 PAGES_NEED = {
     "watching.md": [("scikit-learn", "1.9", "the page shows its callbacks")],
     "coming_from_sgd.md": [("scikit-learn", "1.8", "SGD's eta0 and learning_rate have other defaults")],
+    "devices.md": [("scikit-learn", "1.9", "its array API dispatch takes X and y in two libraries")],
     "choosing.md": [("scipy", "1.15", "random_array has no rng")],
 }
 
