@@ -224,7 +224,7 @@ class Part:
         They are taken at the point in hand; `advance` as in `plane`.
         """
         curvature = self._curvatures(advance)
-        return *self.rows.weighted_moments(curvature, shift), curvature.sum(axis=1)
+        return *self.rows.weighted_moments(curvature.astype(self.dtype, copy=False), shift), curvature.sum(axis=1)
 
     def curvature_grams(self, mean, scale, share, advance):
         """For each score, sums of z z' with z = (x - mean, 1) * scale, weighted by the loss's curvature in that score.
