@@ -82,6 +82,7 @@ class DevicePart(Part):
             # The last look has bent the last direction already, at the point that is now in hand.
             bent = self.bent if advance else self._bent(self.curvature, self.last)
             forms += [self._dot(bent, a), self._dot(bent, self.last)]
+        self.bent = None
         found = np.zeros(3)
         found[: len(forms)] = self.place.take(self.place.xp.stack(forms))
         return (found,)

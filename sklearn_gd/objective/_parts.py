@@ -124,6 +124,7 @@ class Part:
             # The last look has bent the last direction already, at the point that is now in hand.
             bent = self.bent if advance else self._bent(self.curvature, self.last)
             forms[1], forms[2] = np.vdot(bent, a), np.vdot(bent, self.last)
+        self.bent = None
         return (forms,)
 
     def step(self, c_0, c_1, t):
@@ -135,6 +136,7 @@ class Part:
         else:
             self.move *= c_0
             self.last = self.move
+        self.move = None  # a look needs room of its own
         return self.again(t)
 
     def line(self, coef, intercept, t, advance):
