@@ -20,6 +20,7 @@ class Host:
 
     xp = np
     floats = FLOATS
+    in_memory = True
 
     def put(self, array):
         """A host array, here: itself."""
@@ -67,10 +68,13 @@ class Device:
         The floating types that X may have.
     namespace : Namespace
         What stands for ``np`` in functions in array style.
+    in_memory : bool
+        Whether NumPy can read the arrays where they are, without a copy: those of PyTorch on the CPU.
     """
 
     def __init__(self, library, device):
         self.xp, self.device = library, device
+        self.in_memory = getattr(device, "type", None) == "cpu"
         self.has_float64 = _has_float64(library, device)
         self.floats = [library.float64, library.float32] if self.has_float64 else [library.float32]
         self.dtype = self.floats[0]

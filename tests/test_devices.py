@@ -33,9 +33,12 @@ from sklearn.utils.estimator_checks import check_array_api_input_and_values, che
 
 
 @pytest.fixture(autouse=True)
-def dispatch(monkeypatch):
+def dispatch(monkeypatch, request):
     monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+    call = getattr(request.node, "callspec", None)
     with config_context(array_api_dispatch=True):
+        if call and call.params.get("to") is on_torch_apart:
+            monkeypatch.setattr(place_of(on_torch(X)), "in_memory", False)
         yield
 
 
@@ -46,6 +49,11 @@ def on_strict(array, device="device1"):
 def on_torch(array, device="cpu"):
     torch = pytest.importorskip("torch")
     return torch.asarray(array, device=device)
+
+
+def on_torch_apart(array):
+    """Tensors that NumPy cannot read, as far as a fit knows: the fixture sees to it."""
+    return on_torch(array)
 
 
 def on_cuda(array):
@@ -70,8 +78,8 @@ def on_cupy(array):
         pytest.skip(f"CuPy finds no device: {error}")
 
 
-EVERYWHERE = [pytest.param(each, id=each.__name__[3:]) for each in (on_strict, on_torch, on_cuda, on_cupy)]
-HERE = EVERYWHERE[:2]
+EVERYWHERE = [pytest.param(each, id=each.__name__[3:]) for each in (on_strict, on_torch_apart, on_torch, on_cuda, on_cupy)]
+HERE = EVERYWHERE[:3]
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(160, 6)) * [1.0, 10.0, 0.1, 1.0, 3.0, 1.0] + [0.0, 5.0, 0.0, 1.0, 0.0, 0.0]
@@ -175,9 +183,10 @@ def test_a_penalty_of_the_users_own_and_several_targets(to):
 
 
 @pytest.mark.parametrize(("estimator", "y"), CASES, ids=IDS)
-def test_samples_in_float32_give_nearly_the_model_of_numpy(estimator, y):
+@pytest.mark.parametrize("to", HERE[1:])
+def test_samples_in_float32_give_nearly_the_model_of_numpy(estimator, y, to):
     single = X.astype(np.float32)
-    there, here = fitted(estimator, on_torch(single), on_torch(y)), fitted(estimator, single, y)
+    there, here = fitted(estimator, to(single), to(y)), fitted(estimator, single, y)
     assert_same_model(there, here, rtol=2e-3)
 
 
@@ -347,6 +356,49 @@ def test_every_verb_answers_as_that_of_numpy(n_outputs, to):
             assert isinstance(one, (np.ndarray, float)), verb
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9, err_msg=verb)
     np.testing.assert_allclose(there.rows.square_norms(), here.rows.square_norms(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("to", HERE)
+def test_moments_in_float32_are_those_in_float64(to):
+    """A metric of float32 samples need not be exact, and what it takes from them is not converted."""
+    loss = array_loss(LogLoss(), 1, False)
+    single, signs = X.astype(np.float32), np.where(TWO == 4, 1.0, -1.0)[:, None]
+    (part,) = parts_of(rows_of(to(single)), signs, np.ones(160), loss, 1).parts
+    part.start(np.full((1, 6), 0.1), np.zeros(1), 0.0)
+    exact = part.curvature_moments(X[0], False)
+    part.plane(np.full((1, 6), 0.1, dtype=np.float32), np.zeros(1), False, False)
+    for found, want in zip(part.curvature_moments(X[0], False), exact, strict=True):
+        assert found.dtype == want.dtype == np.float64
+        np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-5)
+
+
+# --- tensors in memory ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_tensors_in_memory_are_read_in_place(contiguous):
+    """The arithmetic is NumPy's, so the model is that of the array to the last bit, and a custom loss may be in any style."""
+    samples = on_torch(X) if contiguous else on_torch(np.ascontiguousarray(X.T)).T
+    rows = rows_of(samples)
+    assert np.shares_memory(rows.X, samples.numpy()) == contiguous
+    assert rows.X.flags.c_contiguous
+    for estimator, y in ((GDClassifier(), THREE), (GDRegressor(ScalarStyle(), max_iter=5), TARGET)):
+        there, here = fitted(estimator, samples, on_torch(y)), fitted(estimator, X, y)
+        np.testing.assert_array_equal(to_host(there.coef_), here.coef_)
+        assert type(there.coef_) is type(samples)
+
+
+@pytest.mark.parametrize(
+    "model", [GDClassifier("hinge", solver=MiniBatch(8)), GDClassifier(optimizer="adam"), GDClassifier(average=True)], ids=str
+)
+def test_every_solver_takes_tensors_in_memory(model):
+    model.set_params(random_state=0, max_iter=3, tol=None)
+    there, here = fitted(model, on_torch(X), on_torch(THREE), on_torch(WEIGHT)), fitted(model, X, THREE, WEIGHT)
+    np.testing.assert_array_equal(to_host(there.coef_), here.coef_)
+    for each, samples, labels in ((there, on_torch(X), on_torch(THREE)), (here, X, THREE)):
+        each.partial_fit(samples, labels).partial_fit(samples, labels)
+    np.testing.assert_array_equal(to_host(there.coef_), here.coef_)
+    assert (to_host(there.predict(on_torch(X))) == here.predict(X)).all()
 
 
 # --- what is refused -----------------------------------------------------------------------------------------------------

@@ -94,7 +94,8 @@ class LocalEpochs:
         """The model times the weight of the samples, and the sums of weight and of weight times the last rate and the local F."""
         weight, epochs = float(part.given_weight.sum()), self.solver.local_epochs
         n = part.rows.shape[0]
-        with Objective(part.rows, part.target, part.given_weight, **self.problem) as objective:
+        # The compiled loops take arrays in C order.
+        with Objective(part.rows, part.target, np.ascontiguousarray(part.given_weight), **self.problem) as objective:
             schedule, start = self.settings.schedule, None
             if schedule is not None:
                 steps = self.rounds * epochs * -(-n // self.solver.checked_batch_rows(n))

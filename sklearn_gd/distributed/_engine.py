@@ -152,7 +152,8 @@ class Resident:
 
     def __init__(self, seed, rows):
         self.seed, self.version, self.called = seed, 0, time.monotonic()
-        self.weight = np.ones(rows.shape[0]) if seed.weight is None else seed.weight
+        # Ones that take no memory.
+        self.weight = np.broadcast_to(1.0, rows.shape[0]) if seed.weight is None else seed.weight
         # Parts that fit the cache, as in memory.
         self.bounds = cut(rows, seed.n_outputs)
         self.parts = [self._part(None, start, stop) for start, stop in self.bounds]

@@ -83,6 +83,7 @@ class DevicePart(Part):
             # The last look has bent the last direction already, at the point that is now in hand.
             bent = self.bent if advance else self._bent(self.curvature, self.last)
             forms += [self._dot(bent, a), self._dot(bent, self.last)]
+        self.bent = None
         found = np.zeros(3)
         found[: len(forms)] = self.place.take(self.place.xp.stack(forms))
         return (found,)
@@ -127,7 +128,7 @@ class DevicePart(Part):
     def curvature_moments(self, shift, advance):
         curvature = self._curvatures(advance)
         weight = self.place.take(self.place.xp.sum(curvature, axis=1))
-        return *self.rows.weighted_moments(curvature, shift), weight
+        return *self.rows.weighted_moments(self._narrow(curvature), shift), weight
 
     def curvature_grams(self, mean, scale, share, advance):
         index = sampled(self.rows.shape[0], share)
@@ -156,9 +157,12 @@ class DevicePart(Part):
 
     def _pulled(self, slope, *before):
         """`before`, and the gradients with respect to coefficients and intercept that slopes of the scores make."""
+        return self._taken(*before, self.rows.pull_back(self._narrow(slope)), self.place.xp.sum(slope, axis=1))
+
+    def _narrow(self, values):
+        """`values` in the type of the products with the samples."""
         single = self.rows.is_single and self.dtype == np.float32
-        narrow = self.place.xp.astype(slope, self.place.xp.float32) if single else slope
-        return self._taken(*before, self.rows.pull_back(narrow), self.place.xp.sum(slope, axis=1))
+        return self.place.xp.astype(values, self.place.xp.float32) if single else values
 
     def _taken(self, *arrays):
         """Copies on the host."""

@@ -49,16 +49,17 @@ class DeviceRows(DenseRows):
         whole = self.X.dtype == self.place.dtype
         return self._tiles(max(self.shape[0], 1)) if whole else self.small_tiles()
 
-    def small_tiles(self):
-        """The same for results as large as the tile, of few values each."""
-        return self._tiles(max(TILE // max(self.shape[1], 1), 1))
+    def small_tiles(self, dtype=None):
+        """The same for results as large as the tile, of few values each; in `dtype`, where X has that type."""
+        return self._tiles(max(TILE // max(self.shape[1], 1), 1), self.X.dtype == dtype)
 
-    def _tiles(self, size):
+    def _tiles(self, size, as_they_are=False):
         """The same, of so many samples."""
         n = self.shape[0]
         for start in range(0, n, size):
             tile = slice(start, min(start + size, n))
-            yield tile, self.place.cast(self.X[tile, :])
+            X = self.X[tile, :]
+            yield tile, X if as_they_are else self.place.cast(X)
 
     def scores(self, coef, intercept):
         """X coef' + intercept of host arrays, as (n_outputs, n_samples) on the device."""
@@ -86,16 +87,23 @@ class DeviceRows(DenseRows):
         sums = []
         for tile, X in self.small_tiles():
             away, w = X - shift, weight[tile][None, :]
-            sums.append(xp.concat([xp.matmul(w, each) for each in (away, away * away, place.cast(X != 0.0))], axis=0))
+            found = [_times(xp, w, away)]
+            away *= away
+            found += [_times(xp, w, away), _times(xp, w, place.cast(X != 0.0))]
+            sums.append(xp.concat(found, axis=0))
         return tuple(place.take(_summed(sums)))
 
     def weighted_moments(self, weights, shift):
-        """Weighted sums of x - shift and of its square for each row of `weights`, on the device: host arrays."""
-        xp, place, shift = self.place.xp, self.place, self.place.put(shift)
-        sums = []
-        for tile, X in self.small_tiles():
-            away = X - shift
-            sums.append(xp.stack([xp.matmul(weights[:, tile], each) for each in (away, away * away)]))
+        """Weighted sums of x - shift and of its square for each row of `weights`, on the device: host arrays.
+
+        They are in float32 where X and the weights are, tile by tile.
+        """
+        place, sums, shift = self.place, [], self.place.put(shift, weights.dtype)
+        for tile, X in self.small_tiles(weights.dtype):
+            away, w = X - shift, weights[:, tile]
+            total = _times(place.xp, w, away)
+            away *= away
+            sums.append(place.cast(place.xp.stack([total, _times(place.xp, w, away)])))
         return tuple(place.take(_summed(sums)))
 
     def gram(self, weight, mean, target):

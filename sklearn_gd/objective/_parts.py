@@ -125,6 +125,7 @@ class Part:
             # The last look has bent the last direction already, at the point that is now in hand.
             bent = self.bent if advance else self._bent(self.curvature, self.last)
             forms[1], forms[2] = np.vdot(bent, a), np.vdot(bent, self.last)
+        self.bent = None
         return (forms,)
 
     def step(self, c_0, c_1, t):
@@ -136,6 +137,7 @@ class Part:
         else:
             self.move *= c_0
             self.last = self.move
+        self.move = None  # a look needs room of its own
         return self.again(t)
 
     def line(self, coef, intercept, t, advance):
@@ -228,7 +230,7 @@ class Part:
         They are taken at the point in hand; `advance` as in `plane`.
         """
         curvature = self._curvatures(advance)
-        return *self.rows.weighted_moments(curvature, shift), curvature.sum(axis=1)
+        return *self.rows.weighted_moments(curvature.astype(self.dtype, copy=False), shift), curvature.sum(axis=1)
 
     def curvature_grams(self, mean, scale, share, advance):
         """For each score, sums of z z' with z = (x - mean, 1) * scale, weighted by the loss's curvature in that score.

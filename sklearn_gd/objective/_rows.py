@@ -19,12 +19,15 @@ TILE = 1 << 17  # values of X converted to float64, or centred, at a time: few e
 
 
 class DenseRows:
-    """A C-contiguous matrix; the compiled loops take its coefficients as (n_outputs, n_features), so that a row meets a row."""
+    """A C-contiguous matrix; the compiled loops take its coefficients as (n_outputs, n_features), so that a row meets a row.
 
-    layout, home, place = "dense", "memory", HOST
+    `place` is where the user has X, and wants the model.
+    """
 
-    def __init__(self, X):
-        self.X = X
+    layout, home = "dense", "memory"
+
+    def __init__(self, X, place=HOST):
+        self.X, self.place = X, place
         self.shape, self.dtype = X.shape, X.dtype
         self.arrays = (X,)
         self.n_values = X.size
@@ -81,8 +84,12 @@ class DenseRows:
         return total, square, nonzero
 
     def weighted_moments(self, weights, shift):
-        """Weighted sums of x - shift and of its square, (n_weights, n_features), for each row of `weights`."""
+        """Weighted sums of x - shift and of its square, (n_weights, n_features), for each row of `weights`.
+
+        They are in float32 where X and the weights are, tile by tile.
+        """
         total, square = np.zeros((2, len(weights), self.shape[1]))
+        shift = shift.astype(weights.dtype, copy=False)
         for tile in self.tiles():
             away = self.X[tile] - shift
             total += np.dot(weights[:, tile], away)
@@ -325,8 +332,8 @@ def grams(rows, index, weights, mean, scale):
     return out
 
 
-def rows_of(X):
-    """The rows of a validated matrix; rows that live elsewhere are returned as they are."""
+def rows_of(X, place=HOST):
+    """The rows of a validated matrix, which the user has in `place`; rows that live elsewhere are returned as they are."""
     if hasattr(X, "home"):
         return X
-    return CsrRows(X) if sp.issparse(X) else DenseRows(X)
+    return CsrRows(X) if sp.issparse(X) else DenseRows(np.ascontiguousarray(X), place)

@@ -1,6 +1,6 @@
 """Which rows and parts hold the samples: the one place where it matters whether they are in memory, on a device or in blocks."""
 
-from .._devices import HOST, place_of
+from .._devices import place_of, to_host
 from . import _rows
 from ._device_part import on_device
 from ._device_rows import DeviceRows
@@ -16,9 +16,9 @@ PARTS = {"memory": in_memory, "device": on_device, "blocks": in_blocks}
 
 
 def rows_of(X):
-    """The rows of a validated X."""
+    """The rows of a validated X; those of another library that are in memory are read there, as NumPy's are."""
     place = place_of(X)
-    return _rows.rows_of(X) if place is HOST else DeviceRows(X, place)
+    return _rows.rows_of(to_host(X), place) if place.in_memory else DeviceRows(X, place)
 
 
 def parts_of(rows, target, weight, loss, n_outputs):

@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 from .._components import resolve
-from .._devices import HOST
 from ..descent._loop import Settings
 from ._base import Solver
 from ._plain import SGD, Automatic, Batch, MiniBatch
@@ -43,7 +42,7 @@ def runs_on_devices(solver: Any, optimizer: Any, learning_rate: Any, average: An
 
 def check_device(place: Any, solver: Solver, settings: Any) -> None:
     """Raise a ValueError where X is on a device and the solver takes steps on single samples."""
-    if place is HOST or solver.needs_only_sums(settings):
+    if place.in_memory or solver.needs_only_sums(settings):
         return
     what = "partial_fit takes" if settings.streaming else f"solver={solver!r} takes"
     if isinstance(solver, Automatic) and not settings.streaming:

@@ -1,11 +1,12 @@
-"""How batch descent grows with workers, and beside dask-ml's LogisticRegression; simulated beyond the workers at hand.
+"""How batch descent grows with workers, beside dask-ml's LogisticRegression and dask-glm; simulated beyond the workers at hand.
 
     python tests/benchmarks/clusters.py [--samples 400000] [--features 100] [--blocks 8]
 
 Workers are processes of this machine with one thread each. Seconds, messages and bytes are medians over iterations.
 
 "To 1e-4" is the time of the shortest fit of all those with 1, 2, 4, 8, ... iterations whose objective is at most 1.0001 times its
-minimum; both libraries minimise the same objective (L2, no intercept) of the same blocks, which lie on the workers.
+minimum; all libraries minimise the same objective (L2, no intercept) of the same blocks, which lie on the workers. The solvers of
+dask-ml are those of dask-glm, which is called without dask-ml's wrapper, too.
 
 The simulation takes an iteration of w workers as two rounds, each: the arithmetic of the samples of one worker, a round trip, the
 driver's time for one more message per worker (measured with many messages at once, which carry no work), and the bytes of a
@@ -30,7 +31,8 @@ LIMIT = 15.0  # seconds; a solver whose fit takes longer gets no more iterations
 BANDWIDTH = 1e9  # bytes a second of the driver's network, for the simulation
 ROWS_FAR, BLOCK_FAR = 1e9, 1e6  # samples, and samples of a block, of the simulation
 MESSAGES = 500
-PEERS = ("lbfgs", "admm", "proximal_grad")  # those of dask-glm that have a penalty
+# The solvers of dask-glm that have a penalty, with the tolerance that lets them go on.
+PEERS = {"lbfgs": {"tol": 1e-12}, "admm": {"abstol": 1e-12}, "proximal_grad": {"tol": 1e-12}}
 
 
 class Clock(Observer):
@@ -102,6 +104,7 @@ def time_to(near, fit, value):
 def beside_dask_ml(rows, features, blocks):
     """Time to 1e-4 of the minimum for two workers, and what is answered to three classes."""
     try:
+        import dask_glm.algorithms
         from dask_ml.linear_model import LogisticRegression
     except ImportError as error:
         print(f"dask-ml is left out: {error}")
@@ -132,10 +135,18 @@ def beside_dask_ml(rows, features, blocks):
 
             return fit
 
+        def of_dask_glm(solver):
+            def fit(n_iter):
+                own = {"regularizer": "l2", "lamduh": ALPHA * rows, "normalize": False, **PEERS[solver]}
+                return np.asarray(getattr(dask_glm.algorithms, solver)(X, targets, max_iter=n_iter, **own))
+
+            return fit
+
         lowest = value(GDClassifier(penalty="l2", alpha=ALPHA, fit_intercept=False, tol=1e-9).fit(X, y).coef_[0])
         ours(1)  # connections and imports of the workers
         print("to 1e-4 of the minimum                  seconds  iterations")
         fits = {"GDClassifier()": ours, **{f"dask-ml LogisticRegression, {solver}": theirs(solver) for solver in PEERS}}
+        fits |= {f"dask-glm, {solver}": of_dask_glm(solver) for solver in PEERS}
         for name, fit in fits.items():
             seconds, n_iter = time_to(1.0001 * lowest, fit, value)
             told = f"{seconds:.2f}" if seconds < np.inf else "never"
