@@ -1,6 +1,6 @@
-"""The public name under which pickles and skops files know the classes of a fitted model."""
+"""The public names of the classes of a fitted model in pickles and skops files."""
 
-# Files that were stored stay readable when a class moves to another file of the package.
+# Stored files remain readable when a class moves to another file of the package.
 PUBLIC_MODULE = "sklearn_gd.persistence"
 
 
