@@ -1,4 +1,4 @@
-"""The two estimators: their public face, how y is encoded, and how a score becomes a prediction."""
+"""The two estimators: the public interface, the encoding of y, and the prediction from a score."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -75,7 +75,7 @@ class GDRegressor(RegressorMixin, BaseGD):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        # The tags cannot express "several outputs, all positive": such a loss is tagged for one output, but accepts several.
+        # The tags cannot express "several outputs, all positive", so such a loss is tagged for one output, but accepts several.
         loss = self.loss
         if isinstance(loss, str) and loss in REGRESSION_LOSSES:
             loss = REGRESSION_LOSSES[loss]()
@@ -216,7 +216,7 @@ class GDRegressor(RegressorMixin, BaseGD):
 
 
 def _loss_gives_probability(estimator):
-    """Whether `predict_proba` exists; an AttributeError that says why where it does not."""
+    """Return True if `predict_proba` exists; otherwise raise an AttributeError that says why it does not."""
     loss = estimator._known_loss()
     if not hasattr(loss, "probability"):
         raise AttributeError(f"predict_proba is not available with loss={loss!r}: the loss does not define probabilities")
@@ -227,7 +227,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
     __doc__ = CLASSIFIER
 
     _has_numeric_targets = False
-    # What `fit` stores beside the attributes of both estimators.
+    # The attributes that `fit` stores in addition to those of both estimators.
     classes_: np.ndarray
 
     def __init__(
@@ -446,7 +446,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
             return place.xp.log(probability)
 
     def _probabilities(self, X, method):
-        """The probabilities for the public `method`, and where they are."""
+        """The probabilities for the public `method`, and their place."""
         raw, place = self._raw_scores(X, method)
         probability = self.loss_.probability
         if raw.shape[1] > 1:
@@ -464,14 +464,15 @@ class GDClassifier(ClassifierMixin, BaseGD):
     def _encode(self, y, weight, loss, coder=None):
         check_comparable(y)
         if coder is None or not coder.knows(y):
-            # A call of a stream may have few samples of each class: three of each draw no warning that they look like numbers.
+            # A call of a stream may have few samples per class, for which scikit-learn warns that labels look like numbers, but
+            # not with three copies of each.
             check_classification_targets(y if coder is None else np.tile(y, 3))
         coder = ClassCoder(fewest=2) if coder is None else coder
         return coder.encode(y, weight, self.class_weight, loss)
 
 
 def _needs_positive_targets(loss):
-    """Whether a loss refuses negative targets."""
+    """Whether a loss does not accept negative targets."""
     return not loss.in_domain(np.array([-1.0]))[0]
 
 
@@ -480,7 +481,7 @@ def _winner(raw, n_classes, xp):
     if raw.shape[1] > 1:
         return xp.argmax(raw, axis=1)
     positive = xp.astype(raw[:, 0] > 0, xp.int64)
-    # A stream that has brought a single class so far has one score for it.
+    # A stream with a single class so far has one score.
     return positive if n_classes > 1 else 0 * positive
 
 
@@ -492,7 +493,7 @@ def resolve_loss(
     other_registry: Mapping[str, type[Loss]],
     other_estimator: str,
 ) -> Any:
-    """A copy of the loss object; the error for a loss of the other estimator names that estimator."""
+    """Return a copy of the loss object; the error for a loss of the other estimator names that estimator."""
     if isinstance(value, str) and value in other_registry:
         raise ValueError(f"loss={value!r} is for {other_estimator}; allowed strings are {sorted(registry)}")
     if isinstance(value, other_kind):

@@ -114,14 +114,14 @@ class Optimizer(Component):
         self._check_returned()
 
     def _check_returned(self) -> None:
-        """Raise a TypeError where `update` returns another number of values than a step needs."""
+        """Raise a TypeError if `update` returns another number of values than a step needs."""
         arguments = [1.0] * (4 + len(self.slots) + len(self.totals))
         update = self.bound_function("update", len(arguments))
         try:
             with np.errstate(all="ignore"):
                 found = update(*arguments) if update is not None else None
         except (ArithmeticError, AttributeError, NameError, TypeError, ValueError):
-            return  # the step itself reports what is wrong, with the numbers that led to it
+            return  # the step itself raises the error, with the values that caused it
         count = len(found) if isinstance(found, tuple) else 1
         if count != 2 + len(self.slots):
             wanted = ", ".join(["the new w", "the length of the proximal step", *self.slots])
@@ -131,7 +131,7 @@ class Optimizer(Component):
 
 
 def _quotient(above, below):
-    """Return above / below where `below` is positive, and zero elsewhere."""
+    """Return above / below if `below` is positive, else zero."""
     positive = below > 0.0
     return np.where(positive, above / np.where(positive, below, 1.0), 0.0)
 
@@ -1010,7 +1010,7 @@ class ScheduleFree(Optimizer):
         mean = mean + np.where(square_sum == 0.0, w - mean, 0.0)
         if rate == 0.0:
             return w, 0.0, mean, base, share, square_sum
-        # Where y is the mean, z is too: at the start, and where descent resumes from an earlier model.
+        # If y is the mean, so is z: at the start, and when descent resumes from an earlier model.
         base = np.where(w == mean, w, base)
         moved = (w - (base + beta * (mean - base))) / (1.0 - beta + beta * share)
         base, mean = base + moved, mean + share * moved

@@ -164,7 +164,7 @@ class Schedule(Component):
         return None if factor is None or rate <= self.min_rate else factor
 
     def _steps(self, name, run_value, meaning):
-        """The parameter `name`, or the run's own length where it is None."""
+        """The parameter `name`, or the length of the run if it is None."""
         steps = getattr(self, name)
         if steps is None:
             steps = run_value
@@ -257,12 +257,12 @@ class Optimal(Schedule):
         typical = 1.0 / math.sqrt(math.sqrt(run.alpha))
         first = typical / max(1.0, self._slope(run.loss, typical))
         start = 1.0 / (first * run.alpha)
-        # The sum is rounded away where t is far larger than the start.
+        # If t is far larger than the start, adding the start has no effect in floating point.
         return 1.0 / (run.alpha * np.maximum(start + t - 1.0, start))
 
     @staticmethod
     def _slope(loss, typical):
-        """The slope of the loss of the target 1 at the score -typical; -inf where it overflows."""
+        """The slope of the loss of the target 1 at the score -typical; -inf if it overflows."""
         gradient, value = loss.written_functions("gradient"), loss.written_functions("value")
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -270,7 +270,7 @@ class Optimal(Schedule):
                     return float(gradient(1.0, -typical, *loss.numbers_for("gradient", 2)))
                 h, numbers = 1e-5 * typical, loss.numbers_for("value", 2)
                 return float(value(1.0, h - typical, *numbers) - value(1.0, -h - typical, *numbers)) / (2 * h)
-        except OverflowError:  # of Python's own numbers: so far below the target a loss falls
+        except OverflowError:  # raised by Python's numbers if the loss is too steep that far below the target
             return -math.inf
 
 
@@ -531,7 +531,7 @@ class CosineRestarts(Schedule):
             restart = np.floor(passed)
             share = passed - restart
         else:
-            # The restarts lie at 1, 1 + q, 1 + q + q^2, ...; 1e-9 keeps a step that is one from falling before it.
+            # The restarts are at 1, 1 + q, 1 + q + q^2, ...; 1e-9 keeps the step of a restart out of the cycle before it.
             restart = np.floor(np.log1p(passed * (self.t_mul - 1.0)) / math.log(self.t_mul) + 1e-9)
             length = np.float_power(self.t_mul, restart)
             begin = (length - 1.0) / (self.t_mul - 1.0)
@@ -710,7 +710,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
 }
 
 
-# What `learning_rate` may be.
+# The types of `learning_rate`.
 RateLike = float | str | Schedule | Callable[[int], float]
 
 

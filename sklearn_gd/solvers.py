@@ -1,4 +1,4 @@
-"""Solvers: how many samples each step uses, and by which method F is minimised."""
+"""Solvers: the number of samples of each step, and the method that minimises F."""
 
 import math
 from collections.abc import Callable
@@ -30,7 +30,7 @@ __all__ = [
     "Solver",
 ]
 
-# What a solver may require of loss and penalty: a test of the two, and the message if it fails.
+# Requirements of a solver on loss and penalty: a test of the two, and the message if it fails.
 REQUIREMENTS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "smooth loss": (lambda loss, penalty: loss.smooth, "a differentiable loss, but loss={loss!r} has smooth=False"),
     "smooth penalty": (
@@ -464,7 +464,7 @@ def runs_on_devices(solver: Any, optimizer: Any, learning_rate: Any, average: An
 
 
 def check_device(place: Any, solver: Solver, settings: Any) -> None:
-    """Raise a ValueError where X is on a device and the solver takes steps on single samples."""
+    """Raise a ValueError if X is on a device and the solver takes steps on single samples."""
     if place is HOST or solver.needs_only_sums(settings):
         return
     what = "partial_fit takes" if settings.streaming else f"solver={solver!r} takes"
