@@ -1,15 +1,15 @@
-"""How batch descent grows with workers, and beside dask-ml's LogisticRegression; simulated beyond the workers at hand.
+"""Scaling of batch descent with workers, compared with dask-ml's LogisticRegression; simulated for larger clusters.
 
     python tests/benchmarks/clusters.py [--samples 400000] [--features 100] [--blocks 8]
 
 Workers are processes of this machine with one thread each. Seconds, messages and bytes are medians over iterations.
 
 "To 1e-4" is the time of the shortest fit of all those with 1, 2, 4, 8, ... iterations whose objective is at most 1.0001 times its
-minimum; both libraries minimise the same objective (L2, no intercept) of the same blocks, which lie on the workers.
+minimum; both libraries minimise the same objective (L2, no intercept) over the same blocks on the workers.
 
-The simulation takes an iteration of w workers as two rounds, each: the arithmetic of the samples of one worker, a round trip, the
-driver's time for one more message per worker (measured with many messages at once, which carry no work), and the bytes of a
-gradient for every block over the driver's bandwidth.
+The simulation models an iteration with w workers as two rounds. Each has the arithmetic of the samples of one worker, a round
+trip, the driver's time for one more message per worker (measured with many messages at once, which carry no work), and the bytes
+of a gradient for every block over the driver's bandwidth.
 """
 
 import argparse
@@ -26,15 +26,15 @@ from sklearn_gd.descent._observers import Observer
 
 ITERATIONS = 12
 ALPHA = 1e-3
-LIMIT = 15.0  # seconds; a solver whose fit takes longer gets no more iterations
-BANDWIDTH = 1e9  # bytes a second of the driver's network, for the simulation
+LIMIT = 15.0  # seconds; a solver whose fit takes longer is not given more iterations
+BANDWIDTH = 1e9  # bytes per second of the driver's network, for the simulation
 ROWS_FAR, BLOCK_FAR = 1e9, 1e6  # samples, and samples of a block, of the simulation
 MESSAGES = 500
-PEERS = ("lbfgs", "admm", "proximal_grad")  # those of dask-glm that have a penalty
+PEERS = ("lbfgs", "admm", "proximal_grad")  # the solvers of dask-glm with a penalty
 
 
 class Clock(Observer):
-    """Notes the time, the messages and the bytes after each iteration."""
+    """Records the time, the messages and the bytes after each iteration."""
 
     def start(self, objective, theta, value):
         self.times, self.trips, self.bytes, self.sent = [], [], [], 0
@@ -56,7 +56,7 @@ class Clock(Observer):
 
 
 def problem(rows, features, blocks):
-    """X on the workers, with correlated columns of unit variance, and the scores of a true model plus noise."""
+    """X on the workers, with correlated features of unit variance, and the scores of a true model plus noise."""
     near = 0.8 ** np.abs(np.subtract.outer(np.arange(features), np.arange(features)))
     X = da.random.default_rng(0).normal(size=(rows, features), chunks=(-(-rows // blocks), -1))
     X = (X @ np.linalg.cholesky(near).T).persist()
@@ -76,7 +76,7 @@ def measured(workers, rows, features, blocks):
 
 
 def seconds_a_message():
-    """What one more message costs the driver, of many that are on their way at once."""
+    """The driver's time for one more of many simultaneous messages."""
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
         seconds = []
         for _ in range(5):
@@ -99,8 +99,8 @@ def time_to(near, fit, value):
     return np.inf, n_iter // 2
 
 
-def beside_dask_ml(rows, features, blocks):
-    """Time to 1e-4 of the minimum for two workers, and what is answered to three classes."""
+def against_dask_ml(rows, features, blocks):
+    """Time to 1e-4 of the minimum with two workers, and the results for three classes."""
     try:
         from dask_ml.linear_model import LogisticRegression
     except ImportError as error:
@@ -122,7 +122,7 @@ def beside_dask_ml(rows, features, blocks):
             model = GDClassifier(penalty="l2", alpha=ALPHA, fit_intercept=False, max_iter=n_iter, tol=None)
             return model.fit(X, y).coef_[0]
 
-        # Its normalisation is off: it would make another objective, and the columns have unit variance.
+        # Without normalisation, which would change the objective; the features have unit variance.
         options = {"C": 1.0 / (ALPHA * rows), "solver_kwargs": {"normalize": False}}
 
         def theirs(solver):
@@ -152,7 +152,7 @@ def beside_dask_ml(rows, features, blocks):
 
 
 def main():
-    """Measure, and simulate from what was measured."""
+    """Measure, and simulate from the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=400_000)
     parser.add_argument("--features", type=int, default=100)
@@ -174,7 +174,7 @@ def main():
         messages = 2.0 * (latency + workers * message)
         traffic = 2.0 * ROWS_FAR / BLOCK_FAR * 8.0 * (options.features + 8) / BANDWIDTH
         print(f"{workers:7d} workers: {arithmetic + messages + traffic:8.3f} s/iteration, {messages:.3f} of them messages")
-    beside_dask_ml(*size)
+    against_dask_ml(*size)
 
 
 if __name__ == "__main__":
