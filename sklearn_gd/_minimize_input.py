@@ -70,7 +70,7 @@ class Function:
             found, self.together = found[0], (x.copy(), found[1])
         elif isinstance(found, tuple):
             raise ValueError(
-                f"fun returned {len(found)} things; it must return one number, or with jac=True the value and the gradient"
+                f"fun returned {len(found)} values; it must return one number, or with jac=True the value and the gradient"
             )
         number = _one_number(found)
         if number.dtype.kind == "c":
