@@ -1,4 +1,4 @@
-"""Which functions of numbers also work on whole arrays.
+"""The test whether a function of numbers also works on whole arrays.
 
 A function in *array style* has no branch on its arguments: it uses ``np.where``, ``np.maximum``, ``np.exp`` and similar
 functions, so batch descent calls it on arrays of scores. A function in *scalar style* (``if``, ``math``) is compiled and called

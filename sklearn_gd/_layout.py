@@ -35,7 +35,7 @@ INFORMATION = 13  # of a sample: the mean curvature at the null model, relative 
 TARGET_WEIGHT = 14  # weight of the samples in `Track.targets`
 N_ROW_COUNTERS = 15
 
-# Indices of `Mixture.sums`. All but the last are discounted with each sample.
+# Indices of `Mixture.sums`. Each sample discounts all except the last.
 MIXED_WEIGHT = 0  # weight of the samples
 MIXED_HORIZON = 1  # weight times 1 + twice the age of the snapshot; the mean is the number of samples predicted at once
 PAST_WEIGHT = 2  # weight of earlier samples with known losses only

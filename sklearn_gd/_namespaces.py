@@ -75,7 +75,7 @@ def with_globals(function, replaced):
 
 @functools.cache
 def under(function, namespace):
-    """The same code with another ``np``, including plain functions that it calls by a global name.
+    """A copy of the code with another ``np``, including plain functions that it calls by a global name.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ class Solver(Component):
     """Abstract base of the solvers; subclass it for a custom solver.
 
     A subclass defines either `batch_rows`, to take the steps of an optimizer on batches of that size, or `method`, to use a
-    minimisation method of its own.
+    minimisation method.
 
     Attributes
     ----------

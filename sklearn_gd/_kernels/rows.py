@@ -40,7 +40,7 @@ def csr_fetch(X, row):
 
 
 def dense_scores(X, rows, coef, intercept, raw):
-    """raw[i] = X[rows[i]] W + b; four outputs share each load of a row."""
+    """raw[i] = X[rows[i]] W + b; four outputs share each load of a sample."""
     n_outputs, n_features = coef.shape
     matrix = X[0]
     start = 0
@@ -89,7 +89,7 @@ def dense_scores(X, rows, coef, intercept, raw):
 
 
 def dense_accumulate(X, rows, slope, gradient):
-    """gradient += sum over i of slope[i] X[rows[i]]; four rows share each load of the gradient."""
+    """gradient += sum over i of slope[i] X[rows[i]]; four samples share each load of the gradient."""
     n_outputs, n_features = gradient.shape
     matrix = X[0]
     n = len(rows)

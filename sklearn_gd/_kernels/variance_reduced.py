@@ -124,7 +124,7 @@ def changes_of(functions):
 
 
 def changes_of_one(functions):
-    """The `Changes` of a single score, for loops that see one sample at a time."""
+    """The `Changes` of a single score, for loops over single samples."""
     return Changes(compiled(make_change, CHANGE, derived_leaf(make_implicit, functions.gradient)), functions.parameters)
 
 
@@ -374,7 +374,7 @@ def affine_steps(w, steps, drift, shrink):
 
 
 def make_metric_norms(norms):
-    """Squared norms of all rows in the metric."""
+    """Squared norms of all samples in the metric."""
 
     def metric_norms(X, mean, lengths, out):
         norms(X, mean, lengths, out)
@@ -425,7 +425,7 @@ def lazy_reduced_pass(data, order, theta, coef, memory, metric, loss, plan, rate
 
 
 def metric_norms(rows, mean, lengths):
-    """Squared norms of all rows, centred by `mean`, each feature times its length."""
+    """Squared norms of all samples, centred by `mean`, each feature times its length."""
     out = np.empty(rows.shape[0])
     norms = leaf(csr_metric_norms if rows.layout == "csr" else dense_metric_norms)
     run(make_metric_norms, (norms,), rows.arrays, mean, lengths, out)

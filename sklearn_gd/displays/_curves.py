@@ -281,7 +281,7 @@ class ScheduleDisplay:
         schedules : dict of str to schedule, or list of schedules
             Values of the parameter `learning_rate`: floats, strings, objects, callables.
         n_steps : int >= 2, default=1000
-            Total number of steps; also the length of schedules that have none of their own.
+            Total number of steps; also the length of schedules whose length is None.
         steps_per_epoch : int >= 1, default=None
             Number of steps per epoch; None means a tenth of `n_steps`.
         alpha : float, default=1e-4

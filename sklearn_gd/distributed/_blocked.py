@@ -185,7 +185,7 @@ def check_blocks(engine, name):
 
 
 def check_blocked_samples(estimator, engine, features, y, *, reset, numeric_y):
-    """As `check_samples`, for X in blocks.
+    """Validate X in blocks, and y, as `check_samples` does.
 
     Parameters
     ----------

@@ -292,7 +292,7 @@ class CoupledLoss(ArrayLoss):
         return np.stack(list(self._columns(y, curvature, shape)))[None]
 
     def _columns(self, y, curvature, shape):
-        """The columns of each sample's Hessian, one after the other."""
+        """Yield the columns of each sample's Hessian."""
         one = np.zeros(shape)
         for k in range(len(one)):
             one[k] = 1.0

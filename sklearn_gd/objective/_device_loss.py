@@ -143,7 +143,7 @@ class DeviceCoupledLoss(_OnDevice, CoupledLoss):
         return slope * self.place.xp.take(self.place.put(shares), y, axis=0)[None, :]
 
     def _columns(self, y, curvature, shape):
-        """The columns of each sample's Hessian, one after the other."""
+        """Yield the columns of each sample's Hessian."""
         return [self._product(y, curvature, self._unit(k, shape)) for k in range(shape[0])]
 
     def _diagonal_of_products(self, y, curvature, shape):
