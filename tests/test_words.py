@@ -20,7 +20,7 @@ PAGES = [
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SOURCES = sorted((ROOT / "sklearn_gd").rglob("*.py"))
 
-# What must not come back, as a regular expression of whole words, and the term to use.
+# Words to avoid, as regular expressions of whole words, and the terms to use.
 WORDS = {
     "kinks?|kinked": "non-differentiable point, non-smooth",
     "lots? of (rows|samples)|each lot|one lot": "batch",
@@ -56,12 +56,12 @@ WORDS = {
     "learnt": "fitted",
     "per-row": "stochastic, single-sample",
 }
-# In a page these are samples and features, unless the sentence is about a table, a matrix or a storage format.
+# In pages these are samples and features, unless the sentence is about a table, a matrix or a storage format.
 ROWS = "rows?|columns?"
 ROWS_ARE_MEANT = (
     r"csr|table|row of x\b|column of x\b|data frame|\brow applies|last column|first row|second column|rows of this kind"
 )
-INTERNALS = {"how_data_flows.md", "api.md", "changelog.md"}  # of the code, whose names have row in them; lists
+INTERNALS = {"how_data_flows.md", "api.md", "changelog.md"}  # pages about the code, whose names contain row; lists
 # A docstring begins with a noun phrase or a verb, not with a relative clause or a reference to another docstring.
 OPENINGS = re.compile(r"(What|How|Where|Whose|Which|Of|The same) ")
 
@@ -139,7 +139,7 @@ def test_words_do_not_come_back_in_the_code(source):
             assert not found(pattern, [text]), f"{source.name}:{line}: write {term!r} for {pattern!r}: {text!r}"
 
 
-# What users type, and the page that has to come first: the term stands in its title, a heading or the first paragraphs.
+# Search terms of users, and the page that must rank first: the term is in its title, a heading or the first paragraphs.
 TERMS = {
     "sample weight": "objective.md",
     "class weights": "coming_from_sgd.md",
@@ -192,7 +192,7 @@ TERMS = {
 
 
 def opening(page):
-    """What a search weighs most: the title, the headings, and the first paragraphs of each section."""
+    """The text with the most weight in a search: the title, the headings, and the first paragraphs of each section."""
     text = re.sub(r"^```.*?^```$", "", (ROOT / "docs" / page).read_text(encoding="utf-8"), flags=re.M | re.S)
     chosen = re.findall(r"^#+ .*$", text, re.M)
     for section in re.split(r"^#+ .*$", text, flags=re.M):
