@@ -240,8 +240,8 @@ class Monitor:
         """Whether every epoch is far worse than the start and the null model: oscillation without progress.
 
         With validation samples the score decides which model is useful, and this returns False.
-        With ``tol=None`` the threshold is higher, as the user may want a step or two to overshoot. In full-batch descent that has
-        ended before `max_iter`, any rise counts.
+        With ``tol=None`` the threshold is higher, as the user may want a step or two to overshoot. With a tolerance, every
+        increase counts in full-batch descent.
         """
         if self.validate is not None:
             return False
