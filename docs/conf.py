@@ -1,6 +1,6 @@
-"""Sphinx builds the site with ``python -m sphinx -W --keep-going docs docs/_build/html``.
+"""The Sphinx configuration; ``python -m sphinx -W --keep-going docs docs/_build/html`` builds the site.
 
-A warning fails the build. Among the warnings are a reference that leads nowhere, an example that raises, and a public name
+A warning fails the build. Warnings include broken references, examples that raise an error, and public names
 without a page or a docstring (see ``_extensions/public_names.py``).
 """
 
@@ -40,7 +40,7 @@ extensions = [
 exclude_patterns = ["_build", "_templates", "inventories"]
 templates_path = ["_templates"]
 nitpicky = True
-smartquotes = False  # "log_loss" is a string, in prose too
+smartquotes = False  # "log_loss" is a string literal in prose too
 default_role = "literal"
 toc_object_entries_show_parents = "hide"
 
@@ -48,19 +48,23 @@ toc_object_entries_show_parents = "hide"
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
-copybutton_exclude = ".linenos, .gp, .go"  # not the output of a console
+copybutton_exclude = ".linenos, .gp, .go"  # do not copy the output of a console
 
 # --- the reference, from docstrings --------------------------------------------------------------------------------------
 
 autosummary_generate = True
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
-# No docstring; a parameter without a description, a description without a parameter, parameters in another order; an error
-# or a result that is returned without a word.
+# A missing docstring; a parameter without a description, a description without a parameter, parameters in another order; an
+# error or a result without a description.
 numpydoc_validation_checks = {"GL08", "PR01", "PR02", "PR03", "PR07", "RT01", "RT03", "SS01", "SS03"}
-numpydoc_validation_exclude = {r"\.[A-Z_]+S$", r"\.set_\w+_request$", "get_metadata_routing"}  # registries; scikit-learn's own
+numpydoc_validation_exclude = {
+    r"\.[A-Z_]+S$",
+    r"\.set_\w+_request$",
+    "get_metadata_routing",
+}  # registries; methods of scikit-learn
 
-# What the docstrings name of other projects. The addresses are theirs, the lists are kept here: a build asks no network.
+# Names of other projects in docstrings. The lists of names are stored here, so that a build needs no network.
 OTHERS = {
     "numpy": "https://numpy.org/doc/stable",
     "scipy": "https://docs.scipy.org/doc/scipy",
@@ -70,9 +74,9 @@ OTHERS = {
 
 
 def inventory(name):
-    """The list of a project's names in intersphinx's format, whose body is compressed; returns its path.
+    """Write the list of a project's names in the compressed format of intersphinx; returns its path.
 
-    A dollar sign stands for the name, at the end of an address only.
+    A dollar sign at the end of an address stands for the name.
     """
     lines = (HERE / "inventories" / f"{name}.txt").read_bytes()
     head = f"# Sphinx inventory version 2\n# Project: {name}\n# Version:\n# The remainder is compressed using zlib.\n"
@@ -89,7 +93,7 @@ intersphinx_mapping = {name: (address, inventory(name)) for name, address in OTH
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    "copyfile_regex": r"index\.rst",  # the gallery's own front page
+    "copyfile_regex": r"index\.rst",  # the front page of the gallery
     "doc_module": ("sklearn_gd",),
     "backreferences_dir": "generated/backreferences",
     "abort_on_example_error": True,
@@ -102,7 +106,7 @@ sphinx_gallery_conf = {
     "image_scrapers": ("matplotlib", "animations"),
 }
 
-# Links of the header to the repository, as far as the package names one.
+# Links of the header to the repository, if the package metadata has one.
 URLS = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
 
 # --- the site ------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""Write the tables of the pages from the package itself: registries, signatures, docstrings, and the names of api.md.
+"""Write the tables of the pages from registries, signatures and docstrings, and the names of api.md.
 
-``python docs/make_tables.py`` rewrites them; with ``--check`` it changes nothing, and fails where one is out of date.
+``python docs/make_tables.py`` rewrites them; with ``--check`` it changes nothing, and fails if one is out of date.
 """
 
 import functools
@@ -18,7 +18,7 @@ MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", flags=re.S)
 
 
 def main(arguments):
-    """Rewrite the pages, or compare them where asked; returns the exit code."""
+    """Rewrite the pages, or compare them with ``--check``; returns the exit code."""
     stale = []
     for page in PAGES:
         old = page.read_text(encoding="utf-8")
@@ -34,7 +34,7 @@ def main(arguments):
 
 
 def public():
-    """The public names by the module that offers them, the shortest way first."""
+    """The public names by module, each under its shortest path."""
     modules = {"sklearn_gd": list(sklearn_gd.__all__)}
     for module in (losses, penalties, solvers, optimizers, schedules, exceptions):
         modules[module.__name__] = [name for name in module.__all__ if name not in modules["sklearn_gd"]]
@@ -45,13 +45,13 @@ def public():
 
 
 def names(group):
-    """The public names of a group, as an autosummary: a page for each, and links to them."""
-    room, belongs = GROUPS[group]
+    """The public names of a group, as an autosummary: a page for each name, and links."""
+    place, belongs = GROUPS[group]
     lines = [
         f"   ~{module}.{name}"
         for module, found in public().items()
         for name in found
-        if home(module, name) == room and belongs(getattr(sys.modules[module], name))
+        if home(module, name) == place and belongs(getattr(sys.modules[module], name))
     ]
     head = [
         "```{eval-rst}",
@@ -65,17 +65,17 @@ def names(group):
 
 
 def is_loss_for(base):
-    """Whether a public thing is a built-in loss that derives from `base`."""
+    """Whether a public object is a built-in loss that derives from `base`."""
     return lambda thing: isinstance(thing, type) and issubclass(thing, base) and thing not in TO_SUBCLASS
 
 
 def is_tool(thing):
-    """Whether a public thing of losses/ is a base class, the registry or a function."""
+    """Whether a public object of losses/ is a base class, the registry or a function."""
     return thing in TO_SUBCLASS if isinstance(thing, type) else True
 
 
 def home(module, name):
-    """The room of a public name: the file or folder of the package that defines it."""
+    """The file or folder of the package that defines a public name."""
     thing = getattr(sys.modules[module], name)
     return (thing.__module__ if hasattr(thing, "__module__") else module).split(".")[1]
 
@@ -83,12 +83,12 @@ def home(module, name):
 def parts(registry, columns=None, others=None):
     """The table of a registry.
 
-    `columns` maps the heading of a further column to the function that gives a class's cell; `others` maps what a parameter
-    takes besides strings and objects, in words, to the class that this stands for.
+    `columns` maps the heading of a further column to a function that returns the cell of a class; `others` maps descriptions of
+    other values of the parameter, besides strings and objects, to the classes that they stand for.
     """
     further = columns or {}
     entries = {literal(string): cls for string, cls in registry.items()} | (others or {})
-    head = ["string", "description", "object", *further]  # a phone shows the first two
+    head = ["string", "description", "object", *further]  # a phone shows only the first two
     rows = [[string, summary(cls), call(cls), *(cell(cls) for cell in further.values())] for string, cls in entries.items()]
     return "".join("| " + " | ".join(line) + " |\n" for line in [head, ["---"] * len(head), *rows])
 
@@ -107,7 +107,7 @@ def literal(value):
 
 
 def call(cls):
-    """The constructor as it would be called with its defaults."""
+    """The call of the constructor with its defaults."""
     defaults = {name: parameter.default for name, parameter in inspect.signature(cls).parameters.items()}
     return code(f"{cls.__name__}({', '.join(f'{name}={default!r}' for name, default in defaults.items())})")
 
@@ -118,22 +118,22 @@ def summary(thing):
 
 
 def markdown(text):
-    """Docstring markup as Markdown that may stand in a table."""
+    """Docstring markup as Markdown for a table cell."""
     text = re.sub(r":\w+:`([^`<]*?) <[^`]*`", r"\1", " ".join(text.split()))
     pieces = re.split(r":math:`([^`]*)`", text)
-    # A bar would end the cell.
+    # A vertical bar would end the cell.
     pieces[0::2] = [piece.replace("``", "`").replace("|", r"\|") for piece in pieces[0::2]]
     pieces[1::2] = ["$" + piece.replace(r"\|", r"\Vert{}").replace("|", r"\vert{}") + "$" for piece in pieces[1::2]]
     return "".join(pieces)
 
 
 def measured():
-    """What `python tests/benchmarks/speed --json docs/speed.json` has kept."""
+    """The stored results of `python tests/benchmarks/speed --json docs/speed.json`."""
     return json.loads((Path(__file__).parent / "speed.json").read_text(encoding="utf-8"))
 
 
 def digits(number):
-    """Three significant digits."""
+    """A number with three significant digits."""
     return f"{number:.3g}" if number < 1000 else f"{number:.0f}"
 
 
@@ -151,14 +151,14 @@ def speed():
 
 
 def figures():
-    """The figures of the benchmark without a peer: seconds, multiples, arrays of n float64."""
+    """The measurements without a counterpart: seconds, ratios, arrays of n float64."""
     lines = ["", "| measurement | value | target |", "|---|---|---|"]
     lines += [f"| {each['work']} | {digits(each['figure'])} | {each['bar']:.3g} |" for each in measured()["figures"]]
     return "\n".join([*lines, "", ""])
 
 
 def versions():
-    """What was measured."""
+    """The versions of the measured packages."""
     return "\n" + ", ".join(f"{name} {version}" for name, version in measured()["versions"].items()) + ".\n\n"
 
 

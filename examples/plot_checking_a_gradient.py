@@ -2,9 +2,9 @@ r"""
 Check the gradient of a loss
 ============================
 
-A loss whose gradient does not match its value leads gradient descent to the wrong
-minimum without an error. `check_loss` compares the two, and finds an error in this
-example.
+If the gradient of a loss does not match its value, gradient descent ends at a wrong
+model without raising an error. `check_loss` compares the two. In this example it finds
+a mistake.
 """
 
 import matplotlib.pyplot as plt

@@ -2,8 +2,8 @@ r"""
 Gradient descent in one dimension
 =================================
 
-Gradient descent on functions of one variable, step by step: the effect of the learning
-rate, and how divergence is reported.
+This example runs gradient descent on functions of one variable, step by step. It shows
+the effect of the learning rate, and how divergence is reported.
 """
 
 import matplotlib.pyplot as plt

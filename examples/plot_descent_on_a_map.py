@@ -2,8 +2,9 @@ r"""
 Gradient descent in two dimensions
 ==================================
 
-Gradient descent on functions of two variables, drawn on contours: several initial
-points, two minima, random search for comparison, and six optimizers side by side.
+This example plots gradient descent on the contours of functions of two variables: from
+several initial points, with two minima, compared with random search, and with six
+optimizers.
 """
 
 import matplotlib.pyplot as plt

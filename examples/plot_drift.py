@@ -2,9 +2,9 @@
 Concept drift in a stream
 =========================
 
-The data change while the model learns: half-way through, two features swap their
-coefficients. A decaying learning rate no longer adapts, a constant one does, and the
-average of all iterates adapts slowly.
+In this stream the data change: half-way through, two features swap their coefficients.
+A model with a decaying learning rate no longer adapts, one with a constant rate does,
+and the average of all iterates adapts slowly.
 """
 
 import matplotlib.pyplot as plt

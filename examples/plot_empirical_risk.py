@@ -19,8 +19,8 @@ from sklearn_gd import GDClassifier, LossCurveDisplay
 # %%
 # A model that can overfit
 # ------------------------
-# The features are all products of two of 30 columns, 495 in all, for only 170 training
-# samples: the training loss can become arbitrarily small.
+# The features are products of two of 30 original features, 495 in all, for only 170
+# training samples: the training loss can become arbitrarily small.
 X, y = load_breast_cancer(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, train_size=0.3, random_state=0, stratify=y

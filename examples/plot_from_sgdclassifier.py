@@ -2,8 +2,8 @@
 Coming from SGDClassifier
 =========================
 
-The names that both share, the same steps where the two agree, and what changes where
-they do not.
+This example shows the parameters that GDClassifier shares with SGDClassifier, a setting
+in which both take the same steps, and the differences.
 """
 
 import warnings

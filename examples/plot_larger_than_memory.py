@@ -2,9 +2,9 @@
 A file larger than memory
 =========================
 
-Samples in a file, block by block: a Dask array reads one block at a time, and `fit`
-gives the model of samples in memory. Here the file is small, and memory is what one
-block takes.
+This example fits samples that are read from files block by block. A Dask array loads
+one block at a time, and the model is the same as that of samples in memory. The files
+are small here; the example assumes that the memory holds a single block.
 """
 
 import tempfile
@@ -20,7 +20,7 @@ from sklearn_gd import GDClassifier
 # %%
 # The file
 # --------
-# Ten blocks, each a file of its own. At no time is more than one of them in memory.
+# There are ten blocks, each in a separate file. At most one is in memory at a time.
 folder = Path(tempfile.mkdtemp())
 rng = np.random.default_rng(0)
 n_blocks, size, n_features = 10, 3_000, 20
@@ -38,7 +38,7 @@ print(f"{n_blocks} files, {total / 1e6:.1f} MB")
 # %%
 # The array
 # ---------
-# A block is a call that reads a file. ``reads`` counts how often this happens.
+# Each block of the array is a call that reads a file. ``reads`` counts these calls.
 reads = []
 
 
@@ -59,8 +59,8 @@ print(X.shape, len(reads))
 # Training
 # --------
 # ``num_workers`` is the number of blocks that are in memory at a time. An iteration
-# reads each block about twice, so on a large file it takes a while: scikit-learn's
-# `ProgressBar` shows how far the fit is. It needs scikit-learn 1.9 and ``rich``.
+# reads each block about twice, which takes long for large files. scikit-learn's
+# `ProgressBar` shows the progress; it requires scikit-learn 1.9 and ``rich``.
 model = GDClassifier(tol=1e-8)
 try:
     from sklearn.callback import ProgressBar
@@ -80,7 +80,7 @@ difference = np.abs(model.coef_ - known.coef_).max()
 print(f"largest difference of a coefficient: {difference:.0e}")
 
 # %%
-# Predictions are computed by blocks as well, when they are asked for.
+# Predictions are lazy, and are also computed block by block.
 predicted = model.predict(X)
 accuracy = float((predicted == y).mean().compute())
 print(f"{type(predicted).__name__}, accuracy {accuracy:.3f}")

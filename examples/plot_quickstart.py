@@ -26,7 +26,7 @@ from sklearn_gd.schedules import CosineDecay
 
 warnings.simplefilter(
     "ignore"
-)  # SGD on raw columns warns, or diverges without a word: the table shows which
+)  # SGD on unscaled features may warn, or diverge without a warning: see the table
 rows, curves = [], {}
 
 

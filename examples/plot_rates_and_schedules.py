@@ -2,8 +2,8 @@
 Learning rates, schedules and optimizers
 ========================================
 
-Learning rates that are too high and too low, a plot of every schedule, and every
-optimizer on badly scaled features.
+This example shows learning rates that are too high or too low, plots every schedule,
+and compares all optimizers on badly scaled features.
 """
 
 import warnings

@@ -2,9 +2,9 @@ r"""
 All samples, one sample, or a few
 =================================
 
-The same data and the same optimizer, with steps on 1, 32, 64, 128 or all samples:
-progress per epoch and per second, the noise of the gradient, and why stochastic steps
-need a decaying learning rate.
+This example trains one model on the same data with steps on 1, 32, 64, 128 or all
+samples. It shows the progress per epoch and per second, the noise of the gradient, and
+why stochastic steps need a decaying learning rate.
 """
 
 import time

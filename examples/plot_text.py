@@ -2,10 +2,10 @@
 Text classification with sparse features
 ========================================
 
-A text has one feature per word of the vocabulary, nearly all of them zero. CSR stores
-the others only, and a step of stochastic gradient descent costs the stored values,
-whatever the size of the vocabulary. The texts are synthetic, so the relevant words are
-known.
+A text has one feature per word of the vocabulary, and nearly all of them are zero. CSR
+stores only the non-zero values, and the cost of a step of stochastic gradient descent
+is proportional to their number, whatever the size of the vocabulary. The texts are
+synthetic, so the relevant words are known.
 """
 
 import matplotlib.pyplot as plt

@@ -1,7 +1,7 @@
-"""Optimizers and penalties on whole arrays of coefficients, without a compiler where their functions are in array style.
+"""Optimizers and penalties on whole arrays of coefficients, without a compiler if their functions are in array style.
 
-Batch descent and `gradient_descent` take few, large steps: NumPy serves them as well as compiled loops, and starts at once. A
-user's function in scalar style (`if`, `math`) is compiled, as everywhere else.
+Batch descent and `gradient_descent` take few, large steps, for which NumPy is as fast as compiled loops and needs no compilation.
+A custom function in scalar style (`if`, `math`) is compiled, as elsewhere.
 """
 
 import functools
@@ -10,7 +10,7 @@ import numpy as np
 
 from ._array_style import runs_on_arrays
 
-# Coefficients, gradients and lengths of proximal steps with which a function of numbers is tried on arrays.
+# Coefficients, gradients and lengths of proximal steps for the test whether a function works on arrays.
 _PROBES = np.array([-2.5, -0.3, 0.2, 1.7]), np.array([0.7, -1.1, 2.0, -0.4]), np.array([0.5, 0.2, 1.5, 0.1])
 
 
@@ -20,7 +20,7 @@ class ArrayStep:
     Parameters
     ----------
     optimizer : Optimizer
-        The update rule. Its `decay` is the caller's to apply, before the step.
+        The update rule. The caller applies its `decay` before the step.
     """
 
     def __init__(self, optimizer):
@@ -43,9 +43,9 @@ class ArrayStep:
         gradient : ndarray, (n,)
             Their gradient.
         slots : ndarray, (n_slots, n)
-            What the optimizer keeps, overwritten.
+            The slots of the optimizer, overwritten.
         prox_step : ndarray, (n,)
-            Overwritten by the lengths of the penalty's proximal step.
+            Overwritten with the lengths of the penalty's proximal step.
         rate : float
             The learning rate.
         t : float
@@ -56,9 +56,9 @@ class ArrayStep:
             step, parameters = self._compiled
             step(theta, gradient, slots, prox_step, rate, t, parameters)
             return
-        with np.errstate(all="ignore"):  # compiled code warns of nothing; the caller looks for numbers that are not finite
+        with np.errstate(all="ignore"):  # no warnings, as in compiled code; the caller checks for non-finite numbers
             totals = self._totals(theta, gradient, slots, rate, t)
-            # Copies: a function may hand back one of its arguments in the place of another.
+            # Copies, as a function may return one argument in the position of another.
             new, step, *kept = self._update(theta.copy(), gradient, rate, t, *slots.copy(), *totals)
         theta[:] = new
         prox_step[:] = step
@@ -66,14 +66,14 @@ class ArrayStep:
             slot[:] = value
 
     def _totals(self, theta, gradient, slots, rate, t):
-        """The sums over all coefficients that `update` asks for."""
+        """The sums over all coefficients that `update` takes."""
         if self._contributions is None:
             return []
         parts = self._contributions(theta, gradient, rate, t, *slots)
         return [float(np.broadcast_to(part, theta.shape).sum()) for part in parts]
 
     def _is_in_array_style(self, n_slots, n_totals):
-        """Whether the written functions take arrays: tried on two steps, from empty slots on."""
+        """Whether the functions of the optimizer take arrays: a test with two steps, beginning with empty slots."""
         theta, gradient, _ = _PROBES
         rate = 0.1
         slots = np.zeros((n_slots, len(theta)))
@@ -112,7 +112,7 @@ class ArrayPenalty:
     alpha : float
         Its strength.
     scale : ndarray, (n,), optional
-        The unit of each coefficient: the penalty is that of scale times coefficient. One of scale zero costs nothing.
+        The unit of each coefficient: the penalty is that of scale times coefficient. With scale zero it is not penalised.
     """
 
     def __init__(self, penalty, alpha, scale=None):
@@ -147,7 +147,7 @@ class ArrayPenalty:
             return self.alpha * float(self._total(coef if self.scale is None else self.scale * coef))
 
     def add_gradient(self, coef, out):
-        """Add alpha times the slope of the penalty's smooth part to a gradient.
+        """Add alpha times the gradient of the smooth part of the penalty to a gradient.
 
         Parameters
         ----------
@@ -165,7 +165,7 @@ class ArrayPenalty:
                 out += self.alpha * self.scale * self._gradient(self.scale * coef)
 
     def prox(self, coef, step):
-        """Take the proximal step of the penalty's other part, in place.
+        """Take the proximal step of the non-smooth part of the penalty, in place.
 
         Parameters
         ----------
@@ -190,13 +190,13 @@ class ArrayPenalty:
 
 @functools.lru_cache(maxsize=256)
 def _takes_arrays(written, n_leading, parameters):
-    """Whether a penalty's written function, of coefficients or of coefficients and steps, takes arrays."""
+    """Whether a penalty's function, of coefficients or of coefficients and steps, takes arrays."""
     coef, _, step = _PROBES
     return runs_on_arrays(lambda *leading: written(*leading, *parameters), *(coef, step)[:n_leading])
 
 
 def _total(value):
-    """The sum of a penalty's values; a function may give one number for all coefficients."""
+    """The sum of a penalty's values; a function may return one number for all coefficients."""
 
     def total(coef):
         values = value(coef)

@@ -1,8 +1,8 @@
-"""Which functions of numbers also work on whole arrays.
+"""The test whether a function of numbers also works on whole arrays.
 
-A function in *array style* has no branch on its arguments: it uses ``np.where``, ``np.maximum``, ``np.exp`` and the like, and so
-serves arrays of scores in batch descent as it stands. A function in *scalar style* (``if``, ``math``) is compiled and called
-element by element.
+A function in *array style* has no branch on its arguments: it uses ``np.where``, ``np.maximum``, ``np.exp`` and similar
+functions, so batch descent calls it on arrays of scores. A function in *scalar style* (``if``, ``math``) is compiled and called
+for each element.
 """
 
 import warnings
@@ -11,19 +11,19 @@ import numpy as np
 
 
 def runs_on_arrays(function, *arrays):
-    """Whether `function` gives for `arrays` what it gives for their entries, one after the other.
+    """Whether `function` returns the same for `arrays` as for each of their entries.
 
     Parameters
     ----------
     function : callable
         Takes as many numbers as there are `arrays`; returns a number or a tuple of numbers.
     *arrays : ndarray, (n,)
-        Values to try, entry i of each together.
+        Test values; the function is called with entry i of each array.
 
     Returns
     -------
     bool
-        False where the function raises on arrays or on numbers, writes into an array, or gives another result for any entry.
+        False if the function raises on arrays or on numbers, writes into an array, or returns another result for any entry.
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -44,7 +44,7 @@ def runs_on_arrays(function, *arrays):
 
 
 def _read_only(array):
-    """A copy that cannot be written to: ``w *= 2`` makes a new number, but changes an array that others hold."""
+    """A read-only copy, because ``w *= 2`` makes a new number, but changes an array in place."""
     copy = array.copy()
     copy.flags.writeable = False
     return copy

@@ -1,4 +1,4 @@
-"""What the callbacks of this package share: the four calls by which scikit-learn tells a callback of a fit."""
+"""The base of this package's callbacks: the four calls by which scikit-learn tells a callback of a fit."""
 
 from typing import Any
 

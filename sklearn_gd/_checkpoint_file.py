@@ -10,16 +10,16 @@ TEXT = "tree"  # the name of the text among the arrays of the file
 
 
 def write(path, tree):
-    """Replace the file by a tree of dictionaries, lists, arrays, numbers, strings and None, as a whole or not at all.
+    """Atomically replace the file by a tree of dictionaries, lists, arrays, numbers, strings and None.
 
-    The tree is written to a temporary file beside it, ``path`` with ".tmp" appended, which then takes the name.
+    The tree is written to a temporary file in the same folder, ``path`` with ".tmp" appended, which is then renamed.
 
     Parameters
     ----------
     path : str
         The file.
     tree : dict
-        What to write; the keys are strings.
+        The tree; the keys are strings.
     """
     arrays = {}
 
@@ -38,7 +38,7 @@ def write(path, tree):
         os.fsync(file.fileno())
     os.replace(temporary, path)
     if hasattr(os, "O_DIRECTORY"):
-        # The new name is on the disk, too, once the folder is.
+        # Write the folder too, so that the new name is on disk.
         folder = os.open(os.path.dirname(path), os.O_DIRECTORY)
         try:
             os.fsync(folder)
@@ -47,7 +47,7 @@ def write(path, tree):
 
 
 def read(path):
-    """The tree that `write` wrote.
+    """Read a tree that `write` has written.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def read(path):
     Raises
     ------
     ValueError
-        For a file that is none of these.
+        If the file was not written by `write`.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:

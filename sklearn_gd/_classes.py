@@ -14,12 +14,12 @@ from ._validation import check_total
 
 @dataclass(frozen=True)
 class Targets:
-    """y and the weights as the objective takes them.
+    """y and the weights in the form that the objective takes.
 
     Parameters
     ----------
     y : ndarray, (n_samples, n_scores) or (n_samples, 1)
-        A target for each score, or the index of the class where `one_vs_rest`.
+        The target of each score, or the index of the class if `one_vs_rest`.
     weight : ndarray, (n_samples,)
         Sample weight times class weight.
     n_outputs : int
@@ -50,25 +50,25 @@ class Targets:
 
     @property
     def strata(self):
-        """What a stratified split goes by: the class of each sample; the same for all in regression."""
+        """The strata of a split: the class of each sample; in regression the same for all."""
         return np.zeros(len(self.y)) if self.coder is None else self.y[:, 0]
 
 
 @stored
 @dataclass(frozen=True)
 class ClassCoder:
-    """Turns labels into targets; immutable.
+    """Encodes labels as targets; immutable.
 
     Parameters
     ----------
     classes : ndarray, (n_classes,)
-        The labels known so far, sorted; empty before the first.
+        The labels so far, sorted; empty before the first.
     totals : ndarray, (n_classes,)
         The sum of the sample weights of each class so far.
     fixed : bool
-        Whether a label outside `classes` is refused; else it becomes a new class.
+        Whether a label outside `classes` raises an error; otherwise it becomes a new class.
     fewest : int
-        How many classes there must be.
+        The smallest number of classes.
     """
 
     classes: np.ndarray = field(default_factory=lambda: np.empty(0))
@@ -77,7 +77,7 @@ class ClassCoder:
     fewest: int = 1
 
     def naming(self, classes):
-        """A coder that admits the named classes only; they must be those known so far, if any are."""
+        """A coder that accepts the given classes only; they must be those known so far, if any."""
         classes = np.unique(classes)
         if len(self.classes) and not np.array_equal(self.classes, classes):
             raise ValueError(f"classes={classes!r} is not the same as on the last call to partial_fit: {self.classes!r}")
@@ -86,18 +86,18 @@ class ClassCoder:
         return replace(self, classes=classes, totals=self.totals if len(self.classes) else np.zeros(len(classes)), fixed=True)
 
     def expecting(self, y):
-        """A coder that knows the labels of `y`, too, of which it has seen no samples."""
+        """A coder that also knows the labels of `y`, without counting these samples."""
         if self.fixed or not len(y):
             return self
         if len(self.classes) and _is_text(y) != _is_text(self.classes):
-            return self  # the samples themselves will be refused
+            return self  # the encoding of these samples will raise an error
         classes = np.unique(np.concatenate([self.classes, y]) if len(self.classes) else y)
         totals = np.zeros(len(classes))
         totals[np.searchsorted(classes, self.classes)] = self.totals
         return replace(self, classes=classes, totals=totals)
 
     def for_validation(self):
-        """A coder that admits the same classes only, and has seen no samples."""
+        """A coder that accepts the same classes only, and has counted no samples."""
         return replace(self, totals=np.zeros(len(self.classes)), fixed=True)
 
     def knows(self, y):
@@ -115,16 +115,16 @@ class ClassCoder:
         y : ndarray, (n_samples,)
             The labels.
         weight : ndarray, (n_samples,)
-            The sample weights; a sample of weight zero brings no class.
+            The sample weights; samples of weight zero add no class.
         class_weight : dict, "balanced" or None
             The estimator's parameter.
         loss : ClassificationLoss
-            Must admit -1 and +1 where there are two classes.
+            The loss, which must accept -1 and +1 if there are two classes.
 
         Returns
         -------
         Targets
-            With the coder that knows these samples too.
+            The targets, with a coder that includes these samples.
         """
         counted = weight > 0
         if counted.all():
@@ -159,14 +159,14 @@ class ClassCoder:
         coder = replace(self, classes=classes, totals=totals, fewest=1)
         if len(classes) > 2:
             return Targets(code[:, None].astype(np.float64), weight, len(classes), one_vs_rest=True, coder=coder)
-        # A stream that has brought a single class so far takes it for the first of two.
+        # The single class of a stream so far is encoded as the first of two.
         target = np.where(code == 1, 1.0, -1.0)[:, None]
         loss.check_targets(target[:0])
         return Targets(target, weight, 1, coder=coder)
 
 
 def check_comparable(y):
-    """Raise a TypeError that names y where its labels are of kinds that do not compare, such as text and numbers."""
+    """Raise a TypeError that names y if its labels cannot be compared, such as text and numbers."""
     if y.dtype.kind != "O":
         return
     labels = y.tolist()
@@ -211,9 +211,9 @@ class Growth:
     is_new : ndarray of bool, (n_outputs now,)
         Which scores belong to a new class.
     softmax : bool
-        Whether the loss couples the classes of a sample in a softmax; else each is set against the rest.
+        Whether the loss couples the classes of a sample in a softmax; otherwise it is one-vs-rest.
     n_seen : float
-        How many samples have been seen. None of them had a new class, which therefore starts with a probability of about
+        The number of samples so far. None of them had a new class, which therefore starts with a probability of about
         1 / n_seen.
     """
 
@@ -224,14 +224,14 @@ class Growth:
 
     @classmethod
     def between(cls, before, now, softmax, n_seen):
-        """The growth from the sorted classes `before` to `now`, which include them; None where they are the same."""
+        """The growth from the sorted classes `before` to `now`, which include them; None if they are the same."""
         if len(before) == len(now):
             return None
         places = np.searchsorted(now, before)
         is_new = np.ones(len(now), dtype=bool)
         is_new[places] = False
         if len(now) == 2:
-            # The single class was coded as the first of two; it is now the first of the two or the second.
+            # The single class was encoded as the first of two; it is now the first or the second of two.
             return cls(np.array([[1.0 if places[0] == 0 else -1.0]]), np.zeros(1, dtype=bool), softmax, n_seen)
         mapping = np.zeros((len(now), 1 if len(before) <= 2 else len(before)))
         if len(before) <= 2:
@@ -243,15 +243,15 @@ class Growth:
 
     @property
     def one_to_one(self):
-        """Whether each earlier score is still a score of its own, so that the optimizer's slots for it remain valid."""
+        """Whether each earlier score is a score of the new model, so that its slots in the optimizer remain valid."""
         return bool((self.mapping >= 0.0).all())
 
     def coefficients(self, coef):
-        """Map coefficients, (n_outputs before, any length), to the classes now: zeros for a new class."""
+        """Map coefficients, (n_outputs before, any length), to the new classes, with zeros for a new class."""
         return self.mapping @ coef
 
     def intercepts(self, intercept):
-        """Map intercepts to the classes now; that of a new class says that no sample so far had it."""
+        """Map intercepts to the new classes; that of a new class reflects that no sample so far had it."""
         out = self.mapping @ intercept
         if self.is_new.any():
             known = out[~self.is_new]

@@ -1,8 +1,8 @@
-"""Which library a collection of samples belongs to, asked without importing that library.
+"""The library that a collection of samples belongs to, determined without importing that library.
 
-An adapter is a module with three functions: ``samples(estimator, X, y, reset, numeric_y)`` gives `BlockedRows` and y in memory,
-``gathered(values)`` an array of something as short as y, ``lazily(predict, X)`` the predictions of blocks that are computed when
-they are asked for; and with ``stream(X)``, the blocks one after the other.
+An adapter is a module with four functions: ``samples(estimator, X, y, reset, numeric_y)`` returns `BlockedRows` and y in memory,
+``gathered(values)`` an array of targets, weights or predictions, ``lazily(predict, X)`` lazy predictions of the blocks, and
+``stream(X)`` iterates over the blocks.
 """
 
 import functools
@@ -15,19 +15,19 @@ ADAPTERS = {"dask": "sklearn_gd.distributed._dask", "ray": "sklearn_gd.distribut
 
 
 def adapter_of(values):
-    """The adapter of the library whose collection `values` is; None for what is in memory."""
+    """The adapter of the library to which the collection `values` belongs; None if it is in memory."""
     name = ADAPTERS.get(type(values).__module__.partition(".")[0])
     return None if name is None else importlib.import_module(name)
 
 
 def in_memory_values(values):
-    """`values`, targets or weights, as an array of this process if another library, or a device, has them."""
+    """Targets or weights, as an array of this process if they are in another library or on a device."""
     adapter = adapter_of(values)
     return to_host(values) if adapter is None else adapter.gathered(values)
 
 
 def by_blocks(method):
-    """Let a method that predicts for X return a lazy collection where X is one."""
+    """Let a method that predicts for X return a lazy collection if X is one."""
 
     @functools.wraps(method)
     def predict(self, X):

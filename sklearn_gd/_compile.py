@@ -1,15 +1,15 @@
-"""How a plain Python function of a part becomes machine code that is kept on disk and never goes stale.
+"""Compilation of the Python functions of a component to machine code that is cached on disk and never stale.
 
-A *leaf* is a small function written in a part's class body: the value of a loss, one coordinate's update of an optimizer.
-A *kernel* is a loop of ours. Kernels are written as factories: ``make(leaf_a, leaf_b)`` returns the function to compile,
-with the leaves as its closure, so that the compiler inlines them.
+A *leaf* is a small function in the class body of a component: the value of a loss, or the update of one coordinate by an
+optimizer. A *kernel* is a loop of this package. Kernels are written as factories: ``make(leaf_a, leaf_b)`` returns the function
+to compile, with the leaves as its closure, so that the compiler inlines them.
 
-Numba keys its disk cache on the kernel's own file and on the pickled closure. A leaf therefore pickles to a stamp of what it
-is compiled from: its code, its constants, the functions that it calls. An edit of any of them gives another key. Two functions
-of one stamp are one to the compiler, so that a class from a notebook or a script, which reaches the processes of a grid search
-by value, is compiled once.
+Numba keys its disk cache on the kernel's file and on the pickled closure. A leaf therefore pickles to a stamp of its sources: its
+code, its constants, the functions that it calls. An edit of any of them changes the key. The compiler treats two functions with
+the same stamp as one, so a class from a notebook or a script, which is pickled by value for the processes of a grid search, is
+compiled once.
 
-This module imports numba: only `_kernels` may import it, and only when the first fit begins.
+This module imports numba. Only `_kernels` may import it, and only when the first fit begins.
 """
 
 import functools
@@ -33,15 +33,15 @@ from ._namespaces import globals_of, with_globals
 LOGGER = logging.getLogger("sklearn_gd")
 FLOAT = types.float64
 REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
-# Of all that is compiled here. A division by zero gives an infinity, as on arrays; the monitor sees it.
+# Options of all compiled functions. A division by zero gives an infinity, as on arrays; the monitor detects it.
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 LEAF_OPTIONS = OPTIONS | {"forceinline": True}
 
 
 class Leaf:
-    """A function to be inlined into a kernel, pickled as the stamp of what it is compiled from.
+    """A function to be inlined into a kernel, pickled as the stamp of its sources.
 
-    `written` has what a part's author wrote, each function with the types of its arguments: what an error message is about.
+    `written` has the functions of the component's author with the types of their arguments, for error messages.
     """
 
     def __init__(self, dispatcher, stamp, written=()):
@@ -58,34 +58,34 @@ def _leaf_type(leaf, context):
     return numba.typeof(leaf.dispatcher)
 
 
-# For a module that leaves may name, the one that takes its place in compiled code, and the stamp of its source.
+# For a module that leaves may name, its replacement in compiled code, and the stamp of the replacement's source.
 _stand_ins = {}
 
 
 def stand_in(module, other, *files):
-    """Have leaves read `other`, which is written in `files`, wherever they name `module`."""
+    """Replace `module` by `other`, whose source is in `files`, in compiled leaves."""
     status = [os.stat(file) for file in files]
     _stand_ins[module] = other, tuple((each.st_mtime_ns, each.st_size) for each in status)
 
 
 def _modules_replaced(named):
-    """Which of the `named` objects are modules in whose place another one stands: their names, with it and its stamp."""
+    """The modules among the `named` objects that are replaced: their names, with the replacement and its stamp."""
     modules = {name: value for name, value in named.items() if isinstance(value, python_types.ModuleType)}
     return {name: _stand_ins[value] for name, value in modules.items() if value in _stand_ins}
 
 
-# Modules whose functions are the compiler's own: what they are depends on its version, which numba looks at.
+# Modules whose functions numba implements: they depend on its version, which is part of numba's key.
 _COMPILERS_OWN = {"builtins", "math", "cmath", "numpy", "numba"}
 
 
 def _stamp(value, named=frozenset(), within=()):
-    """What changes when the machine code made of a value does, or None where nothing tells.
+    """A value that changes whenever the machine code compiled from `value` changes; None if there is no such value.
 
-    Of a function: its code, its constants, what it closes over and what it reads by a global name. Two functions of one stamp
-    give the same machine code, wherever they were written. Of a module, what it has under the names of `named`; `within` are the
-    functions around the value.
+    That of a function consists of its code, its constants, the values that it closes over or reads by a global name. Two
+    functions with the same stamp have the same machine code, wherever they are defined. That of a module consists of its members
+    with the names in `named`; `within` are the functions around the value.
     """
-    value = getattr(value, "py_func", value)  # a helper may have been compiled by the user
+    value = getattr(value, "py_func", value)  # the user may have compiled a helper
     if isinstance(value, Leaf):
         return value.stamp
     if isinstance(value, python_types.FunctionType):
@@ -112,7 +112,7 @@ def _stamp(value, named=frozenset(), within=()):
 
 
 def _all_or_none(stamps):
-    """The stamps as a tuple, or None where one is missing."""
+    """The stamps as a tuple, or None if one is None."""
     return None if None in stamps else tuple(stamps)
 
 
@@ -122,7 +122,7 @@ def _stamp_of_function(function, within):
     own = [function.__code__, function.__defaults__, *(function.__kwdefaults__ or {}).items()]
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
     stamps = [_stamp(each, named, within) for each in (*own, *cells, *read.values())]
-    # Code loaded from disk imports the module that it came from: a script that is also imported is kept under both names.
+    # Code loaded from disk imports its original module, so a script that is also imported is cached under both names.
     return _all_or_none([function.__module__ or "", tuple(read), *stamps])
 
 
@@ -133,7 +133,7 @@ def _named_in(code):
 
 
 def _stamp_of_module(module, named, within):
-    """The module's name, and the stamps of what it has in common with `named`."""
+    """The module's name, and the stamps of its members with the names in `named`."""
     if module in _stand_ins:
         return _stand_ins[module][1]
     if module.__name__.partition(".")[0] in _COMPILERS_OWN:
@@ -147,7 +147,7 @@ _first_of = {}
 
 
 def _first_alike(function):
-    """The first function with the stamp of this one: a class that travels by value is another one after each journey."""
+    """The first function with the same stamp, as a class that is pickled by value is a new one after each unpickling."""
     if function not in _known:
         stamp = _stamp(function)
         _known[function] = function if stamp is None else _first_of.setdefault(stamp, function)
@@ -161,10 +161,10 @@ def _helpers(function):
 
 
 def _named(function, stamp):
-    """`function` under a name that no other has: its own, and a digest of its stamp.
+    """`function` under a unique name: its own, and a digest of its stamp.
 
-    Machine code loaded from disk is linked by name. Two functions compiled in two processes may be given the same one, and a
-    third process that loads both would then call the first in the place of the second.
+    Machine code loaded from disk is linked by name. Two functions compiled in two processes may have the same name, and a third
+    process that loads both would then call the first instead of the second.
     """
     digest = uuid.uuid4().hex if stamp is None else hashlib.sha256(repr(stamp).encode()).hexdigest()[:24]
     function.__name__ = f"{function.__name__}_{digest}"
@@ -173,7 +173,7 @@ def _named(function, stamp):
 
 
 def _with_compiled_helpers(function, jit):
-    """A copy of `function`, under a name of its own, whose plain Python helpers among its globals are compiled too."""
+    """A copy of `function`, under a unique name, with its plain Python helpers compiled too."""
     replaced = {name: jit(_with_compiled_helpers(helper, jit)) for name, helper in _helpers(function).items()}
     replaced |= {name: other for name, (other, _) in _modules_replaced(globals_of(function)).items()}
     return _named(with_globals(function, replaced), _stamp(function))
@@ -191,14 +191,14 @@ def _leaf(function, fastmath):
 
 
 def _stamp_of(make, leaves, *more):
-    """The stamp of ``make(*leaves)``, the way of compiling included."""
+    """The stamp of ``make(*leaves)``, including the compiler options."""
     stamps = tuple(each.stamp for each in leaves)
     own = _stamp(make)
     return None if own is None or None in stamps else (own, stamps, repr(OPTIONS), *more)
 
 
 def _described(signature):
-    """The types of a signature as text, with the names of the fields of each named tuple, which a kernel reads by name."""
+    """The types of a signature as text, with the field names of named tuples, as kernels read fields by name."""
     fields, left = [], list(getattr(signature, "args", signature))
     while left:
         each = left.pop()
@@ -209,14 +209,14 @@ def _described(signature):
 
 @functools.cache
 def derived_leaf(make, *leaves):
-    """The leaf of ``make(*leaves)``, a function built around other leaves; it goes stale with any of them."""
+    """The leaf of ``make(*leaves)``, a function that calls other leaves; its stamp includes theirs."""
     stamp = _stamp_of(make, leaves)
     written = sum((each.written for each in leaves), ())
     return Leaf(numba.njit(**LEAF_OPTIONS)(_named(make(*leaves), stamp)), stamp, written)
 
 
 def leaf_with_parameters(function, leading, positions):
-    """The leaf ``bound(*leading, p)`` that hands p[position] to `function` as its parameters, in turn.
+    """The leaf ``bound(*leading, p)`` that passes p[position] for each position to `function` as its parameters.
 
     `leading` has the types of the arguments before the parameters.
     """
@@ -232,10 +232,10 @@ def _leaf_with_parameters(function, leading, positions):
 
 
 def update_leaf(function, n_slots, places, n_totals=0):
-    """The leaf of the update of all coordinates: reads and writes coefficient, slots and proximal step of each.
+    """The leaf of the update of all coordinates, which reads and writes coefficient, slots and proximal step of each.
 
-    Its parameters are p[place], in turn. They are read before the loop: what depends on them and on t alone, such as a power of
-    Adam's memory, is then worked out once for all coordinates.
+    Its parameters are p[place] for each place. They are read before the loop, so that terms that depend only on them and on t,
+    such as the powers in Adam's bias correction, are computed once for all coordinates.
     """
     return _update_leaf(_first_alike(function), n_slots, places, n_totals)
 
@@ -254,7 +254,7 @@ def _update_leaf(function, n_slots, places, n_totals):
 
 
 def totals_leaf(function, n_slots, n_totals, places):
-    """The leaf of an optimizer's totals: the sums over all coordinates of the numbers that `function` gives for each."""
+    """The leaf of an optimizer's totals: the sums over all coordinates of the numbers that `function` returns for each."""
     return _totals_leaf(_first_alike(function), n_slots, n_totals, places)
 
 
@@ -287,16 +287,16 @@ def array(ndim, dtype=FLOAT):
 
 
 def compiled(make, signature, *leaves, fastmath=False, allocates=True):
-    """``make(*leaves)`` compiled for one signature, kept on disk where every leaf has a stamp.
+    """``make(*leaves)`` compiled for one signature, cached on disk if every leaf has a stamp.
 
-    ``allocates=False`` is a promise that neither kernel nor leaves make an array: slices are then free.
+    ``allocates=False`` asserts that neither kernel nor leaves allocate an array: slices then need no reference counting.
 
     Raises
     ------
     TypeError
-        Where a leaf cannot be compiled; the message names its function, file and line.
+        If a leaf cannot be compiled; the message names its function, file and line.
     """
-    # The first lookup is by identity of the leaves, which `leaf` and its kin keep unique for a function.
+    # The first lookup is by identity of the leaves; `leaf` and the related functions return one leaf for a function.
     return _compiled(make, signature, leaves, fastmath, allocates)
 
 
@@ -314,15 +314,15 @@ def _compiled(make, signature, leaves, fastmath, allocates):
 
     try:
         kernel = _kept(build, stamp)
-    except Exception as error:  # the compiler raises more than its own kinds
+    except Exception as error:  # numba raises other errors besides its own
         raise _explained(error, leaves) from error
     return _quickly_passed(kernel, signature)
 
 
 def _kept(build, stamp):
-    """``build(cache)``, from disk and kept there where there is a stamp and a folder that can be written.
+    """``build(cache)``, loaded from or saved to disk if there are a stamp and a writable folder.
 
-    Nor from disk where what is there came from a module that is gone.
+    Code whose original module no longer exists is not loaded.
     """
     if stamp is None:
         return build(False)
@@ -330,14 +330,14 @@ def _kept(build, stamp):
         return build(True)
     except ImportError:
         return build(False)
-    except (OSError, RuntimeError):  # no folder, or one that is full; raised anew below where that is not the reason
+    except (OSError, RuntimeError):  # no folder, or a full one; raised again below if there is another reason
         kernel = build(False)
         _warn_not_kept()
         return kernel
 
 
 def _tell(make, dispatcher, cache, begun):
-    """Log what was compiled since `begun`, unless it came from the disk."""
+    """Log the compilation since `begun`, unless the code was loaded from disk."""
     if cache and not dispatcher.stats.cache_misses:
         return
     name, kept = make.__name__.strip("_").removeprefix("make_").replace("_", " "), ", kept for next time" if cache else ""
@@ -346,7 +346,7 @@ def _tell(make, dispatcher, cache, begun):
 
 @functools.cache
 def _warn_not_kept():
-    """Warn, once in a process, that what is compiled is lost when it ends."""
+    """Warn, once per process, that compiled code is lost when the process ends."""
     warnings.warn(
         "Compiled code cannot be cached: neither the folder of sklearn_gd nor the user's cache folder is writable. Every process "
         "compiles it again, which takes seconds. Set the environment variable NUMBA_CACHE_DIR to a folder that only this user "
@@ -356,7 +356,7 @@ def _warn_not_kept():
 
 
 def _quickly_passed(kernel, signature):
-    """The kernel, which now answers at once what is asked of a function each time that it is handed to another one."""
+    """The kernel, with the results cached that numba recomputes whenever it is passed as a first-class function."""
     (result,) = kernel.overloads.values()
     result.library.get_pointer_to_function = functools.cache(result.library.get_pointer_to_function)
     address = _get_wrapper_address(kernel, signature)
@@ -368,12 +368,12 @@ def _quickly_passed(kernel, signature):
 
 @functools.cache
 def _function_type(signature):
-    """One type for each signature."""
+    """The type of first-class functions of a signature, always the same object."""
     return types.FunctionType(signature)
 
 
 def _explained(error, leaves):
-    """A TypeError that names the function at fault and the line, for the numba error that it caused."""
+    """A TypeError that names the faulty function and line, for an error of numba."""
     written = sum((each.written for each in leaves), ())
     for function, arguments in written:
         try:
@@ -394,7 +394,7 @@ def _explained(error, leaves):
 
 
 def abi(value):
-    """The numba type under which `value` is handed to a kernel; a compiled leaf goes as a first-class function."""
+    """The numba type with which `value` is passed to a kernel; a compiled leaf is passed as a first-class function."""
     if hasattr(value, "dtype"):
         return types.Array(numba.from_dtype(value.dtype), value.ndim, "C")
     if isinstance(value, bool):
@@ -410,7 +410,7 @@ def abi(value):
 
 
 def _layout(value):
-    """What decides on the type of an argument, quicker to compare than that type."""
+    """A key that determines the type of an argument and is faster to compare than the type."""
     if isinstance(value, tuple):
         return (type(value), *[_layout(each) for each in value])
     if hasattr(value, "dtype"):
@@ -422,7 +422,7 @@ _entries = {}
 
 
 def run(make, leaves, *arguments, allocates=True):
-    """Call the kernel ``make(*leaves)`` on `arguments`, compiled once for each layout of them; `allocates` as in `compiled`."""
+    """Call the kernel ``make(*leaves)``, compiled once for each layout of the `arguments`; `allocates` as in `compiled`."""
     key = (make, leaves, *[_layout(value) for value in arguments])
     entry = _entries.get(key)
     if entry is None:

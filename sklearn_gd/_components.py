@@ -1,4 +1,4 @@
-"""What every part of a model shares: its base class, its parameter checks, and how a string becomes an object."""
+"""The common parts of all components: base class, parameter checks, and the conversion of strings to objects."""
 
 import functools
 import inspect
@@ -26,10 +26,10 @@ SITE = "https://sklearn-gd.readthedocs.io/en/latest/"
 
 
 class Configurable:
-    """What estimators and parts share: `set_params`, a stamp of the version in pickles, and the page that a notebook links to."""
+    """Base of estimators and components: `set_params`, a version stamp in pickles, and the page that a notebook links to."""
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters; ``part__parameter`` sets a parameter of a part.
+        """Set parameters; ``component__parameter`` sets a parameter of a component.
 
         Parameters
         ----------
@@ -44,7 +44,7 @@ class Configurable:
         Raises
         ------
         ValueError
-            If a name is unknown, or if the part whose parameter is set was given as a string or a number.
+            If a name is unknown, or if the component whose parameter is set was given as a string or a number.
         """
         for name, value in params.items():
             part, _, inner = name.partition("__")
@@ -57,11 +57,11 @@ class Configurable:
         return super().set_params(**params)  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
-        """The attributes, with a stamp of the version: scikit-learn stamps its own classes only."""
+        """The attributes, with a version stamp, as scikit-learn stamps only its own classes."""
         return {**super().__getstate__(), VERSION_STAMP: __version__}  # type: ignore[dict-item]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore the attributes; warn where another version stored them."""
+        """Restore the attributes; warn if another version stored them."""
         state = dict(state)
         version = state.pop(VERSION_STAMP, "before 0.1.0")
         if version != __version__:
@@ -74,7 +74,7 @@ class Configurable:
     _doc_link_template = SITE + "generated/{page}.html"
 
     def _doc_link_url_param_generator(self):
-        """The page: a class has it under the shortest public name."""
+        """The page of the class, under its shortest public name."""
         name, package = type(self).__name__, sys.modules["sklearn_gd"]
         offers = package if name in package.__all__ else getattr(package, type(self).__module__.split(".")[1])
         return {"page": f"{offers.__name__}.{name}"}
@@ -103,7 +103,7 @@ class Range:
     none: bool = False
 
     def check(self, owner: object, name: str) -> None:
-        """Raise a TypeError or ValueError that names owner, parameter, value and range where ``owner.name`` is outside."""
+        """Raise a TypeError or ValueError that names owner, parameter, value and range if ``owner.name`` is outside."""
         value = getattr(owner, name)
         if self.none and value is None:
             return
@@ -146,7 +146,7 @@ class Range:
         return is_finite(value) and above and below
 
     def _wanted(self):
-        """The range as an error message has it."""
+        """The range, as written in error messages."""
         left, right = self._closed()
         ends = [
             f"{sign}{'=' * belongs} {end}"
@@ -172,7 +172,7 @@ class Flag:
     strings: tuple[str, ...] = ()
 
     def check(self, owner: object, name: str) -> None:
-        """Raise a TypeError that names owner, parameter and value where ``owner.name`` is something else."""
+        """Raise a TypeError that names owner, parameter and value if ``owner.name`` has another type."""
         value = getattr(owner, name)
         if isinstance(value, str) and value in self.strings:
             return
@@ -190,15 +190,15 @@ class Flag:
         return ["True", None, 2, 1.0, 0.0, [], [True]]
 
 
-# A number or an array of numbers, of NumPy or another library: what the functions of a part take for each sample or coefficient.
+# A number or an array, of NumPy or another library: the arguments of a component's functions for each sample or coefficient.
 Numbers = Any
-#: What the parameters of a part may be, by name.
+#: The constraints of a component's parameters, by name.
 Constraints = dict[str, Range | Flag]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def once_for_each_class(function: Method) -> Method:
-    """A function of a class and more whose results are kept as long as the class lives."""
+    """Cache a function of a class and further arguments for the lifetime of the class."""
     known: Any = weakref.WeakKeyDictionary()
 
     @functools.wraps(function)
@@ -207,7 +207,7 @@ def once_for_each_class(function: Method) -> Method:
             return known[cls][arguments]
         except KeyError:
             pass
-        # Outside of the handler: an error of the function is not one of this look-up.
+        # Outside the handler, so that an error of the function is not chained to the KeyError of the lookup.
         result = known.setdefault(cls, {})[arguments] = function(cls, *arguments)
         return result
 
@@ -218,7 +218,7 @@ class Component(Configurable, BaseEstimator):
     """Base class of losses, penalties, solvers, optimizers and schedules.
 
     The constructor only assigns, as scikit-learn requires of every estimator. Therefore `clone`, `set_params`, `repr` and the
-    double-underscore parameter names of a grid search work on a part exactly as they do on an estimator.
+    double-underscore parameter names of a grid search work with a component exactly as with an estimator.
 
     Attributes
     ----------
@@ -345,7 +345,7 @@ class Component(Configurable, BaseEstimator):
         return tuple(values)
 
     def in_array_style(self, name: str, *arrays: NDArray[Any], numbers: tuple[Any, ...] = ()) -> bool:
-        """Whether the function `name` of `arrays`, then `numbers`, gives for arrays what it gives for their entries."""
+        """Whether the function `name` of `arrays`, then `numbers`, returns the same for arrays as for each of their entries."""
         function = self.bound_function(name, len(arrays) + len(numbers))
         if function is None:
             return True
@@ -363,7 +363,7 @@ _passed: Any = weakref.WeakKeyDictionary()
 
 @functools.cache
 def _merged_constraints(cls, _):
-    """As `merged_constraints`, looked up once for each constructor."""
+    """As `merged_constraints`, cached for each constructor."""
     known = {}
     for base in reversed(cls.__mro__):
         known |= vars(base).get("constraints", {})
@@ -372,13 +372,13 @@ def _merged_constraints(cls, _):
 
 @functools.cache
 def _arguments(function):
-    """Names of a function's arguments."""
+    """The names of a function's arguments."""
     return list(inspect.signature(function).parameters)
 
 
 @functools.cache
 def _names(cls, _):
-    """As `parameter_names`, looked up once for each constructor."""
+    """As `parameter_names`, cached for each constructor."""
     return cls._get_param_names()
 
 
@@ -396,20 +396,20 @@ def resolve(parameter, value, kind, registry, options=(), others=""):
     parameter : str
         The estimator's parameter, for messages.
     value : object
-        What the user gave.
+        The value given by the user.
     kind : type
-        The class that the part must have.
+        The required class of the component.
     registry : dict of str to type
         The strings that stand for a class.
     options : sequence of str
         Further strings to list in the message, handled by the caller.
     others : str
-        What else the parameter takes, in words, handled by the caller.
+        A description of the other values that the parameter takes, handled by the caller.
 
     Raises
     ------
     ValueError
-        For a string that is not in the registry; the message lists those that are.
+        For a string that is not in the registry; the message lists the valid ones.
     TypeError
         For an object of another kind, or a class instead of an object.
     """

@@ -1,7 +1,7 @@
-"""Where arrays are: in NumPy, or under array API dispatch in another library and on a device of its own.
+"""The place of arrays: NumPy, or with array API dispatch another library and one of its devices.
 
-Everything follows X: y and the weights are brought to where X is, and so are fitted attributes and predictions. This is the only
-file that knows array-api-compat, in the copy that scikit-learn ships.
+Fitted attributes and predictions are in the place of X; y and the weights are copied there. This is the only file that uses
+array-api-compat, in the copy that scikit-learn includes.
 """
 
 import functools
@@ -16,20 +16,20 @@ FLOATS = [np.float64, np.float32]
 
 
 class Host:
-    """NumPy's arrays, SciPy's sparse matrices, and whatever scikit-learn turns into them."""
+    """NumPy's arrays, SciPy's sparse matrices, and all objects that scikit-learn converts to them."""
 
     xp = np
     floats = FLOATS
     in_memory = True
 
     def put(self, array):
-        """A host array, here: itself."""
+        """A host array in this place: the array itself."""
         return array
 
     put_labels = put
 
     def checked(self, X):
-        """X, or the array of a tensor in memory: scikit-learn would make a tensor of any type one of float64."""
+        """X, or the array of a tensor in memory, because scikit-learn would convert tensors of every type to float64."""
         foreign = hasattr(X, "__array__") and hasattr(X, "dtype") and not hasattr(X.dtype, "kind")
         return np.asarray(X) if foreign else X
 
@@ -46,7 +46,7 @@ class Host:
         return np.asarray(X @ to_host(coef).T + to_host(intercept))
 
     def call(self, method, *arrays):
-        """What a part's method in array style returns for arrays that are here."""
+        """Call a component's method in array style with arrays in this place."""
         return method(*arrays)
 
 
@@ -56,18 +56,18 @@ class Device:
     Parameters
     ----------
     library : module
-        Its namespace, as array-api-compat gives it.
+        The namespace of the library, from array-api-compat.
     device : object
         The device.
 
     Attributes
     ----------
     dtype : object
-        The widest floating type of the device, in which scores, sums and fitted attributes are.
+        The widest floating type of the device: that of scores, sums and fitted attributes.
     floats : list
         The floating types that X may have.
     namespace : Namespace
-        What stands for ``np`` in functions in array style.
+        The replacement of ``np`` in functions in array style.
     in_memory : bool
         Whether NumPy can read the arrays where they are, without a copy: those of PyTorch on the CPU.
     """
@@ -86,7 +86,7 @@ class Device:
     def put(self, array, dtype=None):
         """A copy of a host array, in floating type `dtype`, by default the widest."""
         array = np.asarray(array)
-        # What the device lacks must not reach it.
+        # An array of a type that the device lacks must not be sent to it.
         dtype = dtype or self.dtype
         narrow = dtype == self.xp.float32
         return self.xp.asarray(array.astype(np.float32 if narrow else np.float64, copy=False), dtype=dtype, device=self.device)
@@ -96,13 +96,13 @@ class Device:
         return self.xp.asarray(np.asarray(index, dtype=np.int64), device=self.device)
 
     def put_labels(self, labels):
-        """A copy of labels that are numbers; other labels stay where they are."""
+        """A copy of numeric labels; other labels stay on the host."""
         if labels is None or labels.dtype.kind not in "biuf":
             return labels
         return self.put(labels) if labels.dtype.kind == "f" else self.xp.asarray(labels, device=self.device)
 
     def take(self, array):
-        """A copy as a host array, of float64 if it has a floating type."""
+        """A copy as a host array, float64 for floating types."""
         found = to_host(array)
         return found.astype(np.float64, copy=False) if found.dtype.kind == "f" else found
 
@@ -122,12 +122,12 @@ class Device:
         return array if array.dtype == self.dtype else self.xp.astype(array, self.dtype)
 
     def whole(self, result, shape):
-        """A result of an array-style function, perhaps a number, in the shape of the scores."""
+        """The result of an array-style function, which may be a number, in the shape of the scores."""
         result = self.xp.asarray(result, dtype=self.dtype, device=self.device)
         return result if tuple(result.shape) == tuple(shape) else self.xp.broadcast_to(result, shape)
 
     def checked(self, X):
-        """X without a record of derivatives; raises a ValueError where it is sparse."""
+        """X detached from automatic differentiation; raises a ValueError if it is sparse."""
         layout = str(getattr(X, "layout", "torch.strided"))
         if layout != "torch.strided":
             raise ValueError(
@@ -153,7 +153,7 @@ class Device:
         return xp.matmul(self.cast(X), coef.T) + intercept[None, :]
 
     def call(self, method, *arrays):
-        """What a part's method in array style returns for arrays that are here."""
+        """Call a component's method in array style with arrays in this place."""
         function, bound = getattr(method, "__func__", method), hasattr(method, "__func__")
         return under(function, self.namespace)(*([method.__self__] if bound else []), *arrays)
 
@@ -162,7 +162,7 @@ HOST = Host()
 
 
 def place_of(X):
-    """Where X is: `HOST`, unless array API dispatch is on and X is an array of another library.
+    """The place of X: `HOST`, unless array API dispatch is enabled and X is an array of another library.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def place_of(X):
 
 
 def to_host(array):
-    """A NumPy array of the same values, where `array` is one of another library; else the object itself."""
+    """A NumPy array of the same values if `array` is an array of another library; otherwise the object itself."""
     if type(array) is np.ndarray or not _is_foreign(array):
         return array
     if array_api_compat.is_torch_array(array):
@@ -199,7 +199,7 @@ def to_host(array):
 
 
 def check_same_place(estimator, X, method):
-    """Raise a ValueError where X is elsewhere than the fitted model; without dispatch a model on a device serves host arrays."""
+    """Raise a ValueError if X and the fitted model are in different places; without dispatch all models take host arrays."""
     if not get_config()["array_api_dispatch"]:
         return
     here, there = place_of(X), place_of(estimator.coef_)
@@ -212,12 +212,12 @@ def check_same_place(estimator, X, method):
 
 
 def _named(place):
-    """A place in words."""
+    """A description of a place, for messages."""
     return "NumPy" if place is HOST else repr(place)
 
 
 def _is_foreign(array):
-    """Whether this is an array of another library than NumPy, whose operations are carried out at once."""
+    """Whether this is an array of another library than NumPy with eager execution."""
     if array_api_compat is None:
         return False
     known = array_api_compat.is_array_api_obj(array)
@@ -225,7 +225,7 @@ def _is_foreign(array):
 
 
 class Holder:
-    """A device as an argument of a cached function: CuPy's devices have no hash."""
+    """A device as an argument of a cached function, as CuPy's devices are not hashable."""
 
     def __init__(self, device):
         self.device = device
@@ -239,12 +239,12 @@ class Holder:
 
 @functools.cache
 def _device(library, name, holder):
-    """The `Device`, the same for the same library and name: copies of the losses' functions are kept for each."""
+    """The `Device`, one object per library and name, as converted functions of losses are cached for each."""
     return Device(library, holder.device)
 
 
 def _has_float64(library, device):
-    """Whether the device has float64; Apple's has not."""
+    """Whether the device has float64; Apple's does not."""
     try:
         library.zeros(1, dtype=library.float64, device=device)
     except (TypeError, ValueError, RuntimeError):

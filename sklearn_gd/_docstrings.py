@@ -1,4 +1,4 @@
-"""The docstrings of the two estimators. The strings that stand for parts are taken from the registries."""
+"""The docstrings of the two estimators. The strings for components are taken from the registries."""
 
 from .losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from .optimizers import OPTIMIZERS
@@ -8,7 +8,7 @@ from .solvers import SOLVERS
 
 
 def _strings(*names):
-    """A set of strings as numpydoc writes it."""
+    """A set of strings in the notation of numpydoc."""
     return "{" + ", ".join(f'"{name}"' for name in names) + "}"
 
 

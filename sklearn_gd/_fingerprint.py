@@ -1,4 +1,4 @@
-"""What a fit depends on, in words: its parameters, and a hash of its samples. Two fits of the same words give the same model."""
+"""Textual fingerprints of fits: parameters, and a hash of the samples. Two fits with the same one give the same model."""
 
 import hashlib
 import re
@@ -9,19 +9,19 @@ import numpy as np
 from ._devices import to_host
 from ._stored import public_name
 
-SILENT = {"verbose"}  # parameters that change no model
-KNOWN = ("sklearn_gd", "sklearn", "numpy", "builtins")  # packages whose classes their version stands for
+SILENT = {"verbose"}  # parameters that do not affect the model
+KNOWN = ("sklearn_gd", "sklearn", "numpy", "builtins")  # packages whose classes are identified by the version
 
 
 def fingerprint(estimator, **samples):
-    """The words for a fit.
+    """The fingerprint of a fit.
 
     Parameters
     ----------
     estimator : estimator
-        Its class and all parameters count, those of its parts included, but for `verbose`.
+        The estimator: its class and all parameters count, including those of components, except `verbose`.
     **samples : ndarray, CSR matrix, or None
-        What else the fit depends on, by name.
+        The other inputs of the fit, by name.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def fingerprint(estimator, **samples):
 
 
 def differences(words, others):
-    """What two fingerprints differ in.
+    """The differences between two fingerprints.
 
     Parameters
     ----------
@@ -45,14 +45,14 @@ def differences(words, others):
     Returns
     -------
     list of str
-        For each difference its name with both descriptions, those of `others` last.
+        For each difference the name and both descriptions, that of `others` last.
     """
     names = [name for name in dict.fromkeys([*words, *others]) if words.get(name) != others.get(name)]
     return [f"{name} is {words.get(name, 'absent')} in the file and {others.get(name, 'absent')} here" for name in names]
 
 
 def described(value):
-    """A value in words that are the same in another process: numbers in full, arrays by shape, type and hash."""
+    """A description of a value that is the same in other processes: numbers in full, arrays by shape, type and hash."""
     if isinstance(value, np.ndarray):
         return f"{value.shape} {value.dtype} {_digest(value)}"
     if hasattr(value, "indptr"):
@@ -66,13 +66,13 @@ def described(value):
     if hasattr(value, "__code__"):
         return f"{value.__module__}.{value.__qualname__} {_of_function(value)}"
     if hasattr(value, "get_params") or isinstance(value, np.random.RandomState):
-        # The parameters are described one by one, and the generator's state is kept beside the model.
+        # Parameters are described separately, and the state of the generator is stored with the model.
         return _of_class(type(value))
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def _of_class(kind):
-    """The name of a class; with a hash of its functions where no version of a package stands for them."""
+    """The name of a class, with a hash of its functions if no package version identifies them."""
     name = public_name(kind)
     own = [each for each in kind.__mro__ if each.__module__.split(".")[0] not in KNOWN]
     functions = [getattr(each, "__func__", each) for base in own for each in vars(base).values()]
@@ -81,13 +81,13 @@ def _of_class(kind):
 
 
 def _of_function(function):
-    """A hash of a function's code, defaults, and what it has taken from where it was made."""
+    """A hash of a function's code, defaults and closure."""
     held = [cell.cell_contents for cell in function.__closure__ or ()]
     return _digest(_code(function.__code__), described(function.__defaults__), described(held))
 
 
 def _code(code):
-    """What code does, in words; functions within it are code, too."""
+    """A description of a code object, including nested functions."""
     constants = [_code(each) if hasattr(each, "co_code") else repr(each) for each in code.co_consts]
     return f"{code.co_code.hex()} {code.co_names} {constants}"
 
@@ -96,12 +96,12 @@ def _digest(*values):
     """A hash of arrays and texts, 16 hexadecimal digits."""
     found = hashlib.blake2b(digest_size=8)
     for value in values:
-        # An array of objects has addresses in its memory, and no content.
+        # The memory of an array of objects has addresses, not content.
         text = isinstance(value, str) or value.dtype.hasobject
         found.update(repr(value if isinstance(value, str) else value.tolist()).encode() if text else _bytes(value))
     return found.hexdigest()
 
 
 def _bytes(array):
-    """The content of an array, in place where its order allows it."""
+    """The bytes of an array, without a copy if it is contiguous."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data

@@ -13,7 +13,7 @@ DIFFERENCES = ("2-point", "3-point", "cs")
 
 @dataclass
 class Options:
-    """The numbers and switches of `gradient_descent`, checked."""
+    """The checked options of `gradient_descent`."""
 
     maxiter: int
     gtol: float
@@ -36,7 +36,7 @@ class Options:
 
 
 class Function:
-    """fun and its gradient within bounds: checked, counted."""
+    """fun and its gradient within bounds, with checks and counts of evaluations."""
 
     def __init__(self, fun, args, jac, finite_diff, low, high):
         if not callable(fun):
@@ -52,7 +52,7 @@ class Function:
         self.together = None
 
     def _call(self, x):
-        """What fun returns."""
+        """The result of fun."""
         self.n_values += 1
         try:
             return self.fun(x.copy(), *self.args)
@@ -70,7 +70,7 @@ class Function:
             found, self.together = found[0], (x.copy(), found[1])
         elif isinstance(found, tuple):
             raise ValueError(
-                f"fun returned {len(found)} things; it must return one number, or with jac=True the value and the gradient"
+                f"fun returned {len(found)} values; it must return one number, or with jac=True the value and the gradient"
             )
         number = _one_number(found)
         if number.dtype.kind == "c":
@@ -98,7 +98,7 @@ class Function:
         return x, value, self.gradient(x, value)
 
     def _difference(self, x, value):
-        """SciPy's finite differences, over what the bounds leave free, and never outside of them."""
+        """SciPy's finite differences over the variables that the bounds do not fix, always within the bounds."""
         free = self.low < self.high
 
         def of_free(part):
@@ -116,7 +116,7 @@ class Function:
         return np.clip(x, self.low, self.high)
 
     def largest_free_slope(self, x, gradient):
-        """The largest component of the gradient, those that point out of the bounds cut to the way that is left."""
+        """The largest component of the gradient; those that point out of the bounds are limited to the distance from them."""
         return float(np.abs(self.projected(x - gradient) - x).max()) if self._is_bounded else float(np.abs(gradient).max())
 
     @property
@@ -125,10 +125,10 @@ class Function:
 
 
 def _finite_differences(function, x, method, value, low, high):
-    """The gradient of a function at x, (n,), by differences that stay within bounds; `value` is the function's at x.
+    """The gradient of a function at x, (n,), by differences within bounds; `value` is that of the function at x.
 
-    The only place that uses a private module of SciPy: its public `approx_fprime` has forward differences without bounds, and
-    `scipy.differentiate` calls functions of whole arrays. `scipy.optimize.minimize` itself differentiates by this function.
+    This is the only use of a private module of SciPy: its public `approx_fprime` has forward differences without bounds, and
+    `scipy.differentiate` requires vectorised functions. `scipy.optimize.minimize` uses the same private function.
     """
     from scipy.optimize._numdiff import approx_derivative
 
@@ -136,7 +136,7 @@ def _finite_differences(function, x, method, value, low, high):
 
 
 def _one_number(found):
-    """What fun returned as a scalar."""
+    """The result of fun as a scalar."""
     number = np.asarray(found)
     if number.size != 1 or number.dtype.kind not in "biufc":
         what = f"an array of shape {number.shape}" if number.size != 1 else f"a {type(found).__name__}"
@@ -158,7 +158,7 @@ def checked_start(x0):
 
 
 def checked_bounds(bounds, x):
-    """Lowest and highest x, infinite where there is none."""
+    """Lower and upper bounds of x, infinite if there are none."""
     if bounds is None:
         return np.full(len(x), -np.inf), np.full(len(x), np.inf)
     if hasattr(bounds, "lb"):

@@ -1,6 +1,6 @@
-"""Array style beyond NumPy: a loss's functions run on the arrays of another library with another ``np``.
+"""Array style with other libraries than NumPy: the functions of a loss run on their arrays with another ``np``.
 
-The library has the functions of the array API standard: PyTorch, CuPy, array_api_strict.
+The library must have the functions of the array API standard, like PyTorch, CuPy and array_api_strict.
 """
 
 import functools
@@ -10,18 +10,18 @@ import numpy as np
 
 
 class Namespace:
-    """What ``np`` stands for: the library's functions, which here also take what NumPy's take.
+    """The replacement of ``np``: the functions of the library, extended to the arguments that NumPy's functions take.
 
-    The standard wants arrays where NumPy takes numbers, and numbers where NumPy takes truth values.
+    The standard requires arrays where NumPy also takes numbers, and numbers where NumPy also takes booleans.
 
     Parameters
     ----------
     library : module
         The library.
     dtype : object
-        Its floating type, that of targets and scores.
+        The floating type of targets and scores.
     device : object or None
-        Where its arrays are; None where it has one place only.
+        The device of the arrays; None if the library has only one.
     """
 
     def __init__(self, library, dtype, device=None):
@@ -36,15 +36,15 @@ class Namespace:
         self.absolute = self.abs
 
     def _taking_numbers(self, function):
-        """`function` with its arguments made into arrays of the floating type; `out` only says what may be overwritten."""
+        """`function` with its arguments converted to arrays of the floating type; `out` is ignored."""
         return lambda *arguments, out=None: function(*map(self._array, arguments))
 
     def where(self, condition, x, y):
-        """x where the condition holds, else y."""
+        """x if the condition holds, else y."""
         return self._library.where(condition, self._array(x), self._array(y))
 
     def clip(self, x, low, high):
-        """x, no less than `low` and no more than `high`."""
+        """x, limited to the interval from `low` to `high`."""
         return self.minimum(self.maximum(x, low), high)
 
     def arange(self, n):
@@ -52,7 +52,7 @@ class Namespace:
         return self._library.arange(n, **self._place)
 
     def max(self, x, axis):
-        """The largest entries along an axis; of PyTorch, `amax`."""
+        """The largest entries along an axis; `amax` for PyTorch."""
         return getattr(self._library, "amax", self._library.max)(x, axis=axis)
 
     def __getattr__(self, name):
@@ -60,12 +60,12 @@ class Namespace:
 
 
 def globals_of(function):
-    """What `function` reads by a global name."""
+    """The objects that `function` reads by a global name."""
     return {name: function.__globals__[name] for name in function.__code__.co_names if name in function.__globals__}
 
 
 def with_globals(function, replaced):
-    """A copy of `function` that finds the objects `replaced` under their global names."""
+    """A copy of `function` in which the global names in `replaced` refer to other objects."""
     copy = types.FunctionType(
         function.__code__, {**function.__globals__, **replaced}, function.__name__, function.__defaults__, function.__closure__
     )
@@ -75,14 +75,14 @@ def with_globals(function, replaced):
 
 @functools.cache
 def under(function, namespace):
-    """The same code with another ``np``, plain functions that it calls by a global name included.
+    """A copy of the code with another ``np``, including plain functions that it calls by a global name.
 
     Parameters
     ----------
     function : function
-        Plain Python; it may not call itself.
+        A plain Python function; it must not be recursive.
     namespace : Namespace
-        What takes the place of NumPy.
+        The replacement of NumPy.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What validation samples score: the loss of the model on them, or what a scorer of scikit-learn says."""
+"""The score of validation samples: the loss of the model, or a scorer of scikit-learn."""
 
 import copy
 import math
@@ -9,7 +9,7 @@ from sklearn.metrics import check_scoring, get_scorer_names
 
 
 def check_scoring_parameter(scoring):
-    """Raise where `scoring` is neither "loss", nor the name of a scorer, nor a callable, nor None."""
+    """Raise if `scoring` is neither "loss", nor the name of a scorer, nor a callable, nor None."""
     if isinstance(scoring, str):
         if scoring != "loss" and scoring not in get_scorer_names():
             raise ValueError(
@@ -24,18 +24,18 @@ def check_scoring_parameter(scoring):
 
 
 def validation_score(estimator, objective, held, named):
-    """The function from theta to the validation score, the higher the better.
+    """A function that returns the validation score of theta, the higher the better.
 
     Parameters
     ----------
     estimator : BaseGD
-        Whose parameter `scoring` says what is meant.
+        The estimator, with its parameter `scoring`.
     objective : Objective
-        Over the training samples.
+        The objective over the training samples.
     held : Held
         The validation samples.
     named : callable
-        Takes theta to the fitted attributes of its model.
+        Returns the fitted attributes of the model theta.
 
     Returns
     -------
@@ -64,10 +64,10 @@ class LossScore:
 
 
 class ScorerScore:
-    """What a scorer of scikit-learn, or the estimator's own `score`, says of the model on the validation samples.
+    """The score of the model on the validation samples by a scorer of scikit-learn, or by the estimator's `score`.
 
-    The scorer is given the weights of the samples, unless they are all the same. It is tried on the null model at once, so that
-    one that cannot score these samples raises before the descent.
+    The scorer is passed the weights of the samples, unless they are all equal. It is called with the null model first, so that a
+    scorer that cannot score these samples raises an error before the descent.
     """
 
     is_loss = False
@@ -79,7 +79,7 @@ class ScorerScore:
         except ValueError as error:
             raise ValueError(f"scoring={self.scoring!r}: {error}") from error
         self.model = copy.copy(estimator)
-        # The samples are arrays by now, without names.
+        # At this point the samples are arrays, without feature names.
         vars(self.model).pop("feature_names_in_", None)
         weight = held.targets.weight
         self.weights = {} if (weight == weight[0]).all() else {"sample_weight": weight}
@@ -99,6 +99,6 @@ class ScorerScore:
         return score
 
     def _predicts_finite(self):
-        """Whether the predictions are finite: far out under a log link they need not be, and no scorer takes them then."""
+        """Whether the predictions are finite, as scorers require; with a log link large scores can overflow."""
         predicted = self.model.predict(self.held.X)
         return predicted.dtype.kind != "f" or bool(np.isfinite(predicted).all())

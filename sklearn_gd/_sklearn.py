@@ -1,4 +1,4 @@
-"""What the supported versions of scikit-learn, 1.6 and later, do not have in common; no other file asks for the version."""
+"""The differences between the supported versions of scikit-learn, 1.6 and later; only this file checks the version."""
 
 import functools
 from importlib import import_module
@@ -18,7 +18,7 @@ __all__ = [
     "without_callbacks",
 ]
 
-# scikit-learn 1.9 brought callbacks.
+# scikit-learn 1.9 introduced callbacks.
 HAS_CALLBACKS = find_spec("sklearn.callback") is not None
 
 # scikit-learn 1.7 and later ship array-api-compat; before, array API dispatch needed the package itself.
@@ -26,39 +26,39 @@ _NAME = "sklearn.externals.array_api_compat" if find_spec("sklearn.externals.arr
 array_api_compat: Any = import_module(_NAME) if find_spec(_NAME) else None
 
 if TYPE_CHECKING:
-    # scikit-learn has no annotations. A type checker sees these; at run time they are scikit-learn's own.
+    # scikit-learn has no annotations. A type checker sees these classes; at run time scikit-learn's are used.
     class BaseEstimator:
-        """What the parts and the estimators inherit."""
+        """The base class of components and estimators."""
 
         def get_params(self, deep: bool = True) -> dict[str, Any]:
-            """The parameters by name; those of nested parts as well where `deep`."""
+            """The parameters by name; with `deep` also those of nested components."""
 
         def set_params(self, **params: Any) -> Self:
-            """Set parameters, those of nested parts as ``part__name``."""
+            """Set parameters; those of nested components as ``component__name``."""
 
         def get_metadata_routing(self) -> Any:
-            """The requests for metadata."""
+            """The metadata requests."""
 
         def __sklearn_tags__(self) -> Any:
-            """The tags that scikit-learn's tools ask for."""
+            """The tags that scikit-learn's tools read."""
 
     class ClassifierMixin:
-        """Marks a classifier."""
+        """The mixin of classifiers."""
 
         def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
             """The accuracy."""
 
     class RegressorMixin:
-        """Marks a regressor."""
+        """The mixin of regressors."""
 
         def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
             """R^2."""
 
     class CallbackContext:
-        """A task of a fit, of which callbacks are told."""
+        """A task of a fit, of which callbacks are notified."""
 
     class CallbackSupportMixin:
-        """Gives an estimator callbacks, from scikit-learn 1.9 on."""
+        """Adds callbacks to an estimator, from scikit-learn 1.9."""
 
         def set_callbacks(self, *callbacks: Any) -> Self:
             """Set the callbacks of `fit`."""
@@ -74,7 +74,7 @@ else:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
     class CallbackContext:
-        """Stands in for the callback context of a fit; there is no callback to tell."""
+        """Replaces the callback context of a fit when there are no callbacks."""
 
         def call_on_fit_task_begin(self, **hooks):
             """Do nothing."""
@@ -83,13 +83,13 @@ else:
             """Do nothing."""
 
     class CallbackSupportMixin:
-        """Stands in for the mixin of later versions, without `set_callbacks`."""
+        """Replaces the mixin of later versions, without `set_callbacks`."""
 
         def _init_callback_context(self, max_subtasks):
             return CallbackContext()
 
     def with_callbacks(method):
-        """The method, one frame away as under later versions: warnings count frames to the caller of `fit`."""
+        """The method with one more frame, as in later versions, because warnings count the frames to the caller of `fit`."""
 
         @functools.wraps(method)
         def unmanaged(estimator, *args, **kwargs):
@@ -99,7 +99,7 @@ else:
 
 
 def has_callbacks(estimator):
-    """Whether callbacks are set on an estimator; scikit-learn has no public way to ask."""
+    """Whether an estimator has callbacks; scikit-learn has no public function for this."""
     return hasattr(estimator, "_skl_callbacks")
 
 

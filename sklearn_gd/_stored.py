@@ -1,6 +1,6 @@
 """The public names under which files that were stored know the classes of a fitted model."""
 
-# Files that were stored stay readable when a class moves to another file of the package.
+# Stored files remain readable when a class moves to another file of the package.
 PUBLIC_MODULE = "sklearn_gd.persistence"
 
 

@@ -1,4 +1,4 @@
-"""What the user passed to `fit`, `partial_fit` and `predict`, checked and turned into arrays."""
+"""Validation of the arguments of `fit`, `partial_fit` and `predict`, and their conversion to arrays."""
 
 import math
 from numbers import Real
@@ -13,22 +13,22 @@ from sklearn.utils.validation import validate_data
 from ._collections import adapter_of, in_memory_values
 from ._devices import FLOATS, place_of, to_host
 
-SMALLEST_TOTAL = 1e-100  # of weights; the largest is one over it
+SMALLEST_TOTAL = 1e-100  # smallest sum of weights; the largest is its inverse
 
 
 class SparseLike(Protocol):
-    """A sparse matrix or array, as a type checker sees it: SciPy has no annotations."""
+    """A sparse matrix or array for type checkers, as SciPy has no annotations."""
 
     def tocsr(self) -> Any:
-        """The same in CSR form."""
+        """The matrix in CSR form."""
 
 
-# What X may be: an array of NumPy or another library, a data frame, sequences of numbers, or sparse.
+# The types of X: an array of NumPy or another library, a data frame, sequences of numbers, or sparse.
 Samples = ArrayLike | SparseLike
 
 
 class Held(NamedTuple):
-    """Validation samples: X, y as it was given (numbers or labels), and their `Targets`."""
+    """Validation samples: X, y as given by the user (numbers or labels), and their `Targets`."""
 
     X: Any
     y: np.ndarray
@@ -45,9 +45,9 @@ def check_samples(estimator, X, y, *, reset, numeric_y):
     X, y : array-like
         The samples and their targets.
     reset : bool
-        Whether to set the number and the names of the features; else they must be those of earlier samples.
+        Whether to set the number and the names of the features; otherwise they must match those of earlier samples.
     numeric_y : bool
-        Whether y holds numbers, with one or more columns; else it holds labels.
+        Whether y holds numbers, in one or more columns; otherwise it holds labels.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def _has_known_features(estimator, X):
 
 
 def _is_checked(X, y):
-    """Whether scikit-learn's checks of the values would hand back these very arrays.
+    """Whether scikit-learn's checks of the values would return these arrays unchanged.
 
     Asked of plain arrays of numbers and of CSR only. The checks look for data frames first, which takes longer than a step on a
     sample.
@@ -104,7 +104,7 @@ def _is_checked(X, y):
     sound = sound and type(y) is np.ndarray and X.dtype in FLOATS and min(X.shape) > 0
     if not (sound and y.ndim == 1 and len(y) == X.shape[0] and y.dtype.kind in "iuf"):
         return False
-    with np.errstate(over="ignore", invalid="ignore"):  # a sum that overflows leaves the decision to the checks
+    with np.errstate(over="ignore", invalid="ignore"):  # if the sum overflows, scikit-learn's checks decide
         return bool(np.isfinite(values.sum()) and np.isfinite(y.sum()))
 
 
@@ -116,7 +116,7 @@ def check_features(estimator, X):
 
 
 def check_indices(X):
-    """Raise a ValueError where the indices of a sparse matrix lie outside its shape: compiled code would follow them."""
+    """Raise a ValueError if indices of a sparse matrix are outside its shape, as compiled code does not check them."""
     if not sp.issparse(X) or X.format not in ("csr", "csc", "bsr", "coo"):
         return
     if X.format == "coo":
@@ -137,7 +137,7 @@ def _within(index, n):
 
 
 def summed(X):
-    """X, or a copy in which the entries of a CSR matrix that are stored in several pieces are summed."""
+    """X, or a copy in which duplicate entries of a CSR matrix are summed."""
     if not sp.issparse(X) or X.has_canonical_format:
         return X
     X = X.copy()
@@ -150,7 +150,7 @@ def summed(X):
 
 
 def check_weight(sample_weight, n_samples, name="sample_weight"):
-    """Sample weights as float64: finite, none negative, not all zero; ones where `sample_weight` is None."""
+    """Sample weights as float64: finite, non-negative, not all zero; ones if `sample_weight` is None."""
     if sample_weight is None:
         return np.ones(n_samples)
     sample_weight = in_memory_values(sample_weight)
@@ -173,7 +173,7 @@ def check_weight(sample_weight, n_samples, name="sample_weight"):
 
 
 def check_total(weight, name):
-    """Raise a ValueError where the sum of the weights leaves no room for their products with losses."""
+    """Raise a ValueError if the sum of the weights is so small or large that products with losses may under- or overflow."""
     with np.errstate(over="ignore"):
         total = weight.sum()
     if not SMALLEST_TOTAL <= total <= 1.0 / SMALLEST_TOTAL:
@@ -184,23 +184,23 @@ def check_total(weight, name):
 
 
 def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode, *, numeric_y):
-    """Validate the samples that `fit` was given to validate on.
+    """Validate the validation samples passed to `fit`.
 
     Parameters
     ----------
     estimator : estimator
-        Whose number and names of features the samples must have.
+        The estimator, whose number and names of features the samples must have.
     X_val, y_val, sample_weight_val : array-like or None
         As given to `fit`.
     encode : callable
-        Takes y and the weights to `Targets`.
+        Returns the `Targets` of y and the weights.
     numeric_y : bool
         Whether y holds numbers.
 
     Returns
     -------
     Held or None
-        The samples of positive weight; None where none were given.
+        The samples of positive weight; None if none were given.
     """
     if X_val is None and y_val is None:
         if sample_weight_val is not None:
@@ -213,7 +213,7 @@ def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode,
         X_val, y_val = check_samples(estimator, X_val, y_val, reset=False, numeric_y=numeric_y)
         targets = encode(y_val, check_weight(sample_weight_val, X_val.shape[0], "sample_weight_val"))
     except (TypeError, ValueError) as error:
-        # The messages above speak of X and y.
+        # The error messages of scikit-learn name X and y.
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"X_val, y_val: {error}") from error
     counted = np.flatnonzero(targets.weight > 0)
@@ -221,7 +221,7 @@ def check_validation_samples(estimator, X_val, y_val, sample_weight_val, encode,
 
 
 def split_for_validation(targets, fraction, rng):
-    """Split the samples of positive weight into those to learn from and those that early stopping sets aside.
+    """Split the samples of positive weight into training samples and validation samples for early stopping.
 
     Parameters
     ----------
@@ -248,25 +248,25 @@ def split_for_validation(targets, fraction, rng):
 
 
 def held_out(strata, fraction, rng):
-    """Draw the samples that early stopping sets aside, stratified.
+    """Draw the validation samples for early stopping, stratified.
 
-    The samples are sorted by stratum, in random order within each, and taken at even distances. Every stratum so contributes
-    its share to within one sample; one sample of it at least is kept for training. scikit-learn's stratified split does not
-    serve: it refuses classes of one sample, and fewer validation samples than classes.
+    The samples are sorted by stratum, in random order within each, and selected at equal intervals. So every stratum contributes
+    its share, up to one sample; at least one sample of each is kept for training. scikit-learn's stratified split raises an error
+    for classes with a single sample, and for fewer validation samples than classes.
 
     Parameters
     ----------
     strata : ndarray, (n_samples,)
         The stratum of each sample.
     fraction : float
-        The share to set aside; the number of samples is rounded up.
+        The share of validation samples; their number is rounded up.
     rng : RandomState
-        Source of the random order.
+        The random generator for the order.
 
     Returns
     -------
     ndarray of bool, (n_samples,)
-        True for a sample that is set aside.
+        True for validation samples.
     """
     n = len(strata)
     order = rng.permutation(n)
@@ -291,7 +291,7 @@ def rows_of_container(values, which):
 
 
 def check_initial(coef_init, intercept_init, shape, fit_intercept):
-    """Validate the model that `fit` is to start from.
+    """Validate the initial model of `fit`.
 
     Parameters
     ----------
@@ -325,14 +325,14 @@ def check_initial(coef_init, intercept_init, shape, fit_intercept):
 
 
 def callback_arguments(X, y, weight, train):
-    """What callbacks are given of the training samples: X and y in the user's containers, and the weights if given.
+    """The training samples for callbacks: X and y in the user's containers, and the weights if given.
 
     Parameters
     ----------
     X, y : array-like
         As given to `fit`.
     weight : ndarray or None
-        The sample weights; None where none were given.
+        The sample weights; None if none were given.
     train : ndarray of int or None
         The training samples; None for all.
 

@@ -1,3 +1,3 @@
-"""The version of the package, which every pickle is stamped with."""
+"""The version of the package, which is stored in every pickle."""
 
 __version__ = "0.1.0"

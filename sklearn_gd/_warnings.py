@@ -9,7 +9,7 @@ from .descent._monitor import Status
 
 
 def warn_of(estimator, status, method, monitor, stacklevel):
-    """Warn of a fit that diverged, was misled, or has not converged; say what to do."""
+    """Warn of a fit that diverged, has an inconsistent loss, or has not converged; the message says what to do."""
     name, message = type(estimator).__name__, None
     if status is Status.DIVERGED:
         epoch = min(len(monitor.objectives) + 1, estimator.max_iter)
@@ -55,12 +55,12 @@ def warn_of_underflow(estimator, objective, least, null, stacklevel):
 
 
 def _at_rate(method):
-    """The learning rate in words."""
+    """The learning rate as part of a message."""
     return "" if method.rate is None else f" with a learning rate of up to {method.rate:.3g}"
 
 
 def _advice(method):
-    """What to do about divergence."""
+    """The advice in case of divergence."""
     check = "verify it with sklearn_gd.check_loss"
     if method.rate is None or method.finds_rates:
         return f"Scale the targets and the features; if the loss is your own, {check}"

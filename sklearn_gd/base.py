@@ -1,4 +1,4 @@
-"""What the two estimators share: parts -> samples -> objective -> method -> descend -> store."""
+"""The common base of the two estimators: components -> samples -> objective -> method -> descend -> store."""
 
 import contextlib
 import functools
@@ -42,7 +42,7 @@ from .penalties import resolve_penalty
 from .schedules import resolve_schedule
 from .solvers import check_device, resolve_solver, runs_on_devices
 
-# What each parameter that is not a part may be.
+# The constraints of the parameters that are not components.
 CONSTRAINTS: Constraints = {
     "alpha": Range(0),
     "l1_ratio": Range(0, 1, none=True),
@@ -60,7 +60,7 @@ NUMBERS_OR_FLAGS = {"average": Range(0, integer=True), "verbose": Range(0, integ
 
 
 class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMeta):
-    """Abstract base of the two estimators; a subclass says how y is encoded and how a score becomes a prediction."""
+    """Abstract base of the two estimators; a subclass defines the encoding of y and the prediction from a score."""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -68,18 +68,18 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         tags.array_api_support = runs_on_devices(self.solver, self.optimizer, self.learning_rate, self.average)
         return tags
 
-    # --- what a subclass knows -------------------------------------------------------------------------------------------
+    # --- the interface of subclasses -------------------------------------------------------------------------------------
 
-    # Whether y holds numbers, of one or more outputs; else labels.
+    # Whether y holds numbers, of one or more outputs; otherwise it holds labels.
     _has_numeric_targets: bool
-    # A model that was pickled before there was this parameter was validated by its own `score`.
+    # The value for models pickled before this parameter existed, which were validated by their `score`.
     scoring: str | Callable[..., float] | None = None
-    # Parameters, which the subclasses document.
+    # The parameters, documented in the subclasses.
     solver: Any
     optimizer: Any
     learning_rate: Any
     average: Any
-    # What `fit` and `partial_fit` store.
+    # The attributes that `fit` and `partial_fit` store.
     intercept_: np.ndarray
     loss_: Any
     n_iter_: int
@@ -92,13 +92,13 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     @abstractmethod
     def _resolve_loss(self):
-        """The loss object that the parameter stands for, validated: a copy, so that a fitted model's loss stays as it is."""
+        """The validated loss object for the parameter: a copy, so that the loss of a fitted model does not change."""
 
     @abstractmethod
     def _encode(self, y, weight, loss, coder=None):
-        """The `Targets` of validated y; raises where y is outside the loss's domain. Changes nothing on the estimator.
+        """The `Targets` of validated y; raises if y is outside the loss's domain. Does not change the estimator.
 
-        `coder` knows the classes of earlier calls, or of the training samples; None in `fit`, and in regression.
+        `coder` has the classes of earlier calls, or of the training samples; None in `fit`, and in regression.
         """
 
     @functools.cached_property
@@ -113,7 +113,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return coef
 
     def __copy__(self) -> Any:
-        """A copy whose streams go on apart from this one's: a call may change the state in place."""
+        """A copy that continues its stream separately: a call may change the state in place."""
         copied = object.__new__(type(self))
         vars(copied).update(vars(self))
         for name in {"_state", "loss_curve_"} & vars(self).keys():
@@ -123,7 +123,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     # --- fitting ---------------------------------------------------------------------------------------------------------
 
     def _resolve_parts(self, streaming):
-        """Check every parameter and turn each part into its object, before any work; None stands for "auto"."""
+        """Check all parameters and convert components to objects, before any computation; None stands for "auto"."""
         self._check_parameters()
         loss, penalty = self._resolve_loss(), resolve_penalty(self.penalty, self.l1_ratio)
         solver = resolve_solver(self.solver)
@@ -140,7 +140,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return loss, penalty, solver, settings
 
     def _check_parameters(self):
-        """Check the parameters that are not parts."""
+        """Check the parameters that are not components."""
         check_constraints(self, CONSTRAINTS)
         check_scoring_parameter(self.scoring)
         for name, allowed in NUMBERS_OR_FLAGS.items():
@@ -154,11 +154,11 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         except ValueError as error:
             raise ValueError(f"random_state={self.random_state!r} must be an int, a RandomState or None") from error
 
-    # Told of every epoch of `fit`, beside the verbose line and the callbacks.
+    # Observers of the epochs of `fit`, in addition to the verbose line and the callbacks.
     _observers = ()
 
     def _known_loss(self):
-        """The loss of the last fit; before any fit, that of the parameter."""
+        """The loss of the last fit; before the first fit, that of the parameter."""
         return self.loss_ if hasattr(self, "loss_") else self._resolve_loss()
 
     def _objective(self, X, targets, loss, penalty, **more):
@@ -180,7 +180,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         )
 
     def _start(self, n_outputs, n_features, coef_init, intercept_init):
-        """The model to start from: the one given, or the last fit's with `warm_start`, else None."""
+        """The model to start from: the given one, that of the last fit with `warm_start`, or None."""
         shape = (n_outputs, n_features)
         if coef_init is None and intercept_init is None:
             if not (self.warm_start and hasattr(self, "coef_")):
@@ -204,8 +204,8 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     @with_callbacks
     def _fit(self, X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val):
-        """All of `fit`: nothing is stored before the descent has ended."""
-        # 1. the parts, checked
+        """Run `fit`: no attribute is stored before the descent has ended."""
+        # 1. the components, checked
         loss, penalty, solver, settings = self._resolve_parts(streaming=False)
         # 2. the samples: validated, y encoded, some of them held out for validation
         given, lies_elsewhere = (X, y), adapter_of(X) is not None
@@ -225,17 +225,17 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             rows = place_of(X).rows
             validation = Held(rows(X, held), y[held], targets.rows(held))
             X, targets = rows(X, train), targets.rows(train)
-        # Callbacks are given copies of `self`: no scores of an earlier fit may be among its attributes.
+        # Callbacks receive copies of `self`, whose attributes must not include scores of an earlier fit.
         for name in {"validation_scores_", "best_iter_"} & vars(self).keys():
             delattr(self, name)
         context = self._init_callback_context(max_subtasks=int(self.max_iter))
         hooks = callback_arguments(*given, None if sample_weight is None else weight, train)
         context.call_on_fit_task_begin(estimator=self, **hooks)
         with self._objective(X, targets, loss, penalty) as objective:
-            # 3. the method, and what watches it
+            # 3. the method, its monitor and observers
             method = _method(solver, objective, settings, start)
             tasks = []
-            # Without callbacks epochs are no tasks: thousands of contexts would serve no purpose.
+            # Without callbacks epochs are not tasks, to save thousands of unused contexts.
             if has_callbacks(self):
                 tasks = [EpochTasks(context, self, hooks, lambda: self._fitted(objective, targets, method, monitor))]
             monitor = self._monitor(objective, method, self._validate(objective, validation, targets), tasks)
@@ -253,7 +253,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return self
 
     def _checkpointed(self, rng, X, targets, validation, start):
-        """The keeper of the fit's states: that of a `Checkpoint` among the callbacks, whose file is read, or none."""
+        """The keeper of the fit's states: that of a `Checkpoint` among the callbacks, whose file is read; None without one."""
         held = (None, None, None) if validation is None else (validation.X, validation.y, validation.targets.weight)
         return keeper_of(
             self,
@@ -270,7 +270,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         )
 
     def _validate(self, objective, held, targets):
-        """The function from theta to the validation score; None without validation samples."""
+        """A function that returns the validation score of theta; None without validation samples."""
         if held is None:
             return None
         return validation_score(self, objective, held, lambda theta: self._named(objective, theta, targets))
@@ -290,27 +290,27 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     @classmethod
     def _settled(cls, objective, method, monitor, status):
-        """The status of a fit that has ended: it has diverged, too, where its rate took F nowhere."""
+        """The status of a fit that has ended; it has also diverged if F oscillated without progress."""
         nowhere = method.rate is not None and monitor.never_fell()
         if nowhere and monitor.is_useless(objective.null_model().value):
             status = Status.DIVERGED
             monitor.restart()
         if status is Status.DIVERGED or (nowhere and monitor.validate is not None):
-            status = Status.DIVERGED if cls._offer_constant(objective, monitor) else status
+            status = Status.DIVERGED if cls._offer_null_model(objective, monitor) else status
         return status
 
     @staticmethod
-    def _offer_constant(objective, monitor):
-        """After a divergence, keep the constant model where it is better than the best that there was; returns whether it is."""
+    def _offer_null_model(objective, monitor):
+        """After divergence, keep the null model if it is better than the best model; returns whether it is."""
         theta = objective.null_theta()
         return monitor.offer(theta, objective.value(theta))
 
     def _verbose_line(self, objective, before=0):
-        """The observer that prints, if any."""
+        """The observer that prints, or None."""
         return [VerboseLine(objective, int(self.verbose), before)] if self.verbose else []
 
     def _fitted(self, objective, targets, method, monitor):
-        """The attributes of a fit that ends now, those of the best model; None before there is one."""
+        """The attributes of a fit that ends now, with the best model; None before there is one."""
         if monitor.best is None:
             return None
         n_epochs = len(monitor.objectives)
@@ -323,7 +323,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return fitted | self._named(objective, monitor.best, targets)
 
     def _validation(self, X_val, y_val, sample_weight_val, training, loss):
-        """The validation samples that were given and their targets; None where none were."""
+        """The given validation samples and their targets; None if none were given."""
 
         def encode(y, weight):
             return self._encode(y, weight, loss, training.coder and training.coder.for_validation())
@@ -332,7 +332,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return check_validation_samples(self, *given, encode, numeric_y=self._has_numeric_targets)
 
     def _partial_fit(self, X, y, sample_weight, coder=None):
-        """All of `partial_fit`: one pass over the samples, in their order; a refused call changes nothing."""
+        """Run `partial_fit`: one pass over the samples, in their order; a call that raises changes nothing."""
         adapter = adapter_of(X)
         if adapter is not None:
             return self._partial_fit_blocks(adapter.stream(X), in_memory_values(y), in_memory_values(sample_weight), coder)
@@ -353,7 +353,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return call(X, self._resumed(growth, targets.n_outputs, X.shape[1]))
 
     def _learn(self, X, state, few=None, *, targets, parts, first):
-        """One pass over the samples, from a state of their own; on few features, the state of the stream takes that in."""
+        """One pass over the samples, from the given state; on few features, the state of the stream then takes in the result."""
         loss, penalty, solver, settings = parts
         seen = state.seen if penalty.standardize and state is not None else None
         with self._objective(X, targets, loss, penalty, seen=seen, elsewhere=few) as objective:
@@ -367,7 +367,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 warn_of(self, status, method, monitor, stacklevel=4)
                 if not first:
                     return self
-                self._offer_constant(objective, monitor)
+                self._offer_null_model(objective, monitor)
                 state = ModelState(*objective.unpack(monitor.best))
             else:
                 state = method.state(monitor.best, monitor.best_objective, 1)
@@ -381,7 +381,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
                 vars(self).pop("coef_", None)
                 self._has_flat_coef = named.pop("coef_").ndim == 1
         self._state, self.t_ = state, state.steps
-        # In place: a copy in each of a million calls would take longer than the calls.
+        # In place, as a copy in each of a million calls would take longer than the calls.
         self.loss_curve_ = getattr(self, "loss_curve_", [])
         self.loss_curve_ += monitor.curve
         self.n_iter_ = getattr(self, "n_iter_", 0) + 1
@@ -390,7 +390,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return self
 
     def _partial_fit_blocks(self, blocks, y, sample_weight, coder):
-        """`partial_fit` on one block after the other; all labels are known from the start."""
+        """Run `partial_fit` on each block; all labels are known before the first one."""
         if coder is not None:
             check_comparable(y)
             counted = slice(None) if sample_weight is None or np.ndim(sample_weight) == 0 else np.asarray(sample_weight) > 0
@@ -443,7 +443,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return _checksum(coef, self._host_intercept())
 
     def _growth(self, targets, loss):
-        """How the scores grow with the classes; None where there are no new ones."""
+        """The growth of the scores with the classes; None without new classes."""
         known = to_host(getattr(self, "classes_", None))
         if known is None:
             return None
@@ -462,7 +462,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     # --- predicting ------------------------------------------------------------------------------------------------------
 
     def _raw_scores(self, X, method):
-        """Scores for the public `method`, (n_samples, n_outputs), and where they and X are."""
+        """Scores for the public `method`, (n_samples, n_outputs), and the place of the scores and X."""
         check_is_fitted(self)
         check_same_place(self, X, method)
         place = place_of(X)

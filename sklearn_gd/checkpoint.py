@@ -10,7 +10,7 @@ from ._fingerprint import differences, fingerprint
 from ._sklearn import BaseEstimator
 from .descent._loop import Keeper
 
-MOST_NAMED = 5  # differences that an error lists
+MOST_NAMED = 5  # maximum number of differences in an error message
 
 
 class Checkpoint(Callback):

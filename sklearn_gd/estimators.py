@@ -1,4 +1,4 @@
-"""The two estimators: their public face, how y is encoded, and how a score becomes a prediction."""
+"""The two estimators: the public interface, the encoding of y, and the prediction from a score."""
 
 from collections.abc import Callable
 from typing import Any, Self
@@ -74,7 +74,7 @@ class GDRegressor(RegressorMixin, BaseGD):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        # The tags cannot express "several outputs, all positive": such a loss is tagged for one output, but accepts several.
+        # The tags cannot express "several outputs, all positive", so such a loss is tagged for one output, but accepts several.
         loss = self.loss
         if isinstance(loss, str) and loss in REGRESSION_LOSSES:
             loss = REGRESSION_LOSSES[loss]()
@@ -216,7 +216,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
     __doc__ = CLASSIFIER
 
     _has_numeric_targets = False
-    # What `fit` stores beside the attributes of both estimators.
+    # The attributes that `fit` stores in addition to those of both estimators.
     classes_: np.ndarray
 
     def __init__(
@@ -435,7 +435,7 @@ class GDClassifier(ClassifierMixin, BaseGD):
             return place.xp.log(probability)
 
     def _probabilities(self, X, method):
-        """The probabilities for the public `method`, and where they are."""
+        """The probabilities for the public `method`, and their place."""
         raw, place = self._raw_scores(X, method)
         return probabilities(self.loss_, raw, self.classes_.shape[0], place), place
 
@@ -445,7 +445,8 @@ class GDClassifier(ClassifierMixin, BaseGD):
     def _encode(self, y, weight, loss, coder=None):
         check_comparable(y)
         if coder is None or not coder.knows(y):
-            # A call of a stream may have few samples of each class: three of each draw no warning that they look like numbers.
+            # A call of a stream may have few samples per class, for which scikit-learn warns that labels look like numbers, but
+            # not with three copies of each.
             check_classification_targets(y if coder is None else np.tile(y, 3))
         coder = ClassCoder(fewest=2) if coder is None else coder
         targets = coder.encode(y, weight, self.class_weight, loss)

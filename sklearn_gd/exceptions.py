@@ -32,7 +32,7 @@ class InconsistentVersionWarning(_OfScikitLearn):
     """
 
     def __init__(self, *, estimator_name: str, original_version: str, current_version: str = __version__) -> None:
-        # The base class calls every version one of scikit-learn's: its attributes hold the package's, its text is replaced.
+        # The base class's text is about scikit-learn and is replaced; its attributes hold the versions of this package.
         super().__init__(
             estimator_name=estimator_name,
             original_sklearn_version=original_version,

@@ -178,7 +178,7 @@ def _descend(function, rule, options, callback, x, value, gradient):
     )
     while True:
         settled = function.largest_free_slope(x, gradient) <= options.gtol
-        if settled and rule.evaluated is not None and nit:  # the gradient must be small at the point to return, too
+        if settled and rule.evaluated is not None and nit:  # the gradient must also be small at the returned point
             returned = function.at(rule.evaluated)
             settled = function.largest_free_slope(returned[0], returned[2]) <= options.gtol
         if settled:
@@ -195,7 +195,7 @@ def _descend(function, rule, options, callback, x, value, gradient):
             lowest = lowest[-1:]
         if nit == options.maxiter:
             break
-        # 1. the step, and its projection onto the bounds  2. the value there
+        # 1. the step, and its projection onto the bounds  2. the value at the new point
         moved = rule.step(x, value, gradient)
         if moved is None:
             status = STUCK
@@ -211,7 +211,7 @@ def _descend(function, rule, options, callback, x, value, gradient):
         if not (math.isfinite(value) and value <= explosion):
             status, message = DIVERGED, f"Step {nit}: {_how_it_diverged(value, x)} {rule.advice}"
             break
-        # 3. the gradient there
+        # 3. the gradient at the new point
         gradient = function.gradient(x, value)
         if value < best[0]:
             best = (value, x, gradient)
@@ -248,7 +248,7 @@ def _descend(function, rule, options, callback, x, value, gradient):
 
 
 def _how_it_diverged(value, x):
-    """The first half of the message."""
+    """The first half of the message in case of divergence."""
     if not np.isfinite(x).all():
         return "x is not finite."
     if value == -math.inf:
@@ -256,17 +256,17 @@ def _how_it_diverged(value, x):
     return f"fun is {value:.3g}" + (" and grows without bound." if math.isfinite(value) else f" at x={x.tolist()}.")
 
 
-# --- how a step is made --------------------------------------------------------------------------------------------------
+# --- the steps ----------------------------------------------------------------------------------------------------------
 
 
 class _Ruled:
-    """Steps of an optimizer at the rates of a schedule: the update of the estimators."""
+    """Steps of an optimizer at the rates of a schedule: the same update as in the estimators."""
 
     keeps_best = False
 
     @property
     def evaluated(self):
-        """The point that the rule puts in the place of its last one; None where it does not."""
+        """The point that the optimizer evaluates instead of its last iterate; None if it evaluates the last iterate."""
         slot = self.optimizer.evaluated_slot
         return None if slot is None else self.slots[self.optimizer.slots.index(slot)]
 
@@ -280,18 +280,18 @@ class _Ruled:
 
     @property
     def advice(self):
-        """What to do about divergence."""
+        """The advice in case of divergence."""
         return f"Decrease the learning rate, which was {self.rate:.3g}. The best x so far is returned."
 
     def lowered(self):
-        """Lower the rate of an adaptive schedule; False where there is no lower one."""
+        """Lower the rate of an adaptive schedule; returns False if there is no lower one."""
         factor = self.schedule.lowered(self.rate)
         if factor is not None:
             self.scale *= factor
         return factor is not None
 
     def step(self, x, value, gradient):
-        """The projected step from x, and the value there."""
+        """The projected step from x, and the value after it."""
         self.t += 1
         self.rate = float(self.schedule.checked_rates(np.array([float(self.t)]), self.run)[0]) * self.scale
         x = x.copy()
@@ -304,15 +304,15 @@ class _Ruled:
 
 
 class _Spectral:
-    """Steps of the spectral projected gradient method: a rate from the last two gradients, shortened until fun falls."""
+    """Steps of the spectral projected gradient method: a rate from the last two gradients, lowered until fun decreases."""
 
     keeps_best = True
     evaluated = None
     advice = "The best x so far is returned."
 
-    # Birgin, Martínez and Raydan's number: how many values back a step may climb.
+    # The number of earlier values whose maximum a step may not exceed, from Birgin, Martínez and Raydan.
     MEMORY = 10
-    # A step cut to less than this share of its length meets only rounding errors.
+    # Differences of fun over a step shorter than this share of its length are rounding errors.
     SHORTEST = 1e-12
 
     def __init__(self, function):
@@ -322,12 +322,12 @@ class _Spectral:
         self.rate = None
 
     def lowered(self):
-        """There is no schedule to lower."""
+        """Return False, as there is no schedule."""
         return False
 
     def step(self, x, value, gradient):
-        """A point that lies low enough, and its value; None where there is none."""
-        with np.errstate(over="ignore", invalid="ignore"):  # a function without a lowest value takes x to infinity
+        """A point with a sufficient decrease, and its value; None if there is none."""
+        with np.errstate(over="ignore", invalid="ignore"):  # x becomes infinite if the function is unbounded below
             return self._step(x, value, gradient)
 
     def _step(self, x, value, gradient):
@@ -344,7 +344,7 @@ class _Spectral:
             there = self.function.value(moved) if np.isfinite(moved).all() else math.inf
             if there == -math.inf or there <= ceiling + ARMIJO * share * slope:
                 return moved, there
-            # The lowest point of the parabola through both values and the slope, within a tenth and a half.
+            # The minimiser of the parabola through both values and the slope, limited to the interval from 0.1 to 0.5.
             curved = there - value - share * slope
             best = -0.5 * share * share * slope / curved if math.isfinite(there) and curved > 0.0 else 0.0
             share = min(max(best, 0.1 * share), 0.5 * share)
@@ -357,7 +357,7 @@ class _Spectral:
 
 
 def _resolve_rule(optimizer, learning_rate, options, function, x):
-    """How steps are made."""
+    """The step rule for the given optimizer and learning rate."""
     optimizer, schedule = resolve_optimizer(optimizer), resolve_schedule(learning_rate)
     optimizer = GradientDescent() if optimizer is None else optimizer
     if isinstance(schedule, Optimal):

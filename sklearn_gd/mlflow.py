@@ -18,7 +18,7 @@ from ._callback import Callback
 
 __all__ = ["MLflowLogger"]
 
-# What the server takes in one call, and the characters of a parameter's value.
+# The limits of the server: metrics and parameters per call, and characters of a parameter's value.
 LARGEST_BATCH, LONGEST_VALUE = 1000, 6000
 
 
@@ -89,7 +89,7 @@ class MLflowLogger(Callback):
 
 
 def _outer_estimators(context):
-    """The names of the estimators within whose fits a task is."""
+    """The names of the estimators whose fits contain a task."""
     names, own = set(), context.estimator_name
     while context is not None:
         names.add(context.estimator_name)
@@ -98,7 +98,7 @@ def _outer_estimators(context):
 
 
 def _log(run_id, estimator, training_score, prefix):
-    """Send the parameters and the metrics of a fitted estimator to a run, in few calls."""
+    """Log the parameters and the metrics of a fitted estimator to a run, in few calls."""
     client, now = mlflow.MlflowClient(), int(1000 * time.time())
     curves = {"loss": estimator.loss_curve_, "validation_score": getattr(estimator, "validation_scores_", [])}
     last = {"n_iter": estimator.n_iter_, "training_score": training_score}

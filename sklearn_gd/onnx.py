@@ -74,9 +74,9 @@ class Graph:
         operator : class
             An operator of ``skl2onnx.algebra.onnx_ops``.
         *inputs : node, float or ndarray
-            Its inputs.
+            The inputs of the operator.
         **attributes : object
-            Its attributes.
+            The attributes of the operator.
 
         Returns
         -------
@@ -86,13 +86,13 @@ class Graph:
         return operator(*map(self._constant, inputs), op_version=self.opset, **attributes)
 
     def _constant(self, value):
-        """A float as an array; an array of floats in the graph's precision; anything else as it is."""
+        """A float as an array, or an array of floats in the graph's precision; other objects are returned as they are."""
         if isinstance(value, (float, np.ndarray)) and np.asarray(value).dtype.kind == "f":
             return np.atleast_1d(np.asarray(value, dtype=self.dtype))
         return value
 
 
-# --- links: from the raw scores, (n_samples, n_scores), to what the estimator's predict or predict_proba returns ----------
+# --- links: from raw scores, (n_samples, n_scores), to the results of predict or predict_proba --------------------------
 
 
 def _identity(graph, loss, raw, n_scores):
@@ -119,10 +119,10 @@ def _sigmoid_of_twice(graph, loss, raw, n_scores):
 
 
 def _shares(graph, scores, n_scores):
-    """Scores of several classes, normalised to a sum of one; the same share for all where every one is zero."""
+    """Scores of several classes, normalised to a sum of one; equal probabilities if all are zero."""
     if n_scores == 1:
         return scores
-    # A product with ones: the sum's signature depends on the version of the operators.
+    # A product with ones, as the signature of the sum operator depends on its version.
     total = graph(OnnxMatMul, scores, np.ones((n_scores, 1)))
     positive = graph(OnnxGreater, total, 0.0)
     share = graph(OnnxDiv, scores, graph(OnnxWhere, positive, total, 1.0))
@@ -194,7 +194,7 @@ def _convert_classifier(scope, operator, container):
         code = graph(OnnxArgMax, raw, axis=1, keepdims=0)
     labels = np.arange(len(model.classes_)) if options.get("nocl") else _labels(model)
     graph(OnnxGather, labels, code, output_names=[operator.outputs[0]]).add_to(scope, container)
-    # 2. a column for each class
+    # 2. one column for each class
     if options.get("raw_scores") or not hasattr(loss, "probability"):
         columns = graph(OnnxConcat, graph(OnnxNeg, raw), raw, axis=1) if two else raw
     else:
@@ -204,7 +204,7 @@ def _convert_classifier(scope, operator, container):
 
 
 def _labels(model):
-    """The labels as ONNX has them: strings, or int64."""
+    """The labels in a type of ONNX: strings, or int64."""
     classes = model.classes_
     if len(classes) < 2:
         raise ValueError(f"the model has only one class, {classes.tolist()!r}: ONNX requires at least two")
@@ -217,7 +217,7 @@ def _labels(model):
 
 
 def _classifier_shapes(operator):
-    """The types and shapes of label and columns."""
+    """Set the types and shapes of label and columns."""
     model, n = operator.raw_operator, operator.inputs[0].get_first_dimension()
     labels = np.arange(2) if operator.scope_inst.get_options(model, {"nocl": False}).get("nocl") else _labels(model)
     operator.outputs[0].set_type((StringTensorType if labels.dtype.kind == "U" else Int64TensorType)([n]))

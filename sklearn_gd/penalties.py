@@ -146,9 +146,9 @@ def typical_size(deviation: Any, share: Any, curvature: Any) -> Any:
     return deviation * (np.sqrt(curvature) / np.sqrt(np.maximum(share, SMALLEST_SHARE)))
 
 
-SMALLEST_SHARE = 1e-300  # of a feature that has not been other than zero: its deviation is 0
+SMALLEST_SHARE = 1e-300  # of a feature that is zero so far, whose standard deviation is 0
 
-#: What each value of `standardize` counts coefficients in.
+#: The unit of coefficients for each value of `standardize`.
 UNITS: dict[bool | str, Callable[..., Any]] = {False: one, True: standard_deviation, "typical_size": typical_size}
 
 

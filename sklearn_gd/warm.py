@@ -84,4 +84,4 @@ def _fit(estimator, layout, dtype, n_classes):
         try:
             without_callbacks(clone(model)).partial_fit(X, y)
         except ValueError:
-            return  # SVRG and SAGA do not stream
+            return  # SVRG and SAGA have no `partial_fit`

@@ -1,12 +1,12 @@
-"""Which tests run: the extended matrix only with ``-m extended``; ``-m smoke`` takes a few tests of each module."""
+"""The selection of tests: the extended matrix only with ``-m extended``; ``-m smoke`` selects a few tests of each module."""
 
 import pytest
 
-# Scripts, and a file for the folder of another project: they import packages that the tests do without.
+# Scripts, and a file for another project, which import packages that the tests do not need.
 collect_ignore = ["benchmarks"]
 
-# Of each module, the first case of this many test functions is a smoke test; and none of these modules and functions,
-# which take long.
+# In each module, the first case of this many test functions is a smoke test, except in these slow modules and functions.
+# They take too long.
 SMOKE_FUNCTIONS = 4
 NOT_SMOKE = {
     "test_compile",
@@ -37,7 +37,7 @@ MADE: dict[str, list[str]] = {}
 
 
 def mark_smoke(items):
-    """Mark the smoke tests: never one that is marked `extended`, nor a doctest."""
+    """Mark the smoke tests, but no doctests or tests marked `extended`."""
     chosen = {}
     for item in items:
         function = getattr(item, "originalname", None)
@@ -70,7 +70,7 @@ def pytest_pycollect_makeitem(collector, name, obj):
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
 def pytest_collection_modifyitems(config, items):
-    """Mark the smoke tests; deselect those marked `extended` where the command line has no expression that names them."""
+    """Mark the smoke tests; deselect those marked `extended` unless the command line names them."""
     mark_smoke(items)
     if "extended" in config.getoption("markexpr"):
         return

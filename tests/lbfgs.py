@@ -1,4 +1,4 @@
-"""L-BFGS as a user would write it: a file of its own that uses public names only."""
+"""L-BFGS as a custom solver, which uses public names only."""
 
 from collections import deque
 
@@ -14,7 +14,7 @@ class LBFGS(Solver):
     Parameters
     ----------
     memory : int, default=10
-        How many moves are remembered.
+        The number of stored moves.
     """
 
     requires = ("smooth loss", "smooth penalty")

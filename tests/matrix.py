@@ -1,4 +1,4 @@
-"""What the tests go through: every part of the registries by name, small data for every loss, and points that cover all pairs."""
+"""The cases of the tests: all components of the registries by name, data for every loss, points that cover all pairs."""
 
 import functools
 import itertools
@@ -29,7 +29,7 @@ from sklearn_gd.solvers import SOLVERS
 N, D, EPOCHS, ALPHA = 23, 4, 3, 0.05
 LAYOUTS = {"dense": np.ascontiguousarray, "csr": sp.csr_array}
 
-# Rates at which 70 steps on these data neither stand still nor blow up.
+# Rates at which 70 steps on these data neither stall nor diverge.
 RATES = {
     "gd": 0.1,
     "momentum": 0.02,
@@ -52,7 +52,7 @@ RATES = {
 
 LOSSES = {name: (cls, None) for name, cls in REGRESSION_LOSSES.items()}
 LOSSES |= {f"{name}-{k}": (cls, k) for name, cls in CLASSIFICATION_LOSSES.items() for k in (2, 3)}
-# SVRG and SAGA take no other optimizer, average or stream: test_variance_reduced.py has a matrix for them.
+# SVRG and SAGA support no other optimizer, no averaging and no streams: test_variance_reduced.py has a matrix for them.
 SOLVER_OBJECTS = {name: cls() for name, cls in SOLVERS.items() if name not in ("svrg", "saga")}
 SOLVER_OBJECTS |= {"minibatch": MiniBatch(batch_size=5)}
 PENALTY_OBJECTS = {"none": None, "nonnegative": NoPenalty(nonnegative=True)}
@@ -83,7 +83,7 @@ SCHEDULE_OBJECTS = {
 
 
 class WrongSign(RegressionLoss):
-    """A planted mistake: half the squared error, its gradient upside down."""
+    """A deliberate mistake: half the squared error with the sign of the gradient reversed."""
 
     @staticmethod
     def value(y, raw):
@@ -95,7 +95,7 @@ class WrongSign(RegressionLoss):
 
 
 def covering(axes):
-    """Points of the product of `axes` that hold every pair of values of any two of them; always the same ones."""
+    """Points of the product of `axes` that contain every pair of values of any two axes; deterministic."""
     sizes = [len(axis) for axis in axes]
     product = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), axis=-1).reshape(-1, len(axes))
     missing = {(i, j): np.ones((sizes[i], sizes[j]), dtype=bool) for i, j in itertools.combinations(range(len(axes)), 2)}
@@ -110,7 +110,7 @@ def covering(axes):
             pairs[best[i], best[j]] = False
 
     largest, second = sorted(range(len(axes)), key=lambda axis: -len(axes[axis]))[:2]
-    # Every pair of the two longest axes needs a point of its own: its other values are those that cover the most.
+    # Every pair of the two longest axes needs a separate point, whose other values are chosen to cover the most pairs.
     for first, other in itertools.product(range(sizes[largest]), range(sizes[second])):
         take_best(product[(product[:, largest] == first) & (product[:, second] == other)])
     while any(pairs.any() for pairs in missing.values()):
@@ -120,7 +120,7 @@ def covering(axes):
 
 @functools.cache
 def data(loss_name):
-    """X with zeros in it and an empty row, y in the loss's domain, uneven weights."""
+    """X with zeros and an empty sample, y in the loss's domain, unequal weights."""
     cls, n_classes = LOSSES[loss_name]
     rng = np.random.default_rng(7)
     X = np.round(rng.normal(size=(N, D)), 2) * (rng.random((N, D)) < 0.7)
@@ -134,13 +134,13 @@ def data(loss_name):
 
 
 def targets(loss_name):
-    """What `oracle.descend` takes for y: targets, number of scores, whether they are class indices."""
+    """The arguments of `oracle.descend` for y: targets, number of scores, whether they are class indices."""
     y = data(loss_name)[1]
     return encoded(y) if LOSSES[loss_name][1] is not None else (y[:, None], 1, False)
 
 
 def estimator(loss, **parameters):
-    """The estimator of a loss, set to descend through the rows in their order for EPOCHS epochs."""
+    """The estimator of a loss, with EPOCHS epochs over the samples in the given order."""
     cls, n_classes = LOSSES[loss]
     parameters = {"alpha": ALPHA, "max_iter": EPOCHS, "tol": None, "shuffle": False} | parameters
     return (GDRegressor if n_classes is None else GDClassifier)(cls(), **parameters)

@@ -1,7 +1,7 @@
-"""The slow reading of what sklearn_gd computes: F and the step of descent, in plain Python and NumPy.
+"""A slow reference of what sklearn_gd computes: F and the steps of descent, in plain Python and NumPy.
 
-Nothing here is compiled. The parts' functions are called as their authors wrote them, one number at a time, so that the compiled
-loops have something independent to agree with. Dense arrays only: CSR rows must give the same model.
+Nothing here is compiled. The functions of the components are called with single numbers, which gives an independent reference for
+the compiled loops. It takes dense arrays only: CSR rows must give the same model.
 """
 
 import math
@@ -12,7 +12,7 @@ from sklearn_gd.schedules import Constant, Run
 
 
 def function_of(component, name, n_leading):
-    """The part's function `name` of its leading arguments alone, its parameters filled in; None where it is not written."""
+    """The component's function `name` of its leading arguments, with its parameters filled in; None if there is none."""
     written = type(component).written_functions(name)
     if written is None:
         return None
@@ -31,14 +31,14 @@ def encoded(y, weight=None):
 
 
 def target_of(target_row, k, one_vs_rest):
-    """The target of score k: its own, or whether the row's class is k."""
+    """The target of score k: the k-th target, or whether the class of the sample is k."""
     if one_vs_rest:
         return 1.0 if target_row[0] == k else -1.0
     return float(target_row[k])
 
 
 def row_loss(loss, one_vs_rest=False):
-    """The function (target row, row of scores) -> what the row costs: the loss's own where it couples the classes, else a sum."""
+    """The loss of a sample, as a function of its targets and scores: coupled, or a sum over the scores."""
     if one_vs_rest and loss.has_row_functions():
         coupled = function_of(loss, "multiclass_value", 2)
         return lambda target_row, raw_row: coupled(int(target_row[0]), np.array(raw_row, dtype=float))
@@ -49,7 +49,7 @@ def row_loss(loss, one_vs_rest=False):
 
 
 def row_slopes(loss, one_vs_rest=False):
-    """The function (target row, row of scores) -> the derivative of the row's loss by each of its scores."""
+    """The derivatives of the loss of a sample with respect to its scores, as a function of its targets and scores."""
     if one_vs_rest and loss.has_row_functions():
         coupled = function_of(loss, "multiclass_gradient", 3)
 
@@ -91,12 +91,12 @@ def descend(
     fit_intercept=True,
     average=False,
 ):
-    """Descend over the rows in their order; returns the models (W, b) that would predict after each epoch.
+    """Descend over the samples in their order; returns the models (W, b) that would predict after each epoch.
 
     Parameters
     ----------
     X, target, weight : ndarray
-        Dense rows, encoded targets (n_samples, n_outputs or 1), positive weights.
+        Dense samples, encoded targets (n_samples, n_outputs or 1), positive weights.
     loss, penalty, optimizer, schedule : objects of sklearn_gd, or a number for the schedule
         The parts.
     alpha, batch_size, epochs, n_outputs, one_vs_rest, fit_intercept, average
@@ -107,7 +107,7 @@ def descend(
     models : list of (ndarray (n_outputs, n_features), ndarray (n_outputs,))
         After each epoch.
     size : float
-        The largest coefficient or intercept that came up on the way: what rounding errors are measured by.
+        The largest coefficient or intercept during the descent, as a scale of rounding errors.
     """
     X = np.asarray(X, dtype=float)
     n, d = X.shape
@@ -134,17 +134,17 @@ def descend(
             # 1. the scores  2. the slopes of the loss
             raw = X[batch] @ W.T + b
             slopes = np.array([slopes_of(target[i], raw[at]) for at, i in enumerate(batch)])
-            # 3. their mean over the batch, weights relative to the mean weight of all rows so far
+            # 3. their mean over the batch, with weights relative to the mean weight of all samples so far
             slopes *= (weight[batch] / (weight_seen / rows_seen))[:, None] / len(batch)
             gradient_W, gradient_b = slopes.T @ X[batch], slopes.sum(axis=0)
             if not fit_intercept:
                 gradient_b[:] = 0.0
-            # 4. the smooth part of the penalty, and the decay that some optimizers have beside it
+            # 4. the smooth part of the penalty, and the decay of some optimizers
             if penalty_gradient is not None:
                 gradient_W += alpha * np.vectorize(penalty_gradient, otypes=[float])(W)
             W = W * (1.0 - rate * optimizer.decay)
-            # 5. the optimizer moves every coefficient and intercept, after the sums over all of them that it asks for
-            # 6. the proximal step of the penalty's other part
+            # 5. the optimizer updates every coefficient and intercept, after the sums over all of them that it needs
+            # 6. the proximal step of the non-smooth part of the penalty
             totals = []
             if contributions is not None:
                 coordinates = list(zip(W.ravel(), gradient_W.ravel(), slots_W.reshape(d * n_outputs, -1), strict=True))
@@ -164,7 +164,7 @@ def descend(
             if average and t >= int(average):
                 share = 1.0 / (t - int(average) + 1)
                 mean_W, mean_b = mean_W + share * (W - mean_W), mean_b + share * (b - mean_b)
-        # What predicts: that mean, the slot that the optimizer says, or the last iterate.
+        # The model that predicts: that mean, the slot that the optimizer names, or the last iterate.
         if average and t >= int(average):
             models.append((mean_W.copy(), mean_b.copy()))
         elif optimizer.evaluated_slot is not None:
@@ -191,7 +191,7 @@ def descend_reduced(
     fit_intercept=True,
     passes=None,
 ):
-    """SVRG (`passes` between two full gradients) or SAGA (None) over the rows in their order; returns what `descend` does."""
+    """SVRG (`passes` between two full gradients) or SAGA (None) over the samples in their order; returns as `descend`."""
     X, weight = np.asarray(X, dtype=float), np.asarray(weight, dtype=float)
     n, d = X.shape
     schedule = schedule if hasattr(schedule, "rate") else Constant(float(schedule))
@@ -204,7 +204,7 @@ def descend_reduced(
     W, b, t, size, models = np.zeros((n_outputs, d)), np.zeros(n_outputs), 0, 0.0, []
     for epoch in range(epochs):
         if epoch == 0 or (passes and epoch % passes == 0):
-            # A table of slopes at the model in hand: weighted, it gives the full gradient.
+            # A table of slopes at the current model, whose weighted sum is the full gradient.
             table = np.array([slopes_of(target[i], W @ X[i] + b) for i in range(n)])
         for start in range(0, n, batch_size):
             batch = np.arange(start, min(start + batch_size, n))

@@ -7,14 +7,14 @@ from sklearn_gd.descent._active_set import l1_minimiser
 
 
 def violation(hessian, gradient, threshold, start, bounded, v):
-    """How far a point is from the conditions that a minimiser obeys."""
+    """The violation of the optimality conditions at a point."""
     slope = gradient + hessian @ (v - start)
     off = np.maximum(np.where(bounded, -slope, np.abs(slope)) - threshold, 0.0)
     return np.abs(np.where(v != 0.0, slope + threshold * np.sign(v), off)).max()
 
 
 def problem(n, rank, seed, share):
-    """A Hessian of a rank, a gradient, thresholds that leave about a share of the coefficients, a start and bounds."""
+    """A Hessian of given rank, a gradient, thresholds that leave about a share of the coefficients, a start and bounds."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(rank, n)) @ np.linalg.cholesky(0.7 ** np.abs(np.subtract.outer(np.arange(n), np.arange(n)))).T
     hessian = X.T @ X / rank + 1e-7 * np.eye(n)
@@ -37,7 +37,7 @@ def test_the_conditions_of_a_minimiser_hold(n, rank, seed, share):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_bounded_and_free_coefficients(seed):
-    """The first ten stay above zero, the last three cost nothing."""
+    """The first ten are non-negative, the last three are not penalised."""
     hessian, gradient, threshold, start, bounded = problem(30, 60, seed, 0.2)
     bounded[:10], threshold[-3:] = True, 0.0
     start[:10] = np.abs(start[:10])

@@ -1,4 +1,4 @@
-"""Losses on whole arrays of scores, against their functions called number by number; and on arrays of other libraries."""
+"""Losses on whole arrays, compared with calls of their functions for each number; losses on arrays of other libraries."""
 
 import math
 import subprocess
@@ -33,7 +33,7 @@ def number_by_number(function, y, raw, *width):
 
 
 def scores_for(loss, y):
-    """Scores for targets: ordinary ones, kinks and extremes."""
+    """Scores for targets: ordinary ones, non-differentiable points and extremes."""
     raw = rng.normal(scale=3.0, size=y.shape)
     flat = raw.ravel()
     for i, target in enumerate(y.ravel().tolist()):
@@ -45,7 +45,7 @@ def scores_for(loss, y):
 
 
 def expected_second_order(loss, y, raw, width):
-    """Value, gradient and curvature by the written functions, however they are written."""
+    """Value, gradient and curvature by the functions of the loss, in any style."""
     if loss.written_functions("second_order") is not None:
         return number_by_number(of(loss, "second_order"), y, raw, width)
     names = "value", "gradient", "second_derivative"
@@ -209,7 +209,7 @@ class ScalarTogether(ScalarHuber):
 
 
 class ScalarLogLoss(ClassificationLoss):
-    """The logistic loss and the softmax, with branches and `math`; nothing over the class axis."""
+    """The logistic loss and the softmax, with branches and `math`, without functions over the class axis."""
 
     @staticmethod
     def value(y, raw):
@@ -241,7 +241,7 @@ TWINS = [
 
 
 def found_by(loss, target, raw, move, n_outputs, one_vs_rest):
-    """All that a loss gives on arrays."""
+    """All results of a loss on arrays."""
     arrays = array_loss(loss, n_outputs, one_vs_rest)
     y = arrays.encode(target)
     value, gradient, curvature = arrays.second_order(y, raw, 0.2)
@@ -323,7 +323,7 @@ print(sorted(name for name in sys.modules if name.split(".")[0] in ("numba", "ll
 
 
 class Aliases(RegressionLoss):
-    """Half the square of the score: its gradient is the score itself, its second derivative a number of integers."""
+    """Half the squared score: the gradient is the score itself, the second derivative an integer."""
 
     @staticmethod
     def value(y, raw):
@@ -339,7 +339,7 @@ class Aliases(RegressionLoss):
 
 
 class Linear(RegressionLoss):
-    """A gradient that is one number for all, and integers."""
+    """A gradient that is one integer for all scores."""
 
     @staticmethod
     def value(y, raw):
@@ -404,7 +404,7 @@ def test_derivatives_that_are_not_written_are_taken_numerically(loss, n_outputs,
     found, want = (found_by(each, target, raw, move, n_outputs, one_vs_rest) for each in (loss, LogLoss()))
     for one, other in zip(found[:4], want[:4], strict=True):
         np.testing.assert_allclose(one, other, atol=2e-9)
-    # Of two numeric derivatives in turn: rounding of 2e-16 over steps of 6e-6, twice.
+    # The error of two successive numerical derivatives: rounding of 2e-16 over steps of 6e-6, twice.
     np.testing.assert_allclose(found[4], want[4], atol=1e-8 if isinstance(loss, WithGradient) else 5e-5)
     np.testing.assert_array_equal(raw, kept)
 
@@ -437,7 +437,7 @@ def test_a_function_that_neither_runs_on_arrays_nor_compiles_is_named():
 
 
 def test_parameters_are_those_of_the_object():
-    """The style is remembered for a function and its parameters, never the parameters of another object."""
+    """The style is cached for a function and its parameters, not for the parameters of another object."""
     target, raw, move = problem(Huber(), 1, False)
     for delta in (0.5, 2.0, 0.5):
         for kind in (Huber, ScalarHuber):
@@ -529,7 +529,7 @@ STRICT = Namespace(array_api_strict, array_api_strict.float64)
 
 
 def pytorch():
-    """The namespace of PyTorch, where it is installed."""
+    """The namespace of PyTorch, if it is installed."""
     torch = pytest.importorskip("torch")
     return Namespace(torch, torch.float64)
 

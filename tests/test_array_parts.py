@@ -1,4 +1,4 @@
-"""Optimizers and penalties on whole arrays: the numbers of the written functions, one by one, and of the compiled blocks."""
+"""Optimizers and penalties on whole arrays: equal to calls for each number, and to the compiled blocks."""
 
 import math
 import subprocess
@@ -17,7 +17,7 @@ from sklearn_gd.penalties import L1, PENALTIES, ElasticNet, NoPenalty
 
 RNG = np.random.default_rng(0)
 N = 6
-# Steps with what rules treat apart: a gradient of zero at first and now and then, rates of zero, very small gradients.
+# Steps with special cases of the rules: gradients of zero at first and later, rates of zero, very small gradients.
 GRADIENTS = RNG.normal(size=(9, N))
 GRADIENTS[:2, 0] = GRADIENTS[4] = 0.0
 GRADIENTS[5, 1] = 1e-200
@@ -60,7 +60,7 @@ class ScalarDoG(DoG):
 
 
 class InPlace(Optimizer):
-    """Works on arrays, but changes them."""
+    """A rule that works on arrays, but changes them."""
 
     slots = ("total",)
 
@@ -72,7 +72,7 @@ class InPlace(Optimizer):
 
 
 class Swapping(Optimizer):
-    """Hands back its arguments in each other's place."""
+    """A rule that returns its arguments in exchanged positions."""
 
     slots = ("older", "old")
 
@@ -112,7 +112,7 @@ class Quartic(Penalty):
 
 
 class ScalarQuartic(Quartic):
-    """The same, in scalar style."""
+    """The same penalty in scalar style."""
 
     @staticmethod
     def value(w, centre):
@@ -137,7 +137,7 @@ def walked(optimizer, step):
 
 
 def one_by_one(optimizer):
-    """A step that calls the written functions for one number after the other."""
+    """A step that calls the functions for each number."""
     n_slots, n_totals = len(optimizer.slots), len(optimizer.totals)
     update = function_of(optimizer, "update", 4 + n_slots + n_totals)
     contributions = function_of(optimizer, "contributions", 4 + n_slots) if n_totals else None
@@ -196,7 +196,7 @@ def blocks_of(penalty, alpha, scale):
 
 
 def numbers_of(penalty, alpha, scale):
-    """The same by the written functions, one number after the other; the gradient is None where it is numeric."""
+    """The same by calls of the functions for each number; the gradient is None if it is numerical."""
     scale = np.ones(N) if scale is None else scale
     value = function_of(penalty, "value", 1)
     slope = function_of(penalty, "gradient", 1) if penalty.has_gradient() else None

@@ -1,4 +1,4 @@
-"""An optimizer at ``learning_rate="auto"``: scaled coordinates, rates side by side, mini-batches without any rate."""
+"""An optimizer with ``learning_rate="auto"``: scaled coordinates, rates in parallel, mini-batches without a rate."""
 
 import pickle
 import warnings
@@ -20,7 +20,7 @@ WAYS = {"batch": 150, "minibatch": 30, "sgd": 15}  # solvers, and epochs
 
 
 def features(n=400, seed=0):
-    """Raw columns: correlated, far from zero, of sizes 1e-3 to 1e3; one of them rare."""
+    """Unscaled features: correlated, far from zero, of sizes 1e-3 to 1e3; one of them rarely non-zero."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 6)) @ (np.eye(6) + 0.4)
     X[:, 5] = rng.random(n) < 0.1
@@ -44,12 +44,12 @@ PROBLEMS = {"regression": (GDRegressor, regression), "classes": (GDClassifier, c
 
 
 def scores(model, X):
-    """What the model makes of X, as an array."""
+    """The scores or predictions of the model for X, as an array."""
     return model.decision_function(X) if isinstance(model, GDClassifier) else model.predict(X)
 
 
 def streamed(model, X, y, rows=32):
-    """The model after one pass in calls of so many samples; it goes through a pickle between any two."""
+    """The model after one pass in calls of `rows` samples, pickled and unpickled between calls."""
     first = {"classes": np.unique(y)} if isinstance(model, GDClassifier) else {}
     for start in range(0, X.shape[0], rows):
         model = pickle.loads(pickle.dumps(model))
@@ -58,7 +58,7 @@ def streamed(model, X, y, rows=32):
 
 
 def quietly(model, X, y, **more):
-    """A fit of few epochs: whether it has converged is not asked."""
+    """A fit of few epochs, without convergence warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(X, y, **more)
@@ -119,7 +119,7 @@ def test_dense_and_csr_agree(name, penalty, call):
 @pytest.mark.parametrize("solver", ["batch", "minibatch"])
 @pytest.mark.parametrize("name", ["adam", "lion", "rmsprop"])
 def test_no_step_is_made_of_rounding_errors(name, solver):
-    """The slope of the intercept at the null model is zero but for rounding, which is another for CSR and for other weights."""
+    """The slope of the intercept at the null model is zero up to rounding, which differs for CSR and for other weights."""
     X, y = regression(30)
     parts = {"optimizer": name, "solver": solver, "max_iter": 5, "tol": None, "random_state": 0}
     model = GDRegressor(**parts).fit(X, y)
@@ -222,7 +222,7 @@ def test_a_stream_goes_on_from_a_fit_and_from_explicit_rates():
 @pytest.mark.parametrize("solver", ["sgd", "batch"])
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
 def test_an_explicit_rate_is_the_textbook_to_the_last_bit(solver, momentum):
-    """Of one feature and of few binary digits, so that the order of a sum does not matter."""
+    """One feature with few binary digits, so that the order of sums does not matter."""
     x, y = np.array([1.5, -0.25, 3.0, 0.5]), np.array([2.0, 1.0, -1.0, 0.25])
     rate, w, velocity = 0.125, 0.0, 0.0
     for _ in range(3):
@@ -239,7 +239,7 @@ def test_an_explicit_rate_is_the_textbook_to_the_last_bit(solver, momentum):
 
 
 def test_a_fit_that_a_rate_has_left_useless_says_so():
-    """Steps of 0.01 towards a target of 1e5: more epochs are not the advice."""
+    """Steps of 0.01 towards a target of 1e5: the warning does not advise more epochs."""
     X, y = regression()
     model = GDRegressor(optimizer="adam", learning_rate=0.01, max_iter=30, random_state=0)
     message = r"no lower than that of the null model.*learning rate of up to 0\.01 does not suit"

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks: what they are told and given of each epoch, and that they can stop a fit."""
+"""scikit-learn's callbacks: their calls and arguments in each epoch, and stopping a fit."""
 
 import copy
 import pickle
@@ -29,7 +29,7 @@ from sklearn.callback import FitCallback, ProgressBar, ScoringMonitor  # noqa: E
 X, SCORE, WEIGHT = data("huber")
 LABELS = np.array(["no", "yes"])[data("hinge-2")[1]]
 
-# An estimator and its y for each loop that a fit can go through.
+# An estimator and its y for each loop of a fit.
 FITS = {
     "memory gradient": (GDRegressor(max_iter=8, tol=None), SCORE),
     "l1": (GDRegressor(penalty="l1", alpha=0.1, max_iter=8, tol=None), SCORE),
@@ -46,7 +46,7 @@ quietly = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarn
 
 
 class Recorder:
-    """Notes every hook; asks to stop at the end of the epoch `stop_at`, counted from 1, and raises at that of `raise_at`."""
+    """Records every hook; stops the fit after epoch `stop_at`, counted from 1, and raises after epoch `raise_at`."""
 
     def __init__(self, stop_at=None, raise_at=None):
         self.stop_at, self.raise_at = stop_at, raise_at
@@ -73,7 +73,7 @@ class Recorder:
 
 
 def same_model(one, other):
-    """Whether two fits ended alike to the last bit, and tell the same of it."""
+    """Whether two fits have the same model and history to the last bit."""
     told = [(each.n_iter_, each.t_, each.loss_curve_, getattr(each, "best_iter_", None)) for each in (one, other)]
     return told[0] == told[1] and np.array_equal(one.coef_, other.coef_) and np.array_equal(one.intercept_, other.intercept_)
 
@@ -88,7 +88,7 @@ def test_the_recorder_is_a_callback():
 @quietly
 @fits
 def test_every_epoch_begins_and_ends(fit):
-    """Within the fit's task, one after another; the numbers are those of the model, and no task is left open."""
+    """Epochs are subtasks of the fit in order; their count matches the model, and no task is left open."""
     model, y = FITS[fit]
     recorder = Recorder()
     model = clone(model).set_callbacks(recorder).fit(X, y)
@@ -112,9 +112,9 @@ def test_a_fit_that_proves_its_minimum_begins_no_further_epoch():
 @quietly
 @fits
 def test_the_model_of_an_epoch_is_that_of_a_fit_that_ends_there(fit):
-    """fitted_estimator predicts, goes on learning, and is the model of a fit that is stopped there to the last bit.
+    """fitted_estimator predicts, continues learning, and equals the model of a fit that is stopped there to the last bit.
 
-    It is also that of fit(max_iter=k), unless the rate is one that falls to zero towards the end of `max_iter`.
+    It also equals that of fit(max_iter=k), unless the rate decreases to zero at the end of `max_iter`.
     """
     model, y = FITS[fit]
     recorder = Recorder()
@@ -153,7 +153,7 @@ def test_a_warm_start_tells_of_its_own_epochs():
 @pytest.mark.parametrize("layout", LAYOUTS)
 @fits
 def test_a_callback_that_asks_to_stop_stops(fit, layout):
-    """After that very epoch, without a warning; the model is the one that max_iter=3 gives."""
+    """The fit stops after that epoch without a warning, with the model of max_iter=3."""
     model, y = FITS[fit]
     rows = LAYOUTS[layout](X)
     recorder = Recorder(stop_at=3)
@@ -180,7 +180,7 @@ def test_a_stop_is_no_plateau(model, stop_at):
 
 
 def test_the_best_epoch_is_kept_when_a_callback_stops():
-    """As at any other end of a fit."""
+    """The best model is kept, as at any other end of a fit."""
     model = FITS["best epoch"][0]
     stopped = clone(model).set_callbacks(Recorder(stop_at=5)).fit(X, SCORE)
     assert stopped.loss_curve_[-1] > min(stopped.loss_curve_)
@@ -205,7 +205,7 @@ def test_divergence_is_told_all_the_same():
 @quietly
 @pytest.mark.parametrize("frame", [list, pd.DataFrame, pl.DataFrame, sp.csr_array])
 def test_rows_come_in_the_containers_of_the_user(frame):
-    """The very objects that were passed; weights where there were any."""
+    """Callbacks receive the objects that were passed to fit, and weights if there are any."""
     recorder = Recorder()
     rows, y = frame(X), list(SCORE)
     GDRegressor(max_iter=1).set_callbacks(recorder).fit(rows, y)
@@ -218,7 +218,7 @@ def test_rows_come_in_the_containers_of_the_user(frame):
 @quietly
 @pytest.mark.parametrize("frame", [list, pd.DataFrame, pl.DataFrame, sp.coo_array])
 def test_with_early_stopping_they_are_the_rows_that_are_learned_from(frame):
-    """In their container still, with their targets and weights."""
+    """The training samples are in their original container, with their targets and weights."""
     recorder = Recorder()
     rows = frame(np.column_stack([X, np.arange(N)]))
     weight = np.where(np.arange(N) % 4 == 0, 0.0, WEIGHT)
@@ -235,7 +235,7 @@ def test_with_early_stopping_they_are_the_rows_that_are_learned_from(frame):
 
 @pytest.mark.parametrize("set_one", [False, True])
 def test_a_model_is_built_for_those_who_ask(set_one):
-    """Without callbacks no epoch is a task; where none asks for the model, only that of the end is made."""
+    """Without callbacks no epoch is a task; if none asks for the model, only the final one is created."""
 
     class Blind(Recorder):
         def on_fit_task_end(self, estimator, context):
@@ -256,7 +256,7 @@ def test_a_model_is_built_for_those_who_ask(set_one):
 
 
 def test_a_callback_that_raises_leaves_the_last_fit():
-    """It is torn down, and the model is what it was."""
+    """It is torn down, and the model does not change."""
     recorder = Recorder(raise_at=2)
     model = GDRegressor().fit(X, SCORE)
     before = pickle.dumps(vars(model))
@@ -280,7 +280,7 @@ def test_partial_fit_calls_no_callback():
 
 
 def test_nothing_of_a_fit_stays_behind():
-    """But for the callbacks: the fitted model has the attributes that it has without them."""
+    """Apart from the callbacks, the fitted model has the same attributes as without them."""
     watched, plain = GDRegressor().set_callbacks(Recorder()).fit(X, SCORE), GDRegressor().fit(X, SCORE)
     assert set(vars(watched)) - set(vars(plain)) == set(vars(GDRegressor().set_callbacks(Recorder()))) - set(vars(GDRegressor()))
     assert same_model(watched, plain)
@@ -292,7 +292,7 @@ def test_nothing_of_a_fit_stays_behind():
 @pytest.mark.parametrize(("model", "y", "scoring"), [(GDRegressor(), SCORE, "r2"), (GDClassifier(), LABELS, "accuracy")])
 @pytest.mark.parametrize("weight", [None, WEIGHT])
 def test_scoring_monitor(model, y, scoring, weight):
-    """It has the score of every epoch, by the weights; a data frame's names are known to the models that it scores."""
+    """It has the weighted score of every epoch; the models that it scores have the names of a data frame."""
     monitor = ScoringMonitor(scoring=scoring)
     frame = pd.DataFrame(X, columns=list("abcd"))
     with warnings.catch_warnings():
@@ -308,7 +308,7 @@ def test_scoring_monitor(model, y, scoring, weight):
 
 
 def test_scoring_monitor_in_a_pipeline():
-    """On the last step, it scores on the rows that this step sees."""
+    """On the last step, it scores the samples that this step receives."""
     monitor = ScoringMonitor(scoring="r2")
     pipe = make_pipeline(StandardScaler(), GDRegressor().set_callbacks(monitor)).fit(X, SCORE)
     (log,) = monitor.get_logs(select="all")
@@ -321,7 +321,7 @@ def test_scoring_monitor_in_a_pipeline():
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize(("model", "y", "scoring"), [(GDRegressor(), SCORE, "r2"), (GDClassifier(), LABELS, "accuracy")])
 def test_scoring_monitor_under_a_grid_search(model, y, scoring, n_jobs):
-    """Every fit of the search is in one log, from other processes too."""
+    """One log has every fit of the search, including those in other processes."""
     monitor = ScoringMonitor(scoring=scoring)
     model = clone(model).set_params(max_iter=3, tol=None).set_callbacks(monitor)
     search = GridSearchCV(make_pipeline(StandardScaler(), model), {f"{type(model).__name__.lower()}__alpha": [0.1, 1.0]}, cv=3)
@@ -337,7 +337,7 @@ def test_scoring_monitor_under_a_grid_search(model, y, scoring, n_jobs):
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_progress_bar(n_jobs, capsys):
-    """Alone, in a pipeline and under a grid search: each bar is there and ends full."""
+    """Alone, in a pipeline and in a grid search, each bar is shown and reaches its end."""
     pytest.importorskip("rich")
     GDClassifier().set_callbacks(ProgressBar()).fit(X, LABELS)
     alone = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""A fit that was killed goes on from its checkpoint to the same model, to the last bit; a file of another fit is refused."""
+"""A killed fit resumes from its checkpoint to the same model, to the last bit; a file of another fit raises an error."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ SPARSE_Y = np.asarray(SPARSE @ np.linspace(-1.0, 1.0, 30)) + 0.1
 
 
 class Cubic(Penalty):
-    """A penalty of the user's own, for proximal descent."""
+    """A custom penalty, for proximal descent."""
 
     @staticmethod
     def value(w):
@@ -87,7 +87,7 @@ FITS = {
     "early stopping, batch": (GDClassifier("squared_hinge", early_stopping=True, max_iter=40, random_state=0), B, BENIGN),
 }
 fits = pytest.mark.parametrize("name", FITS)
-# Methods whose samples keep scores, which a checkpoint makes anew.
+# Methods whose parts keep scores, which a checkpoint recomputes.
 WITH_SCORES = ("memory gradient", "smoothing", "support", "proximal", "gram, cancelled", "early stopping, batch")
 
 
@@ -118,14 +118,14 @@ class EndsBefore:
 
 
 def told(model):
-    """All that a fit leaves, as lists of numbers."""
+    """All results of a fit, as lists of numbers."""
     names = ("coef_", "intercept_", "loss_curve_", "validation_scores_", "best_iter_", "n_iter_", "t_")
     return {name: np.asarray(getattr(model, name)).tolist() for name in names if hasattr(model, name)}
 
 
 @fits
 def test_it_goes_on_after_any_epoch(name, tmp_path):
-    """From every k, by a new estimator, to the same attributes; and the next `partial_fit` to the same model."""
+    """A new estimator resumes from every k and ends with the same attributes; so does the next `partial_fit`."""
     model, X, y = FITS[name]
     model = clone(model)
     whole = clone(model).set_callbacks(Checkpoint(tmp_path / "whole.npz", every=1)).fit(X, y)
@@ -136,7 +136,7 @@ def test_it_goes_on_after_any_epoch(name, tmp_path):
             clone(model).set_callbacks(Checkpoint(path, every=1), EndsBefore(k)).fit(X, y)
         resumed = clone(model).set_callbacks(Checkpoint(path, every=1)).fit(X, y)
         assert told(resumed) == told(whole), k
-    # SVRG and SAGA need all samples at hand.
+    # SVRG and SAGA have no `partial_fit`.
     streams = [each.set_params(solver="sgd") if name.startswith(("svrg", "saga")) else each for each in (resumed, whole)]
     assert told(streams[0].partial_fit(X, y)) == told(streams[1].partial_fit(X, y))
 
@@ -154,7 +154,7 @@ def test_a_checkpoint_changes_the_model_at_most_by_rounding_errors(name, tmp_pat
 
 # --- a real process, killed ----------------------------------------------------------------------------------------------
 
-# The process fits until it is killed, or to the end, and prints all that the fit leaves.
+# The process fits until it is killed, or to the end, and prints all results of the fit.
 PROGRAM = """
     import sys, time
     sys.path.insert(0, {tests!r})
@@ -201,7 +201,7 @@ def process(name, path, pause):
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no SIGKILL")
 @pytest.mark.parametrize("name", KILLED)
 def test_a_process_that_is_killed(name, tmp_path):
-    """Killed after three epochs, between them or within one; the next process ends as one that was left alone."""
+    """A process is killed after three epochs, between or within epochs; the next one ends like an uninterrupted one."""
     path = tmp_path / "fit.npz"
     with process(name, path, pause=0.2) as killed:
         for _ in range(3):
@@ -236,7 +236,7 @@ def test_a_kill_while_the_file_is_written_leaves_the_old_one(tmp_path, monkeypat
 @pytest.mark.parametrize("seed", [None, 3, "generator"])
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_the_order_of_the_samples_goes_on(seed, early_stopping, tmp_path):
-    """Whatever the seed: the samples that early stopping sets aside are the same ones, too."""
+    """For every kind of seed; the validation samples of early stopping are the same too."""
     model = GDClassifier(solver=MiniBatch(20), learning_rate=0.1, early_stopping=early_stopping, max_iter=8, tol=None)
 
     def run(path, *callbacks, state=7):
@@ -247,7 +247,7 @@ def test_the_order_of_the_samples_goes_on(seed, early_stopping, tmp_path):
     whole = run(tmp_path / "whole.npz")
     with pytest.raises(Ended):
         run(tmp_path / "fit.npz", EndsBefore(3))
-    # The process that goes on begins with a generator of another state.
+    # The process that resumes starts with another state of the generator.
     assert told(run(tmp_path / "fit.npz", state=99)) == told(whole)
 
 
@@ -374,7 +374,7 @@ def test_a_method_without_snapshots_is_refused_by_name(tmp_path):
 
 
 def test_every_method_of_ours_has_snapshots():
-    """A method that is added must be added to `FITS`, too."""
+    """A new method must be added to `FITS` too."""
 
     def below(cls):
         return {cls, *(each for sub in cls.__subclasses__() for each in below(sub))}

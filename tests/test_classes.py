@@ -1,4 +1,4 @@
-"""Labels as targets, and classes that come later: what the scores, probabilities and the optimizer's state do then."""
+"""Labels as targets, and new classes in a stream: scores, probabilities and the state of the optimizer."""
 
 import pickle
 
@@ -114,7 +114,7 @@ def test_no_new_class_is_no_growth():
 
 @pytest.mark.parametrize("new", ["a", "c", "e"])
 def test_two_classes_become_three_with_the_same_odds(new):
-    """One score s of the second class is -s/2 and s/2 of a softmax; the new class has a probability of one in the rows."""
+    """One score s becomes -s/2 and s/2 of a softmax; the probability of the new class is one in the number of samples."""
     before, now = np.array(["b", "d"]), np.unique(["b", "d", new])
     growth = Growth.between(before, now, softmax=True, n_seen=99)
     raw = np.array([0.7])
@@ -143,7 +143,7 @@ def test_one_against_the_rest_sets_a_new_class_outside():
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("loss", ["log_loss", "hinge", "multiclass_hinge"])
 def test_a_stream_that_names_no_classes_learns_them_all(loss, way, layout):
-    """Rows one by one, sorted by class, then mixed: one class, two, three; in the end as good as a stream that named them."""
+    """Single samples, sorted by class, then mixed: the final model is as good as that of a stream with named classes."""
     rng = np.random.default_rng(0)
     calls = [[i] for i in np.argsort(Y, kind="stable")[::20]] + [rng.permutation(len(Y)) for _ in range(4)]
     model, named = (GDClassifier(loss, **WAYS[way]) for _ in range(2))
@@ -164,7 +164,7 @@ def test_a_stream_that_names_no_classes_learns_them_all(loss, way, layout):
 
 @pytest.mark.parametrize("way", ["auto", "gd", "average"])
 def test_the_odds_of_known_classes_do_not_jump(way):
-    """A call whose rows weigh next to nothing brings a class, and moves the others' probabilities by next to nothing."""
+    """A call with tiny weights adds a class, and hardly changes the probabilities of the others."""
     known = Y != "f"
     model = GDClassifier(**WAYS[way])
     for _ in range(5):
@@ -209,7 +209,7 @@ def test_one_class_must_not_be_named_alone():
 @pytest.mark.parametrize(("first", "later"), [([0, 1], ["spam", "ham"]), (["ham", "spam"], [0, 1]), ([0.0, 1.0], ["0.0", "1.0"])])
 @pytest.mark.parametrize("named", [False, True])
 def test_text_and_numbers_are_no_labels_of_one_stream(first, later, named):
-    """NumPy would make text of both, and no number would be predicted again."""
+    """NumPy would convert both to text, and no number could be predicted."""
     model = GDClassifier().partial_fit(X[:2], first, classes=first if named else None)
     classes, coef = model.classes_.copy(), model.coef_.copy()
     with pytest.raises(ValueError, match=r"labels must be all strings or all numbers"):

@@ -1,12 +1,12 @@
-"""The compiled loops against the oracle, over solver x loss x penalty x optimizer x layout.
+"""The compiled loops compared with the oracle, over solver x loss x penalty x optimizer x layout.
 
 The matrix is generated from the registries. The default run covers every pair of values of any two axes; ``-m extended`` runs
 the full product.
 
-Two correct programs differ by rounding alone: sums are associated in another order, and lazy descent keeps scale times v in the
-place of a coefficient. Over the full product the largest difference seen was 4e-15 of the largest coefficient on the way; RTOL
-leaves room for other processors, and is far below what any wrong formula gives. There is no exception to it: the data are drawn
-so that no row hits a kink and no gradient that Lion takes the sign of is zero by cancellation.
+Two correct programs differ by rounding only: sums are associated in another order, and lazy descent stores scale times v instead
+of a coefficient. Over the full product the largest difference was 4e-15 of the largest coefficient during the descent. RTOL
+allows for other processors, and is far below the effect of any wrong formula. It has no exceptions: the data are such that no
+sample is at a non-differentiable point, and that no gradient whose sign Lion uses is zero by cancellation.
 """
 
 import functools
@@ -49,7 +49,7 @@ COVERING = covering(AXES)
 
 @functools.cache
 def expected(solver, loss, penalty, optimizer):
-    """The oracle's models, their F after each epoch, and the size that rounding is measured by."""
+    """The models of the oracle, their F after each epoch, and the scale of rounding errors."""
     X, _, weight = data(loss)
     target, n_outputs, one_vs_rest = targets(loss)
     parts = {"loss": LOSSES[loss][0](), "penalty": PENALTY_OBJECTS[penalty] or NoPenalty(), "alpha": ALPHA}
@@ -69,7 +69,7 @@ def expected(solver, loss, penalty, optimizer):
 
 
 def assert_same_model(model, W, b, size, what=""):
-    """The fitted coefficients are those of the oracle, to rounding."""
+    """The fitted coefficients equal those of the oracle up to rounding."""
     apart = max(np.abs(model.coef_ - W).max(), np.abs(model.intercept_ - b).max())
     assert apart <= RTOL * size, f"{what} differs by {apart / size:.2g} of the largest coefficient"
 
@@ -123,7 +123,7 @@ def test_full_product(solver, loss):
 
 
 def compare(X, y, weight, *, cls=GDRegressor, layout="dense", dtype=np.float64, epochs=EPOCHS, **parameters):
-    """Fit `cls` and the oracle with the same parts on the rows of positive weight, and compare every epoch."""
+    """Fit `cls` and the oracle with the same components on the samples of positive weight, and compare every epoch."""
     given = {"loss": REGRESSION_LOSSES["squared_error"](), "penalty": PENALTIES["l2"](), "alpha": ALPHA}
     given |= {"optimizer": OPTIMIZERS["gd"](), "learning_rate": 0.05, "solver": MiniBatch(5)} | parameters
     X = X.astype(dtype)
@@ -161,7 +161,7 @@ def compare(X, y, weight, *, cls=GDRegressor, layout="dense", dtype=np.float64, 
     [("gd", "none"), ("gd", "l2"), ("gd", "elasticnet"), ("gd", "l1-nonnegative"), ("adam", "elasticnet")],
 )
 def test_averaging(layout, solver, average, optimizer, penalty):
-    """The mean of the iterates, from the first step, from within an epoch, or from a step that never comes."""
+    """The mean of the iterates, from the first step, from within an epoch, or from a step beyond the end."""
     parts = {"optimizer": OPTIMIZERS[optimizer](), "learning_rate": RATES[optimizer], "solver": SOLVER_OBJECTS[solver]}
     compare(*data("huber"), layout=layout, average=average, penalty=PENALTY_OBJECTS[penalty] or NoPenalty(), **parts)
 
@@ -170,14 +170,14 @@ def test_averaging(layout, solver, average, optimizer, penalty):
 @pytest.mark.parametrize("solver", SOLVER_OBJECTS)
 @pytest.mark.parametrize("loss", ["squared_error", "poisson", "log_loss-2", "log_loss-3", "hinge-3"])
 def test_float32_rows_are_computed_in_float64(layout, solver, loss):
-    """float32 rows give the model of the same numbers in float64: only the reading of X is single."""
+    """float32 samples give the model of the same numbers in float64, as only X is in single precision."""
     cls, n_classes = LOSSES[loss]
     estimator_class = GDRegressor if n_classes is None else GDClassifier
     compare(*data(loss), cls=estimator_class, loss=cls(), layout=layout, dtype=np.float32, solver=SOLVER_OBJECTS[solver])
 
 
 def test_every_schedule_is_tested():
-    """Each name of the registry has a row in the table."""
+    """Each name of the registry has an entry in the table."""
     assert set(SCHEDULES) <= set(SCHEDULE_OBJECTS)
 
 
@@ -185,7 +185,7 @@ def test_every_schedule_is_tested():
 @pytest.mark.parametrize("solver", SOLVER_OBJECTS)
 @pytest.mark.parametrize("schedule", SCHEDULE_OBJECTS)
 def test_every_schedule(schedule, solver, layout):
-    """The rates asked for an epoch at a time are those of each step by itself."""
+    """The rates of a whole epoch equal those of single steps."""
     parts = {"learning_rate": SCHEDULE_OBJECTS[schedule], "solver": SOLVER_OBJECTS[solver]}
     X, y, weight = data("log_loss-2")
     compare(X, y, weight, cls=GDClassifier, loss=CLASSIFICATION_LOSSES["log_loss"](), layout=layout, **parts)
@@ -195,7 +195,7 @@ def test_every_schedule(schedule, solver, layout):
 @pytest.mark.parametrize("solver", SOLVER_OBJECTS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_without_intercept(optimizer, solver, layout):
-    """No optimizer moves an intercept that is not fitted."""
+    """No optimizer changes an intercept that is not fitted."""
     parts = {"optimizer": OPTIMIZERS[optimizer](), "learning_rate": RATES[optimizer], "solver": SOLVER_OBJECTS[solver]}
     model = compare(*data("squared_error"), layout=layout, fit_intercept=False, **parts)
     assert model.intercept_ == 0.0
@@ -205,7 +205,7 @@ def test_without_intercept(optimizer, solver, layout):
 @pytest.mark.parametrize("solver", SOLVER_OBJECTS)
 @pytest.mark.parametrize("n_outputs", [1, 2, 5, 8])
 def test_several_outputs(n_outputs, solver, layout):
-    """A 2-D y: four outputs share a load of a row, the rest come one by one."""
+    """A 2-D y: four outputs share a load of a sample, the others are handled singly."""
     X, y, weight = data("squared_error")
     compare(
         X,
@@ -219,7 +219,7 @@ def test_several_outputs(n_outputs, solver, layout):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("solver", SOLVER_OBJECTS)
 def test_rows_of_weight_zero(solver, layout):
-    """The oracle never sees rows of weight zero, and neither do batches, means and counts."""
+    """The oracle is not passed samples of weight zero, and batches, means and counts must not depend on them."""
     X, y, weight = data("squared_error")
     weight = np.where(np.arange(N) % 4 == 1, 0.0, weight)
     model = compare(X, y, weight, layout=layout, solver=SOLVER_OBJECTS[solver])
@@ -231,7 +231,7 @@ def test_rows_of_weight_zero(solver, layout):
 @pytest.mark.parametrize("batch_size", [256, 300, 600, 1000])
 @pytest.mark.parametrize("loss", ["huber", "log_loss"])
 def test_more_rows_in_a_batch_than_are_handled_at_a_time(loss, batch_size, layout):
-    """Batches longer than the tile of rows that stays in cache."""
+    """Batches larger than the tile of samples that fits the cache."""
     rng = np.random.default_rng(3)
     X = rng.normal(size=(600, D)) * (rng.random((600, D)) < 0.7)
     score = X @ rng.normal(size=D) + 0.3 * rng.normal(size=600)
@@ -246,7 +246,7 @@ def test_more_rows_in_a_batch_than_are_handled_at_a_time(loss, batch_size, layou
 @pytest.mark.parametrize("average", [False, 30])
 @pytest.mark.parametrize(("alpha", "rate"), [(1.0, 0.5), (2.0, 0.5), (3.0, 0.5), (1e-3, 0.1)])
 def test_lazy_shrinkage(penalty, average, alpha, rate):
-    """Per-row descent on CSR rows, whose scale runs out every 30 steps, at every step, or turns negative."""
+    """Single CSR samples, with a scale that is too small after 30 steps or after each step, or turns negative."""
     X, y, weight = data("huber")
     parts = {"penalty": PENALTY_OBJECTS[penalty] or NoPenalty(), "alpha": alpha, "learning_rate": rate, "average": average}
     compare(X, y, weight, layout="csr", solver=SOLVERS["sgd"](), loss=REGRESSION_LOSSES["huber"](), epochs=8, **parts)
@@ -277,7 +277,7 @@ def test_csr_rows_in_any_order_and_with_duplicates(solver):
 
 
 def test_every_kernel_has_a_name_of_its_own():
-    """Machine code kept on disk by several processes is linked by name: a name that counts up would mix two parts up."""
+    """Machine code cached by several processes is linked by name: names with counters would confuse two components."""
     kernels = []
     for cls, n_classes in LOSSES.values():
         several = n_classes == 3

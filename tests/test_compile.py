@@ -1,4 +1,4 @@
-"""From a plain function to machine code: what is refused and how, what is kept on disk, and when that goes stale."""
+"""Compilation of plain functions: errors for unsupported code, the cache on disk, and its invalidation."""
 
 import importlib.util
 import json
@@ -27,12 +27,12 @@ X = rng.normal(size=(30, 2))
 Y = X @ [1.0, -2.0] + 0.5 + rng.normal(size=30)
 LABELS = np.arange(30) % 3
 ONE_PASS = {"solver": "sgd", "learning_rate": 0.05, "shuffle": False, "max_iter": 1, "tol": None}
-# A loop that takes the loss's functions by their addresses.
+# A loop that takes the functions of the loss by their addresses.
 BATCHES = {"solver": "minibatch", "learning_rate": 0.05, "shuffle": False, "max_iter": 2, "tol": None}
 
 
 def line_of(function, mark):
-    """The line of this file in which `mark` stands, within the function."""
+    """The line of this file that contains `mark`, within the function."""
     code = function.__code__
     lines = Path(__file__).read_text().splitlines()
     return next(n for n in range(code.co_firstlineno, len(lines) + 1) if lines[n - 1].endswith(f"# {mark}"))
@@ -168,7 +168,7 @@ HALF = 0.5
 
 
 class Squared(RegressionLoss):
-    """The squared error by helpers that call each other, a function of NumPy's, and a constant of the module."""
+    """The squared error with helpers that call each other, a function of NumPy, and a constant of the module."""
 
     @staticmethod
     def value(y, raw):
@@ -186,7 +186,7 @@ class ValueOnly(RegressionLoss):
 
 
 def one_pass(loss, settings=ONE_PASS):
-    """Coefficients and intercept after one pass of stochastic descent, or as the settings say."""
+    """Coefficients and intercept after one pass of stochastic descent, or with other settings."""
     model = GDRegressor(loss=loss, **settings).fit(X, Y)
     return np.append(model.coef_, model.intercept_)
 
@@ -216,7 +216,7 @@ def test_a_closure_is_compiled():
 
 
 def test_a_redefined_class_of_the_same_name_is_another():
-    """As in a notebook whose cell is run again."""
+    """As in a notebook in which a cell is run again."""
     results = []
     for factor in ("1.0", "2.0"):
         namespace = {"RegressionLoss": RegressionLoss}
@@ -310,7 +310,7 @@ def loss_source(gradient, before=""):
 
 @pytest.fixture
 def directory(tmp_path, monkeypatch):
-    """A directory for modules, which can import each other, with a disk cache of its own."""
+    """A directory for modules, which can import each other, with a separate disk cache."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
@@ -322,7 +322,7 @@ def directory(tmp_path, monkeypatch):
 
 
 def loaded(path):
-    """The module of a file, as a new process would see it: modules beside it are read anew too, no function is known yet."""
+    """The module of a file as in a new process: modules in its folder are reloaded too, and no function is known."""
     _compile._known.clear()
     _compile._first_of.clear()
     for name, module in list(sys.modules.items()):
@@ -346,7 +346,7 @@ def written(path, text):
 
 
 def slope(loss):
-    """The compiled gradient at a residual of one, and whether its machine code came from the disk."""
+    """The compiled gradient at a residual of one, and whether its machine code was loaded from disk."""
     functions = loss_functions(loss, 1, False)
     gradient = compiled(make_gradient, GRADIENT, functions.target, functions.gradient)
     out = np.empty((1, 1))
@@ -371,7 +371,7 @@ def test_an_edit_is_seen(directory):
 
 
 def test_an_edit_of_a_helper_in_another_file_is_seen(directory):
-    """Also of one that only a helper calls."""
+    """An edit is detected also if only a helper calls the edited function."""
     far = written(directory / "far.py", "def far(r):\n    return 2.0 * r\n")
     near = written(directory / "near.py", "from far import far\ndef near(r):\n    return far(r)\n")
     path = written(directory / "mine.py", loss_source("near(raw - y)", "from near import near"))
@@ -420,7 +420,7 @@ def test_an_edit_of_a_compiled_helper_in_another_file_is_seen(directory):
 
 
 def test_two_projects_with_modules_alike_are_told_apart(directory):
-    """Same module, class and line, same size and time stamp, as unpacked archives have them: only the code differs."""
+    """Same module, class, line, size and time stamp, as in unpacked archives: only the code differs."""
     found = []
     for project, gradient in (("one", "raw - y"), ("two", "y - raw")):
         (directory / project).mkdir()
@@ -440,7 +440,7 @@ def test_two_losses_of_one_file_are_told_apart(directory):
 
 
 def in_a_new_process(source, name="Mine"):
-    """A class of a module without a file, such as a notebook cell or the class that a grid search sends to its processes."""
+    """A class of a module without a file, as in a notebook cell, or as a grid search sends it to its processes."""
     _compile._known.clear()
     _compile._first_of.clear()
     namespace = {"RegressionLoss": RegressionLoss, "np": np, "ValueOnly": ValueOnly, "__name__": "__main__"}
@@ -476,7 +476,7 @@ def test_a_class_that_travels_by_value_is_compiled_once():
 
 
 def test_what_nothing_tells_apart_is_not_kept(directory):
-    """A value that closes over an object which has no value of its own."""
+    """A function that closes over an object without a comparable value."""
     unknown = object()
 
     class Opaque(ValueOnly):
@@ -493,7 +493,7 @@ def test_a_leaf_pickles_to_the_stamp_of_its_source():
     assert leaf(Squared.value) is one
     assert pickle.loads(pickle.dumps(one)).stamp == one.stamp != other.stamp
     assert pickle.loads(pickle.dumps(one)).dispatcher is None
-    # The helpers' sources are part of it.
+    # The sources of the helpers are part of the stamp.
     assert len(one.stamp) > len(leaf(ValueOnly.value).stamp)
 
 
@@ -569,7 +569,7 @@ def script(names):
 
 
 def run(arguments, **environment):
-    """What a new process prints."""
+    """The output of a new process."""
     done = subprocess.run(
         [sys.executable, *arguments], capture_output=True, text=True, env={**os.environ, **environment}, check=False
     )
@@ -578,13 +578,13 @@ def run(arguments, **environment):
 
 
 def test_a_loss_of_a_command_line_is_compiled():
-    """Without any file, as in an interactive session."""
+    """The loss has no file, as in an interactive session."""
     (found,) = run(["-c", script("['First']")])
     np.testing.assert_allclose(found, one_pass("squared_error", BATCHES), rtol=1e-14)
 
 
 def test_losses_of_a_script_are_compiled_kept_and_never_mixed_up(tmp_path):
-    """Each in a process of its own, then together in one that compiles nothing, then after an edit of the script.
+    """Each in a separate process, then together in one that compiles nothing, then after an edit of the script.
 
     The second and the third compile the same functions in the same order, so that a counter would give them the same names.
     """
@@ -615,7 +615,7 @@ def test_losses_of_a_script_are_compiled_kept_and_never_mixed_up(tmp_path):
     ids=["as a module", "as no module"],
 )
 def test_a_script_that_was_run_under_another_name_runs(tmp_path, code):
-    """Machine code on disk remembers the name of the module that it came from, which need not be there any longer."""
+    """Machine code on disk contains the name of its original module, which need not exist any longer."""
     path, cache = str(written(tmp_path / "script.py", script("sys.argv[1:]"))), str(tmp_path / "cache")
     for name in ("gone_module", "__main__", "other_module", "other_module"):
         found = run(["-c", code.format(path=path, name=name), "Third"], NUMBA_CACHE_DIR=cache)
@@ -639,7 +639,7 @@ print(json.dumps([found, [str(each.message) for each in caught]]))
 
 
 def test_where_no_folder_can_be_written_code_is_compiled_and_not_kept(tmp_path):
-    """As in a container: a read-only package, and no home. One warning names the variable to set."""
+    """As in a container with a read-only package and no home folder. One warning names the variable to set."""
     copy = tmp_path / "sklearn_gd"
     shutil.copytree(Path(sklearn_gd.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     for folder in [copy, *(each for each in copy.rglob("*") if each.is_dir())]:
@@ -660,7 +660,7 @@ def test_where_no_folder_can_be_written_code_is_compiled_and_not_kept(tmp_path):
 
 
 def test_a_folder_that_fills_up_keeps_no_fit_from_its_end():
-    """Numba raises where it cannot write what it has compiled."""
+    """Numba raises an error if it cannot write compiled code."""
     asked = []
     _compile._warn_not_kept.cache_clear()
 

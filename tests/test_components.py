@@ -1,4 +1,4 @@
-"""What every part shares: errors that say what to write instead, and the manners of a scikit-learn estimator."""
+"""Common properties of all components: helpful errors, and the conventions of a scikit-learn estimator."""
 
 import ast
 import inspect
@@ -32,12 +32,12 @@ REGISTRIES = {
     Solver: SOLVERS,
 }
 KINDS = [*(kind for registry in REGISTRIES.values() for kind in registry.values()), NoPenalty, CallableSchedule]
-# Values unlike the defaults, for those parameters that are not numbers.
+# Values that differ from the defaults, for parameters that are not numbers.
 OTHERS = {"schedule": Constant(0.5), "function": math.sqrt}
 
 
 def parameters_unlike_the_defaults(kind):
-    """A valid object's parameters, every one of them changed."""
+    """Valid parameters, all of which differ from the defaults."""
     changed = {}
     for name, value in kind().get_params(deep=False).items():
         if name in OTHERS:
@@ -54,7 +54,7 @@ def parameters_unlike_the_defaults(kind):
 
 
 def same(one, other):
-    """Whether two objects have the same class and parameters, those of nested parts included."""
+    """Whether two objects have the same class and parameters, including those of nested components."""
     ours, theirs = one.get_params(), other.get_params()
     if type(one) is not type(other) or set(ours) != set(theirs):
         return False
@@ -67,7 +67,7 @@ def same(one, other):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_constructor_only_assigns(kind):
-    """Every parameter is kept as the very object that was given, and nothing else is kept."""
+    """The constructor stores every parameter as the same object, and nothing else."""
     given = {name: object() for name in kind().get_params(deep=False)}
     part = kind(**given)
     assert vars(part) == given
@@ -224,7 +224,7 @@ def test_a_part_is_validated_when_it_is_resolved():
 
 
 def test_a_constructor_never_raises():
-    """What is wrong is said by fit, as scikit-learn asks."""
+    """Errors are raised by fit, as scikit-learn requires."""
     model = GDRegressor(loss="no_such_loss", penalty=3, alpha=-1, solver=Adam, optimizer="", learning_rate=-1, tol="x")
     assert clone(model).get_params() == model.get_params()
 
@@ -233,7 +233,7 @@ def test_a_constructor_never_raises():
 
 
 class Owner:
-    """Something with one parameter."""
+    """An object with one parameter."""
 
     def __init__(self, value):
         self.value = value
@@ -369,7 +369,7 @@ def test_every_constrained_parameter_refuses_bad_values(kind, name, constraint):
 )
 def test_docstrings_have_the_words_of_the_constraints(kind, name, constraint):
     documented = dict(re.findall(r"^(\w+) : (.*), default=", inspect.getdoc(kind), re.MULTILINE))
-    assert documented[name].partition(", <=")[0] == constraint.words()  # Tweedie's power has a gap besides
+    assert documented[name].partition(", <=")[0] == constraint.words()  # Tweedie's power also has a gap
 
 
 def test_every_parameter_that_is_a_number_or_a_flag_is_constrained():
@@ -394,7 +394,7 @@ def test_constraints_are_those_of_the_base_classes_too():
 
 
 class Scaled(RegressionLoss):
-    """Functions as they should be, and as they should not."""
+    """Valid and invalid functions."""
 
     def __init__(self, scale=2.0, shift=0.0):
         self.scale = scale
@@ -481,7 +481,7 @@ def test_a_parameter_that_the_constructor_lacks_is_named():
 
 @pytest.mark.parametrize("scale", ["wide", None, np.array([1.0])], ids=repr)
 def test_a_parameter_that_is_no_number_is_named(scale):
-    """A compiled function can be handed numbers only."""
+    """A compiled function takes numbers only."""
 
     class Mine(RegressionLoss):
         def __init__(self, scale=1.0):
@@ -496,7 +496,7 @@ def test_a_parameter_that_is_no_number_is_named(scale):
 
 
 def test_a_parameter_may_be_a_number_of_any_type():
-    """Whatever passes `validate`."""
+    """Every value that passes `validate` is accepted."""
     exact, plain = (GDRegressor(loss=Huber(delta=delta)).fit(X, Y) for delta in (Fraction(1, 2), 0.5))
     np.testing.assert_array_equal(exact.coef_, plain.coef_)
 

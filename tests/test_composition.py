@@ -1,4 +1,4 @@
-"""The estimators inside scikit-learn's own tools, on its bundled data."""
+"""The estimators in scikit-learn's tools, on its data sets."""
 
 import pickle
 import warnings
@@ -51,7 +51,7 @@ pytestmark = pytest.mark.filterwarnings("error::sklearn.exceptions.FitFailedWarn
 
 
 def adam(**parameters):
-    """A stochastic classifier that learns in a few epochs."""
+    """A stochastic classifier that converges in a few epochs."""
     parts = {"solver": MiniBatch(32), "optimizer": Adam(), "learning_rate": Constant(0.02), "max_iter": 15, "tol": None}
     return GDClassifier(**parts | {"random_state": 0} | parameters)
 
@@ -60,7 +60,7 @@ def adam(**parameters):
 
 
 def test_pipelines():
-    """Scaled columns, and the optimum of scikit-learn's own model at the end of the same pipe."""
+    """Scaled features; the optimum equals that of scikit-learn's model in the same pipeline."""
     X, y = WINE
     ours = make_pipeline(StandardScaler(), GDClassifier(alpha=1e-2, tol=1e-12)).fit(X, y)
     reference = make_pipeline(StandardScaler(), LogisticRegression(C=1.0 / (1e-2 * len(y)), tol=1e-10, max_iter=10_000)).fit(X, y)
@@ -70,7 +70,7 @@ def test_pipelines():
 
 
 def test_a_column_transformer_and_pandas():
-    """Numbers scaled, words in one-hot columns (a sparse matrix then), names kept all the way."""
+    """Scaled numbers and one-hot encoded words (a sparse matrix); feature names are kept."""
     frame, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
     frame = frame.assign(sex=frame["sex"].map({1.0: "a", 2.0: "b"}), age=pd.cut(frame["age"], 5).astype(str))
     numbers = (StandardScaler(), make_column_selector(dtype_include="number"))
@@ -86,21 +86,21 @@ def test_a_column_transformer_and_pandas():
 
 
 def test_a_transformed_target():
-    """Fitted on the logarithm of y."""
+    """The model is fitted to the logarithm of y."""
     X, y = DIABETES
     model = TransformedTargetRegressor(GDRegressor(), func=np.log, inverse_func=np.exp).fit(X, y)
     assert model.score(X, y) > 0.4
 
 
 def test_output_in_a_pipeline_of_functions():
-    """Column names survive where the steps keep them."""
+    """Feature names are kept if the steps keep them."""
     frame, y = load_wine(return_X_y=True, as_frame=True)
     pipe = make_pipeline(StandardScaler(), FunctionTransformer(), GDClassifier()).set_output(transform="pandas").fit(frame, y)
     assert list(pipe[-1].feature_names_in_) == list(frame.columns)
 
 
 def test_tags():
-    """scikit-learn knows which is which."""
+    """scikit-learn recognises classifier and regressor."""
     assert is_regressor(GDRegressor())
     assert is_classifier(GDClassifier())
 
@@ -116,14 +116,14 @@ REGRESSION_GRID = {
 
 
 def searched_regressor():
-    """A regressor whose every part is an object with parameters of its own."""
+    """A regressor whose components are all objects with parameters."""
     parts = {"loss": Huber(), "solver": MiniBatch(), "optimizer": Adam(), "learning_rate": Constant()}
     return make_pipeline(StandardScaler(), GDRegressor(**parts, max_iter=8, tol=None, random_state=0))
 
 
 @pytest.mark.parametrize("search", [GridSearchCV, HalvingGridSearchCV])
 def test_searches_over_the_parameters_of_parts(search):
-    """Double underscores reach into a part; the best estimator has the best parameters, and the parts given are left alone."""
+    """Double underscores name parameters of components; the best estimator has the best ones, the given objects do not change."""
     X, y = DIABETES
     model = searched_regressor()
     before = pickle.dumps(model)
@@ -137,7 +137,7 @@ def test_searches_over_the_parameters_of_parts(search):
 
 
 def test_a_search_over_whole_objects():
-    """A part is a value like any other, beside strings, numbers and parameters of the parts it takes the place of."""
+    """Components are values of a grid, like strings, numbers and parameters of the components that they replace."""
     X, y = CANCER
     model = make_pipeline(StandardScaler(), GDClassifier(max_iter=10, tol=None, random_state=0))
     grid = [
@@ -176,7 +176,7 @@ def test_a_randomized_search_and_curves():
 
 
 def test_get_and_set_params():
-    """Every parameter of every part is named, and clone copies parts without sharing them."""
+    """All parameters of all components are listed, and clone copies components without sharing them."""
     model = GDRegressor(Quantile(0.2), solver=MiniBatch(8), optimizer=Adam(beta_1=0.5), learning_rate=WarmUp(Constant(0.3)))
     parameters = model.get_params()
     assert parameters["loss__quantile"] == 0.2
@@ -203,7 +203,7 @@ def test_get_and_set_params():
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_string_or_a_number_has_no_parameters_to_set(model, name, held):
-    """The error says what to give in its place; nothing is set before it."""
+    """The error says what to pass instead, and no parameter is set."""
     with pytest.raises(ValueError, match=rf"{name}=0.5: {held} .* pass an object"):
         model.set_params(**{name: 0.5, "verbose": 3} if hasattr(model, "verbose") else {name: 0.5})
     assert getattr(model, "verbose", 0) == 0
@@ -215,7 +215,7 @@ def test_a_string_or_a_number_has_no_parameters_to_set(model, name, held):
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
 @pytest.mark.parametrize("loss", ["hinge", "log_loss"])
 def test_calibration(loss, method):
-    """A margin becomes a probability."""
+    """Margins are calibrated to probabilities."""
     X, y = CANCER
     X_train, X_test, y_train, y_test = train_test_split(StandardScaler().fit_transform(X), y, random_state=0)
     model = CalibratedClassifierCV(GDClassifier(loss, alpha=1e-2), method=method, cv=3).fit(X_train, y_train)
@@ -226,7 +226,7 @@ def test_calibration(loss, method):
 
 @pytest.mark.parametrize("wrapper", [OneVsRestClassifier, OneVsOneClassifier, OutputCodeClassifier])
 def test_classes_one_by_one(wrapper):
-    """Wrapped one against the rest, squared hinge is the same as unwrapped; the others learn too."""
+    """In a one-vs-rest wrapper squared hinge gives the same model as without; other wrappers work too."""
     X, y = StandardScaler().fit_transform(WINE[0]), WINE[1]
     model = GDClassifier("squared_hinge", alpha=1e-2, tol=1e-12)
     more = {"random_state": 0} if wrapper is OutputCodeClassifier else {}
@@ -238,7 +238,7 @@ def test_classes_one_by_one(wrapper):
 
 
 def test_bagging_boosting_and_voting():
-    """Weights reach the members; a bag of them scores as one does."""
+    """Weights reach the members; a bag scores like a single estimator."""
     X, y = StandardScaler().fit_transform(CANCER[0]), CANCER[1]
     assert BaggingClassifier(GDClassifier(alpha=1e-2), n_estimators=5, random_state=0).fit(X, y).score(X, y) > 0.97
     assert BaggingClassifier(adam(), n_estimators=3, max_features=0.5, random_state=0).fit(X, y).score(X, y) > 0.95
@@ -248,14 +248,14 @@ def test_bagging_boosting_and_voting():
 
 
 def test_stacking():
-    """Regressors of several losses under one of ours."""
+    """Regressors with several losses, stacked by a regressor of this package."""
     X, y = StandardScaler().fit_transform(DIABETES[0]), DIABETES[1]
     members = [("mean", GDRegressor()), ("median", GDRegressor("absolute_error")), ("log", GDRegressor(Poisson()))]
     assert StackingRegressor(members, final_estimator=GDRegressor(), cv=3).fit(X, y).score(X, y) > 0.5
 
 
 def test_selection_of_columns():
-    """By exact zeros, by magnitude, and one after another."""
+    """Selection by exact zeros, by magnitude, and sequentially."""
     rng = np.random.default_rng(0)
     X, y = StandardScaler().fit_transform(DIABETES[0]), DIABETES[1]
     noisy = np.hstack([X, rng.normal(size=(len(y), 5))])
@@ -272,7 +272,7 @@ def test_selection_of_columns():
 
 
 def test_several_targets():
-    """Natively several numbers; one by one, or in a chain, several labels."""
+    """Several numbers directly; several labels separately or in a chain."""
     X, Y = load_linnerud(return_X_y=True)
     X = StandardScaler().fit_transform(X)
     wrapped = MultiOutputRegressor(GDRegressor(tol=1e-12)).fit(X, Y)
@@ -288,7 +288,7 @@ def test_several_targets():
 
 
 def test_importance_of_columns():
-    """Shuffling a column that matters costs score."""
+    """Shuffling a relevant feature lowers the score."""
     X, y = StandardScaler().fit_transform(DIABETES[0]), DIABETES[1]
     model = GDRegressor().fit(X, y)
     importance = permutation_importance(model, X, y, n_repeats=5, random_state=0).importances_mean
@@ -296,7 +296,7 @@ def test_importance_of_columns():
 
 
 def test_predictions_across_folds():
-    """Probabilities and margins of rows held out."""
+    """Probabilities and margins of held-out samples."""
     X, y = StandardScaler().fit_transform(CANCER[0]), CANCER[1]
     for method, shape in (("predict_proba", (len(y), 2)), ("decision_function", (len(y),)), ("predict_log_proba", (len(y), 2))):
         assert cross_val_predict(GDClassifier(), X, y, cv=3, method=method).shape == shape
@@ -308,14 +308,14 @@ def test_predictions_across_folds():
 
 @pytest.fixture
 def routing():
-    """Metadata routing switched on for a test."""
+    """Metadata routing, enabled for a test."""
     with sklearn.config_context(enable_metadata_routing=True):
         yield
 
 
 @pytest.mark.usefixtures("routing")
 def test_weights_through_a_pipeline():
-    """Weights asked for arrive; a scaler that asks for none gets none."""
+    """Requested weights are passed; a scaler that requests none gets none."""
     X, y = CANCER
     weight = np.random.default_rng(0).uniform(0.1, 2.0, len(y))
     model = GDClassifier(alpha=1e-2).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
@@ -331,7 +331,7 @@ def test_weights_through_a_pipeline():
 
 @pytest.mark.usefixtures("routing")
 def test_weights_that_nobody_asked_for():
-    """scikit-learn refuses to guess."""
+    """scikit-learn raises an error."""
     X, y = CANCER
     with pytest.raises(ValueError, match="sample_weight"):
         GridSearchCV(GDClassifier(), {"alpha": [0.1]}).fit(X, y, sample_weight=np.ones(len(y)))
@@ -350,7 +350,7 @@ def test_weights_that_nobody_asked_for():
     ids=["regressor", "classifier"],
 )
 def test_validation_rows_through_a_pipeline(model, rows):
-    """Validation rows go through the same steps as the training rows, and choose the model; so do weights of both."""
+    """Validation samples are transformed like training samples, and select the model; weights of both are used."""
     X_train, X_val, y_train, y_val = train_test_split(*rows, random_state=0)
     rng = np.random.default_rng(0)
     weights = {"sample_weight": rng.uniform(0.1, 2.0, len(y_train)), "sample_weight_val": rng.uniform(0.1, 2.0, len(y_val))}
@@ -367,7 +367,7 @@ def test_validation_rows_through_a_pipeline(model, rows):
 @pytest.mark.usefixtures("routing")
 @pytest.mark.parametrize(("model", "rows", "scoring"), [(GDRegressor(), DIABETES, "r2"), (GDClassifier(), WINE, "accuracy")])
 def test_weights_through_cross_validation(model, rows, scoring):
-    """Each fold is fitted and scored with the weights of its rows, under early stopping as well."""
+    """Each fold is fitted and scored with the weights of its samples, also with early stopping."""
     X, y = rows
     weight = np.random.default_rng(0).uniform(0.0, 2.0, len(y)).round(1)
     model = clone(model).set_params(early_stopping=True, random_state=0).set_fit_request(sample_weight=True)
@@ -387,7 +387,7 @@ def test_weights_through_cross_validation(model, rows, scoring):
 
 @pytest.mark.usefixtures("routing")
 def test_requests_name_every_argument():
-    """fit, partial_fit and score can be asked to take all that they take."""
+    """All arguments of fit, partial_fit and score can be requested."""
     request = GDClassifier().get_metadata_routing().fit.requests
     assert set(request) == {"sample_weight", "coef_init", "intercept_init", "X_val", "y_val", "sample_weight_val"}
     assert set(GDClassifier().get_metadata_routing().partial_fit.requests) == {"classes", "sample_weight"}
@@ -407,7 +407,7 @@ PARALLEL = [
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_jobs_in_processes_and_in_threads(backend):
-    """Two at a time they give the scores of one after another, whatever parts run side by side."""
+    """Two parallel jobs give the same scores as sequential ones, for all components."""
     X, y = StandardScaler().fit_transform(WINE[0]), WINE[1]
     grid = [{"loss": [model.loss], "solver": [model.solver], "optimizer": [model.optimizer]} for model in PARALLEL]
     base = GDClassifier(learning_rate=0.02, max_iter=5, tol=None, random_state=0)
@@ -418,7 +418,7 @@ def test_jobs_in_processes_and_in_threads(backend):
 
 
 def test_many_threads_at_once():
-    """Fits of different parts in threads, over and over, are the fits done alone to the last bit."""
+    """Repeated fits with different components in threads equal sequential fits to the last bit."""
     X, y = StandardScaler().fit_transform(CANCER[0]), CANCER[1]
     alone = [clone(model).fit(X, y).coef_ for model in PARALLEL]
     jobs = [(k, model) for _ in range(4) for k, model in enumerate(PARALLEL)]
@@ -428,7 +428,7 @@ def test_many_threads_at_once():
 
 
 def test_a_model_fitted_in_a_thread_predicts_in_another_process():
-    """Pickled models travel."""
+    """A pickled model works in another process."""
     X, y = StandardScaler().fit_transform(WINE[0]), WINE[1]
     model = adam().fit(X, y)
     (predicted,) = joblib.Parallel(n_jobs=2, backend="loky")([joblib.delayed(model.predict)(X)])
@@ -436,7 +436,7 @@ def test_a_model_fitted_in_a_thread_predicts_in_another_process():
 
 
 def test_a_stream_with_a_model_kept_on_disk(tmp_path):
-    """Batch after batch by a model that is loaded, called and saved again, as long as it were one process."""
+    """A model that is loaded, updated and saved for each batch equals one in a single process."""
     X, y = load_digits(return_X_y=True)
     X = X / 16.0
     path = tmp_path / "model.joblib"
@@ -453,7 +453,7 @@ def test_a_stream_with_a_model_kept_on_disk(tmp_path):
 
 
 def test_clones_are_unfitted_and_equal():
-    """clone of a fitted model has its parameters and none of what it learned."""
+    """The clone of a fitted model has its parameters, but is not fitted."""
     X, y = IRIS
     model = GDClassifier(LogLoss(), solver=MiniBatch(8), optimizer=Adam(), learning_rate=Constant(0.1)).fit(X, y)
     copy = clone(model)
@@ -463,7 +463,7 @@ def test_clones_are_unfitted_and_equal():
 
 
 def test_deep_regularisation_paths_by_warm_start():
-    """A path of strengths, each fit begun at the last one's end, is the path of fits begun anew."""
+    """A path of warm-started fits over alpha equals the path of independent fits."""
     X, y = StandardScaler().fit_transform(DIABETES[0]), DIABETES[1]
     warm = GDRegressor(SquaredError(), penalty="l1", warm_start=True, tol=1e-12, max_iter=10_000)
     for alpha in np.logspace(1, -2, 8):

@@ -1,4 +1,4 @@
-"""What a fit costs, in numbers that no machine's mood changes: products with X, calls of Python, bytes at the peak."""
+"""The cost of a fit in deterministic numbers: products with X, Python calls, peak memory."""
 
 import sys
 import tracemalloc
@@ -17,7 +17,7 @@ Y = (X[:, 0] + 3.0 * RNG.normal(size=4000) > 0.0).astype(int)
 
 
 class Counted:
-    """Calls of the products with X, each in samples."""
+    """Counts of the products with X, in samples."""
 
     def __init__(self):
         self.samples = {"scores": 0, "pull_back": 0}
@@ -41,7 +41,7 @@ def test_an_iteration_of_batch_descent_takes_two_products_with_X():
     model = GDClassifier(tol=1e-10)
     passes = Counted().fit(model, X, Y)
     assert model.n_iter_ >= 5
-    # The start, and the looks of line searches that were not content with the first one, come on top.
+    # In addition to the start, and to further looks of line searches.
     assert passes["scores"] <= model.n_iter_ + 3
     assert passes["pull_back"] <= 1.5 * model.n_iter_ + 3
 
@@ -53,7 +53,7 @@ def test_an_epoch_of_steps_takes_one_product_more_for_F(parts):
 
 
 def calls_of(function):
-    """How many Python functions of this package `function` enters."""
+    """The number of calls of Python functions of this package by `function`."""
     count = 0
 
     def profile(frame, event, argument):
@@ -79,7 +79,7 @@ def test_a_call_of_partial_fit_is_short_however_long_the_stream():
 
 
 def arrays_of_n(model, X, y):
-    """The largest number of arrays of n float64 beyond X that are alive at a time in a fit."""
+    """The peak memory of a fit in addition to X, in arrays of n float64."""
     model.fit(X[:500], y[:500])  # imports and compiles
     tracemalloc.start()
     model.fit(X, y)
@@ -101,7 +101,7 @@ def test_a_fit_holds_few_arrays_beside_X(layout, parts, most):
         indices.sort(axis=1)
         Z = sp.csr_matrix((np.ones(10 * n), indices.ravel(), np.arange(0, 10 * n + 1, 10)), shape=(n, 50))
         Z.sum_duplicates()
-        most += 4.5  # what the moments of the features take of a part at a time
+        most += 4.5  # the temporary memory for the moments of the features of a part
     else:
         Z = RNG.normal(size=(n, 20)).astype(layout)
     y = RNG.integers(0, 2, n)

@@ -1,7 +1,7 @@
-"""Batch descent where X is, under array API dispatch: array-api-strict and PyTorch, compared with NumPy's fit.
+"""Batch descent on the device of X, by array API dispatch: array-api-strict and PyTorch, compared with NumPy's fit.
 
-scikit-learn asks for ``SCIPY_ARRAY_API=1`` in the environment before it dispatches. Nothing here needs SciPy's own dispatch, so a
-fixture sets it for these tests alone; one test starts a new process with it, as a user does.
+scikit-learn requires ``SCIPY_ARRAY_API=1`` in the environment for dispatch. These tests do not need SciPy's dispatch, so a
+fixture sets it for these tests only; one test starts a new process with it, as a user does.
 """
 
 import os
@@ -95,7 +95,7 @@ IDS = [f"{estimator.loss}-{len(np.unique(y)) if y is not TARGET else 1}" for est
 
 
 def fitted(estimator, *arrays):
-    """A clone, fitted without warnings of convergence."""
+    """A clone, fitted without convergence warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return clone(estimator).fit(*arrays)
@@ -211,7 +211,7 @@ def test_samples_in_tiles_give_the_model_of_one_tile(to, monkeypatch):
     np.testing.assert_allclose(to_host(tiled.coef_), to_host(whole.coef_), rtol=1e-3, atol=1e-4)
 
 
-# --- everything follows X ------------------------------------------------------------------------------------------------
+# --- location of inputs and results ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("to", HERE)
@@ -289,11 +289,11 @@ def test_numpy_under_dispatch_is_what_it_was():
     assert GDClassifier().fit(sp.csr_array(X), THREE).coef_.shape == (3, 6)
 
 
-# --- what travels --------------------------------------------------------------------------------------------------------
+# --- transfers -----------------------------------------------------------------------------------------------------------
 
 
 def test_nothing_as_long_as_the_samples_travels_in_the_descent(monkeypatch):
-    """An iteration takes two transfers to the host: the forms of the plane, and sums with a gradient."""
+    """An iteration has two transfers to the host: the forms of the plane, and sums with a gradient."""
     place = place_of(on_strict(X))
     model, sizes = GDClassifier(max_iter=6, tol=None), []
     take = type(place).take
@@ -311,7 +311,7 @@ def test_nothing_as_long_as_the_samples_travels_in_the_descent(monkeypatch):
 
 
 def fitted_transfers(model, n_iter, sizes):
-    """How many transfers a fit of so many iterations takes."""
+    """The number of transfers in a fit of `n_iter` iterations."""
     sizes.clear()
     fitted(clone(model).set_params(max_iter=n_iter), on_strict(X), on_strict(TWO))
     return len(sizes)
@@ -320,7 +320,7 @@ def fitted_transfers(model, n_iter, sizes):
 @pytest.mark.parametrize("to", HERE)
 @pytest.mark.parametrize("n_outputs", [1, 3])
 def test_every_verb_answers_as_that_of_numpy(n_outputs, to):
-    """Those that no fit above needs, too."""
+    """Verbs that no fit above uses are tested too."""
     target = (THREE[:, None] - 5.0) if n_outputs > 1 else np.where(TWO == 4, 1.0, -1.0)[:, None]
     weight = WEIGHT + 0.1
     loss = array_loss(LogLoss(), n_outputs, n_outputs > 1)
@@ -401,7 +401,7 @@ def test_every_solver_takes_tensors_in_memory(model):
     assert (to_host(there.predict(on_torch(X))) == here.predict(X)).all()
 
 
-# --- what is refused -----------------------------------------------------------------------------------------------------
+# --- errors -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

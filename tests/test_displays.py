@@ -1,4 +1,4 @@
-"""Displays: what is drawn is what was fitted; matplotlib comes when called; what cannot be drawn says what to do."""
+"""Displays: plots match the fits; matplotlib is imported lazily; errors say what to do."""
 
 import subprocess
 import sys
@@ -70,7 +70,7 @@ def test_every_display_is_tried():
 
 @pytest.mark.parametrize("name", DISPLAYS)
 def test_the_convention(name):
-    """A new figure or the axes given, kept as ax_ and figure_; labels on both axes; plot draws once more and returns itself."""
+    """A new figure or the given axes, as ax_ and figure_; labels on both axes; plot draws again and returns the display."""
     display = MADE[name]()
     assert isinstance(display.figure_, Figure)
     labelled = [
@@ -154,12 +154,12 @@ def test_schedules_are_drawn_as_they_run():
     ]
 
 
-# --- what needs a fit of its own -----------------------------------------------------------------------------------------
+# --- displays that fit a clone -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("learning_rate", [0.1, CosineDecay(0.1)], ids=["constant", "cosine"])
 def test_coefficients_by_epoch_are_those_of_fits_that_end_there(learning_rate):
-    """A schedule that follows from max_iter does not change because only some epochs are drawn."""
+    """A schedule that depends on max_iter does not change if only some epochs are drawn."""
     given = GDRegressor(**PLAIN | {"learning_rate": learning_rate, "tol": 1e-3})
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
     display = CoefficientPathDisplay.from_estimator(given, frame, Y, max_iter=5)
@@ -213,7 +213,7 @@ def test_the_curve_of_a_classifier_is_a_probability():
 
 @pytest.mark.parametrize("solver", ["auto", "sgd"])
 def test_epochs_beyond_the_end_show_the_end(solver):
-    """The default's iterations can be looked at as well, though it may end by itself."""
+    """The iterations of the default method can be plotted too, although it may end before the last epoch."""
     model = GDRegressor(solver=solver, alpha=0.1, max_iter=3, random_state=0)
     display = FitEvolutionDisplay.from_estimator(model, X[:, :1], Y, epochs=(1, 2, 3))
     assert display.epochs[-1] <= 3
@@ -264,7 +264,7 @@ def test_paths_of_other_methods_of_scipy():
 
 
 def test_an_estimators_path_lies_on_its_own_objective():
-    """Two coefficients are all that there are, so F along the path is the loss curve."""
+    """There are only two coefficients, so F along the path is the loss curve."""
     model = GDRegressor(**PLAIN)
     frame = pd.DataFrame(X[:, :2], columns=["a", "b"])
     display = DescentPathDisplay.from_estimator(model.set_params(fit_intercept=False), frame, Y, features=("b", 0), grid_points=9)
@@ -290,7 +290,7 @@ def test_an_animation_has_a_picture_for_each_step(tmp_path):
 
 
 def test_one_thing_by_itself_is_a_list_of_one():
-    """A pipeline has a length, a string has letters, a result is a dict."""
+    """Also for objects with a length or keys: pipelines, strings and results."""
     model = make_pipeline(StandardScaler(), GDRegressor(**PLAIN)).fit(X, Y)
     assert list(LossCurveDisplay.from_estimators(model).lines_) == ["GDRegressor"]
     assert list(ScheduleDisplay.from_schedules("cosine").lines_) == ["cosine"]
@@ -331,7 +331,7 @@ def test_an_animation_with_nothing_to_see_is_refused(setting, value, tmp_path):
         display.save_animation(tmp_path / "path.gif", **{setting: value})
 
 
-# --- what cannot be drawn ------------------------------------------------------------------------------------------------
+# --- errors --------------------------------------------------------------------------------------------------------------
 
 
 def path_of(features, **more):

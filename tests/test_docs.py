@@ -1,8 +1,8 @@
-"""The documentation: its code runs and prints what it shows, what it quotes is the package's source, its links lead somewhere.
+"""The documentation: its code runs and prints the output shown, quotations match the source, and links are valid.
 
-A page is run from top to bottom in one namespace. Its Python blocks may be preceded by an HTML comment, which no reader sees:
+The code of a page runs from top to bottom in one namespace. A Python block may be preceded by an invisible HTML comment:
 
-``<!-- setup: ... -->``          Python that is run in its place
+``<!-- setup: ... -->``          Python code that is run at this point
 ``<!-- needs: a, b -->``         packages without which the rest of the page is not run
 ``<!-- source: a.dotted.name -->``  the next block is the source of that object, without docstrings
 ``<!-- excerpt: a.module -->``      the next block is a run of lines of that module, white space aside
@@ -44,7 +44,7 @@ PIECE = re.compile(
 )
 FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
 
-# The pages whose code is that of the newest versions: the package runs on older ones, their examples do not.
+# The pages whose code requires the newest versions: the package runs with older ones, these examples do not.
 PAGES_NEED = {
     "watching.md": [("scikit-learn", "1.9", "the page shows its callbacks")],
     "coming_from_sgd.md": [("scikit-learn", "1.8", "SGD's eta0 and learning_rate have other defaults")],
@@ -56,7 +56,7 @@ pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
 def pieces(page):
-    """(kind, text, line of the text's first character) of what a page runs or quotes, and of the output that it shows."""
+    """(kind, text, line of the text's first character) of the code, quotations and outputs of a page."""
     text = page.read_text(encoding="utf-8")
     found, quoted, last = [], None, None
     for match in PIECE.finditer(text):
@@ -86,14 +86,14 @@ def as_lines(code, page, line):
 
 @pages
 def test_a_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch):
-    """Every Python block, in order, in one namespace and an empty folder; a page of docs/ shows all that it prints."""
+    """Run every Python block in order, in one namespace and an empty folder; a page of docs/ shows all output."""
     for needs in PAGES_NEED.get(page.name, ()):
         skip_below(*needs)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(tmp_path)]))
     module = types.ModuleType(f"page_{page.stem}")
-    monkeypatch.setitem(sys.modules, module.__name__, module)  # where pickle looks for the page's classes
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # for pickles of the classes of the page
     found, printed = pieces(page), ""
     for at, (kind, code, line, _) in enumerate(found):
         if kind == "needs":
@@ -113,7 +113,7 @@ def test_a_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch):
 
 
 def thing_of(name):
-    """The object of a dotted name, and the module that it is found in."""
+    """The object of a dotted name, and its module."""
     parts = name.split(".")
     for n in range(len(parts), 0, -1):
         try:
@@ -128,7 +128,7 @@ def thing_of(name):
 
 
 class _Unannotated(ast.NodeTransformer):
-    """Takes the annotations off: pages are read by people who write parts, whose functions need none."""
+    """Removes annotations, as custom components, which the pages describe, need none."""
 
     def visit_FunctionDef(self, node):
         node.returns = None
@@ -143,7 +143,7 @@ class _Unannotated(ast.NodeTransformer):
 
 
 def as_quoted(source):
-    """The code of a piece of source, without docstrings and annotations, and its comments."""
+    """The code of a source text without docstrings and annotations, and its comments."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
@@ -154,7 +154,7 @@ def as_quoted(source):
 
 
 def squeezed(code):
-    """Code without what a narrower page may change: white space, trailing commas, the parentheses around a result."""
+    """Code without white space, trailing commas and parentheses around a result, which narrower lines may change."""
     code = re.sub(r",(?=[)\]}])", "", re.sub(r"\s", "", code))
     return re.sub(r"return\((.*?)\)(?=@|def|class|$)", r"return\1", code)
 
@@ -164,7 +164,7 @@ QUOTES = [(page, kind, name, line, block) for page in PAGES for kind, name, line
 
 @pytest.mark.parametrize(("page", "kind", "name", "line", "block"), QUOTES, ids=[f"{each[0].name}:{each[3]}" for each in QUOTES])
 def test_a_quotation_is_the_source_of_the_package(page, kind, name, line, block):
-    """A quoted object is its source, and runs in its own module; an excerpt stands in its module line by line."""
+    """A quoted object equals its source, and runs in its module; an excerpt equals consecutive lines of its module."""
     thing, module = thing_of(name)
     if kind == "source":
         (quoted, comments), (code, noted) = as_quoted(block), as_quoted(textwrap.dedent(inspect.getsource(thing)))
@@ -198,7 +198,7 @@ def test_relative_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
 def test_lines_are_short(page):
-    """No line is longer than 130 characters, but for rows of tables, which cannot be wrapped."""
+    """No line is longer than 130 characters, except rows of tables, which cannot be wrapped."""
     text = re.sub(r"<!-- table: .*?<!-- end -->", "", page.read_text(encoding="utf-8"), flags=re.S)
     long = [line for line in text.splitlines() if len(line) > 130 and not line.startswith("|")]
     assert not long, f"{page.name}: {long}"
@@ -206,9 +206,9 @@ def test_lines_are_short(page):
 
 @pages
 def test_code_is_narrow(page):
-    """Code and output have at most 88 characters a line, which is what the site's column holds.
+    """Code and output have at most 88 characters per line, the width of the site's column.
 
-    Comments and strings that are quoted from the package, and the drawings of how_data_flows.md, are as long as they are there.
+    Comments and strings quoted from the package, and the file tree of how_data_flows.md, may be longer.
     """
     text = re.sub(r"<!-- excerpt: .*?```python.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     code = re.findall(r"^```(?:python|text)\n(.*?)^```$", text, re.M | re.S)
@@ -257,18 +257,18 @@ def test_a_docstring_begins_with_a_sentence(name):
 
 
 def test_api_tables_are_up_to_date():
-    """The tables of the pages are what docs/make_tables.py writes."""
+    """The tables of the pages equal the output of docs/make_tables.py."""
     script = ROOT / "docs" / "make_tables.py"
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def environment(**more):
-    """This process's environment, the package importable from any folder."""
+    """The environment of this process, with the package importable from any folder."""
     return os.environ | {"PYTHONPATH": str(ROOT)} | more
 
 
-# --- what single pages promise -------------------------------------------------------------------------------------------
+# --- statements of single pages ------------------------------------------------------------------------------------------
 
 
 def block_after(page, heading):
@@ -278,7 +278,7 @@ def block_after(page, heading):
 
 
 def test_house_names_every_file():
-    """The tree of how_data_flows.md has every module of the package, and no other."""
+    """The file tree of how_data_flows.md has all modules of the package, and no others."""
     house, folder, named = Path(sklearn_gd.__file__).parent, Path(), set()
     for line in block_after("how_data_flows.md", "Package layout")[1:]:
         name = line.split()[0]
@@ -292,7 +292,7 @@ def test_house_names_every_file():
 
 
 def test_arrows_are_the_imports():
-    """The arrows of how_data_flows.md are the package's imports of itself; those in brackets wait for the first fit."""
+    """The arrows of how_data_flows.md are the imports within the package; those in parentheses are within functions."""
     shown = {}
     for line in re.sub(r"\n +", " ", "\n".join(block_after("how_data_flows.md", "Imports point one way"))).split("\n"):
         room, _, others = line.partition(" -> ")
@@ -303,7 +303,7 @@ def test_arrows_are_the_imports():
 
 
 def rooms():
-    """For each module or subpackage: what it imports of the package at once, and what within functions."""
+    """For each module or subpackage, the imports from the package at the top, and within functions."""
     house, found = Path(sklearn_gd.__file__).parent, {}
     for path in house.rglob("*.py"):
         inside = path.relative_to(house).parts
@@ -323,13 +323,13 @@ def rooms():
 
 
 def first_cells(page):
-    """The words in code style of the first cells of a page's tables."""
+    """The names in code style in the first cells of a page's tables."""
     rows = re.findall(r"^\| (.*?) \|", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.M)
     return {word for cell in rows for word in re.findall(r"`(\w+)`", cell)}
 
 
 def test_state_table_has_every_field():
-    """The table of how_data_flows.md is that of the fields of `StepState`."""
+    """The table of how_data_flows.md has the fields of `StepState`."""
     assert first_cells("how_data_flows.md") == {each.name for each in dataclasses.fields(StepState)}
 
 

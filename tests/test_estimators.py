@@ -1,4 +1,4 @@
-"""What a user sees of the two estimators: shapes, weights, containers, warnings, stopping, and the words of every error."""
+"""The two estimators as a user sees them: shapes, weights, containers, warnings, stopping, error messages."""
 
 import ast
 import copy
@@ -30,7 +30,7 @@ from sklearn_gd.penalties import L1, L2, PENALTIES, ElasticNet, NoPenalty
 from sklearn_gd.schedules import SCHEDULES, Adaptive, Constant, Run, WarmUp
 from sklearn_gd.solvers import SOLVERS
 
-# One set of parts for each way that a fit can go.
+# One set of components for each method of a fit.
 WAYS = {
     "auto": {},
     "batch": {"solver": "batch", "optimizer": "nesterov", "learning_rate": 0.05, "max_iter": 20, "tol": None},
@@ -66,7 +66,7 @@ def same_bits(one, other):
 
 
 def assert_close(one, other, rtol=1e-9):
-    """Two models are the same to rounding."""
+    """Two models are the same up to rounding."""
     size = max(np.abs(one.coef_).max(), np.abs(one.intercept_).max())
     np.testing.assert_allclose(one.coef_, other.coef_, rtol=0, atol=rtol * size)
     np.testing.assert_allclose(one.intercept_, other.intercept_, rtol=0, atol=rtol * size)
@@ -117,7 +117,7 @@ def test_a_column_of_targets_keeps_its_column():
 @pytest.mark.parametrize("n_features", [1, 2])
 @pytest.mark.parametrize("way", WAYS)
 def test_few_columns(n_features, way):
-    """One column is enough."""
+    """One feature is enough."""
     model = GDRegressor(**WAYS[way]).fit(X[:, :n_features], SCORE)
     assert model.coef_.shape == (n_features,)
     assert GDClassifier(**WAYS[way]).fit(X[:, :n_features], LABELS[3]).coef_.shape == (3, n_features)
@@ -126,7 +126,7 @@ def test_few_columns(n_features, way):
 @pytest.mark.parametrize("loss", [name for name, cls in CLASSIFICATION_LOSSES.items() if hasattr(cls, "probability")])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_probabilities(loss, n_classes):
-    """Rows sum to one, the most probable class is the predicted one, also for scores far out."""
+    """Probabilities sum to one, and the most probable class is predicted, also for large scores."""
     model = GDClassifier(loss).fit(X, LABELS[n_classes])
     far = np.concatenate([X, 1e6 * X, np.zeros((1, D))])
     probability = model.predict_proba(far)
@@ -139,7 +139,7 @@ def test_probabilities(loss, n_classes):
 
 @pytest.mark.parametrize("loss", CLASSIFICATION_LOSSES)
 def test_probabilities_are_there_where_the_loss_defines_them(loss):
-    """hasattr answers, and the error says why."""
+    """hasattr returns the right value, and the error says why."""
     model = GDClassifier(loss).fit(X, LABELS[3])
     defined = hasattr(CLASSIFICATION_LOSSES[loss], "probability")
     for method in ("predict_proba", "predict_log_proba"):
@@ -151,7 +151,7 @@ def test_probabilities_are_there_where_the_loss_defines_them(loss):
 
 
 def test_a_fitted_model_keeps_its_loss():
-    """`loss_` is the loss of the last fit: changing the parameter, or the object that was given, changes no prediction."""
+    """`loss_` is the loss of the last fit: changing the parameter, or the given object, does not change predictions."""
     counts = data("poisson")[1]
     loss = Tweedie(power=1.5)
     for model, y in ((GDRegressor("poisson"), counts), (GDRegressor(), counts), (GDRegressor(loss), counts)):
@@ -173,7 +173,7 @@ def test_a_fitted_model_keeps_its_loss():
 
 
 def test_probabilities_are_those_of_the_fitted_loss():
-    """Before a fit the parameter says whether there are any, from then on `loss_` does."""
+    """Before a fit the parameter determines whether there are probabilities, after it `loss_`."""
     model = GDClassifier("hinge")
     assert not hasattr(model, "predict_proba")
     assert hasattr(model.set_params(loss="log_loss"), "predict_proba")
@@ -185,7 +185,7 @@ def test_probabilities_are_those_of_the_fitted_loss():
 
 
 def test_score():
-    """R^2 of the predictions, D^2 of the means under a link, or accuracy; weighted where asked for."""
+    """R^2 of the predictions, D^2 of the means with a link, or accuracy; with sample weights if given."""
     regressor = GDRegressor().fit(X, SCORE)
     assert regressor.score(X, SCORE, WEIGHT) == pytest.approx(r2_score(SCORE, regressor.predict(X), sample_weight=WEIGHT))
     counts = data("poisson")[1]
@@ -213,7 +213,7 @@ def test_before_fit():
 @pytest.mark.parametrize("kind", each_kind())
 @pytest.mark.parametrize("average", [False, 2])
 def test_rows_of_weight_zero_do_not_exist(kind, way, layout, average):
-    """To the last bit what is fitted without them, whatever is in them."""
+    """The model equals that without these samples to the last bit, whatever their values."""
     model, y = each_kind()[kind]
     model.set_params(**{"max_iter": 20} | WAYS[way] | {"average": average, "tol": None, "random_state": 0})
     weight = np.where(np.arange(N) % 3 == 1, 0.0, WEIGHT)
@@ -229,7 +229,7 @@ def test_rows_of_weight_zero_do_not_exist(kind, way, layout, average):
 
 
 def test_rows_of_weight_zero_do_not_exist_for_early_stopping():
-    """Nor are any of them set aside."""
+    """Samples of weight zero are not held out either."""
     weight = np.where(np.arange(N) % 3 == 1, 0.0, WEIGHT)
     kept = weight > 0
     for model, y in ((GDRegressor(), SCORE), (GDClassifier(), LABELS[2])):
@@ -241,7 +241,7 @@ def test_rows_of_weight_zero_do_not_exist_for_early_stopping():
 
 
 def test_a_label_of_weight_zero_is_no_class():
-    """classes_ has the labels of the rows that exist."""
+    """classes_ has the labels of samples of positive weight only."""
     y = np.where(np.arange(N) == 3, "never", LABELS[2])
     model = GDClassifier().fit(X, y, sample_weight=np.where(np.arange(N) == 3, 0.0, 1.0))
     assert list(model.classes_) == ["no", "yes"]
@@ -263,7 +263,7 @@ def test_only_proportions_of_weights_count(kind, way, layout):
 
 
 def test_a_weight_of_two_is_two_rows():
-    """Batch descent and the optimum take a weight for a number of rows."""
+    """In batch descent a sample weight is equivalent to a number of copies, also for the optimum."""
     weight = np.arange(N) % 3 + 1
     for kind, (model, y) in each_kind().items():
         for way in ("auto", "batch"):
@@ -276,7 +276,7 @@ def test_a_weight_of_two_is_two_rows():
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_class_weights_are_weights(way, n_classes):
-    """A dict and "balanced" do what the same factors do as sample weights, also on top of these."""
+    """A dict and "balanced" are equivalent to the same factors in the sample weights, also in addition to these."""
     y = LABELS[n_classes]
     by_label = dict(zip(np.unique(y), [0.5, 2.0, 1.25]))
     model = GDClassifier(**WAYS[way])
@@ -293,7 +293,7 @@ def test_class_weights_are_weights(way, n_classes):
 
 
 def test_a_class_of_weight_zero():
-    """A class whose rows have no weight still has a place, and its rows count for nothing."""
+    """A class of weight zero is still in `classes_`, and its samples have no effect."""
     model = GDClassifier(class_weight={"c": 0.0}).fit(X, LABELS[3])
     assert list(model.classes_) == ["a", "b", "c"]
     assert set(model.predict(X)) <= {"a", "b"}
@@ -307,7 +307,7 @@ def test_a_class_of_weight_zero():
 @pytest.mark.parametrize("optimizer", ["gd", "adam", "dowg", "schedule_free"])
 @pytest.mark.parametrize("solver", SOLVER_OBJECTS)
 def test_coef_init_and_intercept_init(kind, layout, optimizer, solver):
-    """Descent begins where it is told to: steps of no length stay there."""
+    """Descent begins at the given model: steps of length zero stay there."""
     model, y = each_kind()[kind]
     rows = LAYOUTS[layout](X)
     model.set_params(solver=SOLVER_OBJECTS[solver], optimizer=optimizer, learning_rate=1e-300, max_iter=1, tol=None)
@@ -327,7 +327,7 @@ def test_coef_init_and_intercept_init(kind, layout, optimizer, solver):
 
 
 def test_inits_in_every_form():
-    """Lists, a flat vector for one output, a number for one intercept; the arrays given are left alone."""
+    """Lists, a flat vector for one output, a number for one intercept; the given arrays do not change."""
     model = GDRegressor(solver="sgd", learning_rate=0.1, max_iter=1, tol=None, shuffle=False)
     coef, intercept = np.ones(D), np.ones(1)
     fits = [
@@ -356,7 +356,7 @@ def test_intercept_init_is_left_out_without_an_intercept():
     ],
 )
 def test_wrong_inits_are_named(given, message):
-    """The error says which, and what shape it must have."""
+    """The error names the argument and the required shape."""
     with pytest.raises(ValueError, match=message):
         GDRegressor().fit(X, SCORE, **given)
 
@@ -364,7 +364,7 @@ def test_wrong_inits_are_named(given, message):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("kind", each_kind())
 def test_warm_start(kind, layout):
-    """It begins at the last fit's coefficients, with fresh optimizer state; without it, every fit begins anew."""
+    """The fit starts at the last coefficients, with a new optimizer state; without warm start it starts from scratch."""
     model, y = each_kind()[kind]
     rows = LAYOUTS[layout](X)
     model.set_params(solver="sgd", optimizer="momentum", learning_rate=0.02, max_iter=1, tol=None, shuffle=False)
@@ -381,7 +381,7 @@ def test_warm_start(kind, layout):
 
 
 def test_warm_start_of_the_memory_gradient_method():
-    """A fit that begins at its own end is over at once."""
+    """A fit that starts at its minimum ends immediately."""
     X_data, y = load_diabetes(return_X_y=True)
     model = GDRegressor(warm_start=True, tol=1e-9, n_iter_no_change=1).fit(X_data, y)
     first = model.n_iter_
@@ -402,14 +402,14 @@ def test_warm_start_with_other_shapes_is_refused():
 
 
 def test_frames_of_pandas_and_polars():
-    """Names of columns are kept, other names are refused, and the numbers are those of the array."""
+    """Feature names are stored, other names raise an error, and the model equals that of the array."""
     plain = GDRegressor().fit(X, SCORE)
     names = [f"x{j}" for j in range(D)]
     for frame in (pd.DataFrame(X, columns=names), pl.DataFrame(X, schema=names)):
         series = pd.Series(SCORE, index=range(100, 100 + N)) if isinstance(frame, pd.DataFrame) else pl.Series(SCORE)
         model = GDRegressor().fit(frame, series)
         assert same_bits(plain, model)
-        # scikit-learn 1.6 finds no names in frames of recent versions of polars.
+        # scikit-learn 1.6 does not find the names in frames of recent versions of polars.
         by_scikit_learn = getattr(LinearRegression().fit(frame, SCORE), "feature_names_in_", None)
         assert list(getattr(model, "feature_names_in_", ())) == ([] if by_scikit_learn is None else names)
         np.testing.assert_allclose(model.predict(frame), plain.predict(X), rtol=1e-12)
@@ -440,7 +440,7 @@ def memory_mapped(array, path):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", each_kind())
 def test_any_memory_gives_the_same_bits(kind, way, tmp_path):
-    """Read-only, memory-mapped, Fortran-ordered, strided, reversed, byte-swapped: nothing is written to, and no bit changes."""
+    """Read-only, memory-mapped, Fortran-ordered, strided, reversed, byte-swapped: no input is modified, the model is the same."""
     model, y = each_kind()[kind]
     model.set_params(**WAYS[way])
     plain = clone(model).fit(X, y, sample_weight=WEIGHT)
@@ -474,7 +474,7 @@ def test_any_memory_gives_the_same_bits(kind, way, tmp_path):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", each_kind())
 def test_any_sparse_format_gives_the_same_bits(kind, way):
-    """COO, CSC, LIL, matrices and arrays, 64-bit indices, read-only parts; and dense rows give the same to rounding."""
+    """COO, CSC, LIL, matrices and arrays, 64-bit indices, read-only parts; dense samples give the same up to rounding."""
     model, y = each_kind()[kind]
     model.set_params(**WAYS[way])
     csr = sp.csr_array(X)
@@ -507,7 +507,7 @@ def test_any_sparse_format_gives_the_same_bits(kind, way):
 @pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint16, bool, np.float16, object])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_other_dtypes_of_X(dtype, layout, way):
-    """Whatever is not float32 or float64 becomes float64."""
+    """Types other than float32 and float64 are converted to float64."""
     if layout == "csr" and dtype in (np.float16, object):
         pytest.skip("scipy has no such sparse matrices")
     counts = np.abs(np.round(X * 2))
@@ -520,7 +520,7 @@ def test_other_dtypes_of_X(dtype, layout, way):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_float32_X(layout, way):
-    """Single-precision rows give double-precision coefficients: those of the same numbers in double precision."""
+    """Single-precision samples give the same coefficients as the same numbers in double precision."""
     single = X.astype(np.float32)
     model = GDRegressor(**WAYS[way])
     fitted = clone(model).fit(LAYOUTS[layout](single), SCORE)
@@ -532,7 +532,7 @@ def test_float32_X(layout, way):
 
 @pytest.mark.parametrize("labels", [[0, 1], [False, True], [-5, 7], [1.0, 2.0], ["ä", "ö"]], ids=str)
 def test_any_labels(labels):
-    """What predict returns are the labels that were given, in their dtype."""
+    """predict returns the given labels, in their dtype."""
     y = np.array(labels)[(LABELS[2] == "yes").astype(int)]
     model = GDClassifier().fit(X, y)
     assert model.predict(X).dtype == y.dtype
@@ -548,14 +548,14 @@ def test_other_dtypes_of_a_target(y):
     assert same_bits(GDRegressor().fit(X, y), GDRegressor().fit(X, np.asarray(y, dtype=float)))
 
 
-# --- what a fit notes ----------------------------------------------------------------------------------------------------
+# --- training history ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("loss", "way", "layout"), covering([[each for each in LOSSES if each != "perceptron-3"], list(WAYS), list(LAYOUTS)])
 )
 def test_loss_curve_is_F(loss, way, layout):
-    """The last entry is F of the model that was kept, and a run cut short after any epoch has the same curve up to there."""
+    """The last entry is F of the final model, and a shorter fit has the same curve up to its last epoch."""
     X_data, y, weight = data(loss)
     cls, n_classes = LOSSES[loss]
     target, _, one_vs_rest = targets(loss)
@@ -583,7 +583,7 @@ def test_steps_are_counted(way):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_averaging_predicts_with_the_mean_of_the_iterates(layout):
-    """Its curve is F of the mean, and noisy descent ends nearer to the optimum with it."""
+    """The loss curve is F of the mean, and stochastic descent ends nearer to the optimum with averaging."""
     rng = np.random.default_rng(0)
     X_data = rng.normal(size=(400, 5))
     y = X_data @ [1.0, 2.0, -1.0, 0.5, 0.0] + rng.normal(size=400)
@@ -603,7 +603,7 @@ LINE = re.compile(
 @pytest.mark.parametrize("verbose", [1, 2, True])
 @pytest.mark.parametrize("way", WAYS)
 def test_verbose(way, verbose, capsys):
-    """A line every so many epochs, and none where none is asked for."""
+    """A line every `verbose` epochs, and none with ``verbose=0``."""
     model = GDRegressor(**WAYS[way] | {"verbose": verbose}).fit(X, SCORE)
     lines = [LINE.fullmatch(line) for line in capsys.readouterr().out.splitlines()]
     assert [int(line["epoch"]) for line in lines] == list(range(int(verbose), model.n_iter_ + 1, int(verbose)))
@@ -613,7 +613,7 @@ def test_verbose(way, verbose, capsys):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_a_line_says(layout, capsys):
-    """The objective and the norm of its gradient after the epoch, the last step's rate; columns stand under each other."""
+    """The objective and the norm of its gradient after the epoch, and the last learning rate, in aligned columns."""
     parts = {"solver": "batch", "optimizer": "gd", "learning_rate": "exponential", "alpha": 0.1, "tol": None}
     model = GDRegressor(**parts, max_iter=12, verbose=1).fit(LAYOUTS[layout](X), SCORE, sample_weight=WEIGHT)
     out = capsys.readouterr().out.splitlines()
@@ -629,7 +629,7 @@ def test_what_a_line_says(layout, capsys):
 
 
 def test_a_line_without_a_rate_and_one_with_a_score(capsys):
-    """The memory gradient method has no learning rate; validation rows have a score."""
+    """The memory gradient method has no learning rate; validation samples have a score."""
     model = GDClassifier(verbose=1).fit(X, LABELS[2], X_val=X, y_val=LABELS[2])
     lines = [LINE.fullmatch(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["rate"] for line in lines} == {"-"}
@@ -644,7 +644,7 @@ def test_verbose_in_a_stream_counts_the_calls(capsys):
 
 
 def test_a_notebook_shows_every_parameter():
-    """Those of the parts too, its own with their documentation, and whether it is fitted."""
+    """The HTML representation has the parameters of components, documentation, and whether the estimator is fitted."""
     skip_below("scikit-learn", "1.9", "its table of parameters links to their documentation")
     model = GDRegressor(Huber(delta=2.5), solver=MiniBatch(7))
     page = model._repr_html_()
@@ -656,7 +656,7 @@ def test_a_notebook_shows_every_parameter():
 
 
 def test_random_state_decides_everything():
-    """The same seed gives the same bits, another one another order of the rows."""
+    """The same seed gives the same model to the last bit, another seed another order of the samples."""
     model = GDRegressor(solver="sgd", learning_rate=0.05, max_iter=3, tol=None)
     one, same, other = (clone(model).set_params(random_state=seed).fit(X, SCORE) for seed in (1, 1, 2))
     assert same_bits(one, same)
@@ -668,7 +668,7 @@ def test_random_state_decides_everything():
 
 
 def test_fit_does_not_touch_parameters():
-    """No parameter and no part is changed by a fit."""
+    """A fit changes no parameter and no component."""
     parts = {"solver": MiniBatch(4), "optimizer": Adam(), "learning_rate": WarmUp(Adaptive(0.1), warmup_steps=3), "penalty": L1()}
     model = GDClassifier(Hinge(), **parts, max_iter=3, tol=None, class_weight={"a": 2.0})
     before = pickle.dumps(model.get_params())
@@ -679,7 +679,7 @@ def test_fit_does_not_touch_parameters():
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", each_kind())
 def test_pickle(kind, way):
-    """A fitted model survives a pickle with its predictions."""
+    """An unpickled model has the same predictions."""
     model, y = each_kind()[kind]
     model.set_params(**WAYS[way]).fit(X, y)
     other = pickle.loads(pickle.dumps(model))
@@ -706,7 +706,7 @@ def test_a_refused_fit_leaves_the_last_one():
     ids=lambda refused: next(iter(refused)),
 )
 def test_a_fit_refused_after_the_rows_were_seen_leaves_the_last_one(refused):
-    """A model fitted on 4 columns still predicts after a fit on 3 was refused for its targets or weights."""
+    """A model fitted on 4 features still predicts after a fit on 3 features raised an error for its targets or weights."""
     model = GDClassifier().fit(X, LABELS[3])
     before = model.predict(X)
     with pytest.raises(ValueError, match=r"one class|sample_weight|coef_init|X_val"):
@@ -723,7 +723,7 @@ def test_a_fit_refused_after_the_rows_were_seen_leaves_the_last_one(refused):
 )
 @pytest.mark.parametrize("classifier", [False, True])
 def test_a_warning_where_a_fit_has_not_converged(classifier, way, layout):
-    """It comes where max_iter ended the fit, and not where the fit ended itself, nor where nothing was asked of it (tol=None)."""
+    """The warning is given if max_iter ended the fit, but not if the fit converged, nor with tol=None."""
     model, y = (GDClassifier(**way), LABELS[3]) if classifier else (GDRegressor(**way), SCORE)
     model.set_params(random_state=0, n_iter_no_change=2)
     rows = LAYOUTS[layout](X)
@@ -769,7 +769,7 @@ def test_the_tolerance_is_free_of_units(classifier):
 @pytest.mark.parametrize("solver", ["batch", "sgd", "minibatch"])
 @pytest.mark.parametrize("kind", each_kind())
 def test_divergence(kind, solver, layout):
-    """A rate of a million ends finite, with a warning that names it, and with the best model before it."""
+    """A rate of a million gives a finite model, the best one before the divergence, and a warning that names the rate."""
     model, y = each_kind()[kind]
     if isinstance(model, GDClassifier):
         model.set_params(loss="squared_hinge")
@@ -790,7 +790,7 @@ def test_divergence(kind, solver, layout):
 @pytest.mark.parametrize("solver", ["batch", "sgd", "minibatch"])
 @pytest.mark.parametrize("average", [False, True])
 def test_no_optimizer_ends_in_infinity(optimizer, solver, layout, average):
-    """Whatever the rule does at a rate of a million, the model that is kept is finite, and no error comes."""
+    """For all optimizers at a rate of a million, the final model is finite, and no error is raised."""
     X_data, y, _ = data("poisson")
     model = GDRegressor(
         "poisson", solver=solver, optimizer=optimizer, learning_rate=1e6, random_state=0, max_iter=20, average=average
@@ -803,7 +803,7 @@ def test_no_optimizer_ends_in_infinity(optimizer, solver, layout, average):
 
 
 def test_divergence_keeps_the_best_model():
-    """A schedule that goes through the roof later on: what was learned before it stays."""
+    """A schedule whose rate explodes later: the model before that is kept."""
     with pytest.warns(ConvergenceWarning, match="diverged in epoch 11 "):
         model = GDRegressor(solver="batch", optimizer="gd", learning_rate=lambda t: 0.1 if t <= 10 else 1e200).fit(X, SCORE)
     steady = GDRegressor(solver="batch", optimizer="gd", learning_rate=0.1, max_iter=10, tol=None).fit(X, SCORE)
@@ -812,7 +812,7 @@ def test_divergence_keeps_the_best_model():
 
 @pytest.mark.parametrize("way", ["batch", "sgd", "minibatch"])
 def test_adaptive_rates_are_lowered_where_a_constant_one_stalls(way):
-    """The same curve up to the plateau, then a lower one, and an end by itself."""
+    """The curve is the same up to the plateau, then lower, and the fit ends before max_iter."""
     rng = np.random.default_rng(0)
     X_data = rng.normal(size=(200, 3))
     y = X_data @ [1.0, 2.0, -1.0] + rng.normal(size=200)
@@ -832,7 +832,7 @@ def test_adaptive_rates_are_lowered_where_a_constant_one_stalls(way):
 @pytest.mark.parametrize("way", ["auto", "batch", "sgd", "minibatch"])
 @pytest.mark.parametrize("classifier", [False, True])
 def test_validation_rows_choose_the_model(classifier, way, layout, scoring):
-    """The model kept is that of the best score: minus the weighted loss, or the score of the estimator."""
+    """The final model has the best score: minus the weighted loss, or the score of the estimator."""
     rng = np.random.default_rng(1)
     X_data = rng.normal(size=(60, 20))
     signal = X_data @ np.r_[1.0, -1.0, np.zeros(18)] + rng.normal(size=60)
@@ -866,7 +866,7 @@ def test_validation_rows_choose_the_model(classifier, way, layout, scoring):
 @pytest.mark.parametrize("way", ["auto", "batch", "sgd", "minibatch"])
 @pytest.mark.parametrize("kind", ["regression", "two classes", "three classes"])
 def test_early_stopping_sets_rows_aside(kind, way, layout):
-    """It stops, notes the scores, keeps the best, and depends on random_state alone."""
+    """The fit stops, records the scores, keeps the best model, and depends on random_state only."""
     X_data, y = {"regression": load_diabetes, "two classes": load_breast_cancer, "three classes": load_wine}[kind](
         return_X_y=True
     )
@@ -886,7 +886,7 @@ def test_early_stopping_sets_rows_aside(kind, way, layout):
 @pytest.mark.parametrize("way", ["auto", "batch", "sgd", "minibatch", "auto rate", "proximal"])
 @pytest.mark.parametrize("kind", ["regression", "two classes", "three classes"])
 def test_dense_and_csr_rows_stop_at_the_same_epoch(kind, way):
-    """They set the same rows aside, see the same scores, and keep the same epoch."""
+    """Both hold out the same samples, have the same scores, and keep the same epoch."""
     model, y = each_kind()[kind]
     model.set_params(**WAYS[way] | {"tol": 1e-2, "max_iter": 500, "n_iter_no_change": 3})
     model.set_params(early_stopping=True, validation_fraction=0.3, random_state=1)
@@ -898,14 +898,14 @@ def test_dense_and_csr_rows_stop_at_the_same_epoch(kind, way):
 
 
 def test_a_class_of_one_row_is_learned_from():
-    """Early stopping neither refuses it nor sets its row aside, and more classes than validation rows are no trouble."""
+    """Early stopping neither raises an error nor holds out the sample; there may be more classes than validation samples."""
     y = np.append(np.arange(N - 1) % 11, 99)
     model = GDClassifier(early_stopping=True, random_state=0, max_iter=3, tol=None).fit(X, y)
     assert list(model.classes_) == [*range(11), 99]
 
 
 def test_too_few_rows_to_set_aside():
-    """The message names the parameter, and what would do."""
+    """The message names the parameter and the remedy."""
     with pytest.raises(
         ValueError, match=r"validation_fraction=0.1 of n_samples=1 leaves no validation samples: increase it.*pass X_val"
     ):
@@ -916,7 +916,7 @@ def test_too_few_rows_to_set_aside():
 
 @pytest.mark.parametrize("given", [False, True])
 def test_class_weights_count_in_the_validation_score(given):
-    """It is the score under sample weight times class weight, also as scikit-learn's scorer gives it."""
+    """The score uses sample weight times class weight, also with scikit-learn's scorer."""
     class_weight, weight = {"no": 5.0, "yes": 1.0}, np.where(LABELS[2] == "no", 5.0, 1.0) * WEIGHT
     model = GDClassifier(class_weight=class_weight, early_stopping=not given, validation_fraction=0.5, random_state=0)
     model.set_params(scoring="accuracy")
@@ -929,7 +929,7 @@ def test_class_weights_count_in_the_validation_score(given):
 
 @pytest.mark.parametrize("kind", ["regression", "three classes"])
 def test_a_warm_start_sets_the_same_rows_aside(kind):
-    """With a seed: no row that was learned from is validated on later."""
+    """With a seed, no training sample becomes a validation sample later."""
     model, y = each_kind()[kind]
     model.set_params(early_stopping=True, validation_fraction=0.3, warm_start=True, random_state=4, max_iter=200)
     scores = model.set_params(scoring=None).fit(X, y).validation_scores_
@@ -939,14 +939,14 @@ def test_a_warm_start_sets_the_same_rows_aside(kind):
 
 
 def test_early_stopping_gives_way_to_rows_that_were_given():
-    """With X_val no training row is set aside."""
+    """With X_val no training sample is held out."""
     one = GDRegressor(early_stopping=True, random_state=0).fit(X, SCORE, X_val=X, y_val=SCORE)
     other = GDRegressor(early_stopping=False, random_state=0).fit(X, SCORE, X_val=X, y_val=SCORE)
     assert same_bits(one, other)
 
 
 def test_labels_of_the_validation_rows():
-    """They are scored by their names; a label that training does not know is refused by name."""
+    """They are scored by their labels; an unknown label raises an error that names it."""
     model = GDClassifier(scoring=None).fit(X, LABELS[2], X_val=X, y_val=LABELS[2])
     assert model.validation_scores_[model.best_iter_ - 1] == model.score(X, LABELS[2])
     with pytest.raises(ValueError, match=r"'maybe'.*not among the classes"):
@@ -956,7 +956,7 @@ def test_labels_of_the_validation_rows():
 
 
 def test_rows_of_weight_zero_among_the_validation_rows():
-    """They do not exist there either."""
+    """Validation samples of weight zero have no effect either."""
     weight = np.where(np.arange(N) % 2 == 0, 0.0, WEIGHT)
     kept = weight > 0
     one = GDRegressor().fit(X, SCORE, X_val=X, y_val=SCORE + 100.0 * ~kept, sample_weight_val=weight)
@@ -966,7 +966,7 @@ def test_rows_of_weight_zero_among_the_validation_rows():
 
 
 def test_attributes_of_validation_do_not_outlive_it():
-    """A fit without validation rows leaves no scores of an earlier one."""
+    """A fit without validation samples removes the scores of an earlier one."""
     model = GDRegressor().fit(X, SCORE, X_val=X, y_val=SCORE)
     assert hasattr(model, "validation_scores_")
     model.fit(X, SCORE)
@@ -977,7 +977,7 @@ def test_attributes_of_validation_do_not_outlive_it():
 @pytest.mark.parametrize("kind", ["regression", "three classes"])
 @pytest.mark.parametrize("standardize", [False, True])
 def test_pieces_of_an_entry_are_summed(standardize, kind):
-    """A document-term matrix as SciPy's documentation builds it: one entry for each time that a word occurs."""
+    """A document-term matrix as in SciPy's documentation, with one entry for each occurrence of a word."""
     model, y = each_kind()[kind]
     model.set_params(penalty=L1(standardize=standardize), alpha=0.01)
     whole = sp.csr_array(np.round(4 * np.abs(X)))
@@ -999,7 +999,7 @@ def test_pieces_of_an_entry_are_summed(standardize, kind):
 
 
 def with_value(array, at, value):
-    """A copy of a float array in which one value is another."""
+    """A copy of a float array in which one value is replaced."""
     out = np.array(array, dtype=float)
     out[at] = value
     return out
@@ -1052,11 +1052,11 @@ BAD_LABELS = {
     [(kind, case) for kind in (False, True) for case in BAD_INPUT | (BAD_LABELS if kind else BAD_TARGETS)],
 )
 def test_bad_input_is_refused_by_name(classifier, case):
-    """A ValueError (TypeError for a wrong kind) that names what is wrong and its value, before any work."""
+    """A ValueError (TypeError for a wrong type) that names the argument and its value, before any computation."""
     change, message = (BAD_INPUT | (BAD_LABELS if classifier else BAD_TARGETS))[case]
     good = {"X": X, "y": LABELS[2] if classifier else SCORE}
     if classifier:
-        # The cases that both estimators share are written with numbers for y.
+        # The cases for both estimators are written with numbers for y.
         in_words = {name: LABELS[2][: len(change[name])] for name in ("y", "y_val") if change.get(name) is not None}
         change = change | in_words if case in BAD_INPUT else change
     model = GDClassifier() if classifier else GDRegressor()
@@ -1067,7 +1067,7 @@ def test_bad_input_is_refused_by_name(classifier, case):
 
 @pytest.mark.parametrize("method", ["predict", "score"])
 def test_rows_to_predict_are_checked(method):
-    """Other columns, NaN, one dimension."""
+    """Errors for other features, NaN, and one dimension."""
     for model, y in ((GDRegressor().fit(X, SCORE), SCORE), (GDClassifier().fit(X, LABELS[3]), LABELS[3])):
         more = (y,) if method == "score" else ()
         for bad, message in ((X[:, :3], "3 features.*4 features"), (with_value(X, (0, 0), np.nan), "NaN"), (X[:, 0], "2D array")):
@@ -1085,7 +1085,7 @@ def test_rows_to_predict_are_checked(method):
     ],
 )
 def test_targets_outside_the_domain_are_named(loss, y, message):
-    """The error names the loss, its domain, the row and its value; for validation rows too."""
+    """The error names the loss, its domain, the sample and its value; for validation samples too."""
     bad = with_value(np.ones(N), 2, y)
     with pytest.raises(ValueError, match=message):
         GDRegressor(loss).fit(X, bad)
@@ -1098,7 +1098,7 @@ PARTS = {"loss": None, "penalty": PENALTIES, "solver": SOLVERS, "optimizer": OPT
 
 @pytest.mark.parametrize("estimator", [GDRegressor, GDClassifier])
 def test_the_docstring_has_every_parameter_its_default_and_its_strings(estimator):
-    """In the order of the signature; the strings are those of the registries, and "auto" where there is a choice."""
+    """Parameters are in the order of the signature; the strings are those of the registries, and "auto" if allowed."""
     documented = dict(re.findall(r"^(\w+) : (.*)$", inspect.getdoc(estimator).partition("\nAttributes\n")[0], re.M))
     assert list(documented) == list(inspect.signature(estimator).parameters)
     for name, value in estimator().get_params(deep=False).items():
@@ -1111,7 +1111,7 @@ def test_the_docstring_has_every_parameter_its_default_and_its_strings(estimator
 
 @pytest.mark.parametrize("kind", ["regression", "two classes"])
 def test_the_docstring_has_every_fitted_attribute(kind):
-    """Those of `fit` and `partial_fit`, on data with names of features, with validation samples."""
+    """The attributes of `fit` and `partial_fit`, on data with feature names and validation samples."""
     model, y = each_kind()[kind]
     rows = pd.DataFrame(X, columns=list("abcd"))
     fitted = {name for name in vars(model.fit(rows, y, X_val=rows, y_val=y)) if re.fullmatch(r"[^_].*_", name)}
@@ -1122,7 +1122,7 @@ def test_the_docstring_has_every_fitted_attribute(kind):
 @pytest.mark.parametrize("estimator", [GDRegressor, GDClassifier])
 @pytest.mark.parametrize("part", PARTS)
 def test_an_unknown_string_is_answered_with_the_known_ones(part, estimator):
-    """The error names the parameter and the string, and lists what there is."""
+    """The error names the parameter and the string, and lists the valid strings."""
     known = PARTS[part] or (REGRESSION_LOSSES if estimator is GDRegressor else CLASSIFICATION_LOSSES)
     with pytest.raises(ValueError, match=f"{part}='unknown'") as caught:
         estimator(**{part: "unknown"}).fit(X, LABELS[2] if estimator is GDClassifier else SCORE)
@@ -1135,7 +1135,7 @@ def test_an_unknown_string_is_answered_with_the_known_ones(part, estimator):
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("value", [[], {}, 3j, b"bytes", Adam, SGD, LogLoss, SquaredError, L2, Constant, True])
 def test_an_object_of_the_wrong_kind(part, value, estimator):
-    """A TypeError names the parameter; a class in the place of an object is one too."""
+    """A TypeError names the parameter, also for a class instead of an object."""
     if part == "learning_rate" and callable(value) and not isinstance(value, type):
         pytest.skip("a callable is a schedule")
     with pytest.raises(TypeError, match=f"{part}="):
@@ -1143,7 +1143,7 @@ def test_an_object_of_the_wrong_kind(part, value, estimator):
 
 
 def test_a_part_in_the_place_of_another():
-    """Each part knows its place."""
+    """A component of another kind raises an error."""
     parts = {"loss": Huber(), "penalty": L2(), "solver": SGD(), "optimizer": Adam(), "learning_rate": Constant()}
     for place in parts:
         for own, part in parts.items():
@@ -1156,7 +1156,7 @@ def test_a_part_in_the_place_of_another():
     ("estimator", "loss", "other"), [(GDRegressor, Hinge(), "GDClassifier"), (GDClassifier, Huber(), "GDRegressor")]
 )
 def test_the_loss_of_the_other_estimator(estimator, loss, other):
-    """The error says which estimator it is for; so it does for its name."""
+    """The error names the estimator of the loss, for an object and for a string."""
     with pytest.raises(TypeError, match=f"loss={loss!r} is for {other}".replace("(", r"\(").replace(")", r"\)")):
         estimator(loss).fit(X, LABELS[2])
     name = {"Hinge": "hinge", "Huber": "huber"}[type(loss).__name__]
@@ -1184,7 +1184,7 @@ OUT_OF_RANGE = {
 @pytest.mark.parametrize("estimator", [GDRegressor, GDClassifier])
 @pytest.mark.parametrize("name", OUT_OF_RANGE)
 def test_a_parameter_out_of_range_is_named_with_its_value(name, estimator):
-    """In fit and in partial_fit, before the data are looked at."""
+    """In fit and in partial_fit, before the samples are checked."""
     y = LABELS[2] if estimator is GDClassifier else SCORE
     for value in OUT_OF_RANGE[name]:
         model = estimator(**{name: value})
@@ -1214,7 +1214,7 @@ OUT_OF_RANGE_PARTS = [
 
 @pytest.mark.parametrize(("part", "value", "message"), OUT_OF_RANGE_PARTS, ids=[message for _, _, message in OUT_OF_RANGE_PARTS])
 def test_a_parameter_of_a_part_out_of_range(part, value, message):
-    """The error names the part's class, its parameter and the value."""
+    """The error names the component's class, its parameter and the value."""
     with pytest.raises((ValueError, TypeError), match=message):
         GDRegressor(**{part: value}).fit(X, SCORE)
 
@@ -1233,14 +1233,14 @@ def test_a_parameter_of_a_part_out_of_range(part, value, message):
     ],
 )
 def test_bad_class_weights(class_weight, message):
-    """Each error names class_weight and what is wrong with it."""
+    """Each error names class_weight and the problem."""
     with pytest.raises((ValueError, TypeError), match=message):
         GDClassifier(class_weight=class_weight).fit(X, LABELS[2])
 
 
 @pytest.mark.parametrize("random_state", ["seed", 1.5])
 def test_bad_random_state(random_state):
-    """Refused wherever it would be used."""
+    """It raises an error if it would be used."""
     for model in (GDRegressor(solver="sgd"), GDRegressor(early_stopping=True)):
         with pytest.raises(ValueError, match=f"{random_state}"):
             model.set_params(random_state=random_state).fit(X, SCORE)
@@ -1248,7 +1248,7 @@ def test_bad_random_state(random_state):
 
 @pytest.mark.parametrize("rates", [lambda t: -1.0, lambda t: np.nan, lambda t: np.inf])
 def test_a_callable_that_gives_no_rate(rates):
-    """The error names the step and what was given."""
+    """The error names the step and the returned value."""
     with pytest.raises(ValueError, match=r"CallableSchedule.rate returned .* at step 1; learning rates must be finite and >= 0"):
         GDRegressor(solver="batch", learning_rate=rates).fit(X, SCORE)
 
@@ -1258,21 +1258,21 @@ def test_a_callable_that_gives_no_rate(rates):
 
 @pytest.mark.parametrize("way", ["batch", "sgd", "minibatch"])
 def test_a_string_is_the_object_of_that_name(way):
-    """Each registry name gives the bits of the object it stands for."""
+    """Each string of a registry gives the same model as its object, to the last bit."""
     for part, registry in (PARTS | {"loss": REGRESSION_LOSSES}).items():
         for name, cls in registry.items():
             shared = WAYS[way] | {"learning_rate": 0.01, "random_state": 0}
             shared |= {"optimizer": "gd"} if name in ("svrg", "saga") else {}
             y = data(name)[1] if part == "loss" else SCORE
             with warnings.catch_warnings():
-                # The default rates of some schedules are not for these data: it is the same divergence then.
+                # The default rates of some schedules are too high for these data: both fits then diverge in the same way.
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 one, other = (GDRegressor(**shared | {part: value}).fit(X, y) for value in (name, cls()))
             assert same_bits(one, other), (part, name)
 
 
 def test_elasticnet_takes_the_share_of_the_estimator():
-    """By name it reads l1_ratio of the estimator, as an object its own."""
+    """The string uses l1_ratio of the estimator, the object its parameter."""
     one = GDRegressor(penalty="elasticnet", l1_ratio=0.7, alpha=0.1).fit(X, SCORE)
     other = GDRegressor(penalty=ElasticNet(l1_ratio=0.7), alpha=0.1).fit(X, SCORE)
     assert same_bits(one, other)
@@ -1292,7 +1292,7 @@ def test_a_share_that_the_penalty_does_not_use_warns(penalty):
 
 
 def test_no_penalty_has_many_names():
-    """None, NoPenalty() and alpha=0 are one model."""
+    """None, NoPenalty() and alpha=0 give the same model."""
     models = [
         GDRegressor(penalty=None),
         GDRegressor(penalty=NoPenalty()),
@@ -1309,7 +1309,7 @@ def test_no_penalty_has_many_names():
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_nonnegative_coefficients(penalty, way, layout):
-    """None is below zero, some are above, and those that would be below are zero."""
+    """No coefficient is negative, some are positive, and those that would be negative are zero."""
     free = GDRegressor(**WAYS[way], alpha=1e-3).fit(X, SCORE)
     model = GDRegressor(**WAYS[way], penalty=PENALTY_OBJECTS[penalty], alpha=1e-3).fit(LAYOUTS[layout](X), SCORE)
     assert (free.coef_ < -0.1).any()
@@ -1322,7 +1322,7 @@ def test_nonnegative_coefficients(penalty, way, layout):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_l1_gives_exact_zeros(way, layout):
-    """Of twenty columns that say nothing most get a coefficient of zero, not merely a small one; some do row by row."""
+    """Most of twenty uninformative features get a coefficient of exactly zero; with single samples some do."""
     rng = np.random.default_rng(0)
     X_data = rng.normal(size=(300, 22))
     y = 3.0 * X_data[:, 0] - 2.0 * X_data[:, 1] + 0.1 * rng.normal(size=300)
@@ -1332,7 +1332,7 @@ def test_l1_gives_exact_zeros(way, layout):
 
 
 def test_inputs_that_cannot_be_separated_from_an_intercept():
-    """A constant column beside an intercept does no harm; without one it is the intercept."""
+    """A constant feature does no harm with an intercept; without one it acts as the intercept."""
     rows = np.column_stack([X, np.full(N, 3.0)])
     beside = GDRegressor(tol=1e-10).fit(rows, SCORE)
     np.testing.assert_allclose(beside.predict(rows), GDRegressor(tol=1e-10).fit(X, SCORE).predict(X), atol=1e-4)
@@ -1343,7 +1343,7 @@ def test_inputs_that_cannot_be_separated_from_an_intercept():
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("way", WAYS)
 def test_X_of_zeros(way, layout):
-    """Only the intercept learns."""
+    """Only the intercept is fitted."""
     model = GDRegressor(**WAYS[way]).fit(LAYOUTS[layout](np.zeros((N, D))), SCORE)
     np.testing.assert_array_equal(model.coef_, 0.0)
     assert model.intercept_ != 0.0
@@ -1352,7 +1352,7 @@ def test_X_of_zeros(way, layout):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_single_row(way, layout):
-    """One row is enough for a regressor, and two for a classifier."""
+    """One sample is enough for a regressor, and two for a classifier."""
     rows = LAYOUTS[layout](X[:1])
     assert np.isfinite(GDRegressor(**WAYS[way]).fit(rows, SCORE[:1]).predict(rows)).all()
     pair = [list(LABELS[2]).index(label) for label in ("no", "yes")]
@@ -1360,7 +1360,7 @@ def test_a_single_row(way, layout):
 
 
 def test_encoding_of_labels_in_the_oracle():
-    """The oracle's own reading of labels, which the other tests rest on."""
+    """The encoding of labels in the oracle, on which other tests depend."""
     target, n_outputs, one_vs_rest = encoded(LABELS[2])
     np.testing.assert_array_equal(target[:, 0], np.where(LABELS[2] == "yes", 1.0, -1.0))
     assert (n_outputs, one_vs_rest) == (1, False)
@@ -1368,18 +1368,18 @@ def test_encoding_of_labels_in_the_oracle():
 
 
 def test_sizes_beyond_a_tile():
-    """More rows, columns and classes than any block of the kernels: batch descent on dense rows and CSR agree."""
+    """More samples, features and classes than any block of the kernels: batch descent on dense and CSR samples agrees."""
     rng = np.random.default_rng(0)
     X_data = rng.normal(size=(700, 40)) * (rng.random((700, 40)) < 0.3)
     y = rng.integers(0, 7, 700)
     for way in ("batch", "sgd", "minibatch"):
         model = GDClassifier(**WAYS[way] | {"max_iter": 3})
         assert_close(clone(model).fit(X_data, y), clone(model).fit(sp.csr_array(X_data), y), rtol=1e-10)
-        assert RATES  # the rates of the matrix are those of small data: WAYS has its own
+        assert RATES  # the rates of the matrix are for small data: WAYS has other rates
 
 
 def test_solver_objects_are_the_strings():
-    """Batch() and SGD() by hand."""
+    """The objects Batch() and SGD() equal their strings."""
     for string, solver in (("batch", Batch()), ("sgd", SGD()), ("minibatch", MiniBatch())):
         shared = {"learning_rate": 0.05, "max_iter": 2, "tol": None, "random_state": 0}
         assert same_bits(GDRegressor(solver=string, **shared).fit(X, SCORE), GDRegressor(solver=solver, **shared).fit(X, SCORE))

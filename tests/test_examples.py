@@ -1,4 +1,4 @@
-"""The examples: each runs in an empty folder without a screen, and its numbers are those that its text tells."""
+"""The examples: each runs in an empty folder without a display, and its numbers match its text."""
 
 import inspect
 import math
@@ -17,7 +17,7 @@ EXAMPLES = {path.stem.removeprefix("plot_"): path for path in sorted((Path(__fil
 
 
 class Names:
-    """What an example has defined."""
+    """The variables of an example."""
 
     def __init__(self, found, printed):
         vars(self).update(found)
@@ -51,7 +51,7 @@ def test_an_example_begins_with_a_title(name):
     assert ":math:" not in about
 
 
-# --- what each of them tells ---------------------------------------------------------------------------------------------
+# --- numbers of each example ---------------------------------------------------------------------------------------------
 
 
 def descent_on_a_curve(it):
@@ -100,7 +100,7 @@ def roller_coaster(it):
     assert it.auto_error == pytest.approx(it.exact_error, rel=1e-6)
     assert it.auto_error == pytest.approx(5.3251, abs=5e-5)
     assert it.errors == {"squared_error": pytest.approx(5.14, abs=5e-3), "absolute_error": pytest.approx(2.03, abs=5e-3)}
-    # The lesson's own update, on the mean squared error at its own rate.
+    # The update of the lesson, on the mean squared error at the rate of the lesson.
     columns, w = np.column_stack([it.t, it.t**2, np.ones(20)]), np.zeros(3)
     for _ in range(10):
         w -= 1e-5 * 2 * columns.T @ (columns @ w - it.speed) / 20

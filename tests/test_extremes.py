@@ -1,4 +1,4 @@
-"""Numbers near the ends of what a float holds: a finite model, or an error that names what is too large."""
+"""Numbers near the limits of a float: a finite model, or an error that names the argument that is too large."""
 
 import math
 import re
@@ -27,7 +27,7 @@ FAST = {"max_iter": 5, "tol": None}
 
 
 def is_finite(model):
-    """Whether the model and its history are."""
+    """Whether the model and its history are finite."""
     return all(np.isfinite(each).all() for each in (model.coef_, model.intercept_, model.loss_curve_))
 
 
@@ -51,7 +51,7 @@ def test_class_weights_times_sample_weights_are_named():
 
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "log_cosh"])
 def test_weights_of_any_size_give_the_model_of_ones(loss):
-    """Powers of two, whose products are exact."""
+    """The weights are powers of two, whose products are exact."""
     two, small, large = (GDRegressor(loss).fit(X, 1e10 * Y, sample_weight=np.full(40, 2.0**k)) for k in (1, -300, 300))
     np.testing.assert_array_equal(small.coef_, two.coef_)
     np.testing.assert_array_equal(large.coef_, two.coef_)
@@ -60,7 +60,7 @@ def test_weights_of_any_size_give_the_model_of_ones(loss):
 @pytest.mark.parametrize("solver", ["saga", "svrg"])
 @pytest.mark.parametrize("loss", ["hinge", "multiclass_hinge", "absolute_error", "quantile"])
 def test_kinks_and_weights_far_apart(loss, solver):
-    """1 to 1e10."""
+    """Weights from 1 to 1e10 with non-smooth losses."""
     weight = np.where(np.arange(40) % 3, 1.0, 1e10)
     if loss in REGRESSION_LOSSES:
         model, y = GDRegressor(loss, solver=solver, random_state=0, **FAST), Y
@@ -166,7 +166,7 @@ def test_a_stream_of_targets_whose_losses_have_no_finite_product_is_named():
 @pytest.mark.parametrize("optimizer", ["gd", "momentum", "cocob", "auto"])
 @pytest.mark.parametrize("solver", ["batch", "sgd", "minibatch"])
 def test_rows_of_zeros_without_an_intercept(solver, optimizer, layout):
-    """No curvature, no gradient: the coefficients stay at zero; also where the first row alone is zero."""
+    """Without curvature and gradient the coefficients stay at zero; also if only the first sample is zero."""
     model = GDRegressor(solver=solver, optimizer=optimizer, fit_intercept=False, alpha=0.0, shuffle=False, **FAST)
     assert not model.fit(LAYOUTS[layout](np.zeros((40, 3))), Y).coef_.any()
     rows = X.copy()
@@ -188,7 +188,7 @@ def test_gradients_whose_squares_are_zero(solver, optimizer, scale):
 @pytest.mark.parametrize("solver", ["batch", "sgd", "minibatch"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_targets_whose_slopes_have_no_finite_square(solver, validated):
-    """1e155, under a loss that has a finite mean there."""
+    """Targets of 1e155, with a loss whose mean is finite there."""
     settings = {"solver": solver, "optimizer": "cocob", "early_stopping": validated, "fit_intercept": False, "random_state": 0}
     assert is_finite(GDRegressor("poisson", **settings, **FAST).fit(1e-310 * X, 1e155 * np.exp(Y)))
 
@@ -200,7 +200,7 @@ def test_targets_whose_slopes_have_no_finite_square(solver, validated):
 @pytest.mark.parametrize("alpha", [1e-310, 1e-200, 1e100, 1e200])
 @pytest.mark.parametrize("solver", ["auto", "sgd", "saga"])
 def test_a_penalty_of_any_strength(solver, alpha, penalty):
-    """A strong one leaves the constant model, up to the noise of stochastic steps."""
+    """A strong penalty gives the null model, up to the noise of stochastic steps."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = GDRegressor(penalty=penalty, alpha=alpha, solver=solver, random_state=0).fit(X, Y)
@@ -209,7 +209,7 @@ def test_a_penalty_of_any_strength(solver, alpha, penalty):
 
 
 class OfMath(RegressionLoss):
-    """Gamma's loss in Python's own numbers, which raise where they overflow."""
+    """The gamma loss with Python's numbers, which raise an error on overflow."""
 
     @staticmethod
     def value(y, raw):
@@ -219,7 +219,7 @@ class OfMath(RegressionLoss):
 @pytest.mark.parametrize("loss", [*CLASSIFICATION_LOSSES.values(), *REGRESSION_LOSSES.values(), OfMath])
 @pytest.mark.parametrize("alpha", [1e-310, 1e-12, 1e100, 1e200])
 def test_the_optimal_rate_of_any_penalty(alpha, loss):
-    """Finite, positive and falling; however far from zero the score lies at which the slope is taken."""
+    """The rates are finite, positive and decreasing, also if the slope is evaluated at a large score."""
     rates = Optimal().checked_rates(np.array([1.0, 2.0, 1e6]), Run(alpha=alpha, loss=loss()))
     assert (rates > 0.0).all()
     assert (np.diff(rates) <= 0.0).all()
@@ -241,7 +241,7 @@ def test_labels_of_several_types_are_named(label):
 
 
 def test_no_share_of_l1_is_needed_where_it_is_not_used():
-    """As in SGDClassifier."""
+    """l1_ratio may be None, as in SGDClassifier."""
     np.testing.assert_array_equal(GDRegressor(l1_ratio=None).fit(X, Y).coef_, GDRegressor().fit(X, Y).coef_)
     with pytest.raises(ValueError, match="l1_ratio=None with penalty='elasticnet'"):
         GDRegressor(l1_ratio=None, penalty="elasticnet").fit(X, Y)
@@ -258,7 +258,7 @@ NAMED = re.compile(
 @pytest.mark.parametrize("seed", range(150))
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_random_fit_is_finite_or_refused_by_name(seed):
-    """Nothing of an estimator changes where the fit is refused."""
+    """If the fit raises an error, the estimator does not change."""
     rng = np.random.default_rng(seed)
     n, d = rng.choice([2, 7, 40]), rng.choice([1, 5])
     rows, y, weight = rng.normal(size=(n, d)), rng.normal(size=n), None

@@ -1,8 +1,8 @@
-"""Models pickled by earlier versions of the package: they load, predict what they predicted, and learn on.
+"""Models pickled by earlier versions of the package: they load, give the same predictions, and continue learning.
 
-A folder for each version; "before" has those of a development version, without a stamp. ``python tests/test_golden.py`` writes
-the folder of the present version. Do so once, when a version is released: a folder that is written anew no longer tests whether
-the pickles of that version load.
+There is a folder for each version; "before" has those of a development version, without a version stamp. ``python
+tests/test_golden.py`` writes the folder of the current version. Run it once, when a version is released: a folder that is written
+again no longer tests whether the pickles of that version load.
 """
 
 import pickle
@@ -46,7 +46,7 @@ def models():
 
 
 def load(file):
-    """What a file stores; a warning of another version is expected where the file's folder is not that of the present one."""
+    """The content of a file; a warning is expected if its folder is not that of the current version."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         stored = pickle.loads(file.read_bytes())

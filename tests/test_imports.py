@@ -1,4 +1,4 @@
-"""Who imports whom: read from the source, and once from a new process."""
+"""The imports between modules, from the source, and once from a new process."""
 
 import ast
 import importlib
@@ -42,7 +42,7 @@ def modules_of(file, **options):
 
 
 def part_of(file):
-    """The part of the package that a file belongs to: its folder, or its own name."""
+    """The part of the package of a file: its folder, or its name."""
     return file.split("/")[0].removesuffix(".py")
 
 
@@ -52,7 +52,7 @@ def tops(file, **options):
 
 
 def test_every_import_is_read():
-    """The helpers above, on what is known."""
+    """The helpers above find known imports."""
     assert {"penalties.py", "losses/_base.py", "_kernels/blocks.py", "_compile.py", "estimators.py"} <= set(FILES)
     assert ("sklearn_gd._components", "Component") in imports_of("losses/_base.py")
     assert "sklearn_gd._kernels.blocks" in modules_of("objective/_objective.py")
@@ -61,7 +61,7 @@ def test_every_import_is_read():
 
 
 def test_no_batch_descent_imports_the_compiler():
-    """Not with any loss, penalty or optimizer of ours, dense or CSR; nor does predicting, validating, or `gradient_descent`."""
+    """No built-in loss, penalty or optimizer needs it, dense or CSR; nor do prediction, validation and `gradient_descent`."""
     code = """
 import sys, warnings
 import numpy as np, scipy.sparse as sp
@@ -91,7 +91,7 @@ print(sorted(name for name in sys.modules if name.split(".")[0] in ("numba", "ll
 
 
 def test_importing_the_package_does_not_import_the_compiler():
-    """Nor making estimators and parts, or asking for their parameters."""
+    """Nor does creating estimators and components, or reading their parameters."""
     code = """
 import sys
 import sklearn_gd
@@ -114,7 +114,7 @@ def test_the_compiler_is_imported_by_the_compiling_module_and_the_kernels_only(f
 
 @pytest.mark.parametrize("file", [file for file in FILES if not file.startswith("_kernels/")])
 def test_the_kernels_are_imported_at_need(file):
-    """Within functions: by loops over single samples and batches, and by parts in scalar style."""
+    """Within functions only: for loops over single samples and batches, and for components in scalar style."""
     assert not {module for module in modules_of(file, top_level=True) if module.startswith("sklearn_gd._kernels")}
 
 
@@ -139,7 +139,7 @@ def test_every_registry_is_known_to_an_estimator():
 
 
 def test_imports_point_one_way():
-    """No module imports, at its top level or later, one that imports it."""
+    """No module imports, at its top level or within functions, a module that imports it."""
     graph = {}
     for file in FILES:
         name = ".".join(["sklearn_gd", *file.removesuffix(".py").removesuffix("__init__").rstrip("/").split("/")]).rstrip(".")
@@ -161,9 +161,9 @@ def test_imports_point_one_way():
 
 @pytest.mark.parametrize("file", FILES)
 def test_only_what_is_depended_on_is_imported(file):
-    """The dependencies of the package, and the standard library; matplotlib is for plots alone, at need.
+    """Only the dependencies and the standard library are imported; matplotlib within functions, for plots.
 
-    The modules of integrations, which nothing else imports, import the packages that they are for.
+    The modules of integrations, which no other module imports, import their packages.
     """
     depended_on = {"numpy", "scipy", "sklearn", "threadpoolctl", "numba", "llvmlite"}
     optional = {"displays": {"matplotlib"}, "onnx": {"onnx", "skl2onnx"}, "mlflow": {"mlflow"}}

@@ -1,4 +1,4 @@
-"""Line searches: hand values, and what they do where a function is concave, flat or not finite."""
+"""Line searches: values by hand, and concave, flat and non-finite functions."""
 
 import math
 
@@ -20,7 +20,7 @@ def counted(look):
 
 
 def parabola(t, lowest=0.25, curvature=4.0):
-    """Half the curvature times the squared distance from the lowest point: value, slope, curvature."""
+    """Half the curvature times the squared distance from the minimum: value, slope, curvature."""
     return 0.5 * curvature * (t - lowest) ** 2, curvature * (t - lowest), curvature
 
 
@@ -37,7 +37,7 @@ def test_newton_finds_the_minimum_of_a_parabola_in_one_step():
 
 @pytest.mark.parametrize(("lowest", "looks"), [(0.7, 1), (1.0, 1), (1.9, 1), (0.6, 2), (2.1, 2)])
 def test_a_first_length_within_the_wolfe_interval_is_taken(lowest, looks):
-    """The slope at 1 is at most half that at 0 where |1 - m| <= m / 2: the lowest point m is between 2/3 and 2."""
+    """The slope at 1 is at most half that at 0 if |1 - m| <= m / 2: the minimum m is between 2/3 and 2."""
     look, lengths = counted(lambda t: parabola(t, lowest))
     value, slope, _ = parabola(0.0, lowest)
     t, new = strong_wolfe(look, value, slope)
@@ -47,7 +47,7 @@ def test_a_first_length_within_the_wolfe_interval_is_taken(lowest, looks):
 
 
 def test_both_conditions_hold_on_a_function_that_is_no_parabola():
-    """t^4 / 4 - 20 t falls until the cube root of 20; at t = 1 it is still too steep."""
+    """t^4 / 4 - 20 t falls up to the cube root of 20; at t = 1 it is still too steep."""
 
     def look(t):
         return 0.25 * t**4 - 20.0 * t, t**3 - 20.0, 3.0 * t * t
@@ -58,7 +58,7 @@ def test_both_conditions_hold_on_a_function_that_is_no_parabola():
 
 
 def test_a_concave_function_is_followed_four_times_as_far_each_time():
-    """Until it bends up: -t^2 / 2 - t up to 100, then a wall."""
+    """The function is -t^2 / 2 - t up to 100, then steep upwards."""
 
     def look(t):
         return (-0.5 * t * t - t, -1.0 - t, -1.0) if t < 100.0 else (1e6 * t, 1e6, 1.0)
@@ -68,7 +68,7 @@ def test_a_concave_function_is_followed_four_times_as_far_each_time():
     assert lengths[:5] == [1.0, 4.0, 16.0, 64.0, 256.0]
     assert lengths[5] == 0.5 * (64.0 + 256.0)
     assert len(lengths) == MOST_LOOKS
-    assert 99.0 < t < 100.0  # the slope never flattens: the last length that falls is as good as any
+    assert 99.0 < t < 100.0  # the slope never flattens, so the last length with a decrease is returned
     assert new == -0.5 * t * t - t
 
 
@@ -90,7 +90,7 @@ def test_where_nothing_falls_the_length_is_zero(new):
 
 
 def test_rounding_errors_count_as_no_rise():
-    """Of a value of 1e3 the last bits are noise."""
+    """The last bits of a value of 1e3 are noise."""
     assert strong_wolfe(lambda t: (1e3 + 1e-12, 0.0, 1.0), 1e3, -1e-11) == (1.0, 1e3 + 1e-12)
 
 
@@ -149,7 +149,7 @@ def test_the_spectral_length_has_limits():
 
 
 def test_the_plane_holds_the_newton_step_of_two_coordinates():
-    """With two coordinates the plane is everything: the direction is -H^-1 g."""
+    """With two coordinates the plane is the whole space: the direction is -H^-1 g."""
     H, g, d = np.array([[3.0, 1.0], [1.0, 2.0]]), np.array([1.0, -2.0]), np.array([0.5, 0.25])
     c_0, c_1, slope = plane_minimiser(g @ g, g @ H @ g, -(g @ H @ d), d @ H @ d, g @ d)
     np.testing.assert_allclose(-c_0 * g + c_1 * d, -np.linalg.solve(H, g), rtol=1e-14)
@@ -171,5 +171,5 @@ def test_a_last_move_along_the_gradient_spans_no_plane():
 
 
 def test_a_stationary_point_that_does_not_descend_is_not_taken():
-    """Of a saddle with curvatures -1 along both directions, the stationary point is a maximum."""
+    """If the curvature is -1 along both directions, the stationary point is a maximum."""
     assert plane_minimiser(1.0, -1.0, 0.0, -1.0, 0.0) == (1.0, 0.0, -1.0)

@@ -1,4 +1,4 @@
-"""Losses: values by hand, derivatives against numeric ones, smoothings, domains, extremes, and their compiled form."""
+"""Losses: values by hand, numerical derivatives, smoothing, domains, extremes, and compiled functions."""
 
 import itertools
 import math
@@ -47,12 +47,12 @@ def _at_minus_one_and_one(y):
 
 @dataclass
 class Facts:
-    """What a test needs to know of a loss: `points` are (parameters, y, raw, value, gradient), computed by hand."""
+    """The facts of a loss for the tests: `points` are (parameters, y, raw, value, gradient), computed by hand."""
 
     points: list
     # Raw scores at which the slope or the curvature jumps, as a function of y and the parameters.
     kinks: object = _nowhere
-    # Parameter values out of their range; those of a wrong type are tried for every parameter.
+    # Parameter values out of their range; wrong types are tested for every parameter.
     bad: tuple = ()
     # Targets outside the domain for given parameters.
     outside: tuple = ()
@@ -61,7 +61,7 @@ class Facts:
 FACTS = {
     # (raw - y)^2 / 2; raw - y
     "squared_error": Facts([({}, 1.0, 3.0, 2.0, 2.0), ({}, 1.0, 1.0, 0.0, 0.0), ({}, 1.0, -2.0, 4.5, -3.0)]),
-    # |raw - y|; its sign, 0 at the kink
+    # |raw - y|; its sign, 0 at the non-differentiable point
     "absolute_error": Facts(
         [({}, 1.0, 3.0, 2.0, 1.0), ({}, 1.0, 1.0, 0.0, 0.0), ({}, 1.0, -2.0, 3.0, -1.0)],
         kinks=lambda y: (y,),
@@ -80,7 +80,7 @@ FACTS = {
         kinks=lambda y, delta: (y - delta, y + delta),
         bad=({"delta": 0.0}, {"delta": -1.0}),
     ),
-    # q (y - raw) below, (1 - q) (raw - y) above; -q, 0 at the kink, 1 - q
+    # q (y - raw) below, (1 - q) (raw - y) above; -q, 0 at the non-differentiable point, 1 - q
     "quantile": Facts(
         [
             ({}, 1.0, 3.0, 1.0, 0.5),
@@ -174,7 +174,7 @@ FACTS = {
         ],
         outside=(({}, 0.0), ({}, 2.0)),
     ),
-    # max(0, 1 - m); -y up to the kink
+    # max(0, 1 - m); -y up to m = 1
     "hinge": Facts(
         [
             ({}, 1.0, 0.25, 0.75, -1.0),
@@ -210,7 +210,7 @@ FACTS = {
         kinks=_at_minus_one_and_one,
         outside=(({}, 0.0),),
     ),
-    # max(0, -m); -y up to the kink
+    # max(0, -m); -y up to m = 0
     "perceptron": Facts(
         [
             ({}, 1.0, -2.0, 2.0, -1.0),
@@ -238,7 +238,7 @@ FACTS = {
         outside=(({}, 0.0),),
     ),
 }
-# Of a row of scores: (y, raw, value, gradient), by hand.
+# Losses of all scores of a sample: (y, raw, value, gradient), by hand.
 ROW_POINTS = {
     "log_loss": [
         (0, (0.0, 0.0), LOG2, (-0.5, 0.5)),
@@ -255,7 +255,7 @@ ROW_POINTS = {
     ],
 }
 HAND = [(name, *point) for name, facts in FACTS.items() for point in facts.points]
-# Every parameter set of the hand values, once for each loss.
+# Every parameter set of the values by hand, once for each loss.
 OBJECTS = [
     LOSSES[name](**dict(parameters))
     for name, facts in FACTS.items()
@@ -269,29 +269,29 @@ TARGETS = np.array([-2.0, -1.0, -0.3, 0.0, 0.4, 1.0, 2.5, 6.0])
 
 
 def of(loss, name):
-    """A function of the loss with the object's parameters bound, as plain Python."""
+    """A function of the loss with the object's parameters bound, in plain Python."""
     return loss.bound_function(name, N_ARGUMENTS[name])
 
 
 def product(loss, y, curvature, a):
-    """The Hessian of a row's loss times a direction, as plain Python."""
+    """The Hessian of a sample's loss times a direction, in plain Python."""
     out = np.empty(len(a))
     of(loss, "multiclass_hessian_product")(y, curvature, a, out)
     return out
 
 
 def targets(loss):
-    """A spread of targets within the loss's domain."""
+    """A range of targets within the loss's domain."""
     return TARGETS[loss.in_domain(TARGETS)].tolist()
 
 
 def kinks(loss, y):
-    """Where the loss's slope or curvature jumps."""
+    """The scores at which the loss's slope or curvature jumps."""
     return FACTS[NAMES[type(loss)]].kinks(y, **loss.get_params())
 
 
 def smooth_points(loss, distance=0.05, n=40):
-    """(y, raw) pairs, `distance` away from every kink."""
+    """(y, raw) pairs, at least `distance` from every non-differentiable point."""
     raws = np.random.default_rng(0).uniform(-4.0, 4.0, n).tolist()
     pairs = itertools.product(targets(loss), raws)
     return [(y, raw) for y, raw in pairs if all(abs(raw - kink) > distance for kink in kinks(loss, y))]
@@ -304,7 +304,7 @@ def slope_of(function, at, h=1e-3):
 
 
 def on_arrays(loss, y, raw, width):
-    """Value, slope and curvature of one score, as batch descent has them."""
+    """Value, slope and curvature of one score, as in batch descent."""
     arrays = array_loss(loss, 1, False)
     y, raw = np.array([[y]]), np.array([[raw]])
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -313,7 +313,7 @@ def on_arrays(loss, y, raw, width):
 
 
 def rounding_of(loss, y, raw):
-    """How far two computations of a value may part, whose exponentials differ in their last digits and are then subtracted."""
+    """The rounding error of a value: exponentials that differ in their last digits are subtracted."""
     if not isinstance(loss, LogLinkLoss):
         return 1e-15
     power = loss.get_params().get("power", 1.0)
@@ -365,7 +365,7 @@ def test_values_and_gradients_of_a_row_of_scores_by_hand(name, y, raw, value, gr
 
 @pytest.mark.parametrize("loss", OBJECTS, ids=repr)
 def test_a_convex_loss_is_not_negative_and_zero_at_its_best_score(loss):
-    """Every loss but those whose infimum lies at infinity reaches exactly its lower bound of 0."""
+    """Every loss except those whose infimum is at infinity attains its lower bound of 0."""
     value = of(loss, "value")
     for y in targets(loss):
         if isinstance(loss, Tweedie) and loss.power <= 0 and y < 0:
@@ -409,14 +409,14 @@ def test_second_derivative_is_the_derivative_of_the_gradient(loss):
     gradient, second = of(loss, "gradient"), of(loss, "second_derivative")
     for y, raw in smooth_points(loss):
         numeric = slope_of(lambda z, y=y: gradient(y, z), raw)
-        # A Tweedie loss outside 1 <= power <= 2 is not convex everywhere; its curvature is floored at 0.
+        # A Tweedie loss outside 1 <= power <= 2 is not convex everywhere; its curvature is at least 0.
         floored = isinstance(loss, Tweedie) and not 1.0 <= loss.power <= 2.0
         assert second(y, raw) == pytest.approx(max(numeric, 0.0) if floored else numeric, rel=1e-9, abs=1e-11)
 
 
 @pytest.mark.parametrize("loss", [loss for loss in OBJECTS if loss.curvature_bound is not None], ids=repr)
 def test_curvature_bound_is_the_largest_second_derivative(loss):
-    """No larger one anywhere on a grid, kinks included, and as large a one somewhere."""
+    """The bound is not exceeded on a grid with the non-differentiable points, and is attained."""
     second = of(loss, "second_derivative")
     found = [second(y, raw) for y in targets(loss) for raw in [*np.linspace(-8.0, 8.0, 161).tolist(), *kinks(loss, y), y]]
     assert max(found) == loss.curvature_bound
@@ -430,7 +430,7 @@ def test_a_loss_without_a_curvature_bound_grows_without_one(loss):
 
 @pytest.mark.parametrize("loss", SMOOTH, ids=repr)
 def test_second_order_of_a_smooth_loss_is_value_gradient_and_second_derivative(loss):
-    """Also where it is written by itself, and whatever the width."""
+    """Also for a loss that defines it, and for all widths."""
     value, gradient, second = of(loss, "value"), of(loss, "gradient"), of(loss, "second_derivative")
     for y, raw in smooth_points(loss, n=10):
         together = value(y, raw), gradient(y, raw), second(y, raw)
@@ -445,7 +445,7 @@ CONJUGATES = [loss for loss in OBJECTS if loss.written_functions("conjugate") is
 
 @pytest.mark.parametrize("loss", CONJUGATES, ids=repr)
 def test_the_conjugate_is_the_largest_difference_of_slope_times_score_and_value(loss):
-    """At the slopes of the loss, where the score that they belong to reaches it, and at shares of them."""
+    """At the slopes of the loss the maximum is attained at the score of the slope; also at shares of slopes."""
     value, gradient, conjugate = of(loss, "value"), of(loss, "gradient"), of(loss, "conjugate")
     scores = np.linspace(-12.0, 12.0, 4801)
     for y in targets(loss):
@@ -460,7 +460,7 @@ def test_the_conjugate_is_the_largest_difference_of_slope_times_score_and_value(
 
 @pytest.mark.parametrize("loss", [loss for loss in ROWS if loss.written_functions("classwise_conjugate")], ids=repr)
 def test_the_conjugate_of_a_row_is_that_of_its_slopes(loss):
-    """Slope times score less value, at the slopes of the loss; no less at shares of them."""
+    """Slope times score minus value at the slopes of the loss; at least that at shares of them."""
     labels, scores = np.arange(30) % 4, np.random.default_rng(0).normal(size=(4, 30)) * 2.0
     value, slope, _ = of(loss, "classwise_second_order")(labels, scores, 0.0)
     conjugate = of(loss, "classwise_conjugate")
@@ -471,7 +471,7 @@ def test_the_conjugate_of_a_row_is_that_of_its_slopes(loss):
 
 @pytest.mark.parametrize("loss", KINKED, ids=repr)
 def test_second_order_of_a_kinked_loss_tends_to_the_loss_as_the_width_shrinks(loss):
-    """Nowhere further off than a quarter of the width for each unit that a kink bends; away from kinks, not at all."""
+    """The error is at most a quarter of the width per unit of a slope's jump, and zero away from the jumps."""
     value, gradient, smoothed = of(loss, "value"), of(loss, "gradient"), of(loss, "second_order")
     for y in targets(loss):
         at_kinks = kinks(loss, y)
@@ -516,7 +516,7 @@ def test_curvature_of_a_kinked_loss_makes_a_quadratic_upper_bound(loss, width):
 
 
 def rows(n_classes, seed):
-    """A class and a row of scores."""
+    """A class and the scores of a sample."""
     rng = np.random.default_rng(seed)
     return int(rng.integers(n_classes)), rng.normal(size=n_classes) * 2.0
 
@@ -547,7 +547,7 @@ def test_softmax_loss_is_that_of_scipy(n_classes):
 
 @pytest.mark.parametrize("loss", ROWS, ids=repr)
 def test_second_order_of_a_row_agrees_with_its_value_and_gradient(loss):
-    """At width 0, a kinked loss's smoothing is the loss itself."""
+    """At width 0 the smoothing of a non-smooth loss is the loss itself."""
     for seed in range(10):
         y, raw = rows(4, seed)
         gradient, curvature, out = np.empty((3, 4))
@@ -572,7 +572,7 @@ def test_hessian_product_of_the_softmax_is_its_hessian():
         h = 1e-5
         hessian = np.array([(gradient_at(raw + h * unit) - gradient_at(raw - h * unit)) / (2.0 * h) for unit in np.eye(4)])
         np.testing.assert_allclose([product(loss, y, curvature, a) for a in np.eye(4)], hessian, atol=1e-10)
-        # A shift of all scores changes nothing: no curvature may be left along it.
+        # A shift of all scores changes nothing, so the curvature along it must be zero.
         np.testing.assert_allclose(product(loss, y, curvature, np.full(4, 1e3)), 0.0, atol=1e-12)
 
 
@@ -673,7 +673,7 @@ def test_log_loss_is_exact_to_the_last_digits(margin):
 
 @pytest.mark.parametrize("residual", [sign * size for size in MAGNITUDES for sign in (1.0, -1.0)])
 def test_log_cosh_keeps_its_digits_near_and_far(residual):
-    """Near the target its series, to 14 digits; beyond, the rounding of a number of size one."""
+    """Near the target the series is accurate to 14 digits; farther away the error is the rounding of a number of size one."""
     exact = exactly(lambda r: ((r.exp() + (-r).exp()) / 2).ln(), residual)
     near = abs(residual) < 1e-2
     assert LogCosh.value(0.0, residual) == pytest.approx(exact, rel=2e-14 if near else 5e-16, abs=0.0 if near else 2e-16)
@@ -698,7 +698,7 @@ def _tweedie(power):
 
 
 def _of_classes(metric):
-    """A metric of class labels -1 and +1, which wants both of them present, of one row: the sum over it and a perfect one."""
+    """A metric of labels -1 and +1 for one sample, with a second, perfect sample, as the metric requires both labels."""
     return lambda y, raw: 2.0 * metric(np.append(y, -y), np.append(raw, -y * 1e9), labels=[-1.0, 1.0])
 
 
@@ -727,7 +727,7 @@ def test_tweedie_of_power_zero_is_half_the_squared_error_of_the_mean():
 
 
 def test_tweedie_at_its_named_powers_is_continuous():
-    """Powers 1 and 2 are limits, with code of their own."""
+    """Powers 1 and 2 are limits with separate code."""
     for power, y, raw in itertools.product((1.0, 2.0), (0.5, 3.0), (-1.0, 0.3)):
         value = Tweedie.value(y, raw, power=power)
         assert Tweedie.value(y, raw, power=power + 1e-6) == pytest.approx(value, rel=1e-4)
@@ -773,7 +773,7 @@ def test_best_constant_of_softmax_is_the_class_frequencies():
 
 @pytest.mark.parametrize("name", sorted(REGRESSION_LOSSES))
 def test_the_link_takes_the_best_score_to_the_target(name):
-    """The score at which a row's loss is zero predicts the target itself."""
+    """The score at which the loss of a sample is zero predicts the target."""
     loss = LOSSES[name]()
     for y in (0.7, 2.5):
         best = minimize_scalar(lambda raw, y=y: of(loss, "value")(y, raw), bounds=(-5.0, 5.0), options={"xatol": 1e-12}).x
@@ -783,7 +783,7 @@ def test_the_link_takes_the_best_score_to_the_target(name):
 
 @pytest.mark.parametrize("name", [name for name in CLASSIFICATION_LOSSES if hasattr(CLASSIFICATION_LOSSES[name], "probability")])
 def test_probabilities_minimise_the_expected_loss(name):
-    """Where the score is the best one for rows that are positive with probability p, the loss gives back p."""
+    """The best score for samples that are positive with probability p has the probability p."""
     loss = LOSSES[name]()
     for p in (0.1, 0.5, 0.8):
         value = of(loss, "value")
@@ -1077,7 +1077,7 @@ DEVIANCES = {"poisson": (Poisson(), 1), "gamma": (Gamma(), 2), "tweedie": (Tweed
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", DEVIANCES)
 def test_a_log_link_scores_by_the_share_of_the_deviance(name, weighted):
-    """As scikit-learn's metric has it; of several outputs the mean."""
+    """The score equals scikit-learn's metric; for several outputs it is the mean."""
     loss, power = DEVIANCES[name]
     rng = np.random.default_rng(3)
     y, raw = rng.poisson(3.0, size=(50, 2)) + float(power >= 2), rng.normal(1.0, 0.3, size=(50, 2))
@@ -1088,7 +1088,7 @@ def test_a_log_link_scores_by_the_share_of_the_deviance(name, weighted):
 
 
 def test_the_share_of_the_deviance_at_its_ends():
-    """1 for exact predictions, 0 for the mean's; no deviance to explain counts as for R^2; far out it has no end."""
+    """1 for exact predictions, 0 for the mean; constant targets count as for R^2; the score is unbounded below."""
     y = np.array([1.0, 2.0, 6.0])
     assert Poisson().score(y, np.log(y)) == pytest.approx(1.0)
     assert Poisson().score(y, np.full(3, math.log(3.0))) == pytest.approx(0.0, abs=1e-15)

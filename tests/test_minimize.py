@@ -1,4 +1,4 @@
-"""gradient_descent: by hand, against the estimators' own descent, through SciPy, and where it must refuse or give up."""
+"""gradient_descent: by hand, compared with the estimators, through SciPy, and its errors."""
 
 import math
 import subprocess
@@ -26,7 +26,7 @@ def parabola_slope(x):
 
 
 def bowl(x):
-    """Of two scales, lowest at (1, -2)."""
+    """A quadratic function of two scales with its minimum at (1, -2)."""
     return float((x[0] - 1) ** 2 + 10 * (x[1] + 2) ** 2)
 
 
@@ -35,7 +35,7 @@ def bowl_slope(x):
 
 
 def test_the_textbook_step():
-    """By hand: the slope at -0.9 is -22.8, and 0.03 of it leads to -0.216."""
+    """By hand: the slope at -0.9 is -22.8, and a rate of 0.03 leads to -0.216."""
     found = gradient_descent(parabola, -0.9, jac=parabola_slope, learning_rate=0.03, return_all=True)
     x = -0.9
     for at in found.allvecs:
@@ -53,7 +53,7 @@ def test_the_textbook_step():
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_takes_the_estimators_steps(name):
-    """On F of a regression: coefficients equal to those of `fit` in every bit (a mean over 16 rows is free of rounding)."""
+    """On F of a regression the coefficients equal those of `fit` to the last bit (a mean over 16 samples is exact)."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(16, 3))
     y = X @ [1.0, -2.0, 0.5] + 0.1 * rng.normal(size=16)
@@ -91,7 +91,7 @@ def test_an_update_rule_of_ones_own():
 
 @pytest.mark.parametrize("optimizer", ["dog", "dowg", "coordinate_dog", "schedule_free"])
 def test_what_is_evaluated_has_converged(optimizer):
-    """Success means that the gradient is small at x, and not only where the steps are."""
+    """Success means that the gradient is small at x, not only at the points of the steps."""
     rate = {"learning_rate": 0.05} if optimizer == "schedule_free" else {}
     found = gradient_descent(
         lambda x: x[0] ** 2 + 10 * x[1] ** 2,
@@ -108,7 +108,7 @@ def test_what_is_evaluated_has_converged(optimizer):
 
 
 def test_a_descent_that_never_fell_is_told_to_lower_its_rate():
-    """Slow divergence, and a swing that neither grows nor shrinks."""
+    """Slow divergence, and an oscillation of constant size."""
     for rate in (1.01, 1.0):
         found = gradient_descent(lambda x: x[0] ** 2, [1.0], jac=lambda x: 2 * x, learning_rate=rate, maxiter=100)
         assert not found.success
@@ -189,7 +189,7 @@ def test_value_and_gradient_together_are_asked_for_once_a_point():
 
 @pytest.mark.parametrize(("how", "largest"), [("2-point", 1e-4), ("3-point", 1e-7), ("cs", 1e-13)])
 def test_finite_differences(how, largest):
-    """Each by its name as jac, and as an option where SciPy has made None of it; as exact as it promises to be."""
+    """Each by its name as jac, and as an option when SciPy has replaced it by None; each has its documented accuracy."""
     x0 = [-1.2, 1.0]
     found = gradient_descent(rosen, x0, jac=how, learning_rate=1e-3, maxiter=3)
     assert abs(found.jac - rosen_der(found.x)).max() <= largest * abs(found.jac).max()
@@ -212,7 +212,7 @@ def test_arguments_tolerance_and_unknown_options():
 
 
 def test_it_serves_another_frontend():
-    """basinhopping finds the lower of two valleys."""
+    """basinhopping finds the lower of two minima."""
 
     def two_valleys(x):
         return float(x[0] ** 4 - 4 * x[0] ** 2 + x[0])
@@ -280,7 +280,7 @@ def test_schedules_give_the_rates():
 
 
 def test_an_adaptive_rate_falls_where_the_value_stands_still():
-    """|x| from 1.05 in steps of 0.1 swings around zero; a fifth of that comes nearer."""
+    """|x| from 1.05 in steps of 0.1 oscillates around zero; a fifth of the rate ends nearer."""
     options = {"jac": np.sign, "ftol": 1e-9, "n_iter_no_change": 3, "gtol": 0.0}
     fixed = gradient_descent(lambda x: abs(x[0]), 1.05, learning_rate=0.1, **options)
     found = gradient_descent(lambda x: abs(x[0]), 1.05, learning_rate=Adaptive(0.1, min_rate=0.01), **options)
@@ -296,7 +296,7 @@ def test_an_adaptive_rate_falls_where_the_value_stands_still():
 @pytest.mark.parametrize("n", [2, 5])
 @pytest.mark.parametrize("bounded", [False, True])
 def test_the_automatic_rate_finds_the_minimum(n, bounded):
-    """On Rosenbrock's valley; within bounds, where L-BFGS-B does."""
+    """For Rosenbrock's function; within bounds, the same minimum as L-BFGS-B."""
     x0 = np.full(n, -1.2)
     bounds = [(-2.0, 0.5)] + [(None, None)] * (n - 1) if bounded else None
     found = gradient_descent(rosen, x0, jac=rosen_der, bounds=bounds, maxiter=3000)

@@ -1,4 +1,4 @@
-"""Which model a stream serves: the mixture of the tracks, and how it follows rows that drift."""
+"""The model that predicts in a stream: the mixture of the tracks, and concept drift."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ LAYOUTS = {"dense": np.asarray, "csr": sp.csr_array}
 
 
 def before_learning(model, X, y, rows, layout=np.asarray):
-    """Predictions of each call's rows by the model before it; zeros for the first call."""
+    """Predictions of each call's samples by the model before the call; zeros for the first call."""
     found, first = np.zeros(len(y)), {} if isinstance(model, GDRegressor) else {"classes": np.unique(y)}
     for start in range(0, len(y), rows):
         part = slice(start, start + rows)
@@ -34,7 +34,7 @@ def explained(y, found):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_weights_minimise_the_quadratic_model(seed):
-    """Over weights that are not negative, those of the models adding up to one: as another solver finds them."""
+    """Over non-negative weights, with a sum of one over the models: compared with another solver."""
     draw, mixture, counters = np.random.default_rng(seed), new_mixture(1), np.zeros(N_ROW_COUNTERS)
     counters[INFORMATION] = 1.0
     n = len(mixture.weights)
@@ -58,7 +58,7 @@ def test_the_weights_minimise_the_quadratic_model(seed):
 
 
 def test_models_that_are_alike_share_the_weight_by_their_losses():
-    """Differences of rounding decide nothing."""
+    """Rounding errors do not determine the weights."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 3))
     y = X @ [1.0, 2.0, 3.0] + rng.normal(size=300)
@@ -71,7 +71,7 @@ def test_models_that_are_alike_share_the_weight_by_their_losses():
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_zero_of_the_targets_plays_next_to_no_part(layout):
-    """The weights do not depend on it; the first steps of the intercept do."""
+    """The weights do not depend on the zero of the targets; the first steps of the intercept do."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 4)) * (rng.random((2000, 4)) < 0.7)
     y = X @ [1.0, -1.0, 2.0, 0.0] + rng.normal(size=2000)
@@ -102,7 +102,7 @@ def test_the_prediction_is_the_mixture_of_the_models():
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("rows", [1, 20])
 def test_it_recovers_from_an_abrupt_change(rows, layout):
-    """Other coefficients half-way: 300 rows later little is left of the old ones."""
+    """The coefficients change half-way; 300 samples later the model has adapted."""
     rng = np.random.default_rng(1)
     X = rng.normal(size=(2000, 4))
     w = np.where(np.arange(2000)[:, None] < 1000, [1.0, -2.0, 0.5, 1.0], [-2.0, 1.0, 0.5, -1.0])
@@ -122,20 +122,20 @@ def test_it_follows_coefficients_that_wander():
 
 
 def test_labels_that_persist_are_predicted_from_the_last_ones():
-    """The label before tells more than the features do: of use in calls of one, of none in calls of 100."""
+    """The previous label is more informative than the features: useful in calls of one, not in calls of 100."""
     rng = np.random.default_rng(3)
     y = np.cumsum(rng.random(3000) > 0.9) % 2
     X = rng.normal(size=(3000, 3)) + 0.3 * y[:, None]
     one = before_learning(GDClassifier(), X, y, 1)
     many = before_learning(GDClassifier(), X, y, 100)
     assert np.mean(one[500:] == y[500:]) > 0.87
-    # The running constant serves in some of the calls.
+    # The running null model predicts in some of the calls.
     assert np.mean(many[500:] == y[500:]) > np.mean(GDClassifier().fit(X, y).predict(X[500:]) == y[500:]) - 0.05
 
 
 @pytest.mark.parametrize("rows", [10, 500])
 def test_it_does_not_drift_where_the_rows_do_not(rows):
-    """Log loss within 2% of that of `fit` on rows to come."""
+    """Log loss within 2% of that of `fit` on later samples."""
     rng = np.random.default_rng(4)
     X = rng.normal(size=(9000, 5))
     y = (X @ [1.0, -1.0, 0.5, 0.0, 0.0] + rng.logistic(size=9000) > 0).astype(int)
@@ -150,7 +150,7 @@ def test_it_does_not_drift_where_the_rows_do_not(rows):
 
 
 def test_a_feature_that_wakes_up_is_standardised_at_once():
-    """One that is constant for a long time and then is not: its first values are not 30 deviations out for the next rows."""
+    """A feature that is constant for long and then varies: its scale is updated immediately, for the next samples."""
     rng = np.random.default_rng(5)
     X = rng.normal(size=(3000, 2))
     X[:, 1] = np.arange(3000) >= 2000

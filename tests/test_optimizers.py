@@ -1,6 +1,6 @@
-"""Optimizers: every update against its paper written out in NumPy, the point of rest under a penalty with a kink, parameters.
+"""Optimizers: every update compared with its paper in NumPy, fixed points with a non-smooth penalty, parameters.
 
-The reference formulas are vectorised over the coefficients and share no code with the package: where the papers leave a choice
+The reference formulas are vectorised over the coefficients and share no code with the package. Where papers leave a choice,
 they follow torch.optim (epsilon outside the root, momentum buffers that start as the first gradient, no dampening).
 """
 
@@ -18,7 +18,7 @@ from sklearn_gd.optimizers import COCOB, FTRL, OPTIMIZERS, AdamW, CoordinateDoG,
 from sklearn_gd.penalties import L1, ElasticNet
 
 # --- the papers ----------------------------------------------------------------------------------------------------------
-# A reference is a generator: it is sent (theta, gradient, rate) and yields (new theta, proximal step of each coefficient).
+# A reference is a generator that is sent (theta, gradient, rate) and yields (new theta, proximal step of each coefficient).
 
 
 def gradient_descent():
@@ -99,7 +99,7 @@ def nadam(beta_1, beta_2, epsilon, momentum_decay):
         v = beta_2 * v + (1.0 - beta_2) * g**2
         scale = np.sqrt(v / (1.0 - beta_2**t)) + epsilon
         new, old = (1.0 - mu) / (1.0 - product), following / (1.0 - product * following)
-        # The proximal step is that of equal gradients: their mean is then g (1 - beta_1^t).
+        # The proximal step is that of constant gradients, whose mean is g (1 - beta_1^t).
         theta, g, rate = yield theta - rate * (new * g + old * m) / scale, rate / scale * (new + old * (1.0 - beta_1**t))
 
 
@@ -125,12 +125,12 @@ def ftrl(beta):
 
 
 def far(start, points, initial):
-    """The distance of the farthest point from the start, and at least the first move's."""
+    """The distance of the farthest point from the start, but at least the first move."""
     return max([initial * (1.0 + np.linalg.norm(start)), *(np.linalg.norm(point - start) for point in points)])
 
 
 def dog(initial, averaged):
-    """Each step from the whole history; what predicts is another test's matter."""
+    """Each step from the whole history; another test has the mean that predicts."""
     points, squares = [], []
     theta, g, rate = yield
     while True:
@@ -175,7 +175,7 @@ def cocob(alpha):
 
 
 def schedule_free(beta):
-    """The mean of all z so far, each counted by its squared rate, in the place of a recursion."""
+    """The mean of all z so far, weighted by the squared rates, instead of a recursion."""
     theta, g, rate = yield
     z, rates = [theta], []
     while True:
@@ -186,22 +186,22 @@ def schedule_free(beta):
         theta, g, rate = yield (1.0 - beta) * z[-1] + beta * x, np.full(len(theta), step)
 
 
-# --- what is known of each -----------------------------------------------------------------------------------------------
+# --- facts of each optimizer ---------------------------------------------------------------------------------------------
 
 
 @dataclass
 class Facts:
-    """The reference, parameters to try besides the defaults, and a rate at which steps on `bowl` settle."""
+    """The reference, further parameters to test, and a rate at which steps on `bowl` converge."""
 
     reference: object
     parameters: dict = field(default_factory=dict)
-    # Under a kinked penalty: a rate, and the parameters with which the point of rest is the minimiser of F.
+    # With a non-smooth penalty: a rate, and parameters with which the fixed point is the minimiser of F.
     rate: float = 0.1
     at_rest: dict = field(default_factory=dict)
     rest_rtol: float = 1e-11
     # Parameters out of their range.
     bad: tuple = ()
-    # Whether the first gradient gives the unit of length, so that there is none before.
+    # Whether the first gradient defines the unit of length, which is unknown before.
     unit_of_gradient: bool = False
 
 
@@ -220,7 +220,7 @@ FACTS = {
     "rmsprop": Facts(rmsprop, {"rho": 0.5, "epsilon": 0.1}, bad=RHO + EPSILON),
     "adadelta": Facts(adadelta, {"rho": 0.5, "epsilon": 0.1}, rate=0.5, bad=RHO + EPSILON),
     "adam": Facts(adam, {"beta_1": 0.5, "beta_2": 0.8, "epsilon": 0.1}, bad=BETAS + EPSILON),
-    # Its decay is no part of F.
+    # Its decay is not part of F.
     "adamw": Facts(
         adam,
         {"beta_1": 0.5, "beta_2": 0.8, "epsilon": 0.1, "weight_decay": 0.3},
@@ -240,7 +240,7 @@ FACTS = {
     "coordinate_dog": Facts(
         coordinate_dog, {"initial": 0.3, "averaged": False}, rate=1.0, rest_rtol=1e-8, bad=INITIAL, unit_of_gradient=True
     ),
-    # All gradients so far set the coefficients: the error falls with the square of the steps, no faster.
+    # All gradients so far determine the coefficients: the error decreases as one over the squared number of steps.
     "cocob": Facts(cocob, {"alpha": 2.0}, rate=1.0, rest_rtol=1e-4, bad=({"alpha": 0.0}, {"alpha": -1.0}), unit_of_gradient=True),
     "schedule_free": Facts(schedule_free, {"beta": 0.5}, rate=0.3, bad=({"beta": 1.0}, {"beta": -0.1})),
 }
@@ -255,14 +255,14 @@ N_STEPS = 6
 
 
 def reference_of(optimizer):
-    """Its reference, with the object's parameters, ready for the first step."""
+    """The reference of the optimizer with the object's parameters, before the first step."""
     generator = FACTS[NAMES[type(optimizer)]].reference(**optimizer.get_params())
     next(generator)
     return generator
 
 
 def run():
-    """A start, and for each step a gradient of every coefficient and a rate: signs change, one gradient is always zero."""
+    """A start, and for each step gradients and a rate: signs change, and one gradient is always zero."""
     rng = np.random.default_rng(0)
     gradients = rng.normal(size=(N_STEPS, 5)) * [1.0, 1e-4, 1e3, 1.0, 0.0]
     gradients[2] = 0.0
@@ -270,7 +270,7 @@ def run():
 
 
 def updated(optimizer, theta, gradient, rate, t, slots):
-    """One step of the written function, coefficient by coefficient; `theta` and `slots` are moved on."""
+    """One step of the optimizer's function for each coefficient; updates `theta` and `slots`."""
     update = type(optimizer).update
     parameters = [
         getattr(optimizer, name) for name in optimizer.function_parameters("update", 4 + len(slots) + len(optimizer.totals))
@@ -317,7 +317,7 @@ def test_compiled_steps_are_the_written_ones(optimizer):
     theta, slots, prox_step = start.copy(), np.zeros((len(optimizer.slots), len(start))), np.zeros(len(start))
     expected, expected_slots = theta.copy(), slots.copy()
     for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), 1):
-        # The decay is the training loop's.
+        # The training loop applies the decay.
         theta *= 1.0 - rate * optimizer.decay
         blocks.step(theta, g.copy(), slots, prox_step, rate, float(t), blocks.parameters)
         expected_prox_step = updated(optimizer, expected, g, rate, float(t), expected_slots)
@@ -328,7 +328,7 @@ def test_compiled_steps_are_the_written_ones(optimizer):
 
 @pytest.mark.parametrize("optimizer", OBJECTS, ids=repr)
 def test_a_fit_takes_the_steps_of_the_paper(optimizer):
-    """Batch descent on a squared error: the gradient of all rows, and a decay that spares the intercept."""
+    """Batch descent on a squared error: the gradient of all samples, and a decay that excludes the intercept."""
     rng = np.random.default_rng(1)
     X, y = rng.normal(size=(12, 3)), rng.normal(size=12)
     rows = np.column_stack([X, np.ones(12)])
@@ -347,7 +347,7 @@ def test_a_fit_takes_the_steps_of_the_paper(optimizer):
 
 
 def batch_steps(optimizer, rate, n_steps, start):
-    """Models of batch descent on a squared error: the iterate before each step, and what predicts at the end."""
+    """Models of batch descent on a squared error: the iterate before each step, and the model that predicts at the end."""
     rng = np.random.default_rng(1)
     X, y = rng.normal(size=(12, 3)), rng.normal(size=12)
     model = GDRegressor(solver="batch", optimizer=optimizer, learning_rate=rate, alpha=0.0, max_iter=1, tol=None)
@@ -361,7 +361,7 @@ def batch_steps(optimizer, rate, n_steps, start):
 
 @pytest.mark.parametrize("optimizer", [DoG(initial=0.1), DoWG(initial=0.1), CoordinateDoG(initial=0.1)], ids=repr)
 def test_the_mean_that_predicts_has_the_weights_of_the_paper(optimizer):
-    """Of the points where gradients were taken: the polynomial decay in closed form, or the squared distances."""
+    """The mean of the points of the gradients, weighted by polynomial decay in closed form, or by squared distances."""
     points, served, model = batch_steps(optimizer, 1.0, 12, [0.5, -0.5, 1.0, 2.0])
     weights = [math.comb(s + 7, 8) for s in range(1, 13)]
     if isinstance(optimizer, DoWG):
@@ -372,7 +372,7 @@ def test_the_mean_that_predicts_has_the_weights_of_the_paper(optimizer):
 
 
 def test_schedule_free_serves_the_mean_of_the_steps_at_their_gradients():
-    """Its z follow from the gradients at y, which are the points of descent."""
+    """Its z are computed from the gradients at y, the points of descent."""
     rate, beta = 0.2, 0.75
     points, served, model = batch_steps(ScheduleFree(beta=beta), lambda t: rate / t, 9, [0.5, -0.5, 1.0, 2.0])
     rng = np.random.default_rng(1)
@@ -393,7 +393,7 @@ def test_zero_gradients_move_nothing(optimizer):
         before = theta * (1.0 - 0.1 * optimizer.decay)
         prox_step = updated(optimizer, theta, np.zeros(2), 0.1, float(t), slots)
         np.testing.assert_array_equal(theta, before)
-        # Where the gradient gives the unit of length, none is known yet.
+        # If the gradient defines the unit of length, it is not known yet.
         assert (prox_step == 0.0).all() if FACTS[NAMES[type(optimizer)]].unit_of_gradient else (prox_step > 0.0).all()
         assert np.isfinite(prox_step).all()
 
@@ -412,7 +412,7 @@ def test_a_first_step_goes_against_the_gradient(optimizer):
     ids=repr,
 )
 def test_a_rate_of_zero_holds_a_coefficient_and_the_next_step_is_a_step(optimizer):
-    """A schedule may give 0: the step after it goes on from where the coefficient was."""
+    """A schedule may return 0: the next step continues from the same coefficient."""
     theta, slots = np.array([100.0]), np.zeros((len(optimizer.slots), 1))
     for t in range(1, 5):
         updated(optimizer, theta, np.array([1.0]), 0.1, float(t), slots)
@@ -427,7 +427,7 @@ def test_a_rate_of_zero_holds_a_coefficient_and_the_next_step_is_a_step(optimize
     "optimizer", [each for each in OBJECTS if each.default_rate is None and each.evaluated_slot is None], ids=repr
 )
 def test_gain_is_how_far_equal_gradients_move_a_coefficient_in_the_long_run(optimizer):
-    """Of the rules whose automatic rate is divided by it."""
+    """For the optimizers whose automatic rate is divided by the gain."""
     theta, slots = np.zeros(1), np.zeros((len(optimizer.slots), 1))
     for t in range(1, 501):
         before = theta[0]
@@ -443,7 +443,7 @@ def test_without_momentum_it_is_gradient_descent(kind):
 
 
 def test_ftrl_with_an_l1_penalty_is_the_minimiser_of_all_gradients_so_far():
-    """Each step's own l1 in a sum over all steps: the closed form of the papers, kinks included."""
+    """The l1 terms of all steps in one sum: the closed form of the papers, with the non-differentiable points."""
     start, gradients, rates = run()
     beta, strength = 1.0, 0.8
     theta, slots = start.copy(), np.zeros((3, len(start)))
@@ -459,7 +459,7 @@ def test_ftrl_with_an_l1_penalty_is_the_minimiser_of_all_gradients_so_far():
         np.testing.assert_allclose(theta, expected, rtol=1e-12, atol=1e-14)
 
 
-# --- the point of rest ---------------------------------------------------------------------------------------------------
+# --- fixed points --------------------------------------------------------------------------------------------------------
 
 
 CURVATURE = np.array([[2.0, 0.5, 0.2], [0.5, 1.0, -0.3], [0.2, -0.3, 1.5]])
@@ -479,7 +479,7 @@ def minimiser(penalty):
 
 
 def rest(optimizer, rate, penalty, start, n_steps=4000):
-    """Where compiled steps of full gradients, each followed by the penalty's proximal step, have gone.
+    """The point after compiled steps with full gradients, each followed by the penalty's proximal step.
 
     The rate is a number, or a function of the step.
     """
@@ -487,7 +487,7 @@ def rest(optimizer, rate, penalty, start, n_steps=4000):
 
 
 def rest_with_slots(optimizer, rate, penalty, start, n_steps):
-    """As `rest`, and the optimizer's slots."""
+    """As `rest`, with the slots of the optimizer."""
     rate_of = rate if callable(rate) else lambda t: rate
     step, shrink = step_blocks(optimizer), penalty_blocks(penalty)
     theta, slots, prox_step = np.array(start), np.zeros((len(optimizer.slots), 3)), np.zeros(3)
@@ -507,7 +507,7 @@ PROBLEMS = [L1(), L1(nonnegative=True), ElasticNet(l1_ratio=0.9)]
 @pytest.mark.parametrize("penalty", PROBLEMS, ids=repr)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_steps_come_to_rest_at_the_minimiser_with_exact_zeros(name, penalty, start):
-    """The proximal step has the length that the rule gives the gradient: no other objective is minimised."""
+    """The proximal step has the same length as the gradient step, so that F is minimised and no other objective."""
     facts, exact = FACTS[name], minimiser(penalty)
     found = rest(OPTIMIZERS[name](**facts.at_rest), facts.rate, penalty, start)
     np.testing.assert_allclose(found, exact, rtol=facts.rest_rtol)
@@ -519,7 +519,7 @@ def test_steps_come_to_rest_at_the_minimiser_with_exact_zeros(name, penalty, sta
 
 @pytest.mark.parametrize("penalty", PROBLEMS, ids=repr)
 def test_coin_betting_comes_to_the_minimiser_with_the_square_of_the_steps(penalty):
-    """The l1 of all steps acts on the sum of all gradients: the zeros are exact, the rest is on its way."""
+    """The l1 terms of all steps act on the sum of all gradients: zeros are exact, the other coefficients converge."""
     errors = [np.abs(rest(COCOB(), 1.0, penalty, (0.7, -0.8, 0.3), n) - minimiser(penalty)).max() for n in (1000, 4000)]
     assert errors[0] / errors[1] == pytest.approx(16.0, rel=0.05)
 
@@ -529,7 +529,7 @@ def test_coin_betting_comes_to_the_minimiser_with_the_square_of_the_steps(penalt
     ("optimizer", "rate"), [(DoG(), 1.0), (DoWG(), 1.0), (CoordinateDoG(), 1.0), (ScheduleFree(), 0.3)], ids=repr
 )
 def test_the_mean_that_predicts_goes_to_the_minimiser_too(optimizer, rate, penalty):
-    """As a mean does: with the number of steps, or faster."""
+    """The error decreases as one over the number of steps, or faster."""
     assert optimizer.evaluated_slot == "mean"
     errors = []
     for n_steps in (1000, 4000):
@@ -541,7 +541,7 @@ def test_the_mean_that_predicts_goes_to_the_minimiser_too(optimizer, rate, penal
 
 @pytest.mark.parametrize("optimizer", [AdamW(weight_decay=0.3), Lion(weight_decay=0.3)], ids=repr)
 def test_weight_decay_moves_the_point_of_rest(optimizer):
-    """It is no part of F, as documented."""
+    """The decay is not part of F, as documented."""
     found = rest(optimizer, 0.1, L1(), (0.0, 0.0, 0.0))
     assert np.abs(found - minimiser(L1())).max() > 0.01
 
@@ -559,7 +559,7 @@ def test_weight_decay_moves_the_point_of_rest(optimizer):
     ],
 )
 def test_steps_of_rate_zero_leave_the_point_of_rest_where_it_is(name):
-    """As of a schedule that pauses."""
+    """As with a schedule that pauses."""
     facts = FACTS[name]
     found = rest(OPTIMIZERS[name](**facts.at_rest), lambda t: facts.rate if t % 2 else 0.0, L1(), (0.0, 0.0, 0.0))
     np.testing.assert_allclose(found, minimiser(L1()), rtol=facts.rest_rtol)
@@ -660,7 +660,7 @@ def test_a_flag_is_true_or_false(kind, value):
 
 
 def test_an_update_may_ask_for_one_total_and_contributions_for_a_parameter():
-    """Plain descent along the gradient's direction: the length of a step is the rate's."""
+    """Plain descent along the normalised gradient: the length of a step is the rate."""
 
     class Normalised(Optimizer):
         totals = ("gradient_square",)
@@ -695,7 +695,7 @@ def test_single_dense_samples_and_the_loop_for_batches_take_the_same_steps(name,
     model = GDRegressor(solver="sgd", optimizer=name, learning_rate=0.01, penalty=penalty, alpha=0.05, max_iter=3, tol=None)
     model.set_params(average=average, random_state=0)
     dense = model.fit(X, y, sample_weight=weight).coef_.copy()
-    # No optimizer but plain descent has a loop of its own on CSR.
+    # Only plain descent has a separate loop for CSR.
     assert np.abs(dense).max() > 1e-4
     np.testing.assert_allclose(model.fit(sp.csr_matrix(X), y, sample_weight=weight).coef_, dense, rtol=1e-8, atol=1e-12)
 

@@ -1,4 +1,4 @@
-"""A solver from outside the package: it fits, streams on, is tuned, and is refused by name where it cannot work."""
+"""A custom solver: fits, streams, grid search, and errors for incompatible components."""
 
 import pickle
 import warnings
@@ -64,7 +64,7 @@ def test_what_it_requires_is_named(parameters, missing):
 
 
 def test_another_way_on_after_a_plateau():
-    """`on_plateau` may go on; the loop asks it each time, and ends when it knows no further way."""
+    """`on_plateau` may continue the descent; the loop calls it at each plateau, and ends when it returns False."""
     asked = []
 
     class Stairs(Method):

@@ -1,4 +1,4 @@
-"""partial_fit: the same descent as fit, whatever the calls it comes in, and nothing changed by a call that is refused."""
+"""partial_fit: the same descent as fit for any split into calls, and no change by a call that raises."""
 
 import copy
 import pickle
@@ -17,18 +17,18 @@ from sklearn_gd.optimizers import OPTIMIZERS
 from sklearn_gd.penalties import NoPenalty
 from sklearn_gd.schedules import CallableSchedule
 
-# Rows in a call: any number for SGD, a multiple of the batch for the others, so that no batch is cut short before the end.
+# Samples in a call: any number for SGD, a multiple of the batch for the others, so that only the last batch is smaller.
 CALL_ROWS = {"sgd": 7, "minibatch(3)": 6, "minibatch(5)": 10}
 SOLVERS = {"sgd": SGD(), "minibatch(3)": MiniBatch(3), "minibatch(5)": MiniBatch(5)}
 
 
 def some_rate(t):
-    """A schedule as a plain function, which pickles."""
+    """A schedule as a plain function, which can be pickled."""
     return 0.1 / (1.0 + 0.1 * t)
 
 
 def streamed(model, X, y, weight, n_rows):
-    """The model after partial_fit calls of `n_rows` rows each; it goes through a pickle between any two of them."""
+    """The model after partial_fit calls of `n_rows` samples each, pickled and unpickled between calls."""
     labels = {"classes": np.unique(y)} if isinstance(model, GDClassifier) else {}
     for start in range(0, X.shape[0], n_rows):
         rows = slice(start, start + n_rows)
@@ -45,7 +45,7 @@ def assert_same_bits(one, other):
 
 
 def check_calls(model, X, y, weight, solver, layout):
-    """Calls, one fit, and the calls that follow either of them, agree to the last bit."""
+    """Calls, one fit, and calls after either of them agree to the last bit."""
     X = LAYOUTS[layout](X)
     called = streamed(clone(model), X, y, weight, CALL_ROWS[solver])
     fitted = clone(model).set_params(max_iter=1).fit(X, y, sample_weight=weight)
@@ -87,7 +87,7 @@ STREAMED_SCHEDULES = [name for name in SCHEDULE_OBJECTS if name not in (*NO_STRE
     covering([STREAMED_SCHEDULES, list(SOLVERS), ["gd", "momentum"], list(LAYOUTS)]),
 )
 def test_schedules_go_on_between_calls(schedule, solver, optimizer, layout):
-    """The step count, and all that a rate depends on, outlives a call and a pickle."""
+    """The step count, and all other state of a schedule, is kept between calls and in pickles."""
     rate = {"function": CallableSchedule(some_rate)}.get(schedule) or SCHEDULE_OBJECTS[schedule]
     model = estimator("log_loss-2", solver=SOLVERS[solver], optimizer=optimizer, learning_rate=rate, penalty="l2")
     check_calls(model, *data("log_loss-2"), solver, layout)
@@ -95,7 +95,7 @@ def test_schedules_go_on_between_calls(schedule, solver, optimizer, layout):
 
 @pytest.mark.parametrize("schedule", NO_STREAM)
 def test_schedules_that_need_the_length_of_the_run(schedule):
-    """What means a share of the whole fit is refused in partial_fit, by name, and works in fit."""
+    """A length relative to the whole fit raises an error in partial_fit that names it, and works in fit."""
     X, y, _ = data("huber")
     model = estimator("huber", solver="sgd", learning_rate=schedule)
     model.fit(X, y)
@@ -108,7 +108,7 @@ def test_schedules_that_need_the_length_of_the_run(schedule):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("average", [False, 2])
 def test_a_fit_goes_on(optimizer, solver, layout, average):
-    """One epoch of fit and a call over the same rows are two epochs of fit."""
+    """One epoch of fit and a call with the same samples equal two epochs of fit."""
     X, y, weight = data("log_loss-3")
     X = LAYOUTS[layout](X)
     parts = {"solver": solver, "optimizer": optimizer, "learning_rate": RATES[optimizer], "penalty": "elasticnet"}
@@ -123,7 +123,7 @@ ALTERNATING = covering([list(SOLVERS), list(OPTIMIZERS), list(PENALTY_OBJECTS), 
 
 @pytest.mark.parametrize(("solver", "optimizer", "penalty", "average"), ALTERNATING)
 def test_dense_and_csr_calls_alternate(optimizer, solver, penalty, average):
-    """Each call may bring dense rows or CSR: the model is that of dense rows alone, to rounding."""
+    """Each call may have dense or CSR samples: the model equals that of dense samples up to rounding."""
     X, y, weight = data("log_loss-3")
     parts = {"solver": SOLVERS[solver], "penalty": PENALTY_OBJECTS[penalty], "average": average}
     dense = estimator("log_loss-3", optimizer=OPTIMIZERS[optimizer](), learning_rate=RATES[optimizer], **parts)
@@ -141,7 +141,7 @@ def test_dense_and_csr_calls_alternate(optimizer, solver, penalty, average):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("loss", SOME_LOSSES)
 def test_what_a_call_notes(loss, layout):
-    """loss_curve_ is F of the new model on the call's rows; n_iter_ counts calls and t_ steps."""
+    """loss_curve_ is F of the new model on the samples of the call; n_iter_ counts calls and t_ steps."""
     X, y, weight = data(loss)
     target, _, one_vs_rest = targets(loss)
     model = estimator(loss, solver=MiniBatch(5), learning_rate=0.05, penalty="l2")
@@ -156,7 +156,7 @@ def test_what_a_call_notes(loss, layout):
 
 
 def test_a_batch_call_is_one_step():
-    """Under batch descent a call sees its rows in one step."""
+    """With batch descent a call takes one step on all its samples."""
     X, y, weight = data("huber")
     parts = {"optimizer": "adam", "learning_rate": 0.1, "penalty": "l2"}
     one, other = (estimator("huber", solver=solver, **parts) for solver in ("batch", MiniBatch(8)))
@@ -169,7 +169,7 @@ def test_a_batch_call_is_one_step():
 
 
 def test_auto_is_stochastic_and_learns():
-    """Calls with every part on "auto" see one row at a time and approach the fit, from nothing or from a fit."""
+    """Calls with all components at "auto" use single samples and approach the fit, from scratch or after a fit."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 5)) * [1.0, 2.0, 0.5, 1.0, 1.0]
     y = X @ [1.0, -2.0, 3.0, 0.0, 0.5] + 4.0 + 0.1 * rng.normal(size=2000)
@@ -186,7 +186,7 @@ def test_auto_is_stochastic_and_learns():
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_call_goes_on_from_the_model_that_was_kept(layout):
-    """Where validation chose an earlier epoch, the next step starts at that epoch's model, not at the last iterate."""
+    """If validation selected an earlier epoch, the next step starts at the model of that epoch, not at the last iterate."""
     X, y, _ = data("squared_error")
     model = GDRegressor(solver="batch", optimizer="gd", learning_rate=0.2, penalty="l2", tol=0.0, n_iter_no_change=3)
     # Half of every effect: the validation score is best on the way to the optimum.
@@ -200,7 +200,7 @@ def test_a_call_goes_on_from_the_model_that_was_kept(layout):
 
 
 def test_zero_weight_rows_in_a_call_do_not_exist():
-    """Nothing at all changes where rows of weight zero are left out."""
+    """Removing samples of weight zero changes nothing."""
     X, y, weight = data("huber")
     weight = np.where(np.arange(N) % 3 == 0, 0.0, weight)
     one, other = (estimator("huber", solver="sgd", optimizer="adam", learning_rate=0.05, average=3) for _ in range(2))
@@ -228,7 +228,7 @@ def test_zero_weight_rows_in_a_call_do_not_exist():
 )
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_another_optimizer_begins_anew(first, second, layout):
-    """An optimizer never reads what another one kept: it starts at the model with slots of zero."""
+    """An optimizer does not use the slots of another one: it starts at the model with slots of zero."""
     X, y, _ = data("huber")
     X = LAYOUTS[layout](X)
     changed = estimator("huber", solver="sgd", optimizer=first, learning_rate=0.02).partial_fit(X, y)
@@ -243,7 +243,7 @@ def test_another_optimizer_begins_anew(first, second, layout):
 
 @pytest.mark.parametrize("name", ["dog", "dowg", "coordinate_dog", "schedule_free"])
 def test_after_a_fit_that_kept_an_earlier_model_descent_goes_on_from_it(name):
-    """Where a mean predicts, it is that model too."""
+    """If a mean predicts, it starts at that model too."""
     X, y, _ = data("huber")
     rate = lambda t: RATES[name] if t <= 5 else 1e3  # noqa: E731
     model = estimator("huber", solver="batch", optimizer=name, learning_rate=rate, max_iter=8, tol=0.0, n_iter_no_change=8)
@@ -274,7 +274,7 @@ X_GOOD, Y_GOOD, W_GOOD = data("poisson")
 
 
 def with_value(array, at, value):
-    """A copy of a float array in which one value is another."""
+    """A copy of a float array in which one value is replaced."""
     out = np.array(array, dtype=float)
     out[at] = value
     return out
@@ -309,7 +309,7 @@ REFUSED_CLASSIFICATION = {case: call for case, call in REFUSED.items() if case !
 
 
 def begun(classifier, layout, n_calls=2):
-    """An estimator after some good calls."""
+    """An estimator after some valid calls."""
     if classifier:
         model = GDClassifier(solver="sgd", optimizer="gd", learning_rate=0.05, average=3)
     else:
@@ -326,7 +326,7 @@ REFUSED_CALLS = [(False, case) for case in REFUSED_REGRESSION] + [(True, case) f
 @pytest.mark.parametrize(("classifier", "case"), REFUSED_CALLS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_refused_call_changes_nothing(classifier, case, layout):
-    """Every attribute, the hidden state included, is what it was; and the next good call does what it would have done."""
+    """All attributes, including the private state, are unchanged, and the next valid call has the same result."""
     model = begun(classifier, layout)
     untouched = copy.deepcopy(model)
     before = pickle.dumps(vars(model))
@@ -341,13 +341,13 @@ def test_a_refused_call_changes_nothing(classifier, case, layout):
     assert_same_bits(model, untouched)
 
 
-# What only a later call can get wrong.
+# Errors that can only occur in a later call.
 LATER = {"wrong number of columns", "another number of outputs", "other classes"}
 
 
 @pytest.mark.parametrize(("classifier", "case"), [call for call in REFUSED_CALLS if call[1] not in LATER])
 def test_a_refused_first_call_leaves_nothing_behind(classifier, case):
-    """An estimator whose first call was refused has no attribute that it had not before."""
+    """An estimator whose first call raised an error has no new attribute."""
     model = GDClassifier() if classifier else GDRegressor("poisson")
     before = set(vars(model))
     change, message = (REFUSED_CLASSIFICATION if classifier else REFUSED_REGRESSION)[case]
@@ -362,7 +362,7 @@ def test_a_refused_first_call_leaves_nothing_behind(classifier, case):
     ("parameter", "value"), [("alpha", -1.0), ("learning_rate", 0.0), ("optimizer", "unknown"), ("loss", "hinge"), ("solver", 3)]
 )
 def test_a_parameter_out_of_range_between_calls(parameter, value):
-    """A wrong parameter is refused by name; set right again, the stream goes on."""
+    """An invalid parameter raises an error that names it; after a correction the stream continues."""
     model = begun(False, "csr")
     untouched = copy.deepcopy(model)
     right = getattr(model, parameter)
@@ -393,7 +393,7 @@ def test_a_diverging_call_keeps_the_model_and_warns(solver, layout, optimizer, a
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_diverging_first_call(layout):
-    """The model is finite, the warning comes, and a lower rate learns from there."""
+    """The model is finite, a warning is given, and a lower rate learns from there."""
     X, y, _ = data("squared_error")
     X = LAYOUTS[layout](X)
     model = GDRegressor(solver="sgd", optimizer="gd", learning_rate=1e6)
@@ -419,7 +419,7 @@ def test_a_first_call_with_numbers_that_cannot_be_squared(size):
 
 
 def test_zero_alpha_penalty_object_is_no_penalty():
-    """A penalty of strength zero is none, also in lazy descent."""
+    """A penalty of strength zero has no effect, also in lazy descent."""
     X, y, weight = data("huber")
     models = [
         estimator("huber", solver="sgd", optimizer="gd", learning_rate=0.05, penalty=penalty, alpha=0.0)
@@ -431,7 +431,7 @@ def test_zero_alpha_penalty_object_is_no_penalty():
 
 
 def test_small_calls_with_many_classes_draw_no_warning():
-    """scikit-learn warns of labels with many values, since they may be numbers; here `classes` has said what they are."""
+    """scikit-learn warns of labels with many values, which may be numbers; here `classes` defines the labels."""
     X = np.random.default_rng(0).normal(size=(32, 3))
     model = GDClassifier()
     with warnings.catch_warnings():

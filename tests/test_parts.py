@@ -1,4 +1,4 @@
-"""Samples in parts: whatever the parts and whoever maps over them, the fit is the same; nothing else computes on scores."""
+"""Samples in parts: the fit is the same for all parts and maps; no other code computes on scores."""
 
 import ast
 import pickle
@@ -26,7 +26,7 @@ SLICES = 7
 
 
 class Towards(Penalty):
-    """A penalty of one's own, without a form that the package knows."""
+    """A custom penalty that is not an elastic net."""
 
     @staticmethod
     def value(w):
@@ -63,12 +63,12 @@ PROBLEMS = {
 
 
 def remote(call, parts):
-    """A map as a cluster has it: the parts stay, and each call and each result is pickled."""
+    """A map like that of a cluster: the parts stay, and each call and each result is pickled."""
     return [pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(call))(part))) for part in parts]
 
 
 def fitted(problem, make_map, X_of=lambda X: X):
-    """The model of `Batch` over `SLICES` slices: coefficients, intercepts, and the iterations that it took."""
+    """The model of `Batch` over `SLICES` slices: coefficients, intercepts, and the number of iterations."""
     load, loss, penalty, estimator = PROBLEMS[problem]
     X, target, n_outputs = load()
     X, weight = X_of(X), np.ones(len(target))
@@ -95,14 +95,14 @@ def fitted(problem, make_map, X_of=lambda X: X):
 
 
 def same(one, other, problem):
-    """Both fits took the same way, to rounding."""
+    """Both fits are equal up to rounding."""
     assert len(one.objectives) == len(other.objectives), problem
     np.testing.assert_allclose(one.objectives, other.objectives, rtol=1e-12)
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_seven_memory_mapped_slices_and_the_builtin_map(problem, tmp_path):
-    """F of the model is that of the fit in memory, to 1e-12; on the way rounding may grow before it vanishes."""
+    """F of the model equals that of the fit in memory to 1e-12; rounding errors of iterates may be larger before."""
 
     def mapped(X):
         path = tmp_path / "X.npy"
@@ -126,7 +126,7 @@ def test_a_map_that_pickles_every_call_and_result(problem):
 
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_threads_change_no_bit(problem, monkeypatch):
-    """The sums go in the order of the parts."""
+    """Sums are taken in the order of the parts."""
     fits = []
     for count in ("1", "3"):
         monkeypatch.setenv("OMP_NUM_THREADS", count)
@@ -160,7 +160,7 @@ def test_a_part_can_be_sent_to_a_worker():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("layout", [np.ascontiguousarray, sp.csr_array])
 def test_what_a_part_sums(layout, dtype):
-    """Against the formulas, with weights, on more samples than go at a time."""
+    """Compared with the formulas, with weights, on more samples than a tile."""
     rng = np.random.default_rng(0)
     X = (rng.normal(size=(5000, 40)) * (rng.random((5000, 40)) < 0.5)).astype(dtype)
     target, weight = rng.normal(size=(5000, 2)), rng.uniform(0.5, 2.0, 5000)
@@ -183,7 +183,7 @@ def test_what_a_part_sums(layout, dtype):
 @pytest.mark.parametrize("n_outputs", [1, 3])
 @pytest.mark.parametrize("layout", [np.ascontiguousarray, sp.csr_array])
 def test_moments_weighted_by_the_curvature(layout, n_outputs):
-    """Against the formulas, p (1 - p) being the curvature of the log loss; at the point of the last look, with weights."""
+    """Compared with the formulas, with the curvature p (1 - p) of the log loss, at the point of the last look, with weights."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 4)) * (rng.random((400, 4)) < 0.5)
     target = rng.integers(0, n_outputs, (400, 1)).astype(float) if n_outputs > 1 else rng.choice([-1.0, 1.0], (400, 1))
@@ -210,7 +210,7 @@ def test_moments_weighted_by_the_curvature(layout, n_outputs):
 
 
 def test_a_share_of_the_samples_estimates_the_gram_matrix():
-    """Every stretch of the samples has its share, whatever their order."""
+    """Every interval of the samples contributes its share, for any order."""
     rng = np.random.default_rng(0)
     X, target, weight = np.sort(rng.normal(size=(20_000, 2)), axis=0), np.ones((20_000, 1)), np.ones(20_000)
     parts = in_memory(rows_of(X), target, weight, array_loss(SquaredError(), 1, False), 1)
@@ -227,7 +227,7 @@ def test_samples_are_cut_for_the_cache_and_for_threads_only_where_they_pay():
 
 
 def test_nothing_under_descent_sees_a_score():
-    """Descent calls verbs of the parts, which return sums; what has the length of the samples stays with the part."""
+    """Descent calls verbs of the parts, which return sums; arrays with an entry per sample stay with the part."""
     verbs = {"start", "plane", "step", "line", "again", "gram", "gradient", "value", "hessian", "widen"}
     verbs |= {"group_sums", "shared_gradient", "conjugate", "curvature_moments", "curvature_grams"}
     seen = set()
@@ -249,7 +249,7 @@ def test_nothing_under_descent_sees_a_score():
 
 
 def test_a_loss_in_scalar_style_goes_through_the_same_parts():
-    """`if` in a loss: compiled, element by element, and equal."""
+    """A loss with `if` is compiled, called for each element, and gives the same model."""
 
     class ScalarHuber(RegressionLoss):
         def __init__(self, delta=30.0):

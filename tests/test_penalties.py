@@ -1,4 +1,4 @@
-"""Penalties: values by hand, proximal steps against a numeric minimiser, and their compiled form."""
+"""Penalties: values by hand, proximal steps compared with a numerical minimiser, and compiled functions."""
 
 import math
 import pickle
@@ -28,7 +28,7 @@ VALUES = {
     ],
     "none": [({}, 3.0, 0.0, 0.0), ({}, -3.0, 0.0, 0.0), ({"nonnegative": True}, 2.0, 0.0, 0.0)],
 }
-# By hand: (parameters, w, step, where the proximal step leads); no row where there is none to take.
+# By hand: (parameters, w, step, result of the proximal step), for penalties with a proximal step.
 STEPS = {
     "l2": [({"nonnegative": True}, 3.0, 0.5, 3.0), ({"nonnegative": True}, -3.0, 0.5, 0.0)],
     "l1": [
@@ -62,19 +62,19 @@ COEF = np.array([-3.0, -0.4, -1e-12, 0.0, 1e-12, 0.3, 1.0, 7.5])
 
 
 def of(penalty, name):
-    """A function of the penalty with the object's parameters bound, as plain Python."""
+    """A function of the penalty with the object's parameters bound, in plain Python."""
     function = getattr(type(penalty), name)
     values = [getattr(penalty, each) for each in penalty.function_parameters(name, {"value": 1, "gradient": 1, "prox": 2}[name])]
     return lambda *leading: function(*leading, *values)
 
 
 def slope(penalty):
-    """The slope of the smooth part, zero where there is none."""
+    """The slope of the smooth part, zero if there is none."""
     return of(penalty, "gradient") if penalty.has_gradient() else lambda w: 0.0
 
 
 def kinked_part(penalty, v):
-    """What the smooth part leaves of the value."""
+    """The non-smooth part of the value."""
     return of(penalty, "value")(v) - quad(slope(penalty), 0.0, v)[0]
 
 
@@ -117,7 +117,7 @@ def test_a_penalty_without_a_kink_has_no_proximal_step(penalty):
 
 @pytest.mark.parametrize("penalty", OBJECTS, ids=repr)
 def test_the_elastic_net_form_says_what_the_functions_do(penalty):
-    """l1 |w| + l2/2 w^2: the smooth part is the second term, and the proximal step is that of the first."""
+    """For l1 |w| + l2/2 w^2 the smooth part is the second term, and the proximal step is that of the first."""
     l1, l2, nonnegative = penalty.elastic_net()
     assert nonnegative is penalty.nonnegative
     for w in COEF.tolist():
@@ -134,7 +134,7 @@ def test_the_elastic_net_form_says_what_the_functions_do(penalty):
 @pytest.mark.parametrize("step", [0.0, 1e-3, 0.5, 2.0])
 @pytest.mark.parametrize("penalty", [each for each in OBJECTS if each.has_prox()], ids=repr)
 def test_proximal_step_is_the_true_minimiser(penalty, step):
-    """Of ``step * kinked part(v) + (v - w)^2 / 2``, over v >= 0 where asked."""
+    """It minimises ``step * non-smooth part(v) + (v - w)^2 / 2``, over v >= 0 with `nonnegative`."""
     prox = of(penalty, "prox")
     for w in COEF.tolist():
 
@@ -161,7 +161,7 @@ def test_a_proximal_step_gives_exact_zeros(penalty):
 
 @pytest.mark.parametrize("penalty", OBJECTS, ids=repr)
 def test_thresholds_of_two_steps_add_up(penalty):
-    """The kinked part of all of these: what lets descent on sparse rows apply it late."""
+    """This holds for all non-smooth parts here, and allows lazy application on sparse samples."""
     if penalty.has_prox():
         prox = of(penalty, "prox")
         for w in COEF.tolist():
@@ -250,7 +250,7 @@ class Quartic(Penalty):
 
 
 class Nearest(Penalty):
-    """A kink alone, at one: the proximal step is a soft threshold around it."""
+    """A penalty |w - 1|: the proximal step is a soft threshold around one."""
 
     @staticmethod
     def value(w):
@@ -291,12 +291,12 @@ def test_a_penalty_without_a_value_is_refused():
         Nothing().validate()
 
 
-# --- in standard deviations of the columns -------------------------------------------------------------------------------
+# --- in standard deviations of the features ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("penalty", [L2(), L1(nonnegative=True), ElasticNet(), Quartic(), Nearest()], ids=repr)
 def test_a_scale_makes_it_the_penalty_of_scaled_coefficients(penalty):
-    """Value and slope are those of s w by the chain rule; the proximal step minimises over v the sum that it should."""
+    """Value and slope are those of s w by the chain rule; the proximal step minimises its defining function."""
     rng = np.random.default_rng(0)
     coef, scale, steps, alpha = rng.normal(size=9), rng.uniform(0.2, 3.0, 9), rng.uniform(0.1, 2.0, 9), 0.3
     value, gradient, moved = compiled(penalty, coef, alpha, steps, scale)
@@ -330,7 +330,7 @@ STANDARDIZED = {
 
 
 def problem(weighted=True):
-    """Features of very different units, uneven weights; the unit in which each value of `standardize` counts coefficients."""
+    """Features of very different units, unequal weights; the unit of coefficients for each value of `standardize`."""
     rng = np.random.default_rng(3)
     X = rng.normal(size=(150, 4)) * [1.0, 1e3, 1e-3, 20.0] + [0.0, 5e3, 0.0, -7.0]
     X[rng.random(X.shape) < [0.1, 0.8, 0.3, 0.0]] = 0.0
@@ -359,7 +359,7 @@ def test_standardize_is_the_plain_penalty_on_scaled_columns(penalty, layout, sta
 @pytest.mark.parametrize("penalty", STANDARDIZED)
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 def test_standardize_in_steps_of_an_explicit_rate(penalty, solver, layout):
-    """Where every spread is one, as here, each step is that of the plain penalty."""
+    """If all standard deviations are one, as here, each step is that of the plain penalty."""
     X, y, _, _ = problem(weighted=False)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     shared = {
@@ -377,7 +377,7 @@ def test_standardize_in_steps_of_an_explicit_rate(penalty, solver, layout):
 
 @pytest.mark.parametrize("standardize", [True, "typical_size"])
 def test_standardize_in_a_stream_counts_all_rows_so_far(standardize):
-    """The unit of a call's penalty is that of every row up to it, also after a pickle."""
+    """The unit of the penalty in a call is that of all samples so far, also after a pickle."""
     X, y, weight, units = problem()
     penalty = L2(standardize=standardize)
     model = GDRegressor(penalty=penalty, alpha=0.1, solver="sgd", optimizer="gd", learning_rate=1e-9)
@@ -412,7 +412,7 @@ def test_standardize_must_be_known(penalty):
 @pytest.mark.parametrize("outputs", [1, 2])
 @pytest.mark.parametrize("nonzeros", ["few", "many"])
 def test_standardize_row_by_row_is_the_same_on_csr(penalty, solver, standardize, outputs, nonzeros):
-    """Loops that cost the stored values of a sample shrink a coefficient late, and to the same value."""
+    """Loops at the cost of the stored values of a sample shrink coefficients lazily, to the same value."""
     X, y, weight, _ = problem()
     X /= X.std(axis=0)
     if nonzeros == "few":

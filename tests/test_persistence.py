@@ -1,4 +1,4 @@
-"""Pickles have a stamp of the version, copies do not warn, and skops knows all classes of a stored model."""
+"""Pickles contain the version, copies do not warn, and the list for skops has all classes of a stored model."""
 
 import copy
 import io
@@ -77,7 +77,7 @@ ways = pytest.mark.parametrize("way", [by_pickle, by_joblib, by_skops, copy.deep
 @ways
 @names
 def test_it_predicts_and_learns_on_as_before(name, way):
-    """To the last bit, without a warning."""
+    """The loaded model predicts and learns the same to the last bit, without a warning."""
     model, y = models()[name]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -88,14 +88,14 @@ def test_it_predicts_and_learns_on_as_before(name, way):
 
 
 def another_version(monkeypatch):
-    """Let the package be an older one while an object is stored."""
+    """Simulate an older version of the package while an object is stored."""
     monkeypatch.setattr("sklearn_gd._components.__version__", "0.0.9")
 
 
 @pytest.mark.parametrize("way", [pickle.dumps, "skops"], ids=["pickle", "skops"])
 @pytest.mark.parametrize("in_pipeline", [False, True])
 def test_another_version_is_warned_of(way, in_pipeline):
-    """Once for each object with a stamp, in a way that scikit-learn's filters know; the model predicts all the same."""
+    """There is one warning per object, to which scikit-learn's filters apply; the model predicts the same."""
     if way == "skops":
         skops = pytest.importorskip("skops.io", reason="skops comes with the extra `integrations`")
     model = make_pipeline(StandardScaler(), GDRegressor()) if in_pipeline else GDRegressor()
@@ -124,7 +124,7 @@ def test_a_part_is_stamped_too(part, monkeypatch):
 
 
 def test_a_pickle_without_a_stamp_is_warned_of():
-    """Those of development versions before the first release."""
+    """Pickles of development versions before the first release have no version."""
     model = GDRegressor().fit(X, SCORE)
     state = model.__getstate__()
     assert state.pop(VERSION_STAMP) == sklearn_gd.__version__
@@ -133,7 +133,7 @@ def test_a_pickle_without_a_stamp_is_warned_of():
 
 
 def test_a_warning_can_be_an_error():
-    """By scikit-learn's class: nothing is loaded then."""
+    """With a filter for scikit-learn's class the warning is an error, and nothing is loaded."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", OfScikitLearn)
         with pytest.raises(InconsistentVersionWarning):
@@ -148,7 +148,7 @@ def test_clones_have_no_stamp():
 
 
 def test_states_have_public_names():
-    """The module that offers them is the one that pickles name."""
+    """Pickles contain the public module of the states."""
     for each in STATES:
         assert each.__module__ == "sklearn_gd.persistence"
         assert getattr(persistence, each.__name__) is each
@@ -156,7 +156,7 @@ def test_states_have_public_names():
 
 
 def test_every_part_is_trusted():
-    """All classes that a string of a parameter stands for."""
+    """All classes of the registries are in the list."""
     for registry in (REGRESSION_LOSSES, CLASSIFICATION_LOSSES, PENALTIES, OPTIMIZERS, SCHEDULES, SOLVERS):
         for each in registry.values():
             assert {f"{each.__module__}.{each.__qualname__}", public_name(each)} <= set(TRUSTED_TYPES)
@@ -178,7 +178,7 @@ def test_skops_asks_for_no_more_than_the_list(name):
 
 
 def test_the_list_names_what_exists():
-    """But for the callback, whose module needs mlflow."""
+    """All names can be imported, except the callback, whose module requires mlflow."""
     for name in set(TRUSTED_TYPES) - {"sklearn_gd.mlflow.MLflowLogger"}:
         module, _, cls = name.rpartition(".")
         assert getattr(__import__(module, fromlist=[cls]), cls).__name__ == cls

@@ -1,4 +1,4 @@
-"""The diagonal preconditioner: a change of coordinates, its gradient, and what it does with constant features."""
+"""The diagonal preconditioner: change of coordinates, gradient, and constant features."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from sklearn_gd.objective._preconditioner import SHRINKAGE, BlockMetric, Diagona
 from sklearn_gd.penalties import NoPenalty
 
 N, D, K = 60, 5, 3
-CONSTANT = 2  # a feature that never changes
+CONSTANT = 2  # a constant feature
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N, D)) * 10.0 ** np.arange(-2, 3) + [1.0, -3.0, 0.0, 50.0, 0.0]
 X[:, CONSTANT] = 0.1
@@ -32,7 +32,7 @@ def preconditioner(*, fit_intercept=True, standardize=False, l2=L2):
 
 
 def objective(coef, intercept, standardize, l2=L2):
-    """Mean over the samples of h/2 score^2 - score, and the l2 penalty: its curvature in each score is h."""
+    """The mean over the samples of h/2 score^2 - score, and the l2 penalty; the curvature in each score is h."""
     raw = X @ coef.T + intercept
     unit = UNITS[standardize] if standardize else 1.0
     return (0.5 * CURVATURE * raw**2 - raw).sum(axis=1).mean() + 0.5 * l2 * ((coef * unit) ** 2).sum()
@@ -41,7 +41,7 @@ def objective(coef, intercept, standardize, l2=L2):
 @pytest.mark.parametrize("standardize", list(UNITS))
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_there_and_back(fit_intercept, standardize):
-    """`to_u` and `to_theta` are inverse, and leave every score as it is."""
+    """`to_u` and `to_theta` are inverse, and do not change scores."""
     metric = preconditioner(fit_intercept=fit_intercept, standardize=standardize)
     coef, intercept = RNG.normal(size=(K, D)), RNG.normal(size=K) if fit_intercept else np.zeros(K)
     if fit_intercept:
@@ -104,7 +104,7 @@ def test_without_an_intercept_a_constant_feature_is_a_feature():
 
 
 def test_standardised_features_are_scaled_alike():
-    """The penalty in standard deviations leaves no trace of the unit: scale times standard deviation is the same for all."""
+    """With a penalty in standard deviations, scale times standard deviation is the same for all features."""
     metric = preconditioner(standardize=True)
     product = np.delete(metric.scale * np.sqrt(MOMENTS.variance), CONSTANT, axis=1)
     np.testing.assert_allclose(product, (1.0 / np.sqrt(CURVATURE + L2))[:, None] * np.ones(D - 1))
@@ -125,7 +125,7 @@ def objective_of(X, weight, seen=None):
 @pytest.mark.parametrize("layout", [np.array, sp.csr_array])
 @pytest.mark.parametrize("value", [0.1, 3.3e8, 1e-9])
 def test_a_constant_feature_is_found_in_both_layouts(layout, value):
-    """Also where every value is stored in CSR, so that the variance is a difference of two large sums."""
+    """Also if all values are stored in CSR, so that the variance is a difference of two large sums."""
     rows = np.full((1001, 2), value)
     rows[:, 1] *= 1.0 + 1e-4 * np.arange(1001)
     weight = np.random.default_rng(1).uniform(0.5, 2.0, 1001)
@@ -141,7 +141,7 @@ def test_a_constant_feature_is_found_in_both_layouts(layout, value):
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_a_metric_is_the_curvature_of_each_score(fit_intercept):
-    """Against the second derivative of F in the scaled coordinates; correlations shrink, a constant feature plays no part."""
+    """Compared with the second derivative of F in scaled coordinates; correlations shrink, constant features have no effect."""
     frame = preconditioner(fit_intercept=fit_intercept)
     curvature = RNG.uniform(0.1, 1.0, (K, N))
     shift = frame.mean + 1.0
@@ -169,7 +169,7 @@ def test_a_metric_is_the_curvature_of_each_score(fit_intercept):
 @pytest.mark.parametrize("centre", [0.0, 1e3])
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_samples_in_float32_lead_to_the_minimum_of_the_same_in_float64(n_classes, centre):
-    """Also where features far from zero must be centred in the algebra, which float32 would not survive."""
+    """Also if features far from zero must be centred in the algebra, for which float32 is not accurate enough."""
     rng = np.random.default_rng(0)
     X = (centre + rng.normal(size=(3000, 12)) @ rng.normal(size=(12, 12))).astype(np.float32)
     y = ((X - centre) @ rng.normal(size=(12, n_classes)) + rng.gumbel(size=(3000, n_classes))).argmax(axis=1)
@@ -189,4 +189,4 @@ def test_which_samples_have_products_in_float32():
     assert not is_single(objective(X.astype(np.float64)))
     assert not is_single(objective(X + np.float32(1e3) * (np.arange(3) == 1).astype(np.float32)))
     assert not is_single(objective(X * np.float32(1e20)))
-    assert is_single(objective(np.hstack([X, np.ones((50, 1), np.float32)])))  # a constant feature plays no part
+    assert is_single(objective(np.hstack([X, np.ones((50, 1), np.float32)])))  # a constant feature has no effect

@@ -1,4 +1,4 @@
-"""Streams without a learning rate: the proximal step, the columns' moments, and the model that is served."""
+"""Streams without a learning rate: the proximal step, the moments of the features, and the model that predicts."""
 
 import pickle
 import subprocess
@@ -30,7 +30,7 @@ LABELS = {"log_loss": 3, "hinge": 3, "multiclass_hinge": 3, "exponential": 2, "m
 
 
 class Quartic(Penalty):
-    """A smooth penalty of one's own."""
+    """A custom smooth penalty."""
 
     @staticmethod
     def value(w):
@@ -50,7 +50,7 @@ def target(loss):
 
 
 def streamed(model, layout, y, rows):
-    """One pass in calls of so many rows, pickled after each."""
+    """One pass in calls of `rows` samples, pickled after each."""
     first = {} if isinstance(model, GDRegressor) else {"classes": np.unique(y)}
     for start in range(0, len(y), rows):
         part = slice(start, start + rows)
@@ -64,7 +64,7 @@ def streamed(model, layout, y, rows):
 @pytest.mark.parametrize("g", [0.01, 1.0, 30.0])
 @pytest.mark.parametrize("name", {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES})
 def test_the_step_of_a_row_solves_its_equation(name, g):
-    """u = -g slope(z + q u), found by another root finder where the loss is smooth; between the one-sided slopes at a kink."""
+    """u = -g slope(z + q u), compared with another root finder if the loss is smooth, else with the one-sided slopes."""
     loss = {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES}[name]()
     functions = loss_functions(loss, 1, False)
     compiled = row_loss(functions, loss_blocks(functions), averaged=True)
@@ -98,7 +98,7 @@ def test_the_step_of_a_softmax_row_nearly_solves_its_equation(g):
     loss_blocks(functions).gradient(np.array([[1.0]]), (z + q * u)[None], slope, functions.parameters)
     explicit = np.empty((1, 4))
     loss_blocks(functions).gradient(np.array([[1.0]]), z[None], explicit, functions.parameters)
-    # Far nearer to the root than the explicit step, and never beyond the row's own label.
+    # Much nearer to the root than the explicit step, and not beyond the sample's label.
     assert np.abs(u + g * slope[0]).max() <= 0.5 * g * np.abs(explicit).max()
     assert u[1] > 0.0
     assert (np.delete(u, 1) < 0.0).all()
@@ -111,7 +111,7 @@ def test_the_step_of_a_softmax_row_nearly_solves_its_equation(g):
 @pytest.mark.parametrize("penalty", ["l2", L1(nonnegative=True), ElasticNet(standardize=True), Quartic()], ids=repr)
 @pytest.mark.parametrize("loss", [*TARGETS, *LABELS])
 def test_calls_of_any_length_give_one_model(loss, penalty, fit_intercept):
-    """The same tracks to the last bit however the rows are cut into calls; CSR rows give the same model."""
+    """The tracks are the same to the last bit for any split into calls; CSR samples give the same model."""
     y = target(loss)
     model = estimator(loss, penalty=penalty, alpha=0.01, fit_intercept=fit_intercept)
     whole, cut, whole_csr, cut_csr = (streamed(clone(model), layout, y, n) for layout in LAYOUTS.values() for n in (200, 7))
@@ -132,13 +132,13 @@ def test_dense_and_csr_calls_alternate():
 
 
 def test_units_of_columns_and_target_play_no_part():
-    """Scaled and shifted columns, a scaled target: the same predictions, where the penalty does not see units."""
+    """Scaled and shifted features and a scaled target give the same predictions, if the penalty is independent of units."""
     y = SCORE
     first = GDRegressor(penalty=L2(standardize=True)).partial_fit(X, y).predict(X)
     factor, shift = 10.0 ** np.arange(-6, 6, 2), 1e3 * np.arange(6)
     moved = X * factor + shift * factor * X.std(axis=0)
     second = GDRegressor(penalty=L2(standardize=True)).partial_fit(moved, 1e5 * y).predict(moved)
-    # A zero counts like any other value here, but for the clipping of outliers.
+    # Zeros are treated like other values here, except that they are not clipped.
     np.testing.assert_allclose(second / 1e5, first, rtol=1e-4, atol=1e-4 * np.abs(first).max())
 
 
@@ -155,7 +155,7 @@ def test_rows_of_weight_zero_do_not_exist():
     ("load", "least"), [(load_wine, 0.95), (load_breast_cancer, 0.92), (load_digits, 0.93), (load_diabetes, 0.3)]
 )
 def test_one_pass_over_raw_rows_learns(load, least):
-    """In whatever units the data come: the test score after a single pass."""
+    """The test score after a single pass on unscaled samples."""
     options = {"scaled": False} if load is load_diabetes else {}
     X_train, X_test, y_train, y_test = train_test_split(*load(return_X_y=True, **options), random_state=0)
     model = GDRegressor() if load is load_diabetes else GDClassifier()
@@ -175,7 +175,7 @@ def test_an_outlier_in_a_column_does_not_spoil_it():
 
 
 def test_averages_alone_predict_where_asked():
-    """Whatever the last iterates are worth."""
+    """Also if the last iterates predict better."""
     model = GDRegressor(average=True).partial_fit(X, SCORE)
     state = model._state
     state.track.losses[:] = [0.0, 0.0, 0.0, 1.0, 2.0, 3.0]
@@ -187,7 +187,7 @@ def test_averages_alone_predict_where_asked():
 
 
 def test_a_stream_goes_on_from_a_fit():
-    """The first rows after a fit change a converged model by little."""
+    """The first samples after a fit hardly change a converged model."""
     X_train, y_train = load_diabetes(return_X_y=True, scaled=False)
     model = GDRegressor().fit(X_train, y_train)
     before = model.predict(X_train)
@@ -197,7 +197,7 @@ def test_a_stream_goes_on_from_a_fit():
 
 
 def test_a_standardised_penalty_without_an_intercept():
-    """The steps scale the features about zero, but the penalty counts coefficients in standard deviations about the mean."""
+    """The steps scale the features about zero, but the penalty uses standard deviations about the mean."""
     parts = {"penalty": L2(standardize=True), "alpha": 0.5, "fit_intercept": False, "tol": None}
     shifted = X + np.arange(6.0)
     exact = GDRegressor(max_iter=1000, **parts).fit(shifted, SCORE)
@@ -206,7 +206,7 @@ def test_a_standardised_penalty_without_an_intercept():
 
 
 def test_the_state_needs_no_compiler():
-    """It begins, and says what it predicts, in a process that has not imported numba; lasso and a user's penalty included."""
+    """It can be created and can predict in a process without numba; also with the lasso and a custom penalty."""
     code = """
 import sys
 import numpy as np
@@ -247,7 +247,7 @@ def test_an_epoch_without_gain_shortens_the_steps():
 
 @pytest.mark.parametrize("name", {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES})
 def test_the_step_of_a_row_never_overshoots_it(name):
-    """Whatever the row: the slope after the step has the sign that it had before, or is zero."""
+    """For all samples, the slope after the step has the same sign as before, or is zero."""
     loss = {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES}[name]()
     functions = loss_functions(loss, 1, False)
     compiled, slope = row_loss(functions, loss_blocks(functions), averaged=True), loss_blocks(functions).gradient
@@ -282,13 +282,13 @@ def test_the_step_of_a_row_never_overshoots_it(name):
         assert slope_at(y, beyond) * np.sign(before) >= 0.0
 
 
-# --- counts, rare classes, wild samples ----------------------------------------------------------------------------------
+# --- counts, rare classes, outliers --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mean", [0.05, 1.0, 100.0])
 @pytest.mark.parametrize("loss", ["poisson", "gamma", "tweedie"])
 def test_the_total_of_the_predictions_is_that_of_the_targets(loss, mean):
-    """After one pass, with exposures as weights: no bias by the length of the steps, however small the counts."""
+    """After one pass, with exposures as weights, there is no bias by the step length, also for small counts."""
     draw = np.random.default_rng(0)
     rows, exposure = draw.normal(size=(20_000, 4)), draw.uniform(0.1, 1.0, 20_000)
     mu = mean * np.exp(rows @ [0.3, -0.2, 0.2, 0.0])
@@ -329,7 +329,7 @@ def test_features_without_an_effect_leave_a_rare_class_to_the_constant():
 
 @pytest.mark.parametrize("loss", ["log_loss", "hinge"])
 def test_the_null_model_of_a_very_rare_class_is_the_constant_model(loss):
-    """No label is an outlier, and the best constant of hinge is a kink, however small the share."""
+    """Labels are not clipped as outliers, and the best constant of hinge is a non-differentiable point for every share."""
     draw = np.random.default_rng(5)
     rows, y = draw.normal(size=(20_000, 3)), np.zeros(20_000, int)
     y[[900, 9000, 19_990]] = 1
@@ -379,7 +379,7 @@ def test_a_wild_sample_does_not_ruin_a_stream(loss, size):
 
 @pytest.mark.parametrize("loss", ["squared_error", "huber", "log_loss", "hinge"])
 def test_a_wild_sample_leaves_a_fit_by_rows_where_it_leaves_batch_descent(loss):
-    """Of 1e12 in a feature that matters: both give the feature up, and keep the others."""
+    """An outlier of 1e12 in a relevant feature: both fits lose this feature, and keep the others."""
     draw = np.random.default_rng(4)
     rows = draw.normal(size=(2000, 4))
     y = rows @ [0.5, -0.4, 0.3, 0.0] + 0.3 * draw.normal(size=2000)
@@ -393,7 +393,7 @@ def test_a_wild_sample_leaves_a_fit_by_rows_where_it_leaves_batch_descent(loss):
 
 @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
 def test_one_pass_learns_under_every_loss_of_amounts(loss):
-    """Whatever the loss says of a residual of zero: a tube of free residuals is flat there."""
+    """Also for losses that are flat at a residual of zero, such as those with an insensitive tube."""
     draw = np.random.default_rng(5)
     rows = draw.normal(size=(4000, 4))
     z = rows @ [0.5, -0.4, 0.3, 0.0]
@@ -407,7 +407,7 @@ def test_one_pass_learns_under_every_loss_of_amounts(loss):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("loss", ["poisson", "squared_error"])
 def test_a_fit_by_rows_reaches_a_wild_sample(loss, layout):
-    """Of 75 standard deviations: it is not forgotten between its turns, and counts for as much as in batch descent."""
+    """An outlier of 75 standard deviations has the same influence as in batch descent."""
     draw = np.random.default_rng(6)
     rows = draw.normal(size=(4000, 5))
     z = rows @ [0.5, -0.4, 0.3, 0.2, 0.0]

@@ -1,7 +1,7 @@
-"""Optima and steps against other programs: scikit-learn's linear models, linear programs, and its stochastic descent.
+"""Optima and steps compared with other programs: scikit-learn's linear models and SGD, and linear programs.
 
-Each reference minimises the same F after a change of its strength's units, which stands beside it: with n rows, a sum of losses
-times C beside 1/2 |w|^2 is F with alpha = 1 / (C n).
+Each reference minimises the same F with another unit of its strength, which its test states: with n samples, a sum of losses
+times C plus 1/2 |w|^2 is F with alpha = 1 / (C n).
 """
 
 import warnings
@@ -54,14 +54,14 @@ TIGHT = {"tol": 1e-13, "max_iter": 20_000, "n_iter_no_change": 10}
 
 
 def fitted(model, X, y, layout="dense", weight=None):
-    """The model, fitted without a complaint."""
+    """The model, fitted without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         return model.set_params(**TIGHT).fit(LAYOUTS[layout](X), y, sample_weight=weight)
 
 
 def objective(model, X, y, coef, intercept, weight=None):
-    """The oracle's F of the model's own parts at any coefficients."""
+    """The oracle's F of the model's components at given coefficients."""
     loss = model.loss_
     target, _, one_vs_rest = encoded(y) if isinstance(model, GDClassifier) else (np.reshape(y, (len(y), -1)), 1, False)
     parts = {
@@ -74,7 +74,7 @@ def objective(model, X, y, coef, intercept, weight=None):
 
 
 def assert_same_optimum(model, X, y, coef, intercept, *, same_coefficients, weight=None):
-    """F within 1e-5 of the reference's; the coefficients too, relative to the largest, where F has one minimiser."""
+    """F is within 1e-5 of the reference's; so are the coefficients, relative to the largest, if the minimiser is unique."""
     ours = objective(model, X, y, model.coef_, model.intercept_, weight)
     reference = objective(model, X, y, coef, intercept, weight)
     assert ours == pytest.approx(reference, rel=1e-5)
@@ -90,7 +90,7 @@ def assert_same_optimum(model, X, y, coef, intercept, *, same_coefficients, weig
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("alpha", [1e-4, 0.1, 10.0])
 def test_ridge(alpha, fit_intercept, layout):
-    """scikit-learn's Ridge on raw columns: |y - Xw|^2 + a |w|^2 is 2 n F with a = n alpha. Weights, two outputs."""
+    """scikit-learn's Ridge on unscaled features: |y - Xw|^2 + a |w|^2 is 2 n F with a = n alpha. Weights, two outputs."""
     X, y = DIABETES
     Y = np.column_stack([y, X[:, 2] ** 2 + y])
     weight = np.random.default_rng(0).uniform(0.2, 3.0, len(y))
@@ -118,7 +118,7 @@ def test_logistic_regression(data, fit_intercept, layout):
     reference.fit(X, y)
     coef, intercept = reference.coef_, reference.intercept_
     if data == "wine":
-        # A shift of all intercepts leaves F as it is.
+        # A shift of all intercepts does not change F.
         model.intercept_ = model.intercept_ - model.intercept_.mean()
         intercept = intercept - intercept.mean()
     assert_same_optimum(model, X, y, coef, intercept, same_coefficients=True)
@@ -128,7 +128,7 @@ def test_logistic_regression(data, fit_intercept, layout):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("balanced", [False, True])
 def test_squared_hinge(balanced, layout):
-    """LinearSVC penalises its intercept: none here. A sum of losses times C: C = 1 / (alpha n)."""
+    """LinearSVC penalises its intercept, so there is none here. A sum of losses times C: C = 1 / (alpha n)."""
     X, y = CANCER
     alpha = 1e-3
     class_weight = "balanced" if balanced else None
@@ -145,7 +145,7 @@ def test_squared_hinge(balanced, layout):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_squared_hinge_of_three_classes(layout):
-    """One against the rest, in one fit: the three minimisers are those of three fits."""
+    """One-vs-rest in one fit: the three minimisers equal those of three fits."""
     X, y = WINE
     model = fitted(GDClassifier("squared_hinge", penalty="l2", alpha=1e-2, fit_intercept=False), X, y, layout)
     reference = LinearSVC(C=1.0 / (1e-2 * len(y)), fit_intercept=False, dual=False, tol=1e-12, max_iter=100_000).fit(X, y)
@@ -173,7 +173,7 @@ def test_generalised_linear_models(loss, reference, alpha, layout):
     weight = np.random.default_rng(0).uniform(0.2, 3.0, len(y))
     model = fitted(GDRegressor(loss, penalty="l2", alpha=alpha), X, y / 100.0, layout, weight)
     with warnings.catch_warnings():
-        # lbfgs may say that it cannot get nearer than rounding errors.
+        # lbfgs may warn that it is limited by rounding errors.
         warnings.simplefilter("ignore", ConvergenceWarning)
         reference.set_params(alpha=alpha, tol=1e-12, max_iter=10_000).fit(X, y / 100.0, sample_weight=weight)
     assert_same_optimum(model, X, y / 100.0, reference.coef_, reference.intercept_, same_coefficients=True, weight=weight)
@@ -228,7 +228,7 @@ def modified_huber(m):
     ids=["huber", "log_cosh", "exponential", "modified_huber"],
 )
 def test_losses_without_a_twin(loss, function, layout):
-    """Written once more in NumPy, and minimised by BFGS."""
+    """The loss in NumPy, minimised by BFGS."""
     regression = isinstance(loss, losses.RegressionLoss)
     X, y = (SCALED_DIABETES[0], SCALED_DIABETES[1] / 100.0) if regression else CANCER
     alpha, target = 1e-2, y if regression else 2.0 * y - 1.0
@@ -280,7 +280,7 @@ def test_nonnegative_least_squares(fit_intercept, layout):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("data", ["cancer", "wine"])
 def test_logistic_regression_with_l1(data, layout):
-    """Against liblinear's l1 (two classes, no intercept: it penalises its own) and SAGA's (three). C = 1 / (alpha n)."""
+    """liblinear with l1 (two classes, without the intercept, which it penalises) and SAGA (three). C = 1 / (alpha n)."""
     X, y = {"cancer": CANCER, "wine": WINE}[data]
     alpha = 1e-2
     shared = L1_OF_LOGISTIC_REGRESSION | {"C": 1.0 / (alpha * len(y)), "fit_intercept": False, "tol": 1e-9, "max_iter": 100_000}
@@ -289,13 +289,13 @@ def test_logistic_regression_with_l1(data, layout):
     assert_same_optimum(model, X, y, reference.coef_, np.zeros(len(reference.coef_)), same_coefficients=False)
 
 
-# --- losses with kinks ---------------------------------------------------------------------------------------------------
+# --- non-smooth losses ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("alpha", [1e-3, 1e-2, 0.1])
 def test_hinge(alpha, layout):
-    """The support vector machine without intercept (LinearSVC penalises its own). C = 1 / (alpha n)."""
+    """The support vector machine without intercept (which LinearSVC penalises). C = 1 / (alpha n)."""
     X, y = CANCER
     model = fitted(GDClassifier("hinge", penalty="l2", alpha=alpha, fit_intercept=False), X, y, layout)
     reference = LinearSVC(
@@ -340,7 +340,7 @@ def test_quantile_regression(quantile, alpha, layout):
 def linear_program(X, y, epsilon, alpha):
     """(coef, intercept) of the least mean of max(0, |residual| - epsilon) plus alpha |w|, exactly."""
     n, d = X.shape
-    # Unknowns: w+, w-, b, and the excess of each row; all but b from zero up.
+    # Unknowns: w+, w-, b, and the excess of each sample; all except b are non-negative.
     cost = np.concatenate([np.full(2 * d, alpha), [0.0], np.full(n, 1.0 / n)])
     rows = np.hstack([X, -X, np.ones((n, 1))])
     above, below = np.hstack([rows, -np.eye(n)]), np.hstack([-rows, -np.eye(n)])
@@ -393,7 +393,7 @@ def test_multiclass_hinge(layout):
 
 
 def test_a_tight_tolerance_does_not_end_in_a_wide_smoothing():
-    """3000 iterations bring the multi-class hinge, with a weak penalty, within a ten-thousandth of its least F."""
+    """3000 iterations minimise the multi-class hinge with a weak penalty to within 1e-4 of its minimum."""
     X, y = WINE
     model = GDClassifier(MulticlassHinge(), penalty="l1", alpha=0.01, tol=1e-12, max_iter=3000)
     with warnings.catch_warnings():
@@ -410,7 +410,7 @@ SGD_STEPS = {"max_iter": 3, "tol": None, "shuffle": False}
 
 
 def same_rows(layout):
-    """Dense rows with and without intercept; CSR without: scikit-learn moves the intercept by other steps there."""
+    """Dense samples with and without intercept; CSR without, as scikit-learn uses other intercept steps for CSR."""
     return [True, False] if layout == "dense" else [False]
 
 
@@ -430,7 +430,7 @@ SGD_CASES = [(layout, intercept) for layout in LAYOUTS for intercept in same_row
     ],
 )
 def test_every_step_of_sgd_regressor(loss, parameters, schedule, penalty, fit_intercept, layout):
-    """The same rates, penalty and rows in order: the same coefficients to rounding."""
+    """The same rates, penalty and order of samples give the same coefficients up to rounding."""
     X, y = SCALED_DIABETES[0], SCALED_DIABETES[1] / 100.0
     shared = {"alpha": 1e-3, "penalty": penalty, "fit_intercept": fit_intercept}
     rate = 0.01 if schedule == "constant" else lambda t: 0.01 / t**0.25
@@ -452,7 +452,7 @@ def test_every_step_of_sgd_regressor(loss, parameters, schedule, penalty, fit_in
 @pytest.mark.parametrize("loss", ["log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron"])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_every_step_of_sgd_classifier(loss, schedule, penalty, fit_intercept, layout, n_classes):
-    """Two classes, and three one against the rest where ours is not a softmax."""
+    """Two classes, and three one-vs-rest unless ours is a softmax."""
     if loss == "log_loss" and n_classes == 3:
         pytest.skip("ours is the softmax, theirs one against the rest")
     if schedule == "optimal" and loss in ("squared_hinge", "modified_huber"):
@@ -463,7 +463,7 @@ def test_every_step_of_sgd_classifier(loss, schedule, penalty, fit_intercept, la
     model = GDClassifier(loss, learning_rate=rate, **shared, **STEPS).fit(LAYOUTS[layout](X), y)
     reference = SGDClassifier(loss, learning_rate=schedule, eta0=0.003, **shared, **SGD_STEPS).fit(LAYOUTS[layout](X), y)
     size = np.abs(reference.coef_).max()
-    # scikit-learn cuts the logistic loss's slope short beyond a score of 18: an error of e^-18, about 1.5e-8, at most.
+    # scikit-learn approximates the slope of the logistic loss beyond a score of 18, with an error of at most e^-18, 1.5e-8.
     rounding = 1e-7 if loss == "log_loss" else 1e-11
     np.testing.assert_allclose(model.coef_, reference.coef_, rtol=0, atol=rounding * size)
     np.testing.assert_allclose(model.intercept_, reference.intercept_, rtol=rounding, atol=rounding * size)
@@ -472,7 +472,7 @@ def test_every_step_of_sgd_classifier(loss, schedule, penalty, fit_intercept, la
 @pytest.mark.parametrize("average", [True, 100])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_averaged_sgd(average, fit_intercept):
-    """The mean of the iterates from the same step on."""
+    """The mean of the iterates, from the same step."""
     X, y = SCALED_DIABETES[0], SCALED_DIABETES[1] / 100.0
     shared = {"alpha": 1e-3, "penalty": "l2", "fit_intercept": fit_intercept, "average": average}
     model = GDRegressor(learning_rate=0.01, **shared, **STEPS).fit(X, y)

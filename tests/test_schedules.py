@@ -1,4 +1,4 @@
-"""Schedules: rates by hand, what None stands for, warm-up, and the rules shared with scikit-learn step for step."""
+"""Schedules: rates by hand, the meaning of None, warm-up, and comparisons with scikit-learn step by step."""
 
 import itertools
 import math
@@ -27,7 +27,7 @@ from sklearn_gd.schedules import (
     WarmUp,
 )
 
-# A fit of 6 epochs of 4 steps, and a stream, which knows no lengths.
+# A fit of 6 epochs of 4 steps, and a stream, whose length is unknown.
 FIT = Run(alpha=0.01, loss=Hinge(), steps_per_epoch=4, total_steps=24)
 STREAM = Run(alpha=0.01, loss=Hinge())
 ROOT = math.sqrt(0.5)
@@ -39,7 +39,7 @@ class Facts:
 
     points: list
     lengths: tuple = ()
-    # Whether the rate never rises.
+    # Whether the rate never increases.
     falls: bool = True
     bad: tuple = ()
 
@@ -145,7 +145,7 @@ FACTS = {
             {"final_div_factor": 0.5},
         ),
     ),
-    # t / w of the first rate, then the schedule from its own first step on
+    # t / w of the first rate, then the schedule from its first step
     "warmup": Facts(
         [
             ({"schedule": InvScaling(1.0, 0.5), "warmup_steps": 2}, [1, 2, 3, 6], [0.5, 1.0, 1.0, 0.5]),
@@ -188,7 +188,7 @@ def test_rates_by_hand(name, parameters, steps, expected):
 
 @pytest.mark.parametrize(("name", "parameters", "steps", "expected"), HAND)
 def test_a_rate_depends_on_its_step_alone(name, parameters, steps, expected):
-    """An epoch's rates at once, or step by step, or from another step on: the same."""
+    """The rates are the same for a whole epoch, for single steps, and from another first step."""
     schedule = SCHEDULES[name](**parameters)
     together = rates(schedule)
     np.testing.assert_array_equal(together, [schedule.rate(np.array([t]), FIT)[0] for t in range(1, 61)])
@@ -210,7 +210,7 @@ def test_rates_never_rise(name, parameters):
     assert (np.diff(rates(SCHEDULES[name](**parameters))) <= 0.0).all()
 
 
-# --- each on its own -----------------------------------------------------------------------------------------------------
+# --- single schedules ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("length", [50, 1000])
@@ -224,7 +224,7 @@ def test_rates_never_rise(name, parameters):
     ],
 )
 def test_decays_are_continuous_and_end_where_they_say(kind, parameters, end, length):
-    """No step is longer than twice the mean one, down to the last rate, which then stays."""
+    """No decrease exceeds twice the mean one, down to the last rate, which then remains constant."""
     found = rates(kind(eta0=1.0, decay_steps=length, **parameters), n=2 * length)
     assert found[0] == 1.0
     assert np.abs(np.diff(found)).max() <= 2.0 / length
@@ -249,7 +249,7 @@ def test_step_decay_is_the_staircase():
     ("t_mul", "m_mul", "first"), [(1.0, 1.0, 7), (2.0, 0.5, 3), (1.5, 0.9, 10), (3.0, 1.0, 1), (1.01, 1.0, 4)]
 )
 def test_cosine_restarts_are_half_cosines_one_after_another(t_mul, m_mul, first, floor):
-    """Built up one by one; a restart exactly where the sum of the lengths says; all of them end on one floor."""
+    """Built from single cycles; restarts are at the sums of the lengths; all cycles end at one floor."""
     n = 3000
     expected, begin, length, height = np.empty(n), 0.0, float(first), 1.0
     for passed in range(n):
@@ -262,7 +262,7 @@ def test_cosine_restarts_are_half_cosines_one_after_another(t_mul, m_mul, first,
 
 
 def test_one_cycle_is_that_of_torch():
-    """Two cosine anneals, over pct_start * n - 1 steps and the rest, as OneCycleLR has them."""
+    """Two half cosines, over pct_start * n - 1 steps and the rest, as in OneCycleLR."""
 
     def anneal(start, end, share):
         return end + (start - end) / 2.0 * (math.cos(math.pi * share) + 1.0)
@@ -366,7 +366,7 @@ def test_what_follows_a_warm_up_is_a_schedule_or_a_number(schedule):
 @pytest.mark.parametrize(("name", "bad"), [(name, bad) for name, facts in FACTS.items() for bad in facts.bad])
 def test_a_parameter_out_of_its_range_is_named(name, bad):
     ((parameter, value),) = bad.items()
-    # A number in the place of what follows a warm-up is the rate of a constant schedule.
+    # A number instead of the schedule after a warm-up is the rate of a constant schedule.
     owner = "Constant: eta0" if parameter == "schedule" else f"{SCHEDULES[name].__name__}: {parameter}"
     with pytest.raises(ValueError, match=rf"^{owner}={value!r} must be an? (number|integer)"):
         SCHEDULES[name](**bad).validate()
@@ -383,7 +383,7 @@ NUMBERS = [
 @pytest.mark.parametrize(("value", "error"), [("1", TypeError), (True, TypeError), (math.nan, None), (math.inf, None)])
 @pytest.mark.parametrize(("name", "parameter", "default"), NUMBERS)
 def test_a_parameter_that_is_no_finite_number_is_named(name, parameter, default, value, error):
-    """An integer may not be a float at all, finite or not."""
+    """An integer parameter must not be a float, finite or not."""
     error = error or (TypeError if default is None or isinstance(default, int) else ValueError)
     with pytest.raises(error, match=rf"^{SCHEDULES[name].__name__}: {parameter}={value!r} must be an? (number|integer)"):
         SCHEDULES[name](**{parameter: value}).validate()
@@ -410,7 +410,7 @@ def test_a_schedule_without_a_rate_is_refused():
 @pytest.mark.parametrize("loss", [Hinge(), LogLoss(), SquaredError(), Huber(delta=0.5)], ids=repr)
 @pytest.mark.parametrize("alpha", [1e-4, 0.1, 2.0])
 def test_optimal_is_bottous_rule(alpha, loss):
-    """None of these slopes exceeds one at a target of one and a score far below: t0 = alpha^-3/4."""
+    """None of these slopes exceeds one at a target of one and a much lower score: t0 = alpha^-3/4."""
     found = rates(Optimal(), run=Run(alpha=alpha, loss=loss))
     np.testing.assert_allclose(found, 1.0 / (alpha * (alpha**-0.75 + np.arange(60.0))), rtol=1e-13)
 
@@ -440,7 +440,7 @@ def test_optimal_needs_a_penalty(alpha):
         rates(Optimal(), run=Run(alpha=alpha, loss=Hinge()))
 
 
-# --- scikit-learn's own --------------------------------------------------------------------------------------------------
+# --- scikit-learn --------------------------------------------------------------------------------------------------------
 
 
 def classes():
@@ -479,7 +479,7 @@ def test_a_fit_is_scikit_learns(loss, alpha, rule):
     X, y = classes()
     ours, theirs = RULES[rule]
     if loss == "squared_hinge" and rule == "optimal":
-        alpha = 1.0  # at a lower one both take off
+        alpha = 1.0  # with a lower one both diverge
     assert_same(
         GDClassifier(loss, alpha=alpha, learning_rate=ours, max_iter=3, **OURS).fit(X, y),
         SGDClassifier(loss=loss, alpha=alpha, max_iter=3, **theirs, **THEIRS).fit(X, y),
@@ -518,7 +518,7 @@ def test_a_regression_is_scikit_learns(loss, theirs, rule):
 
 
 def adaptive_pair(max_iter):
-    """Fits whose tolerance no epoch can meet, so that both lower the rate after every epoch from the second one on."""
+    """Fits with a tolerance that no epoch satisfies, so that both lower the rate after every epoch from the second."""
     X, y = classes()
     ours = GDClassifier(
         "log_loss",

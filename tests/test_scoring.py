@@ -1,4 +1,4 @@
-"""What validation samples score: the loss, or a scorer of scikit-learn; and that a stop by it is right."""
+"""The score of validation samples: the loss, or a scorer of scikit-learn; early stopping by the score."""
 
 import pickle
 import warnings
@@ -31,7 +31,7 @@ def held(weight=None):
 
 
 def held_labels(weight=None):
-    """The same with labels."""
+    """The validation samples with labels."""
     return held(weight) | {"y_val": LABELS[HELD]}
 
 
@@ -39,7 +39,7 @@ def held_labels(weight=None):
 
 
 def test_by_default_it_is_minus_the_weighted_loss():
-    """That of the loss which is minimised, without the penalty."""
+    """The score is minus the mean of the minimised loss, without the penalty."""
     model = GDRegressor(Quantile(0.8), alpha=0.1).fit(X[TRAIN], Y[TRAIN], **held(WEIGHT))
     loss = mean_pinball_loss(Y[HELD], model.predict(X[HELD]), sample_weight=WEIGHT[HELD], alpha=0.8)
     assert max(model.validation_scores_) == pytest.approx(-loss)
@@ -48,7 +48,7 @@ def test_by_default_it_is_minus_the_weighted_loss():
 
 @pytest.mark.parametrize("stop", ["early stopping", "X_val"])
 def test_a_quantile_is_covered_where_mini_batches_stop_early(stop):
-    """R^2 would choose a model of the mean: a third of the targets lay above a 0.95 quantile."""
+    """R^2 would select a model of the mean, with a third of the targets above the 0.95 quantile."""
     rng = np.random.default_rng(1)
     A = rng.normal(size=(6000, 5))
     b = A @ [1.0, 2.0, 0.0, -1.0, 0.5] + rng.standard_exponential(6000)
@@ -62,7 +62,7 @@ def test_a_quantile_is_covered_where_mini_batches_stop_early(stop):
 
 @pytest.mark.parametrize("unit", [1e-6, 1e5])
 def test_the_tolerance_has_no_unit(unit):
-    """Targets in other units stop at the same epoch."""
+    """With targets in other units the fit stops at the same epoch."""
     one, other = (GDRegressor(alpha=0.0, early_stopping=True, random_state=0).fit(X, by * Y) for by in (1.0, unit))
     assert other.n_iter_ == one.n_iter_
     np.testing.assert_allclose(other.coef_, unit * one.coef_, rtol=1e-6)
@@ -83,7 +83,7 @@ def test_validation_samples_of_one_class():
 @pytest.mark.parametrize("scoring", ["loss", "r2", None])
 @pytest.mark.parametrize("far", ["all", "some"])
 def test_a_loss_without_end_on_the_validation_samples(far, scoring):
-    """Far out under a log link: where no epoch has a finite score a warning names the parameters; else those epochs count."""
+    """Large scores with a log link: if no epoch has a finite score, a warning names the parameters."""
     counts = rng.poisson(np.exp(0.5 * X[:, 0])) + 0.0
     A = X.copy()
     A[250, 0] = 1e4 if far == "all" else 700.0
@@ -107,7 +107,7 @@ def test_a_loss_without_end_on_the_validation_samples(far, scoring):
 @pytest.mark.parametrize("weight", [None, WEIGHT])
 @pytest.mark.parametrize("scoring", ["neg_mean_absolute_error", "r2", make_scorer(mean_pinball_loss, greater_is_better=False)])
 def test_a_scorer_of_a_regression(scoring, weight):
-    """By name or as an object, with the weights."""
+    """A scorer by name or as an object, with the weights."""
     model = GDRegressor("huber", scoring=scoring).fit(X[TRAIN], Y[TRAIN], **held(weight))
     weights = {} if weight is None else {"sample_weight": weight[HELD]}
     score = get_scorer(scoring) if isinstance(scoring, str) else scoring
@@ -117,7 +117,7 @@ def test_a_scorer_of_a_regression(scoring, weight):
 @pytest.mark.parametrize("scoring", ["accuracy", "f1_weighted", "roc_auc", "neg_log_loss", None])
 @pytest.mark.parametrize("rows", [np.array, sp.csr_array])
 def test_a_scorer_of_a_classifier(scoring, rows):
-    """It sees the labels of the user, and predict_proba where it asks for it."""
+    """The scorer receives the labels of the user, and predict_proba if needed."""
     settings = {"solver": "sgd", "learning_rate": 0.01, "random_state": 0, "scoring": scoring}
     model = GDClassifier(**settings).fit(rows(X[TRAIN]), LABELS[TRAIN], **held_labels() | {"X_val": rows(X[HELD])})
     score = (lambda model, *given: model.score(*given)) if scoring is None else get_scorer(scoring)
@@ -127,7 +127,7 @@ def test_a_scorer_of_a_classifier(scoring, rows):
 
 
 def test_a_callable_and_the_names_of_columns():
-    """A function of estimator, X and y; a data frame's names draw no warning."""
+    """A function of estimator, X and y; the feature names of a data frame cause no warning."""
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(X, columns=list("abcd"))
     with warnings.catch_warnings():
@@ -139,7 +139,7 @@ def test_a_callable_and_the_names_of_columns():
 
 
 def test_a_score_that_is_no_number_counts_as_the_lowest():
-    """As of a correlation where all predictions are equal; with no other a warning says so, and the last model is kept."""
+    """For example a correlation of equal predictions; if all are NaN, a warning is given and the last model is kept."""
     answers = iter([np.nan, np.nan, 0.5, np.nan, 0.25, 0.25, 0.25, 0.25, 0.25])
     model = GDRegressor(scoring=lambda *_: next(answers), solver="sgd", learning_rate=0.01, random_state=0)
     model.fit(X[TRAIN], Y[TRAIN], **held())
@@ -151,7 +151,7 @@ def test_a_score_that_is_no_number_counts_as_the_lowest():
 
 
 def test_weights_reach_a_scorer_only_where_they_differ():
-    """So a plain function of three arguments serves unless there are weights; then the error names the parameter."""
+    """So a function of three arguments works unless there are weights; then the error names the parameter."""
 
     def scorer(model, X, y):
         return accuracy_score(y, model.predict(X))
@@ -185,7 +185,7 @@ def test_an_unknown_scoring_is_refused_before_the_data_are_looked_at(scoring, er
     ],
 )
 def test_a_scorer_that_does_not_fit_is_refused_before_the_descent(scoring, loss, message):
-    """The estimator stays as it was."""
+    """The estimator does not change."""
     model = GDClassifier(loss, scoring=scoring)
     with pytest.raises((ValueError, TypeError), match=message):
         model.fit(X[TRAIN], LABELS[TRAIN], **held_labels())
@@ -193,7 +193,7 @@ def test_a_scorer_that_does_not_fit_is_refused_before_the_descent(scoring, loss,
 
 
 def test_in_a_grid_search_and_after_pickling():
-    """It is a parameter as any other."""
+    """`scoring` can be tuned and pickled like any other parameter."""
     A, b = load_iris(return_X_y=True)
     grid = {"scoring": ["loss", "accuracy", None]}
     search = GridSearchCV(GDClassifier(early_stopping=True, random_state=0), grid, cv=3).fit(A, b)
@@ -203,14 +203,14 @@ def test_in_a_grid_search_and_after_pickling():
 
 
 def test_a_model_that_was_pickled_before_there_was_this_parameter():
-    """It is validated by its own score, as it was."""
+    """It is validated by its `score`, as before."""
     model = GDRegressor(early_stopping=True, random_state=0)
     del model.scoring
     assert model.get_params()["scoring"] is None
     assert max(clone(model).fit(X, Y).validation_scores_) > 0.0
 
 
-# The split is drawn among the rows: a row of weight 2 is set aside as a whole.
+# The split selects samples: a sample of weight 2 is held out as a whole.
 UNEQUAL = {
     f"check_sample_weight_equivalence_on_{kind}_data": "a row of weight 2 is not split between training and validation"
     for kind in ("dense", "sparse")

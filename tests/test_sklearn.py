@@ -1,4 +1,4 @@
-"""What differs between the versions of scikit-learn: each test runs on all of them."""
+"""The differences between versions of scikit-learn: each test runs with all of them."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ def test_callbacks_are_there_where_scikit_learn_has_them():
 
 
 def test_a_fit_without_callbacks_of_scikit_learn_is_the_same_fit():
-    """An older scikit-learn is imitated in a process of its own: the module of callbacks is hidden before ours is imported."""
+    """A separate process simulates an older scikit-learn: the callback module is hidden before the package is imported."""
     code = """
 import sys, warnings
 import numpy as np

@@ -21,7 +21,7 @@ SPARSE = [
     for kind, registry in ((GDRegressor, REGRESSION_LOSSES), (GDClassifier, CLASSIFICATION_LOSSES))
     for name in registry
     for penalty in ("l1", "elasticnet")
-    if name != "perceptron"  # its minimum is 0, and no share of that ends the descent early
+    if name != "perceptron"  # its minimum is 0, so no relative tolerance ends the descent early
 ]
 STOCHASTIC = [
     GDRegressor(solver="sgd", max_iter=20, tol=None),
@@ -35,18 +35,18 @@ WEIGHTS = (
 )
 
 
-# An expected failure that passes is an error where scikit-learn can be told so.
+# An expected failure that passes is an error, if scikit-learn has this option.
 STRICT = {"xfail_strict": True} if Version("1.8") <= SKLEARN else {}
 
 
 @pytest.fixture(autouse=True)
 def dispatch(monkeypatch):
-    """What scikit-learn asks for before it checks arrays of other libraries; else it skips those checks."""
+    """The environment without which scikit-learn skips the checks of arrays of other libraries."""
     monkeypatch.setenv("SCIPY_ARRAY_API", "1")
 
 
 def skip_without_device(check):
-    """Skip a check on a CUDA device where there is none; scikit-learn's own test of that raises for float32."""
+    """Skip a check on a CUDA device if there is none; scikit-learn's test of that raises for float32."""
     if "cuda" in str(getattr(check, "keywords", "")):
         torch = pytest.importorskip("torch")
         if not torch.cuda.is_available():
@@ -66,7 +66,7 @@ def test_a_weight_of_two_is_the_sample_twice(estimator, check):
 
 
 def stochastic_failures(estimator):
-    """The two checks that ask for one path, and not only one optimum."""
+    """The two checks that require the same path, not only the same optimum."""
     return {f"check_sample_weight_equivalence_on_{kind}_data": WEIGHTS for kind in ("dense", "sparse")}
 
 

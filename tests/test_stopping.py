@@ -26,7 +26,7 @@ RUNNING, PLATEAU, DIVERGED = Status.RUNNING, Status.PLATEAU, Status.DIVERGED
 
 
 def watch(objectives, tol=0.1, patience=2, unit=1.0, start=10.0, scores=None):
-    """A monitor that has seen these objectives, the model of epoch k being [k]; and what it said of each."""
+    """A monitor after these objectives, where the model of epoch k is [k], and its status for each."""
     validate = None if scores is None else lambda theta: scores[int(theta[0]) - 1]
     monitor = Monitor(tol, patience, unit, validate=validate)
     monitor.start(np.zeros(1), start)
@@ -38,13 +38,13 @@ def watch(objectives, tol=0.1, patience=2, unit=1.0, start=10.0, scores=None):
 
 
 def test_it_stops_when_the_last_epochs_together_gained_too_little():
-    """From 2 on: 1/16 and 1/16 more in two epochs are 1/8, no more than the tolerance."""
+    """From 2, decreases of 1/16 and 1/16 in two epochs are 1/8, not more than the tolerance."""
     _, said = watch([5.0, 3.0, 2.0, 1.9375, 1.875], tol=0.125)
     assert said == [RUNNING, RUNNING, RUNNING, RUNNING, PLATEAU]
 
 
 def test_it_goes_on_while_the_last_epochs_together_gained_enough():
-    """None of these epochs alone gains more than the tolerance."""
+    """None of these epochs alone decreases F by more than the tolerance."""
     _, said = watch([5.0 - 0.0625 * epoch for epoch in range(20)], tol=0.12)
     assert said == [RUNNING] * 20
 
@@ -78,7 +78,7 @@ def test_without_a_tolerance_it_never_stops():
 
 
 def test_a_stall_is_no_end_while_the_method_knows_that_f_can_fall():
-    """Until what is left is a share of the tolerance: ten times F, where that is less than the null model's."""
+    """Until the rest is below the tolerance, relative to ten times F if that is less than the null model's."""
 
     def said(left, tol=0.1, gap=math.inf):
         monitor = Monitor(tol, 2, 10.0)
@@ -129,7 +129,7 @@ def test_the_model_is_copied():
 
 @pytest.mark.parametrize("tol", [0.1, None])
 def test_with_validation_rows_the_best_score_decides(tol):
-    """Whatever the objective does, and with or without a tolerance; the first of equal ones is kept."""
+    """For any objective, with or without a tolerance; the first of equal scores is kept."""
     monitor, _ = watch([3.0, 2.0, 1.0, 0.5], tol=tol, scores=[0.1, 0.9, 0.3, 0.9])
     assert monitor.best[0] == 2.0
     assert monitor.best_epoch == 2
@@ -138,7 +138,7 @@ def test_with_validation_rows_the_best_score_decides(tol):
 
 
 def test_a_score_is_compared_as_it_is():
-    """No unit: it must rise by more than the tolerance itself."""
+    """A score must increase by more than the tolerance itself."""
     scores = [0.1, 0.5, 0.55, 0.59]
     assert watch([1.0] * 4, scores=scores, unit=1e6)[1] == [RUNNING, RUNNING, RUNNING, PLATEAU]
     assert watch([1.0] * 4, scores=scores, unit=1e-6, tol=0.08)[1] == [RUNNING] * 4
@@ -177,7 +177,7 @@ def test_what_explodes_is_judged_by_the_unit_and_the_first_objective(unit, start
 
 
 def test_where_unit_and_first_objective_are_zero_the_first_epoch_sets_the_measure():
-    """As with the perceptron's loss, which is zero at zero coefficients."""
+    """As with the perceptron loss, which is zero at zero coefficients."""
     assert watch([1e300], unit=0.0, start=0.0)[1] == [RUNNING]
     assert watch([0.5, 4e9], unit=0.0, start=0.0)[1] == [RUNNING, RUNNING]
     assert watch([0.5, 6e9], unit=0.0, start=0.0)[1] == [RUNNING, DIVERGED]
@@ -190,7 +190,7 @@ def test_an_objective_below_zero_is_sound_where_the_first_one_was_zero():
 
 
 class FallsFromZero(RegressionLoss):
-    """A loss that is 0 at a score of 0, whatever the target, and lower at the best score."""
+    """A loss that is 0 at a score of 0 for every target, and lower at the best score."""
 
     @staticmethod
     def value(y, raw):
@@ -210,7 +210,7 @@ def test_a_fit_may_begin_at_zero_and_fall():
 
 
 def test_a_model_from_elsewhere_is_kept_where_it_is_better():
-    """By the objective, or by the score where there are validation rows."""
+    """By the objective, or by the score if there are validation samples."""
     monitor, _ = watch([5.0, math.inf])
     monitor.offer(np.array([7.0]), 6.0)
     assert (monitor.best[0], monitor.best_objective, monitor.best_epoch) == (1.0, 5.0, 1)
@@ -241,7 +241,7 @@ def data():
 
 @pytest.mark.parametrize("loss", ["perceptron", "hinge"])
 def test_a_fit_of_zero_unit_converges(loss):
-    """The perceptron's constant model costs nothing: without a gain in all the patience, the fit ends."""
+    """The loss of the perceptron's null model is zero: without an improvement during the patience, the fit ends."""
     X, _ = data()
     y = X @ [1.0, -2.0, 0.5] > 0.5
     model = GDClassifier(loss, solver="sgd", learning_rate=0.1, alpha=0.0, random_state=0).fit(X, y)
@@ -266,7 +266,7 @@ def test_a_fit_keeps_the_best_epoch():
 @pytest.mark.parametrize("rate", [1e3, 1e200])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_after_a_divergence_the_constant_model_is_kept_where_it_is_better_than_the_start(rate, validated):
-    """The untouched start says "no" of a hundred samples, most of which are "yes"."""
+    """The initial model predicts "no" for a hundred samples, most of which are "yes"."""
     rng = np.random.default_rng(0)
     X, y = 1e3 * rng.normal(size=(100, 3)), np.repeat(["no", "yes"], [20, 80])
     given = {"X_val": X[10:60], "y_val": y[10:60]} if validated else {}
@@ -317,7 +317,7 @@ def targets_of(loss, score, n_classes):
 
 
 def gaps_on_the_way(model, X, y, monkeypatch, least):
-    """The duality gap after each iteration of a fit, and how far F is above its least value then."""
+    """The duality gap after each iteration of a fit, and the distance of F from its minimum."""
     seen, original = [], SupportDescent._gap
 
     def gap(self, plain, gradient):
@@ -333,7 +333,7 @@ def gaps_on_the_way(model, X, y, monkeypatch, least):
 @pytest.mark.parametrize("penalty", ["l1", "elasticnet", L1(nonnegative=True, standardize=True)], ids=str)
 @pytest.mark.parametrize(("estimator", "loss", "n_classes"), WITH_CONJUGATE)
 def test_the_duality_gap_bounds_what_is_left(estimator, loss, penalty, n_classes, monkeypatch):
-    """Along the whole way it is no less than F above its minimum, and where the fit ends it is closed."""
+    """It is at least the distance of F from its minimum in every iteration, and about zero at the end."""
     rng = np.random.default_rng(0)
     X_data = rng.normal(size=(60, 8)) * np.logspace(-1, 1, 8)
     score = X_data @ (rng.normal(size=8) / np.logspace(-1, 1, 8)) + rng.normal(size=60)
@@ -346,11 +346,11 @@ def test_the_duality_gap_bounds_what_is_left(estimator, loss, penalty, n_classes
     assert bounds[-1] < 0.1 * bounds[0] or bounds[0] < 1e-3 * least
 
 
-# --- a gradient that is not the objective's, and one that swings ---------------------------------------------------------
+# --- a gradient that does not match the objective, and oscillations ------------------------------------------------------
 
 
 class HiddenKink(RegressionLoss):
-    """The absolute error, which says nothing of its kink."""
+    """The absolute error, declared as smooth."""
 
     @staticmethod
     def value(y, raw):
@@ -369,14 +369,14 @@ def a_line():
 
 @pytest.mark.parametrize("penalty", ["l2", "l1", L2(standardize=True), None], ids=str)
 def test_a_descent_that_finds_no_way_down_says_so(penalty):
-    """Not a word about convergence where the gradient promises what the objective does not keep."""
+    """The warning is not about convergence if the gradient predicts a decrease that does not occur."""
     with pytest.warns(ConvergenceWarning, match=r"no step along the negative gradient.*check_loss"):
         GDRegressor(WrongSign(), penalty=penalty, alpha=1e-3).fit(*a_line())
 
 
 @pytest.mark.parametrize("penalty", ["l2", "l1", L2(standardize=True), None], ids=str)
 def test_a_loss_that_hides_its_kink_is_minimised_or_the_fit_says_so(penalty):
-    """Silence is for a model whose F is within the tolerance of that of the smoothed descent."""
+    """Without a warning, F must be within the tolerance of that of the smoothed descent."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         hidden = GDRegressor(HiddenKink(), penalty=penalty, alpha=1e-3).fit(*a_line())
@@ -385,7 +385,7 @@ def test_a_loss_that_hides_its_kink_is_minimised_or_the_fit_says_so(penalty):
 
 
 def test_a_batch_descent_that_only_climbs_keeps_its_start():
-    """However slowly it climbs."""
+    """Also if F increases slowly."""
     with pytest.warns(ConvergenceWarning, match="diverged"):
         model = GDRegressor(WrongSign(), solver="batch", learning_rate=0.01, max_iter=50).fit(*a_line())
     np.testing.assert_array_equal(model.coef_, 0.0)
@@ -393,7 +393,7 @@ def test_a_batch_descent_that_only_climbs_keeps_its_start():
 
 @pytest.mark.parametrize("optimizer", ["momentum", "nesterov"])
 def test_a_swing_is_waited_out(optimizer):
-    """Momentum carries past the minimum and back: the objective rises for more epochs than the patience has."""
+    """Momentum overshoots the minimum and returns: the objective increases for more epochs than the patience."""
     X, y = a_line()
     model = GDRegressor(optimizer=optimizer, learning_rate=0.05, solver="batch", max_iter=500).fit(X, y)
     assert min(model.loss_curve_) == pytest.approx(GDRegressor(tol=1e-9).fit(X, y).loss_curve_[-1], rel=0.01)
@@ -401,7 +401,7 @@ def test_a_swing_is_waited_out(optimizer):
 
 
 def test_a_swing_without_an_end_is_no_convergence():
-    """The objective fell at first, and then goes up and down for good: ten times the patience are enough."""
+    """The objective decreases at first, then oscillates permanently: the fit ends after ten times the patience."""
     monitor = Monitor(0.01, 3, 1.0, expected_decrease=lambda theta: 0.5, full_batch=True)
     monitor.start(np.zeros(1), 10.0)
     said = [monitor.judge(Iterate(np.ones(1), 2.0 + (epoch % 2))) for epoch in range(100)]
@@ -421,7 +421,7 @@ def test_an_adaptive_schedule_lowers_the_rate_of_a_swing(rate):
 
 
 def test_a_batch_descent_from_the_minimum_is_content():
-    """Where there is nothing to gain, a rise by rounding is no divergence."""
+    """At the minimum, an increase by rounding is not divergence."""
     X, y = a_line()
     best = GDRegressor(tol=1e-12, max_iter=5000).fit(X, y)
     model = GDRegressor(solver="batch", optimizer="momentum", learning_rate=0.05)
@@ -464,7 +464,7 @@ def test_a_kinked_loss_without_useful_features_reaches_the_null_model(rare_featu
 
 @pytest.mark.parametrize("layout", [np.asarray, sp.csr_array])
 def test_the_metric_is_renewed_where_the_curvature_has_changed(layout):
-    """The null model's curvature alone takes 81 iterations on these nearly separable classes, to a higher F."""
+    """With the curvature of the null model only, these nearly separable classes take 81 iterations, to a higher F."""
     X, y = load_breast_cancer(return_X_y=True)
     model = GDClassifier(penalty="l2").fit(layout(X), y)
     exact = GDClassifier(penalty="l2", tol=1e-12, max_iter=10_000).fit(X, y)
@@ -473,7 +473,7 @@ def test_the_metric_is_renewed_where_the_curvature_has_changed(layout):
 
 
 def test_a_divergence_is_in_an_epoch_that_there_was():
-    """A rate that is far too long in the first epoch: F falls from there to the last epoch, and never below the start."""
+    """The rate is too high in the first epoch: F decreases from then on, but not below the start."""
     X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 1.0]]) * 1e3
     model = GDRegressor(solver="batch", optimizer="gd", learning_rate=1.0, max_iter=1, tol=1e-3)
     with pytest.warns(ConvergenceWarning, match="diverged in epoch 1 "):

@@ -1,4 +1,4 @@
-"""l1, elastic net and bounds at zero, more features than samples: F at the default tolerance beside that of other solvers."""
+"""l1, elastic net and non-negativity, more features than samples: F at the default tolerance compared with other solvers."""
 
 import warnings
 
@@ -14,12 +14,12 @@ from sklearn_gd.descent.support_descent import expected_fall
 from sklearn_gd.losses import Huber, Quantile, RegressionLoss
 from sklearn_gd.objective._rows import rows_of
 
-CLOSE = 1.001  # times the least F
+CLOSE = 1.001  # times the minimum of F
 SHAPES = [(60, 600, 0.0), (50, 200, 0.9), (200, 60, 0.5)]  # samples, features, correlation of neighbours
 
 
 def samples(n, d, correlation, seed=0):
-    """Features of which a twentieth matter, and targets."""
+    """Features, 5% of which have an effect, and targets."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, d))
     for j in range(1, d):
@@ -30,7 +30,7 @@ def samples(n, d, correlation, seed=0):
 
 
 def largest_alpha(X, slope):
-    """The strength from which all coefficients are zero, of the slopes of the losses at the null model."""
+    """The strength above which all coefficients are zero, from the slopes of the losses at the null model."""
     return np.abs(X.T @ (slope - slope.mean())).max() / len(X)
 
 
@@ -101,7 +101,7 @@ def test_second_derivatives(share):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_standardised(shape):
-    """The Lasso of standardised columns."""
+    """The lasso on standardised features."""
     X, y = samples(*shape)
     X = X * np.logspace(-2, 2, X.shape[1])
     scaled = (X - X.mean(axis=0)) / X.std(axis=0)
@@ -147,7 +147,7 @@ def test_hinge(shape, share):
 @pytest.mark.parametrize("share", [3, 20, 100])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_logistic_regression(shape, share):
-    """Against liblinear, which penalises its intercept: there is none here."""
+    """Compared with liblinear, without the intercept, which it penalises."""
     X, y = samples(*shape)
     positive = y > y.mean()
     alpha = np.abs(X.T @ np.where(positive, -0.5, 0.5)).max() / len(y) / share
@@ -169,7 +169,7 @@ def test_logistic_regression(shape, share):
 
 
 class Unknown(RegressionLoss):
-    """Huber's loss, whose conjugate nobody has written."""
+    """Huber's loss without a conjugate."""
 
     value = staticmethod(lambda y, raw: np.where(np.abs(raw - y) < 1.0, 0.5 * (raw - y) ** 2, np.abs(raw - y) - 0.5))
     gradient = staticmethod(lambda y, raw: np.minimum(np.maximum(raw - y, -1.0), 1.0))
@@ -178,7 +178,7 @@ class Unknown(RegressionLoss):
 @pytest.mark.parametrize("share", [3, 20, 100])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_a_loss_without_a_conjugate_comes_as_far_as_one_with(shape, share):
-    """Nothing certifies its end; the violation of the optimality conditions keeps it from stopping early."""
+    """Without a certificate, the violation of the optimality conditions prevents stopping too early."""
     X, y = samples(*shape)
     y = 2.0 * (y - y.mean()) / y.std()
     alpha = largest_alpha(X, np.clip(y, -1.0, 1.0)) / share
@@ -187,7 +187,7 @@ def test_a_loss_without_a_conjugate_comes_as_far_as_one_with(shape, share):
 
 
 def test_several_classes():
-    """Softmax with weights: a weight of two is the sample twice, and the default tolerance is near a tight one."""
+    """Softmax with weights: a weight of two equals two copies, and the default tolerance is close to a tight one."""
     X, y = samples(60, 300, 0.3)
     y, weight = np.digitize(y, np.quantile(y, [0.3, 0.7])), np.random.default_rng(0).integers(0, 3, size=60)
     fits = [
@@ -199,7 +199,7 @@ def test_several_classes():
 
 
 def test_a_gap_that_cannot_close_is_no_reason_to_go_on():
-    """In the units of the user the penalty is next to nothing for a long column, for whose sake the dual point is scaled down."""
+    """In the user's units the penalty of a large feature is tiny, and the dual point is scaled down for its bound."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 30)) @ rng.normal(size=(30, 30)) * np.geomspace(1e-2, 1e5, 30)
     y = (X / np.geomspace(1e-2, 1e5, 30))[:, :4].argmax(axis=1)
@@ -217,5 +217,5 @@ def test_the_fall_of_a_sequence_is_told_by_its_second_half():
     k = np.arange(1.0, 61.0)
     for values in (1.0 / k, 0.9**k, 1.0 / k**2):
         assert values[-1] <= expected_fall(values.tolist()) < 4.0 * values[29]
-    assert expected_fall((1.0 - 1e-3 * k).tolist()) == np.inf  # nothing tells when it ends
+    assert expected_fall((1.0 - 1e-3 * k).tolist()) == np.inf  # no estimate of the end
     assert expected_fall((1.0 / k[:39]).tolist()) == np.inf  # too short

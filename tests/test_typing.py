@@ -1,4 +1,4 @@
-"""The public surface is annotated; mypy says whether the annotations are right, `.ci/types` whether they are complete."""
+"""The public API is annotated; mypy checks the annotations, and `.ci/types` their completeness."""
 
 import importlib
 import inspect
@@ -42,7 +42,7 @@ def test_every_public_attribute_of_a_class_is_annotated(name):
     plain = [
         key for key, value in vars(each).items() if not (key.startswith("_") or callable(value) or hasattr(value, "__get__"))
     ]
-    # From Python 3.14 on annotations are evaluated when they are asked for.
+    # From Python 3.14, annotations are evaluated lazily.
     assert set(plain) <= set(inspect.get_annotations(each))
 
 

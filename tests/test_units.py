@@ -1,4 +1,4 @@
-"""The defaults on data in any unit: predictions do not depend on the scale of a feature, nor on that of y."""
+"""The defaults on data in any unit: predictions do not depend on the scale of features or y."""
 
 import warnings
 
@@ -20,7 +20,7 @@ MODELS = {name: GDRegressor(name) for name in losses.REGRESSION_LOSSES} | {
 
 
 def samples():
-    """Indicators, counts and measurements, some of them rarely other than zero; positive targets."""
+    """Indicators, counts and measurements, some of them rarely non-zero; positive targets."""
     rng = np.random.default_rng(0)
     X = np.column_stack(
         [
@@ -77,7 +77,7 @@ def test_the_unit_of_y_does_not_matter(loss, how):
 
 
 def test_prices_under_a_bounded_slope():
-    """Targets of 1e5 whose loss grows like their size, not its square: the penalty does not take over."""
+    """Targets of 1e5 with a loss that grows linearly: the penalty does not dominate."""
     X, y = load_diabetes(return_X_y=True, scaled=False)
     for loss in ("absolute_error", Huber(100.0), "epsilon_insensitive"):
         assert GDRegressor(loss).fit(X, 1e3 * y).score(X, 1e3 * y) > 0.48
@@ -109,7 +109,7 @@ def test_the_typical_curvature_of_a_loss(loss, curvature):
 @pytest.mark.parametrize("penalty", ["auto", "l1"])
 @pytest.mark.parametrize("loss", ["huber", "log_cosh"])
 def test_a_loss_that_is_all_but_a_kink_is_minimised(loss, penalty):
-    """Targets of 1e6: residuals are linear from one millionth of their size on. A warning is an error here."""
+    """Targets of 1e6: the loss is linear above a millionth of their size. Warnings are errors here."""
     X, y = load_diabetes(return_X_y=True, scaled=False)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -1,4 +1,4 @@
-"""What the user passed, as arrays: each check by itself; the estimators' own tests go through `fit`."""
+"""Validation of user input: single checks; the tests of the estimators use `fit`."""
 
 from types import SimpleNamespace
 
@@ -45,7 +45,7 @@ def test_other_samples_are_converted(given):
 
 
 def repeated(kind=sp.csr_array, dtype=np.float64):
-    """X with each entry stored in two pieces, the columns of a row in descending order."""
+    """X with duplicate entries, and with the columns of each row in descending order."""
     cols, rows = np.tile([1, 1, 0, 0], 6), np.repeat(np.arange(6), 4)
     values = np.column_stack([0.25 * X[:, 1], 0.75 * X[:, 1], 0.5 * X[:, 0], 0.5 * X[:, 0]]).ravel()
     return (
@@ -57,7 +57,7 @@ def repeated(kind=sp.csr_array, dtype=np.float64):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
 def test_entries_that_are_stored_twice_are_summed_in_a_copy(dtype):
-    """As SciPy itself understands them; the caller's arrays stay as they are."""
+    """As in SciPy; the arrays of the caller do not change."""
     given = repeated(dtype=np.float64) * 4
     given = given.astype(dtype)
     before = [each.copy() for each in (given.data, given.indices, given.indptr)]
@@ -83,7 +83,7 @@ def test_pieces_whose_sum_is_infinite():
 
 
 def broken(kind, **changed):
-    """X as a sparse matrix, some of whose arrays were changed since."""
+    """X as a sparse matrix with modified arrays."""
     matrix = kind(X)
     for name, (at, value) in changed.items():
         getattr(matrix, name)[at] = value
@@ -104,7 +104,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_indices_outside_the_shape_are_refused(name):
-    """They would be read and written outside of the arrays."""
+    """Compiled code would read and write outside the arrays."""
     kind, changed = BROKEN[name]
     model = GDRegressor()
     check_samples(model, X, Y, reset=True, numeric_y=True)
@@ -161,7 +161,7 @@ def test_bad_weights_are_named(weight, message):
 
 
 def given_validation(X_val, y_val, weight=None):
-    """What `check_validation_samples` makes of them for a regressor of two features."""
+    """The result of `check_validation_samples` for a regressor with two features."""
     model = GDRegressor()
     check_samples(model, X, Y, reset=True, numeric_y=True)
     encode = lambda y, weight: Targets(y[:, None], weight, 1)  # noqa: E731
@@ -211,7 +211,7 @@ def test_a_split_goes_by_the_strata():
 @pytest.mark.parametrize("fraction", [0.01, 0.1, 0.25, 0.5, 0.8])
 @pytest.mark.parametrize("seed", range(10))
 def test_the_rows_set_aside_are_stratified(seed, fraction):
-    """Every class gives its share to within a row and keeps one, however small it is; the whole share is rounded up."""
+    """Every class contributes its share to within one sample and keeps at least one; the total is rounded up."""
     rng = np.random.default_rng(seed)
     strata = rng.permutation(np.repeat(np.arange(6), [1, 2, 3, 10, 50, 200]))
     held = held_out(strata, fraction, np.random.RandomState(seed))
@@ -224,7 +224,7 @@ def test_the_rows_set_aside_are_stratified(seed, fraction):
 
 
 def test_every_row_may_be_set_aside():
-    """With the same chance: 2000 splits of 12 rows in two classes."""
+    """With equal probability: 2000 splits of 12 samples in two classes."""
     strata = np.repeat([0.0, 1.0], [4, 8])
     counts = sum(held_out(strata, 0.25, np.random.RandomState(seed)) for seed in range(2000)) / 2000
     np.testing.assert_allclose(counts, 0.25, atol=0.04)  # four standard deviations

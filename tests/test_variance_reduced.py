@@ -1,4 +1,4 @@
-"""SVRG and SAGA: the textbook's steps against the oracle, the implicit steps of "auto", the exact optimum at a linear rate."""
+"""SVRG and SAGA: textbook steps compared with the oracle, implicit steps of "auto", linear convergence to the optimum."""
 
 import functools
 import inspect
@@ -41,7 +41,7 @@ def test_every_solver_has_a_matrix():
     assert set(SOLVERS) == set(OTHERS) | {"svrg", "saga"}
 
 
-# --- the textbook's step -------------------------------------------------------------------------------------------------
+# --- textbook steps ------------------------------------------------------------------------------------------------------
 
 
 def compare(loss, solver, penalty, layout, rate=RATE, dtype=np.float64, rows=None, **more):
@@ -82,7 +82,7 @@ def compare(loss, solver, penalty, layout, rate=RATE, dtype=np.float64, rows=Non
 
 @pytest.mark.parametrize("point", covering(AXES), ids="-".join)
 def test_every_pair(point):
-    """The compiled steps are the oracle's, at points that cover every pair of solver, loss, penalty and layout."""
+    """The compiled steps equal the oracle's at points that cover every pair of solver, loss, penalty and layout."""
     solver, loss, penalty, layout = point
     compare(loss, SOLVER_OBJECTS[solver], PENALTY_OBJECTS[penalty], layout)
 
@@ -90,7 +90,7 @@ def test_every_pair(point):
 @pytest.mark.extended
 @pytest.mark.parametrize("loss", LOSSES)
 def test_full_product(loss):
-    """At every point."""
+    """The compiled steps equal the oracle's at every point."""
     for solver, penalty, layout in itertools.product(SOLVER_OBJECTS, PENALTY_OBJECTS, LAYOUTS):
         compare(loss, SOLVER_OBJECTS[solver], PENALTY_OBJECTS[penalty], layout)
 
@@ -109,12 +109,12 @@ VARIANTS = {
     covering([list(VARIANTS), list(SOLVER_OBJECTS), ["huber", "log_loss-3"], list(LAYOUTS)]),
 )
 def test_variants(loss, variant, solver, layout):
-    """Without an intercept, on single-precision rows, with rows that do not count, at rates that fall."""
+    """Without an intercept, on float32 samples, with samples of weight zero, at decreasing rates."""
     compare(loss, SOLVER_OBJECTS[solver], ElasticNet(0.5), layout, **VARIANTS[variant])
 
 
 class Quartic(Penalty):
-    """A penalty of one's own."""
+    """A custom penalty."""
 
     @staticmethod
     def value(w):
@@ -129,21 +129,22 @@ class Quartic(Penalty):
 @pytest.mark.parametrize("solver", SOLVER_OBJECTS)
 @pytest.mark.parametrize(("penalty", "alpha"), [(Quartic(), 0.3), (L2(), 9.0), (L2(), 20.0), (L1(), 1.0)])
 def test_penalties_of_all_sizes(penalty, alpha, solver, layout):
-    """A penalty of one's own; l2 that takes half of a coefficient in a step, or all of it and more; l1 that takes them all."""
+    """A custom penalty; l2 that removes half of a coefficient per step, or more than all of it; l1 that removes all."""
     compare("huber", SOLVER_OBJECTS[solver], penalty, layout, alpha=alpha)
 
 
 def test_a_step_by_hand():
-    """Rows x = 1 and 3 of y = 1 and -3, squared error, no intercept, rate 0.1, from w = 0.
+    """Samples x = 1 and 3 with y = 1 and -3, squared error, no intercept, rate 0.1, from w = 0.
 
-    The table begins as -1 and 3, the mean gradient as (-1 + 9) / 2 = 4.
-    Row 1: slope -1, no change: w = -0.4. Row 2: slope -1.2 + 3 = 1.8, change -1.2, times x: -3.6: w = -0.4 - 0.1 * 0.4 = -0.44.
+    The table is initially -1 and 3, the mean gradient (-1 + 9) / 2 = 4.
+    Sample 1: slope -1, no change: w = -0.4.
+    Sample 2: slope -1.2 + 3 = 1.8, change -1.2, times x -3.6: w = -0.4 - 0.1 * 0.4 = -0.44.
     """
     parts = {"learning_rate": 0.1, "alpha": 0.0, "fit_intercept": False, "shuffle": False, "tol": None}
     for solver in ("saga", "svrg"):
         model = GDRegressor(solver=solver, max_iter=1, **parts).fit([[1.0], [3.0]], [1.0, -3.0])
         assert model.coef_[0] == pytest.approx(-0.44, abs=1e-15)
-    # SAGA goes on with the table -1, 1.8: mean gradient (-1 + 5.4) / 2 = 2.2. Row 1: slope -1.44, change -0.44.
+    # SAGA continues with the table -1, 1.8: mean gradient (-1 + 5.4) / 2 = 2.2. Sample 1: slope -1.44, change -0.44.
     model = GDRegressor(solver="saga", max_iter=2, **parts).fit([[1.0], [3.0]], [1.0, -3.0])
     w = -0.44 - 0.1 * (-0.44 + 2.2)
     w -= 0.1 * ((3 * w + 3 - 1.8) * 3 + (-1.44 + 5.4) / 2)
@@ -152,7 +153,7 @@ def test_a_step_by_hand():
 
 @pytest.mark.parametrize("solver", SOLVER_OBJECTS)
 def test_csr_rows_in_any_order_and_with_duplicates(solver):
-    """A column that comes twice in a row counts twice, but takes its step once."""
+    """A feature that is stored twice in a sample counts twice, but is updated once."""
     X, y, weight = data("huber")
     canonical = sp.csr_array(X)
     rows, columns = np.repeat(np.arange(N), np.diff(canonical.indptr)), canonical.indices
@@ -172,7 +173,7 @@ def test_csr_rows_in_any_order_and_with_duplicates(solver):
 @pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.0), (0.0, 0.1), (0.3, 0.0), (0.3, 0.1)])
 @pytest.mark.parametrize("mean", [-1.0, -0.2, 0.0, 0.2, 1.0])
 def test_many_steps_at_once(mean, l1, l2, nonnegative):
-    """`advanced` is a loop of proximal steps, through zero and beyond."""
+    """`advanced` equals a loop of proximal steps, also through zero."""
     for start, steps in itertools.product([-2.0, -0.05, 0.0, 0.05, 2.0], [1, 2, 3, 17, 200]):
         w = start
         for _ in range(steps):
@@ -185,14 +186,14 @@ def test_many_steps_at_once(mean, l1, l2, nonnegative):
 @pytest.mark.parametrize("reach", [0.0, 0.1, 10.0, 1e4])
 @pytest.mark.parametrize("loss", [name for name, (cls, _) in LOSSES.items() if cls.smooth])
 def test_an_implicit_step_ends_where_its_slope_is_taken(loss, reach):
-    """The change c of each slope satisfies old + c = slope(raw - reach * c), to a thousandth of what it changes by."""
+    """The change c of each slope satisfies old + c = slope(raw - reach * c), to a thousandth of the change."""
     target, n_outputs, one_vs_rest = targets(loss)
     cls, _ = LOSSES[loss]
     rng = np.random.default_rng(0)
     raw, old = rng.normal(size=(N, n_outputs)), 0.1 * rng.normal(size=(N, n_outputs))
     functions = blocks.loss_functions(cls(), n_outputs, one_vs_rest)
     if functions.whole_row:
-        reach = min(reach, 10.0)  # far beyond, a row of scores takes more tries than it is given: the best of them is kept
+        reach = min(reach, 10.0)  # beyond this, coupled scores need too many evaluations
     changes, c = kernels.changes_of(functions), old.copy()
     changes.change(np.require(target, float, "CW"), raw, c, np.full(N, reach), np.ones(n_outputs), changes.parameters)
     slopes = row_slopes(cls(), one_vs_rest)
@@ -207,7 +208,7 @@ def test_an_implicit_step_ends_where_its_slope_is_taken(loss, reach):
 
 @functools.cache
 def problems():
-    """Name to (estimator, X, y, epochs that should do)."""
+    """Name to (estimator, X, y, sufficient number of epochs)."""
     cancer, diabetes = load_breast_cancer(return_X_y=True), load_diabetes(return_X_y=True, scaled=False)
     digits = tuple(part[:200] for part in load_digits(return_X_y=True))
     rng = np.random.default_rng(0)
@@ -230,14 +231,14 @@ def problems():
 
 @functools.cache
 def optimum(name):
-    """F at its minimum by the memory gradient method, and F of the constant model."""
+    """F at its minimum by the memory gradient method, and F of the null model."""
     model, X, y, _ = problems()[name]
     model = clone(model).set_params(max_iter=5000, tol=1e-15).fit(X, y, weights(len(y)))
     return min(model.loss_curve_), model.loss_curve_[0]
 
 
 def weights(n):
-    """Uneven weights."""
+    """Unequal weights."""
     return np.random.default_rng(5).uniform(0.1, 3.0, n)
 
 
@@ -260,21 +261,21 @@ def half_epochs(gap):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", problems())
 def test_saga_goes_to_the_exact_optimum(name, layout):
-    """On raw columns, without a rate: F comes within 1e-8 of its minimum, and its gap halves every few epochs."""
+    """On unscaled features, without a rate: F converges to within 1e-8 of its minimum, and the gap halves every few epochs."""
     gap = gaps(name, SAGA(), layout)
     assert gap.min() <= 1e-8
     assert gap[-1] <= 1e-8
     assert half_epochs(gap) <= 5
 
 
-# On the other two these go on slowly: the steps of SVRG and of batches cannot be as long.
+# On the other two these converge slowly, as the steps of SVRG and of batches must be shorter.
 EXACT = [name for name in problems() if name not in ("breast cancer", "digits, one against the rest")]
 
 
 @pytest.mark.parametrize("solver", [SVRG(), SVRG(passes=2), SVRG(batch_size=8), SAGA(batch_size=8)], ids=repr)
 @pytest.mark.parametrize("name", EXACT)
 def test_svrg_and_batches_go_to_the_exact_optimum(name, solver):
-    """With full gradients now and then, and with a few rows in a step."""
+    """With periodic full gradients, and with a few samples per step."""
     gap = gaps(name, solver, "dense", epochs=100)
     assert gap.min() <= 1e-8
     assert half_epochs(gap) <= 5
@@ -283,7 +284,7 @@ def test_svrg_and_batches_go_to_the_exact_optimum(name, solver):
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
 @pytest.mark.parametrize("solver", ["saga", "svrg"])
 def test_wide_sparse_rows(solver, penalty):
-    """The lazy loop, whose columns are not centred, goes to the optimum of the same rows in dense form; l1 gives its zeros."""
+    """The lazy loop, without centring, converges to the optimum of the same samples in dense form; l1 gives zeros."""
     rng = np.random.default_rng(0)
     X = sp.csr_array(rng.random((400, 150)) * (rng.random((400, 150)) < 0.03))
     y = (X @ rng.normal(size=150) + 0.1 * rng.normal(size=400) > 0).astype(int)
@@ -297,14 +298,14 @@ def test_wide_sparse_rows(solver, penalty):
         assert 10 < (model.coef_ == 0.0).sum() < 140
 
 
-# --- "auto" on trouble ---------------------------------------------------------------------------------------------------
+# --- difficult data ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("solver", ["saga", "svrg"])
 @pytest.mark.parametrize("loss", ["poisson", "gamma", "exponential-2", "squared_error", "hinge-3", "log_loss-3"])
 def test_no_step_of_its_own_choosing_diverges(loss, solver, layout):
-    """Columns of sizes 1e-6 to 1e6, a row a thousand times as long, and one of a thousand times the weight."""
+    """Features of sizes 1e-6 to 1e6, one sample of a thousand times the norm, and one of a thousand times the weight."""
     X, y, weight = data(loss)
     X, weight = X * [1e-6, 1.0, 1e3, 1e6], weight.copy()
     X[3] *= 1e3
@@ -319,7 +320,7 @@ def test_no_step_of_its_own_choosing_diverges(loss, solver, layout):
 
 @pytest.mark.parametrize("solver", ["saga", "svrg"])
 def test_columns_and_rows_without_spread(solver):
-    """Constant columns, rows without any value, a single row: nothing is divided by zero."""
+    """Constant features, empty samples, a single sample: no division by zero."""
     for X, y in ((np.ones((5, 2)), np.arange(5.0)), (np.zeros((5, 2)), np.arange(5.0)), (np.array([[2.0]]), np.array([3.0]))):
         for fit_intercept in (True, False):
             for rows in (X, sp.csr_array(X)):
@@ -343,13 +344,13 @@ def test_stopping_is_that_of_every_solver(solver):
     assert np.isfinite(model.coef_).all()
 
 
-# --- what does not go together -------------------------------------------------------------------------------------------
+# --- incompatible parameters ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("solver", ["saga", "svrg", SAGA(4), SVRG(4)])
 def test_what_does_not_go_together_is_named_before_any_work(solver):
-    """Another optimizer, averaging, and partial_fit."""
-    bad = [[np.nan]]  # would be refused too, later
+    """Errors for another optimizer, averaging, and partial_fit."""
+    bad = [[np.nan]]  # would raise an error later
     name = "SAGA" if "saga" in str(solver).lower() else "SVRG"
     with pytest.raises(ValueError, match=rf"optimizer=Adam\(\) is not compatible with solver={name}.*'gd' or 'auto'"):
         GDRegressor(solver=solver, optimizer="adam").fit(bad, [1.0])
@@ -364,7 +365,7 @@ def test_what_does_not_go_together_is_named_before_any_work(solver):
 @pytest.mark.parametrize(("cls", "name"), [(SAGA, "batch_size"), (SVRG, "batch_size"), (SVRG, "passes")])
 @pytest.mark.parametrize("value", [0, -1, 1.5, None, "2", True])
 def test_parameters_out_of_range_are_named(cls, name, value):
-    """Integers from 1 on."""
+    """Only integers >= 1 are valid."""
     assert name in inspect.signature(cls).parameters
     with pytest.raises((ValueError, TypeError), match=rf"{cls.__name__}: {name}={value!r} must be an integer >= 1"):
         GDRegressor(solver=cls(**{name: value})).fit([[0.0], [1.0]], [0.0, 1.0])

@@ -1,4 +1,4 @@
-"""`warm_up` compiles ahead: a later process finds all that it needs on the disk."""
+"""`warm_up` compiles in advance: a later process loads all compiled code from disk."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ for layout in (np.asarray, sp.csr_array):
 
 
 def compiled_in(folder, monkeypatch, *arguments):
-    """What a new process says that it has compiled, its cache in `folder`."""
+    """The functions that a new process reports to have compiled, with its cache in `folder`."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(folder))
     done = subprocess.run([sys.executable, "-c", USED, *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -32,7 +32,7 @@ def compiled_in(folder, monkeypatch, *arguments):
 
 
 def test_a_new_process_after_it_compiles_nothing(tmp_path, monkeypatch):
-    """It tells what it compiles, a line each; the fits after it, and those of the next process, find all of it."""
+    """It reports each compiled function; later fits, and those of the next process, compile nothing."""
     first = compiled_in(tmp_path, monkeypatch, "warm")
     assert first
     assert all(line.endswith(", kept for next time") for line in first)

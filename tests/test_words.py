@@ -1,7 +1,10 @@
-"""The words of the documentation: terms of art, and pages that users find by the terms that they type."""
+"""The words of the documentation and of the code: terms of art, and pages that users find by the terms that they type."""
 
+import ast
 import inspect
+import io
 import re
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -11,10 +14,14 @@ import sklearn_gd
 from sklearn_gd import exceptions, losses, optimizers, penalties, schedules, solvers
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+SOURCES = sorted((ROOT / "sklearn_gd").rglob("*.py"))
 
-# What must not come back, as a regular expression of whole words, and the term to use.
+# Words to avoid, as regular expressions of whole words, and the terms to use.
 WORDS = {
     "kinks?|kinked": "non-differentiable point, non-smooth",
     "lots? of (rows|samples)|each lot|one lot": "batch",
@@ -32,17 +39,32 @@ WORDS = {
     "in silence": "without a warning",
     "of your own": "custom",
     "ways? down": "methods",
-    "what goes on|goes on where|go on where": "resumes from",
+    "goes on|go on|going on": "continue, resume",
+    "in hand|at hand": "current, given",
+    "anew|made again|taken again": "again, recomputed, recreated",
+    "so many": "the number",
+    "what is left": "the rest, remaining",
+    "a tenth more|a quarter more": "10% more, 25% more",
+    "an? \\w+ of (its|their) own": "separate, custom",
+    "side by side": "in parallel, contiguous",
+    "far out": "at large scores, outlying",
+    "as it stands|as they stand": "unchanged",
+    "meanwhile": "at the same time",
+    "no less than": "at least",
+    "worked out": "computed",
+    "where asked|where there is none|where there is any": "if",
     "descended": "fitted, minimised",
     "learnt": "fitted",
     "per-row": "stochastic, single-sample",
 }
-# In a page these are samples and features, unless the sentence is about a table, a matrix or a storage format.
+# In pages these are samples and features, unless the sentence is about a table, a matrix or a storage format.
 ROWS = "rows?|columns?"
 ROWS_ARE_MEANT = (
     r"csr|table|row of x\b|column of x\b|data frame|\brow applies|last column|first row|second column|rows of this kind"
 )
-INTERNALS = {"how_data_flows.md", "api.md", "changelog.md"}  # of the code, whose names have row in them; lists
+INTERNALS = {"how_data_flows.md", "api.md", "changelog.md"}  # pages about the code, whose names contain row; lists
+# A docstring begins with a noun phrase or a verb, not with a relative clause or a reference to another docstring.
+OPENINGS = re.compile(r"(What|How|Where|Whose|Which|Of|The same) ")
 
 FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
 
@@ -97,6 +119,25 @@ def test_words_do_not_come_back_in_docstrings():
     for name, text in public_docstrings():
         for pattern, term in WORDS.items():
             assert not found(pattern, [text or ""]), f"{name}: write {term!r} for {pattern!r} in the docstring"
+
+
+def private_prose(path):
+    """The docstrings and comments of a module, names in code style left out, with their lines."""
+    text = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            yield node.body[0].lineno, re.sub(r"`[^`]*`", "", ast.get_docstring(node)).strip()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], re.sub(r"`[^`]*`", "", token.string)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(ROOT / "sklearn_gd")))
+def test_words_do_not_come_back_in_the_code(source):
+    for line, text in private_prose(source):
+        assert not OPENINGS.match(text), f"{source.name}:{line}: begin with a noun or a verb: {text[:60]!r}"
+        for pattern, term in WORDS.items():
+            assert not found(pattern, [text]), f"{source.name}:{line}: write {term!r} for {pattern!r}: {text!r}"
 
 
 # What users type, and the page that the search of the site has to name first: the page says so in a comment.

@@ -1,4 +1,4 @@
-"""Sphinx-Gallery: an animation that an example writes stands on its page, beside the pictures."""
+"""Sphinx-Gallery: show the animations that an example writes on its page, with the plots."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ from sphinx_gallery.scrapers import figure_rst
 
 
 def animations(block, block_vars, gallery_conf):
-    """Move the GIFs that a block has written to the gallery's pictures, and show them there."""
+    """Move the GIFs that a block has written to the images of the gallery, and show them."""
     moved = []
     for file in sorted(Path(block_vars["src_file"]).parent.glob("*.gif")):
         place = Path(next(block_vars["image_path_iterator"])).with_suffix(".gif")

@@ -1,6 +1,6 @@
-"""Sphinx: a public name in code style becomes a link to its page; a public name without a page is a warning.
+"""Sphinx: link public names in code style to their pages, and warn about public names without a page.
 
-Pages link to examples as files, which is right where the repository is read; on the site such a link goes to the gallery.
+Pages link to examples as files, for readers of the repository; on the site these links lead to the gallery.
 """
 
 import re
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class LinkPublicNames(SphinxTransform):
-    """``Huber`` and ``Huber(delta=2.0)`` link to the page of Huber, wherever they stand in the text of a page."""
+    """Link ``Huber`` and ``Huber(delta=2.0)`` in the text of a page to the page of Huber."""
 
     default_priority = 450  # after Markdown is read, before references are resolved
 
@@ -35,7 +35,7 @@ class LinkPublicNames(SphinxTransform):
 
 
 def inside(node, *kinds):
-    """Whether a node has a parent, of any degree, of one of these kinds."""
+    """Whether a node has an ancestor of one of these kinds."""
     while node := node.parent:
         if isinstance(node, kinds):
             return True
@@ -43,19 +43,19 @@ def inside(node, *kinds):
 
 
 def warn_of_missing(app, env):
-    """A warning for each public name that no page describes."""
+    """Warn about each public name that no page describes."""
     described = {entry[0] for entry in env.get_domain("py").get_objects()}
     for name in sorted(set(NAMED.values()) - described):
         logger.warning("%s is public and has no page: run `python docs/make_tables.py`", name)
 
 
 def gallery_order(path):
-    """The place of an example in the gallery: that of its first mention in the gallery's front page."""
+    """The position of an example in the gallery: that of its first mention on the gallery's front page."""
     return (EXAMPLES / "index.rst").read_text(encoding="utf-8").index(Path(path).stem)
 
 
 def link_the_gallery(app, docname, source):
-    """Links to ``../examples/plot_*.py`` lead to the gallery's page."""
+    """Replace links to ``../examples/plot_*.py`` by links to the gallery."""
     source[0] = re.sub(r"\]\(\.\./examples/(plot_\w+)\.py\)", r"](auto_examples/\1.rst)", source[0])
 
 

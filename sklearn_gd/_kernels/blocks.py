@@ -1,6 +1,6 @@
-"""Each part's leaves as functions of a whole block of rows or coefficients, with one fixed signature for each purpose.
+"""The leaves of each component as functions of a block of samples or coefficients, with one fixed signature per purpose.
 
-The loops of `passes` take these as first-class functions: they are compiled once, whatever the loss.
+The loops of `passes` take these as first-class functions, so a loop is compiled once for all losses.
 """
 
 import functools
@@ -30,7 +30,7 @@ class LossBlocks(NamedTuple):
 
 
 class PenaltyBlocks(NamedTuple):
-    """The compiled functions of a penalty, the unit of each coefficient (empty where that is 1), and its parameters."""
+    """The compiled functions of a penalty, the unit of each coefficient (empty if all are 1), and its parameters."""
 
     value: object
     gradient: object
@@ -50,12 +50,12 @@ class StepBlocks(NamedTuple):
 
 
 def target_of_output(y, i, k):
-    """Output k of row i has its own target: regression, or the sign of a binary label."""
+    """The target of output k of sample i: in regression, or the sign of a binary label."""
     return y[i, k]
 
 
 def target_one_vs_rest(y, i, k):
-    """Output k of row i is +1 where the row's class is k, else -1."""
+    """The target of output k of sample i in one-vs-rest: +1 if the class is k, else -1."""
     return 1.0 if y[i, 0] == k else -1.0
 
 
@@ -107,11 +107,11 @@ def make_numeric_gradient(value):
     return numeric_gradient
 
 
-# --- losses of all scores of a row ---------------------------------------------------------------------------------------
+# --- losses of all scores of a sample ------------------------------------------------------------------------------------
 
 
 def make_row_gradient(gradient):
-    """The slopes of a block, for a loss of the whole row of scores."""
+    """The slopes of a block, for a loss of all scores of a sample."""
 
     def gradient_block(y, raw, out, p):
         for i in range(raw.shape[0]):
@@ -121,7 +121,7 @@ def make_row_gradient(gradient):
 
 
 def make_row_value(value):
-    """The weighted sum of the losses of a block, for a loss of the whole row of scores."""
+    """The weighted sum of the losses of a block, for a loss of all scores of a sample."""
 
     def value_block(y, raw, weight, p):
         total = 0.0
@@ -133,7 +133,7 @@ def make_row_value(value):
 
 
 def make_row_numeric_gradient(value):
-    """The central differences of a value of a row of scores."""
+    """The central differences of a value of all scores of a sample."""
 
     def numeric_gradient(y, raw, out, p):
         for k in range(len(raw)):
@@ -148,16 +148,16 @@ def make_row_numeric_gradient(value):
     return numeric_gradient
 
 
-# --- from a part to its blocks -------------------------------------------------------------------------------------------
+# --- from a component to its blocks --------------------------------------------------------------------------------------
 
 
 def _parameters(component, names):
-    """The values of the parameters, as the leaves take them; one that is no number gives 0, and no leaf may ask for it."""
+    """The values of the parameters, as the leaves take them; 0 for one that is not a number, which no leaf may read."""
     return np.array([_number(component, name) or 0.0 for name in names], dtype=np.float64)
 
 
 def _number(component, name):
-    """A parameter as a float; None where it is no number."""
+    """A parameter as a float; None if it is not a number."""
     value = getattr(component, name)
     try:
         return None if isinstance(value, (str, np.ndarray)) else float(value)
@@ -166,9 +166,9 @@ def _number(component, name):
 
 
 def bound_leaf(component, name, leading):
-    """The leaf of the part's function `name`, which reads its parameters from `parameter_vector`; None where absent.
+    """The leaf of the component's function `name`, which reads its parameters from `parameter_vector`; None if absent.
 
-    `leading` has the types of its own arguments.
+    `leading` has the types of the arguments before the parameters.
     """
     cls = type(component)
     function = cls.written_functions(name)
@@ -180,12 +180,12 @@ def bound_leaf(component, name, leading):
 
 
 def parameter_vector(component):
-    """The values of all the constructor's parameters, as the leaves take them."""
+    """The values of all parameters of the constructor, as the leaves take them."""
     return _parameters(component, component.parameter_names())
 
 
 class LossFunctions(NamedTuple):
-    """The leaves of a loss for one coding of the targets; `target` serves losses of one score."""
+    """The leaves of a loss for one coding of the targets; `target` is used by losses of one score."""
 
     whole_row: bool
     target: object
@@ -195,7 +195,7 @@ class LossFunctions(NamedTuple):
 
 
 def loss_functions(loss, n_outputs, one_vs_rest):
-    """The leaves of `loss`, its gradient taken numerically where it is not written."""
+    """The leaves of `loss`, with a numerical gradient if it has none."""
     parameters = parameter_vector(loss)
     if one_vs_rest and loss.has_row_functions():
         value = bound_leaf(loss, "multiclass_value", (INDEX, VECTOR))
@@ -219,7 +219,7 @@ def loss_blocks(functions):
 
 
 def slope_of_one(functions):
-    """The compiled slope of a single score, for loops that see one row at a time."""
+    """The compiled slope of a single score, for loops over single samples."""
     return compiled(make_slope, SLOPE, functions.gradient)
 
 
@@ -227,7 +227,7 @@ def slope_of_one(functions):
 
 
 def make_penalty_value(value):
-    """The sum of a penalty over the coefficients, each times its scale where there is one."""
+    """The sum of a penalty over the coefficients, each times its scale if there are scales."""
 
     def penalty_value(coef, scale, p):
         total = 0.0
@@ -243,7 +243,7 @@ def make_penalty_value(value):
 
 
 def make_penalty_gradient(gradient):
-    """gradient += alpha times the slope of the penalty's smooth part."""
+    """gradient += alpha times the gradient of the smooth part of the penalty."""
 
     def penalty_gradient(coef, out, alpha, scale, p):
         if len(scale):
@@ -257,7 +257,7 @@ def make_penalty_gradient(gradient):
 
 
 def make_penalty_prox(prox):
-    """The proximal step of the penalty's other part, each coefficient with its own step.
+    """The proximal step of the non-smooth part of the penalty, with a step length for each coefficient.
 
     In units of a scale s the minimiser over v of step k(s v) + (v - w)^2 / 2 is prox(s w, s^2 step) / s.
     """
@@ -286,7 +286,7 @@ def make_numeric_penalty_gradient(value):
 
 
 def nothing_to_add(coef, out, alpha, scale, p):
-    """The block of a penalty without a smooth part, or without a proximal step."""
+    """The block of a penalty without a smooth part, or without a non-smooth one."""
 
 
 def make_nothing(function):
@@ -299,9 +299,9 @@ def make_nothing(function):
 
 
 def penalty_blocks(penalty, scale=None):
-    """The compiled functions of a penalty; a part that it lacks costs one call that returns at once.
+    """The compiled functions of a penalty; one that it lacks costs a call that returns immediately.
 
-    `scale` has the unit of each coefficient, 1 for all where it is None; a coefficient of scale zero costs nothing.
+    `scale` has the unit of each coefficient, None for 1; a coefficient with the scale zero is not penalised.
     """
     value = bound_leaf(penalty, "value", (FLOAT,))
     prox = bound_leaf(penalty, "prox", (FLOAT, FLOAT)) if penalty.has_prox() else None
@@ -333,7 +333,7 @@ def make_step(update):
 
 
 def make_step_with_totals(totals_of, update):
-    """One step of every coefficient by an update that asks for sums over all of them: these are taken first."""
+    """One step of every coefficient by an update that needs sums over all of them, which are computed first."""
 
     def step(theta, gradient, slots, prox_step, rate, t, p):
         totals = totals_of(theta, gradient, slots, rate, t, p)
@@ -344,7 +344,7 @@ def make_step_with_totals(totals_of, update):
 
 @functools.cache
 def _step(update, contributions, n_slots, n_totals, places):
-    """The compiled step of two written functions; `places` are where each finds its parameters."""
+    """The compiled step of `update` and `contributions`; `places` are the indices of the parameters of each."""
     if not n_totals:
         return compiled(make_step, STEP, update_leaf(update, n_slots, places[0]))
     totals_of = totals_leaf(contributions, n_slots, n_totals, places[1])
@@ -360,7 +360,7 @@ def step_blocks(optimizer):
     asked = {function: cls.function_parameters(function, n) for function, n in n_leading.items()}
     for function, n in n_leading.items():
         optimizer.numbers_for(function, n)
-    # The vector of parameters: those of `update`, then those that only `contributions` asks for.
+    # The vector of parameters: those of `update`, then those that only `contributions` takes.
     names = list(dict.fromkeys(name for function in asked.values() for name in function))
     places = tuple(tuple(names.index(each) for each in function) for function in asked.values())
     written = [cls.written_functions(function) for function in asked]

@@ -1,6 +1,6 @@
-"""Functions of numbers applied to whole arrays: what batch descent calls where a loss is not written in array style.
+"""Functions of numbers applied to whole arrays, for batch descent with a loss that is not written in array style.
 
-Arrays of scores are (n_outputs, n_samples). What is returned is always new.
+Arrays of scores are (n_outputs, n_samples). The returned arrays are always new.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ ROW_PRODUCTS = types.void(CLASSES, MATRIX, MATRIX, MATRIX, VECTOR)
 
 
 def make_one(function):
-    """A function of target and score, of every pair."""
+    """Apply a function of target and score to every pair."""
 
     def one(y, raw, out, p):
         for k in range(raw.shape[0]):
@@ -33,7 +33,7 @@ def make_one(function):
 
 
 def make_three(function):
-    """A function of target, score and width with three results, of every pair."""
+    """Apply a function of target, score and width, with three results, to every pair."""
 
     def three(y, raw, width, first, second, third, p):
         for k in range(raw.shape[0]):
@@ -70,7 +70,7 @@ def second_order_of_pairs(loss):
 
 
 def _plain(array):
-    """The array itself, or a copy that compiled code takes."""
+    """The array itself, or a copy that compiled code accepts."""
     return np.require(array, requirements=["C", "W"])
 
 
@@ -121,7 +121,7 @@ def make_row_second_orders(second_order):
 
 
 def make_row_products(product):
-    """The Hessian of each sample's loss times its direction."""
+    """The Hessian of each sample's loss times the direction of its scores."""
 
     def products(y, curvature, a, out, p):
         kept, direction, bent = np.empty(a.shape[0]), np.empty(a.shape[0]), np.empty(a.shape[0])
@@ -149,7 +149,7 @@ def values_of_rows(loss):
 
 
 def gradients_of_rows(loss):
-    """The loss's `multiclass_gradient`, likewise."""
+    """The loss's `multiclass_gradient` as a function of the same arrays."""
     parameters = parameter_vector(loss)
     kernel = compiled(make_row_gradients, ROW_GRADIENTS, bound_leaf(loss, "multiclass_gradient", (INDEX, VECTOR, VECTOR)))
 
@@ -162,7 +162,7 @@ def gradients_of_rows(loss):
 
 
 def second_orders_of_rows(loss):
-    """The loss's `multiclass_second_order`, likewise: value, gradient and curvature."""
+    """The loss's `multiclass_second_order` as a function of the same arrays: value, gradient and curvature."""
     parameters = parameter_vector(loss)
     leaf = bound_leaf(loss, "multiclass_second_order", (INDEX, VECTOR, FLOAT, VECTOR, VECTOR))
     kernel = compiled(make_row_second_orders, ROW_SECOND_ORDERS, leaf)
@@ -176,7 +176,7 @@ def second_orders_of_rows(loss):
 
 
 def products_of_rows(loss):
-    """The loss's `multiclass_hessian_product`, likewise, of the curvature that its `multiclass_second_order` keeps."""
+    """The loss's `multiclass_hessian_product`, as a function of directions and the curvature that its second order returns."""
     parameters = parameter_vector(loss)
     leaf = bound_leaf(loss, "multiclass_hessian_product", (INDEX, VECTOR, VECTOR, VECTOR))
     kernel = compiled(make_row_products, ROW_PRODUCTS, leaf)

@@ -1,4 +1,4 @@
-"""Instructions of the processor that Python has no words for."""
+"""Processor instructions that Python lacks."""
 
 from llvmlite import ir
 from numba import types
@@ -28,7 +28,7 @@ def as_float(context, value):
 
 @intrinsic
 def prefetch(context, values, at):
-    """Ask the processor to fetch the cache line of ``values[at]``, a 1-D array's, which a later step will read."""
+    """Prefetch the cache line of ``values[at]``, of a 1-D array, which a later step will read."""
 
     def generate(target, builder, signature, arguments):
         array_type = signature.args[0]

@@ -1,4 +1,4 @@
-"""Which model predicts: the models of proximal row steps, weighed by how well they have predicted.
+"""The mixture of the models of proximal row steps, weighted by their progressive losses.
 
 `descent.proximal_rows` describes the method, `proximal` has the passes that call `judge` and `weigh`.
 """
@@ -8,29 +8,29 @@ import numpy as np
 from .._layout import MIXED_CURVATURE, MIXED_HORIZON, MIXED_LOSS, MIXED_SLOPE, MIXED_WEIGHT, PAST_WEIGHT, ROWS, TAKEN_AT
 from .row_steps import information_share
 
-MEMORY = 2000.0  # information after which all sums have been discounted to a third
-LARGEST_RELATIVE_LOSS = 100.0  # of a sample, against the worst model's progressive loss: no single sample decides
-WORST_OF_USE = 10.0  # that loss in streams at most, against the best model's
-LARGEST_MIXED_LOSS = 1000.0  # the same for the weights, against the best model's
-OVERFLOW = 1e200  # the largest loss of the first hundred samples
-PRIOR_ROWS = 10.0  # information that the weights by the models' losses alone count for, next to those predicted at once
-SHARED_ROWS = 10.0  # samples predicted at once that halve what their losses tell of the models
-NULL_HANDICAP = 1.05  # by which the null model must predict better than the others to count for as much as they do
-FIRST_ROW = 10.0  # number of samples before which no weights are learned
-FOLLOWING = 9.0  # relative length of the steps of the offset: it takes 0.9 of a residual under squared loss
-LEAST_CURVATURE = 0.1  # of a sample, against the mean: less is not believed
-SMALLEST_CURVATURE = 1e-3  # of the mean, against the bound: so as not to divide by zero
-FIRST_SLOPES = 10.0  # samples that the bound of the curvature counts for
-EVERY_AGE = 10.0  # of a snapshot, in samples, up to which all samples are judged; later one in `JUDGE_PERIOD` is, for them all
+MEMORY = 2000.0  # information after which all sums have been discounted by a factor of e
+LARGEST_RELATIVE_LOSS = 100.0  # limit of a sample's loss, relative to the worst model's progressive loss, against outliers
+WORST_OF_USE = 10.0  # largest progressive loss used there in streams, relative to the best model's
+LARGEST_MIXED_LOSS = 1000.0  # largest loss of a sample for the weights, relative to the best model's progressive loss
+OVERFLOW = 1e200  # limit of the losses of the first hundred samples
+PRIOR_ROWS = 10.0  # information by which the Bayesian weights count, in addition to the samples predicted at once
+SHARED_ROWS = 10.0  # number of samples predicted at once that halves the information in their losses
+NULL_HANDICAP = 1.05  # factor by which the null model must predict better than another model for an equal weight
+FIRST_ROW = 10.0  # number of samples before weights are learned
+FOLLOWING = 9.0  # relative step length of the offset: for squared loss a step removes 0.9 of a residual
+LEAST_CURVATURE = 0.1  # lower limit of a sample's curvature, relative to the mean
+SMALLEST_CURVATURE = 1e-3  # lower limit of the mean, relative to the bound, against division by zero
+FIRST_SLOPES = 10.0  # samples by which the bound of the curvature counts
+EVERY_AGE = 10.0  # age of a snapshot up to which all samples are scored; later one in `JUDGE_PERIOD`, for all of them
 JUDGE_PERIOD = 3.0
 SWEEPS = 100
 ACCURACY = 1e-6
 SMALLEST = 1e-300
-NEGLIGIBLE = 1e-6  # squared difference of two scores, against the squared residual: models nearer than that count as alike
+NEGLIGIBLE = 1e-6  # squared difference of two scores, relative to the squared residual, below which models count as equal
 
 
 def gain(mixture, prior, ridge, c):
-    """How fast the quadratic model of the loss falls as weight c rises."""
+    """The negative derivative of the quadratic model of the loss with respect to weight c."""
     slope = mixture.right[c] + ridge * (prior[c] - mixture.weights[c])
     for e in range(len(prior)):
         slope -= mixture.products[c, e] * mixture.weights[e]
@@ -38,17 +38,17 @@ def gain(mixture, prior, ridge, c):
 
 
 def weigh(losses, mixture, counters):
-    """Set the weights to the minimum of the quadratic model of the loss over weights that are not negative.
+    """Set the weights to the minimum of the quadratic model of the loss over non-negative weights.
 
-    Those of the models add up to one. A squared distance from weights by the models' losses alone, as in a Bayesian mixture, is
-    added: it decides where the models are alike, and as long as there are few samples.
+    The weights of the models add up to one. The squared distance from the weights of a Bayesian mixture, which depend on the
+    losses alone, is added: it determines the weights if models are similar or samples are few.
     """
     n_models, n_terms = len(losses), len(mixture.weights)
     weights, products = mixture.weights, mixture.products
     rows = mixture.sums[MIXED_WEIGHT]
     if not rows > 0.0:
         return
-    # 1. weights by the losses alone. Losses of samples that are predicted at once tell less.
+    # 1. weights by the losses alone; losses of samples that are predicted at once have less information
     horizon = mixture.sums[MIXED_HORIZON] / rows
     least = losses[0]
     for c in range(n_models):
@@ -67,7 +67,7 @@ def weigh(losses, mixture, counters):
     ridge = (PRIOR_ROWS / information_share(counters) + horizon + mixture.sums[PAST_WEIGHT]) / rows * trace
     if not (ridge > 0.0 and np.isfinite(ridge)):
         return
-    # 2. the minimum: weight goes from one model to another, pair by pair; the offset's is one at most
+    # 2. the minimum, by coordinate descent: weight moves between pairs of models; that of the offset is at most one
     for _ in range(SWEEPS):
         largest = 0.0
         for c in range(n_models):
@@ -87,16 +87,16 @@ def weigh(losses, mixture, counters):
 
 
 def samples_judged(mixture, counters):
-    """For how many samples the one in hand is to be judged; 0 where another stands for it."""
+    """The number of samples that the current one represents when it is scored; 0 if it is not scored."""
     if counters[ROWS] - mixture.sums[TAKEN_AT] <= EVERY_AGE:
         return 1.0
     return JUDGE_PERIOD if counters[ROWS] % JUDGE_PERIOD == 0.0 else 0.0
 
 
 def follow(target, raw, mixture, loss, plan, relative, curvature):
-    """Move the offset: a proximal step of an intercept alone, on top of the track with the shortest steps.
+    """Move the offset by a proximal step of an intercept that is added to the track with the shortest steps.
 
-    `raw` has the sample's scores under each track; `relative` is the weight over the mean weight, and `curvature` the loss's
+    `raw` has the sample's scores by each track; `relative` is the weight over the mean weight, and `curvature` the loss's
     second derivative or a bound.
     """
     if not plan.fit_intercept:
@@ -115,12 +115,12 @@ def follow(target, raw, mixture, loss, plan, relative, curvature):
 
 
 def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, times, curvature, counters):
-    """Add to the sums how well the models of the snapshot, and their mixture, have predicted a sample, `times` over.
+    """Add the loss of a sample, for the models of the snapshot and for their mixture, to the sums, `times` times.
 
-    `snapshot_raw` has the sample's scores under the snapshot, whose offset is `offset`; `relative` is the weight over the mean
+    `snapshot_raw` has the sample's scores by the snapshot, whose offset is `offset`; `relative` is the weight over the mean
     weight, and `curvature` the loss's second derivative or a bound.
     """
-    # Before any sample there is no model to judge.
+    # Before any sample there is no model to score.
     if not np.isfinite(plan.null[0]):
         return
     relative = relative * times
@@ -130,8 +130,8 @@ def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, ti
     for c in range(n_models - 1):
         least, worst = min(least, track.losses[c]), max(worst, track.losses[c])
     best = min(least, track.losses[n_models - 1]) / max(sums[MIXED_WEIGHT] + sums[PAST_WEIGHT], 1.0)
-    # 1. everything so far counts less; the first samples most so, because the models had hardly begun
-    # Rare events tell much and rarely: the memory counts information, and they may cost the more.
+    # 1. discount the sums; the first samples most, as the models were not trained yet
+    # Rare events have much information each, so the memory is measured in information, and their losses may be larger.
     share = information_share(counters)
     memory = min(1.0 - times * share / MEMORY, 1.0 - 2.0 / (rows + 2.0))
     for place in range(TAKEN_AT):
@@ -145,7 +145,7 @@ def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, ti
     # 2. the losses of the models
     usual = worst
     if np.isfinite(plan.clip):
-        # A model that an outlier has thrown off must not say what is usual. In `fit` F counts the outliers, too.
+        # A model that an outlier has spoilt must not set the limit. In `fit` F includes the outliers, so there the worst may.
         usual = min(worst, WORST_OF_USE * least)
     limit = LARGEST_RELATIVE_LOSS / share * (1.0 - memory) * usual if rows > 100.0 else OVERFLOW
     scored, weight = np.empty((1, n_outputs)), np.ones(1)
@@ -161,8 +161,8 @@ def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, ti
         value = loss.value(target, scored, weight, loss.parameters)
         value = min(relative * value, limit) if np.isfinite(value) else limit
         track.losses[c] = memory * track.losses[c] + value
-    # 3. the terms: models less the first average, which their weights do not need, and the offset. The score of the mixture,
-    # the loss's slope there, and its curvature over a step along the slope
+    # 3. the terms: the offset, and the models minus the first average, as their weights add up to one; the score of the mixture,
+    # and slope and curvature of the loss there
     slope, nearby, nearby_slope = np.empty((1, n_outputs)), np.empty((1, n_outputs)), np.empty((1, n_outputs))
     for k in range(n_outputs):
         scored[0, k] = snapshot_raw[anchor + k]

@@ -1,6 +1,6 @@
-"""One pass of descent in batches of samples.
+"""One pass of descent on batches of samples.
 
-The loop is written once, around the leaves of `rows`, and compiled once for each data layout.
+The loop is written once, calls the leaves of `rows`, and is compiled once for each data layout.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from .rows import LEAST_GATHERED, PREFETCH_ROWS, fetch_of, leaves_of
 
 
 class Model(NamedTuple):
-    """What descent updates. theta is coef then intercept, flat; `coef` and `intercept` are views of it.
+    """The model that descent updates. theta is a flat vector of coef, then intercept; `coef` and `intercept` are views of it.
 
     The optimizer moves `point`, the coordinates of theta; in the coordinates of the data it is theta itself.
     """
@@ -35,8 +35,8 @@ class Leaves(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Arrays that a pass writes: the gradient, the length of the proximal step of each coordinate, and of a tile of samples the
-    scores, slopes and targets. The pass itself allocates nothing, which makes its slices free."""
+    """Arrays that a pass writes: the gradient, the length of the proximal step of each coordinate, and the scores, slopes and
+    targets of a tile of samples. The pass itself allocates nothing, so its slices cost no reference counting."""
 
     gradient: np.ndarray
     prox_step: np.ndarray
@@ -46,7 +46,7 @@ class Workspace(NamedTuple):
 
 
 class StepPlan(NamedTuple):
-    """What stays the same over a run."""
+    """The constants of a run."""
 
     batch_size: int
     fit_intercept: bool
@@ -57,7 +57,7 @@ class StepPlan(NamedTuple):
 
 
 def to_theta(point, coordinates, theta):
-    """Overwrite theta by the model whose coordinates are `point`."""
+    """Overwrite theta with the model whose coordinates are `point`."""
     n_coef = len(coordinates.mean)
     for i in range(len(point)):
         theta[i] = coordinates.size[i] * point[i]
@@ -66,12 +66,12 @@ def to_theta(point, coordinates, theta):
 
 
 def tile_rows(n_features):
-    """Number of rows handled together, small enough for them to stay in cache from their scores to their gradient."""
+    """The number of samples in a tile, small enough to stay in the cache between their scores and their gradient."""
     return int(min(max(32768 // max(n_features, 1), 16), 256))
 
 
 def make_batch_pass(scores, accumulate, fetch, to_theta):
-    """One pass over the samples in `order`, a step for each batch of them."""
+    """One pass over the samples in `order`, with one step per batch."""
 
     def batch_pass(data, order, model, coordinates, leaves, plan, rates, counters, work):
         penalty, point = leaves.penalty, model.point
@@ -152,6 +152,6 @@ def batch_pass(rows, data, model, coordinates, leaves, plan, counters, order, ra
         layout = "gathered"
         data = data._replace(X=(*data.X, np.empty((tile, d)), np.empty((n_outputs, d))))
     inlined = (*leaves_of(layout), fetch_of(layout), leaf(to_theta))
-    # The compiler's np.dot returns the array that it has written, which counts as one that is made.
+    # Numba's np.dot returns the array that it has written, which counts as an allocation.
     allocates = layout == "gathered"
     run(make_batch_pass, inlined, data, order, model, coordinates, leaves, plan, rates, counters, work, allocates=allocates)

@@ -1,4 +1,4 @@
-"""Plain stochastic descent, one sample at a time: the steps of `passes.make_batch_pass` in fewer operations.
+"""Plain stochastic descent on single samples: the steps of `passes.make_batch_pass` in fewer operations.
 
 Dense samples of one score need no buffers. On CSR a step costs only the stored values of its sample.
 """
@@ -12,8 +12,8 @@ from .._layout import ROWS, SCALE, SCALE_SUM, STEPS, THRESHOLD, WEIGHT_SUM
 from .intrinsics import prefetch
 from .rows import PREFETCH_ROWS, fetch_dense, fetch_of, fetch_stored, leaves_of
 
-LARGEST_SHRINKAGE = 1e-4  # of a coefficient in one step, up to which `kept` holds to rounding
-SMALLEST_SCALE = 1e-4  # of lazy coefficients; below it they are written out
+LARGEST_SHRINKAGE = 1e-4  # of a coefficient in one step, up to which `kept` is exact to rounding
+SMALLEST_SCALE = 1e-4  # of lazy coefficients; at a smaller scale they are written out
 
 
 class SlopeOfOne(NamedTuple):
@@ -24,10 +24,10 @@ class SlopeOfOne(NamedTuple):
 
 
 class PlainPlan(NamedTuple):
-    """What stays the same over a run.
+    """The constants of a run.
 
-    The strengths of the penalty include alpha. They are numbers where a scalar stands for the shrinkage of all coefficients,
-    else arrays with an entry for each feature. `has_prox` says whether there is an l1 part or a bound at zero.
+    The strengths of the penalty include alpha. They are numbers if one scalar holds the shrinkage of all coefficients, else
+    arrays with an entry for each feature. `has_prox` says whether there is an l1 part or a bound at zero.
     """
 
     l1: object
@@ -45,14 +45,14 @@ def soft_threshold(v, threshold, nonnegative):
     """The proximal step of ``threshold * |v|``, over v >= 0 where `nonnegative`."""
     if nonnegative:
         return max(v - threshold, 0.0)
-    # Without branches, which cannot be foreseen: one of the two is zero.
+    # Without branches, which are hard to predict: one of the two terms is zero.
     return max(v - threshold, 0.0) + min(v + threshold, 0.0)
 
 
 def fetch_csr(values, indices, indptr, labels, n_labels, weight, order, at):
-    """Prefetch the sample `PREFETCH_ROWS` steps ahead of step `at` of CSR data, and where another one, further ahead, begins.
+    """Prefetch the CSR sample `PREFETCH_ROWS` steps ahead of step `at`, and the row pointer of a sample further ahead.
 
-    `labels` are the targets, flat, `n_labels` of each sample.
+    `labels` is the flat array of targets, `n_labels` per sample.
     """
     if at + 2 * PREFETCH_ROWS < len(order):
         prefetch(indptr, order[at + 2 * PREFETCH_ROWS])
@@ -63,7 +63,7 @@ def fetch_csr(values, indices, indptr, labels, n_labels, weight, order, at):
 
 
 def dot(matrix, row, w):
-    """A row of X times the coefficients."""
+    """The product of a row of X and the coefficients."""
     total = 0.0
     for j in range(matrix.shape[1]):
         total += matrix[row, j] * w[j]
@@ -164,7 +164,7 @@ def make_rows_pass(soft_threshold, scores, fetch):
 
 
 def make_lazy_row_pass(soft_threshold, fetch):
-    """`make_lazy_pass` for one score: the same steps, without the loops over scores."""
+    """`make_lazy_pass` for one score: the same steps without loops over scores."""
 
     def lazy_row_pass(data, order, lazy, loss, plan, rates, counters):
         values, indices, indptr = data.X
@@ -317,16 +317,16 @@ def kept(decay, total, squares):
     """
     x = decay * (total + 0.5 * decay * squares)
     if x < 1e-2:
-        # The series; products, because a division costs as much as all the rest.
+        # The series, by products only, because a division costs as much as all the other operations.
         return 1.0 - x * (1.0 - x * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0 - x * (1.0 / 120.0)))))
     return np.exp(-x)
 
 
 def make_shrinking_pass(kept, fetch):
-    """One pass over CSR samples under an l2 penalty that shrinks each feature at a rate of its own.
+    """One pass over CSR samples with an l2 penalty that has a separate shrinkage for each feature.
 
-    A coefficient is shrunk when the next sample has its feature, for all steps since it was last; at the end of the pass all
-    are. A sample has each feature once.
+    A coefficient is shrunk when the next sample has its feature, for all steps since the last update, and at the end of the pass.
+    A feature must not be stored twice in a sample.
     """
 
     def shrinking_pass(data, order, model, loss, plan, rates, counters):
@@ -344,7 +344,7 @@ def make_shrinking_pass(kept, fetch):
             counters[WEIGHT_SUM] += data.weight[row]
             counters[ROWS] += 1.0
             counters[STEPS] += 1.0
-            # 1. the features that the sample has, shrunk up to the step before; their scores
+            # 1. the coefficients of the sample's features, shrunk up to the step before; the scores
             for k in range(n_outputs):
                 raw[0, k] = intercept[k]
             for place in range(begin, end):
@@ -356,7 +356,7 @@ def make_shrinking_pass(kept, fetch):
                     raw[0, k] += values[place] * coef[j, k]
             # 2. their slopes
             loss.gradient(data.target[row : row + 1], raw, slope, loss.parameters)
-            # 3. the step along the sample and the l2 penalty  4. no coefficient below zero, where these are not allowed
+            # 3. the step along the sample and the l2 penalty  4. the bound at zero, if there is one
             relative = data.weight[row] / (counters[WEIGHT_SUM] / counters[ROWS])
             for k in range(n_outputs):
                 slope[0, k] = slope[0, k] * relative * rate

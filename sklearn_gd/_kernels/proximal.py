@@ -1,9 +1,9 @@
-"""Proximal row steps on features standardised as they come: one pass over the samples, dense or CSR.
+"""Proximal row steps on features standardised online: one pass over the samples, dense or CSR.
 
 `descent.proximal_rows` describes the method. A model is v = coef / scale for each score of each track, so that a sample enters as
-x~ = (x - mean) * scale. Means and scales come from sums that every sample adds to; those in use are updated when a tenth more
-samples have come. On CSR a step costs the stored values of its sample: centring subtracts r = mean * scale from every feature of
-every sample, so that all it does to a model is a multiple of r, and `Track` says how that is kept apart.
+x~ = (x - mean) * scale. Means and scales come from sums to which every sample is added; those in use are updated every 10% more
+samples. On CSR a step costs the stored values of its sample: centring subtracts r = mean * scale from every feature of every
+sample, so its effect on a model is a multiple of r, which `Track` stores separately.
 """
 
 from typing import NamedTuple
@@ -30,7 +30,7 @@ REJUDGE_ROWS = 1000.0  # refresh the snapshot that is scored every 25% more samp
 
 
 class Snapshot(NamedTuple):
-    """The last iterates but for the first track's, then the averages, and the offset, as they were some samples ago."""
+    """Earlier last iterates of all tracks but the first, averages and offset, by which samples are scored."""
 
     coef: np.ndarray
     intercept: np.ndarray
@@ -38,7 +38,7 @@ class Snapshot(NamedTuple):
 
 
 def begin_snapshot(track, mixture, snapshot, counters):
-    """Whether the snapshot is to be refreshed; if so, weights and offset are those of now, and the next date is set."""
+    """Whether the snapshot is due for a refresh; if so, set its weights and offset, and the time of the next one."""
     if counters[ROWS] < counters[SNAPSHOT_AT]:
         return False
     counters[SNAPSHOT_AT] = counters[ROWS] + min(max(0.25 * counters[ROWS], 1.0), REJUDGE_ROWS)
@@ -53,7 +53,7 @@ def begin_snapshot(track, mixture, snapshot, counters):
 
 
 def take_dense_snapshot(track, columns, counters, snapshot):
-    """Copy the models as coefficients and intercepts of samples that are not standardised."""
+    """Copy the models as coefficients and intercepts for unstandardised samples."""
     n_scores, d = track.v.shape
     n_outputs = len(snapshot.offset)
     weight = max(counters[ITERATE_WEIGHT], 1.0)
@@ -98,7 +98,7 @@ def make_dense_pass(
             # 1. the snapshot of the models to be scored
             if begin_snapshot(track, mixture, snapshot, counters):
                 take_snapshot(track, columns, counters, snapshot)
-            # 2. the penalty, for the steps since it last acted
+            # 2. the penalty, for all steps since its last application
             if counters[NONZEROS] >= PENALTY_PERIOD * d:
                 if plan.alpha > 0.0:
                     for m in range(n_scores):
@@ -138,7 +138,7 @@ def make_dense_pass(
                 for j in range(d):
                     a += x[j] * total[j]
                 centre[m] = (a + track.intercept_total[m]) / weight_sum
-            # 5. the proximal step of each score; how well the models have predicted it
+            # 5. the proximal step of each score; the progressive losses of the models
             target = data.target[row : row + 1]
             curvature = step_scores(target, raw, centre, track, loss, plan, square, relative, counters, u, intercept_step)
             follow(target, raw, mixture, loss, plan, relative, curvature)
@@ -151,7 +151,7 @@ def make_dense_pass(
                         a += values[j] * w[j]
                     snapshot_raw[m] = a + snapshot.intercept[m]
                 judge(target, snapshot_raw, snapshot.offset, track, mixture, loss, plan, relative, times, curvature, counters)
-            # 6. the models move along the sample, and their sums take in iterate n with weight t, the root of n
+            # 6. the models move along the sample; iterate n is added to their sums with the weight t, the root of n
             t = np.sqrt(counters[ROWS])
             counters[ITERATE_WEIGHT] += t
             for m in range(n_scores):
@@ -174,7 +174,7 @@ def make_dense_pass(
 
 
 def take_csr_snapshot(track, columns, counters, snapshot):
-    """As `take_dense_snapshot`, with the centring that has not been written out."""
+    """As `take_dense_snapshot`, with the pending terms of the centring."""
     d, n_scores = track.v.shape
     n_outputs = len(snapshot.offset)
     n_last = n_scores - n_outputs
@@ -195,7 +195,7 @@ def take_csr_snapshot(track, columns, counters, snapshot):
 
 
 def write_out(track, columns, counters):
-    """Let `v` and `total` hold the models themselves."""
+    """Add the pending terms to `v` and `total`, which then hold the models."""
     d, n_scores = track.v.shape
     pending = counters[PENDING_WEIGHT]
     for j in range(d):
@@ -210,7 +210,7 @@ def write_out(track, columns, counters):
 
 
 def sum_over_features(track, columns, counters):
-    """The sums over all features that a step on CSR needs, after the models or the scales have changed."""
+    """Compute the sums over all features for the steps on CSR, after a change of the models or the scales."""
     d, n_scores = track.v.shape
     track.mean_score[:] = 0.0
     track.mean_score_total[:] = 0.0
@@ -225,7 +225,7 @@ def sum_over_features(track, columns, counters):
 
 
 def rescale(track, columns, j, r_before, counters):
-    """Keep the models of CSR as they are after the mean and scale of feature j, and so its r, have changed."""
+    """Keep the models of CSR unchanged after a change of the mean and scale of feature j, and so of its r."""
     r = columns.mean[j] * columns.scale[j]
     change = r - r_before
     counters[R_SQUARE] += r * r - r_before * r_before
@@ -258,7 +258,7 @@ def make_csr_pass(
 ):
     """One pass over CSR samples; a step costs the stored values of its sample.
 
-    Now and then, when the penalty acts or the scales are updated, all coefficients are written out.
+    All coefficients are written out when the penalty is applied or the scales are updated, which is rare.
     """
 
     def csr_pass(data, order, track, mixture, columns, snapshot, loss, penalty, plan, counters):
@@ -278,7 +278,7 @@ def make_csr_pass(
             refresh_is_due = counters[ROWS] + 1.0 >= counters[REFRESH_AT]
             if penalty_is_due or refresh_is_due:
                 write_out(track, columns, counters)
-            # 2. the penalty, for the steps since it last acted
+            # 2. the penalty, for all steps since its last application
             if penalty_is_due:
                 if plan.alpha > 0.0:
                     for m in range(n_scores):
@@ -324,7 +324,7 @@ def make_csr_pass(
                     centre[m] += x * (pending * track.v[j, m] + track.total[j, m] - centring_total[m] * r)
             for m in range(n_outputs):
                 centre[m] /= max(counters[ITERATE_WEIGHT], 1.0)
-            # 5. the proximal step of each score; how well the models have predicted it
+            # 5. the proximal step of each score; the progressive losses of the models
             target = data.target[row : row + 1]
             square = max(square, 0.0)
             curvature = step_scores(target, raw, centre, track, loss, plan, square, relative, counters, u, intercept_step)
@@ -337,7 +337,7 @@ def make_csr_pass(
                     for m in range(len(snapshot_raw)):
                         snapshot_raw[m] += values[place] * snapshot.coef[indices[place], m]
                 judge(target, snapshot_raw, snapshot.offset, track, mixture, loss, plan, relative, times, curvature, counters)
-            # 6. the models move along the sample, and their sums take in iterate n with weight t, the root of n
+            # 6. the models move along the sample; iterate n is added to their sums with the weight t, the root of n
             t = np.sqrt(counters[ROWS])
             counters[ITERATE_WEIGHT] += t
             for place in range(begin, end):
@@ -363,14 +363,14 @@ def make_csr_pass(
 
 
 def new_snapshot(rows, track, n_outputs):
-    """Room for a snapshot in the layout of the rows; it is taken when a sample finds it due."""
+    """An empty snapshot in the layout of the rows, filled when it is due."""
     n_scores, d = len(track.intercept) - n_outputs + len(track.intercept_total), rows.shape[1]
     coef = np.empty((d, n_scores) if rows.layout == "csr" else (n_scores, d))
     return Snapshot(coef, np.empty(n_scores), np.empty(n_outputs))
 
 
 def row_pass(rows, data, order, track, mixture, columns, snapshot, loss, penalty, plan, counters):
-    """Run the pass of the rows' layout over the samples in `order`."""
+    """Run the pass for the layout of the rows over the samples in `order`."""
     functions = (
         begin_sample,
         update_scale,

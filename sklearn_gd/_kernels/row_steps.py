@@ -1,4 +1,4 @@
-"""What a proximal row step does to one sample, dense or CSR: the step itself, the moments of the features, the penalty.
+"""A proximal row step on one sample, dense or CSR: the step itself, the moments of the features, the penalty.
 
 `descent.proximal_rows` describes the method, `proximal` has the passes that call these functions.
 """
@@ -28,24 +28,24 @@ UNIT = FLOAT(FLOAT, FLOAT, FLOAT)
 PROX = types.void(MATRIX, VECTOR, VECTOR, FLOAT, FLOAT, FLOAT, VECTOR, VECTOR)
 NULL_TERMS = types.void(MATRIX, VECTOR, VECTOR, VECTOR)
 
-LEAST_INFORMATION = 1e-5  # of a sample, by which its loss is remembered
-FAR = 6.0  # standardised value from which on its feature is standardised anew at once
-# Times the root of the number of samples: the largest standardised value that counts in full, if more than `RowPlan.clip`.
+LEAST_INFORMATION = 1e-5  # lower limit of a sample's information in the memory of its loss
+FAR = 6.0  # standardised value above which mean and scale of its feature are updated immediately
+# Times the root of the number of samples: the standardised value at which values are clipped, if above `RowPlan.clip`.
 CLIP_GROWTH = 0.3
-TARGET_CLIP = 30.0  # the same of a target, whose deviation sets the length of steps, or the root of the number of samples
-LARGEST_RELATIVE_NORM = 100.0  # of a sample, against the mean squared norm: an outlier must not shorten all later steps
-LARGEST_RELATIVE_TERM = 100.0  # of a sample in the curvature, against the mean: as above
-FARTHEST = 10.0  # an averaged step reaches no farther than an implicit one this many times as long
-CENTRED_FROM = 50.0  # information from which slopes are taken at the average; before, that is too far from the minimum
-CONSTANT_LENGTH = 1000.0  # information up to which the cautious steps are about constant; then they shrink as its root
-EVERY_CURVATURE = 1000.0  # samples that all enter the curvature; later one in `CURVATURE_PERIOD` does
+TARGET_CLIP = 30.0  # the same for a target, whose deviation sets the step length; or the root of the number of samples, if larger
+LARGEST_RELATIVE_NORM = 100.0  # of a sample, relative to the mean squared norm: an outlier must not shorten all later steps
+LARGEST_RELATIVE_TERM = 100.0  # of a sample in the curvature, relative to the mean: as above
+FARTHEST = 10.0  # an averaged step is limited to the move of an implicit step of this relative length
+CENTRED_FROM = 50.0  # information above which slopes are taken at the average, which is too far from the minimum before
+CONSTANT_LENGTH = 1000.0  # information up to which the cautious steps are about constant; then they decrease as its inverse root
+EVERY_CURVATURE = 1000.0  # samples up to which all are used for the curvature; later one in `CURVATURE_PERIOD` is
 CURVATURE_PERIOD = 8.0
 # Residual of an implicit step, relative to the explicit one. A single score is solved exactly, so that a stream does not depend
 # on the solver. Coupled scores take 3 to 5 evaluations for 0.03 and 3 to 8 for 1e-3, which predicts no better (digits, 12
 # splits: 0.9485 and 0.9480 after one pass).
 TOLERANCE = 1e-13
 COUPLED_TOLERANCE = 0.03
-NEARBY = 1e-3  # distance between scores over which the Hessian of coupled scores is taken
+NEARBY = 1e-3  # distance between scores in the difference for the Hessian of coupled scores
 
 
 class RowLoss(NamedTuple):
@@ -63,14 +63,14 @@ class RowLoss(NamedTuple):
 
 
 class RowPlan(NamedTuple):
-    """What stays the same over a pass.
+    """The constants of a pass.
 
-    `unit` gives the unit in which the penalty counts a coefficient, of the feature's standard deviation and share of non-zeros.
-    `curvature` is the loss's second derivative in a score or a bound of it, unless it is estimated: as the mean from the null
-    model to the samples' own minima, or as one over the standard deviation of the targets, for a loss with a kink in units of y.
-    `l2` is the l2 penalty's curvature over that of the loss. `null` has the scores of the null model, NaN before any sample;
-    `typical_curvature` is that of the loss for the targets so far, which `unit` takes last. Standardised values up to `clip`, at
-    least, count in full in the moments of their feature. `n_features` counts those that the samples leave out, too.
+    `unit` returns the penalty's unit of a coefficient from the standard deviation and the share of non-zeros of its feature.
+    `curvature` is the loss's second derivative in a score or a bound of it, unless it is estimated: as the mean between the null
+    model and the minima of the samples or, for a non-smooth loss, as one over the standard deviation of the targets. `l2` is the
+    curvature of the l2 penalty over that of the loss. `null` has the scores of the null model, NaN before any sample;
+    `typical_curvature` is that of the loss for the targets so far, the last argument of `unit`. Standardised values up to `clip`
+    are never clipped in the moments of their feature. `n_features` counts those that the samples leave out, too.
     """
 
     fit_intercept: bool
@@ -92,7 +92,7 @@ class RowPlan(NamedTuple):
 
 
 def make_prox(target, implicit):
-    """The implicit step of each score: the u that solves u = -g slope(z + q u)."""
+    """The implicit step of each score: the solution u of u = -g slope(z + q u)."""
 
     def prox(y, raw, centre, g, q, curvature, out, p):
         """Write u to `out`."""
@@ -104,10 +104,10 @@ def make_prox(target, implicit):
 
 
 def make_averaged_prox(target, slope, implicit):
-    r"""The step of each score on the second-order model of the loss about `centre`, the score under the average.
+    r"""The step of each score on the second-order model of the loss about `centre`, the score by the average.
 
     With h the mean second derivative over the step and L = `curvature`, :math:`u = -g (l' + h (raw - centre)) / (1 + g q L)`:
-    linear in the iterate, so that the mean of the iterates has no bias however long the steps are.
+    linear in the iterate, so the mean of the iterates has no bias, whatever the step length.
     """
 
     def averaged_prox(y, raw, centre, g, q, curvature, out, p):
@@ -126,7 +126,7 @@ def make_averaged_prox(target, slope, implicit):
                 if (first - fall) * np.sign(c) >= abs(c) / FARTHEST:
                     h = fall / (length * c)
                 else:
-                    # The loss bends more than L says: an implicit step, which cannot overshoot the sample.
+                    # The curvature of the loss exceeds L: take an implicit step, which cannot overshoot the sample.
                     c, fall = implicit(y_k, centre[k], 0.0, FARTHEST * length, curvature, TOLERANCE, p)
                     c *= FARTHEST
                     h = fall / (length * c) if length * c != 0.0 else 0.0
@@ -171,7 +171,7 @@ def make_coupled_averaged_prox(gradient):
         slope, nearby, nearby_slope = np.empty(n_outputs), np.empty(n_outputs), np.empty(n_outputs)
         gradient(label, centre, slope, p)
         damping = 1.0 + g * q * curvature
-        # 1. the slope some way to the iterate, for the Hessian
+        # 1. the slope at a point towards the iterate, for the Hessian
         largest = 0.0
         for k in range(n_outputs):
             largest = max(largest, abs(raw[k] - centre[k]))
@@ -189,7 +189,7 @@ def make_coupled_averaged_prox(gradient):
 
 
 def make_null_terms(target, slope, implicit):
-    """Of the scores of the null model: the sum of the squared slopes, and the same times the curvature down to the minimum."""
+    """At the null model: the sum of the squared slopes, and the sum of these times the curvature down to the minimum."""
 
     def null_terms(y, null, out, p):
         out[:] = 0.0
@@ -198,7 +198,7 @@ def make_null_terms(target, slope, implicit):
             first = slope(y_k, null[k], p)
             if first == 0.0 or not np.isfinite(first):
                 continue
-            # So long a step ends near the minimum.
+            # A step of this length ends near the minimum.
             length = 1e3 / abs(first)
             c, fall = implicit(y_k, null[k], 0.0, length, abs(first), 1e-6, p)
             if length * c != 0.0:
@@ -209,7 +209,7 @@ def make_null_terms(target, slope, implicit):
 
 
 def make_no_null_terms():
-    """For a loss of all scores, whose curvature is not estimated."""
+    """The null terms for a loss of all scores, whose curvature is not estimated."""
 
     def no_null_terms(y, null, out, p):
         out[:] = 0.0
@@ -218,7 +218,7 @@ def make_no_null_terms():
 
 
 def row_loss(functions, blocks, averaged):
-    """The compiled steps of a loss, with its value and gradient; `averaged` where slopes can be taken at the average."""
+    """The compiled steps of a loss, with its value and gradient; `averaged` if slopes can be taken at the average."""
     if functions.whole_row:
         prox = compiled(make_coupled_prox, PROX, derived_leaf(make_coupled_implicit, functions.gradient))
         averaged_prox = compiled(make_coupled_averaged_prox, PROX, functions.gradient) if averaged else prox
@@ -237,7 +237,7 @@ def row_loss(functions, blocks, averaged):
 def update_scale(columns, j, weight_sum, plan):
     """Update mean, unit and scale of feature j from its sums.
 
-    The formula is that of `objective._preconditioner`: one over the square root of the variance and the l2 penalty's curvature,
+    The formula is that of `objective._preconditioner`: one over the square root of variance plus curvature of the l2 penalty,
     0 for a feature without variance.
     """
     shift, offset = columns.shift[j], columns.total[j] / weight_sum
@@ -255,12 +255,12 @@ def update_scale(columns, j, weight_sum, plan):
 
 
 def is_far(x, mean, scale):
-    """Whether a value tells that its feature is no longer standardised by `mean` and `scale`; zeros are not asked."""
+    """Whether a value shows that `mean` and `scale` no longer standardise its feature; zeros are not checked."""
     return x != 0.0 and (scale == 0.0 or abs(x - mean) * scale > FAR)
 
 
 def add_value(columns, j, x, weight, largest):
-    """Add a value to the sums of feature j, its distance from the mean clipped to `largest` / scale; zeros are not clipped."""
+    """Add a value to the sums of feature j, with its distance from the mean clipped at `largest` / scale, unless it is 0."""
     scale = columns.scale[j]
     if x != 0.0:
         columns.nonzero[j] += weight
@@ -276,7 +276,7 @@ def add_value(columns, j, x, weight, largest):
 
 
 def penalty_step(v, columns, plan, pending_step, penalty):
-    """Apply the penalty to one score's v over a step of length `pending_step`: implicit in its smooth part, then its prox."""
+    """Apply the penalty to v of one score over a step of `pending_step`: an implicit step of the smooth part, then the prox."""
     n = len(v)
     scale = columns.scale
     coef, step, nearby = np.empty(n), np.empty(n), np.empty(n)
@@ -297,10 +297,11 @@ def penalty_step(v, columns, plan, pending_step, penalty):
 
 
 def begin_sample(counters, weight, clip):
-    """Count a sample; returns its weight relative to the mean weight so far, and the largest standardised value to count in full.
+    """Count a sample; returns its weight relative to the mean weight so far, and the standardised value at which to clip.
 
-    One value among n can be sqrt(n) deviations out without being wild: think of a feature that few samples have. A share of
-    that is counted, which raises the variance by a tenth at most; after some ten samples with the feature it is all of it.
+    One value among n can be sqrt(n) standard deviations from the mean without being an outlier, for example if few samples have
+    the feature. It is clipped at a share of that, which raises the variance by a tenth at most; after about ten samples with the
+    feature it is not clipped.
     """
     counters[STEPS] += 1.0
     counters[ROWS] += 1.0
@@ -309,9 +310,10 @@ def begin_sample(counters, weight, clip):
 
 
 def add_target(target, track, counters, weight):
-    """Add a sample to the sums of the targets, its distance from their mean clipped to `TARGET_CLIP` standard deviations.
+    """Add a sample to the sums of the targets, with its distance from their mean clipped at `TARGET_CLIP` standard deviations.
 
-    One target among n can be sqrt(n) deviations out without being an outlier: think of a rare class. It is not clipped.
+    One target among n can be sqrt(n) standard deviations from the mean without being an outlier, for example that of a rare
+    class. Such a target is not clipped.
     """
     shift, total, square = track.targets[0], track.targets[1], track.targets[2]
     before = counters[TARGET_WEIGHT]
@@ -331,7 +333,7 @@ def add_target(target, track, counters, weight):
 
 
 def target_deviation(track, counters):
-    """The standard deviation of the targets, averaged over the outputs; where it is 0, the size of their mean, or 1."""
+    """The standard deviation of the targets, averaged over the outputs; if it is 0, the size of their mean, or 1."""
     total, square = track.targets[1] / counters[TARGET_WEIGHT], track.targets[2] / counters[TARGET_WEIGHT]
     deviation, size = 0.0, 0.0
     for k in range(len(total)):
@@ -343,7 +345,7 @@ def target_deviation(track, counters):
 
 
 def null_curvature(target, loss, plan, relative, counters, terms):
-    """The mean over samples of the curvature from the null model to the sample's minimum, the steepest ones counting most."""
+    """The mean over samples of the curvature from the null model to the sample's minimum, weighted by the squared slope."""
     rows = counters[ROWS]
     if np.isfinite(plan.null[0]) and (rows <= EVERY_CURVATURE or rows % CURVATURE_PERIOD == 0.0):
         loss.null_terms(target, plan.null, terms, loss.parameters)
@@ -360,14 +362,14 @@ def null_curvature(target, loss, plan, relative, counters, terms):
 
 
 def information_share(counters):
-    """How much a sample tells, from 0 to 1: little where most samples are far from any doubt."""
+    """The information of a sample, from 0 to 1: low if most samples are predicted with certainty."""
     return min(max(counters[INFORMATION], LEAST_INFORMATION), 1.0)
 
 
 def step_scores(target, raw, centre, track, loss, plan, square, relative, counters, u, intercept_step):
     """Take the proximal step of every score of a sample.
 
-    `raw` has the sample's scores under each track, `centre` those under the average of the cautious one; `square` is |x~|^2 and
+    `raw` has the sample's scores by each track, `centre` those by the average of the cautious one; `square` is |x~|^2 and
     `relative` the weight over the mean weight. Writes the steps u along x~ and those of the intercepts; returns the loss's
     curvature.
     """
@@ -386,8 +388,8 @@ def step_scores(target, raw, centre, track, loss, plan, square, relative, counte
         curvature = null_curvature(target, loss, plan, relative, counters, np.zeros(2))
     elif plan.curvature_from_targets:
         curvature = 1.0 / target_deviation(track, counters)
-    # 3. the steps, once a null model is known. Where slopes are not taken at an average, the intercept is at first the
-    # coefficient of a feature whose squared value is so large that it is a running mean of what the first samples ask for.
+    # 3. the steps, once a null model is known. If slopes are not taken at an average, the intercept begins as the coefficient of
+    # a feature with so large a squared value that it is a running mean of the intercepts that the first samples require.
     for m in range(len(raw)):
         u[m] = intercept_step[m] = 0.0
     if plan.slopes_at_average and not np.isfinite(plan.null[0]):

@@ -1,7 +1,7 @@
-"""The samples behind three leaves: the scores of some samples, their part in a gradient, and their prefetch.
+"""Access to the samples by three leaves: scores of some samples, their contribution to a gradient, and their prefetch.
 
-Dense samples have two sets of them. Where a batch has many scores, several for a sample, the samples are gathered first, and
-the rest is two products of small matrices, which belong to BLAS.
+Dense samples have two sets of leaves. In a batch with many scores, and several per sample, the samples are gathered first, and
+the rest is two products of small matrices by BLAS.
 """
 
 import numpy as np
@@ -9,12 +9,12 @@ import numpy as np
 from .._compile import leaf
 from .intrinsics import prefetch
 
-PREFETCH_ROWS = 8  # samples between the one in hand and the one being fetched
-LEAST_GATHERED = 64  # scores of a batch, of two at least a sample, from which BLAS pays
+PREFETCH_ROWS = 8  # samples between the current one and the one that is prefetched
+LEAST_GATHERED = 64  # scores of a batch, with at least two per sample, above which BLAS is faster
 
 
 def fetch_dense(flat, row, n_features):
-    """Prefetch a row of a dense matrix, whose values are `flat`."""
+    """Prefetch a row of a dense matrix with the values `flat`."""
     for j in range(0, n_features, max(64 // flat.itemsize, 1)):
         prefetch(flat, row * n_features + j)
 
@@ -28,19 +28,19 @@ def fetch_stored(values, indices, begin, end):
 
 
 def dense_fetch(X, row):
-    """`fetch_dense`, of the arrays of the rows."""
+    """`fetch_dense` for the arrays of dense rows."""
     matrix = X[0]
     fetch_dense(matrix.reshape(matrix.size), row, matrix.shape[1])
 
 
 def csr_fetch(X, row):
-    """`fetch_stored`, of the arrays of the rows."""
+    """`fetch_stored` for the arrays of CSR rows."""
     values, indices, indptr = X
     fetch_stored(values, indices, indptr[row], indptr[row + 1])
 
 
 def dense_scores(X, rows, coef, intercept, raw):
-    """raw[i] = X[rows[i]] W + b; four outputs share each load of a row."""
+    """raw[i] = X[rows[i]] W + b; four outputs share each load of a sample."""
     n_outputs, n_features = coef.shape
     matrix = X[0]
     start = 0
@@ -89,7 +89,7 @@ def dense_scores(X, rows, coef, intercept, raw):
 
 
 def dense_accumulate(X, rows, slope, gradient):
-    """gradient += sum over i of slope[i] X[rows[i]]; four rows share each load of the gradient."""
+    """gradient += sum over i of slope[i] X[rows[i]]; four samples share each load of the gradient."""
     n_outputs, n_features = gradient.shape
     matrix = X[0]
     n = len(rows)
@@ -113,7 +113,7 @@ def dense_accumulate(X, rows, slope, gradient):
 
 
 def gathered_scores(X, rows, coef, intercept, raw):
-    """`dense_scores` as one product of small matrices: the samples are copied first, side by side and in float64."""
+    """`dense_scores` as one product of small matrices: the samples are first copied to contiguous float64 memory."""
     matrix, buffer, _ = X
     for i in range(len(rows)):
         x, b = matrix[rows[i]], buffer[i]
@@ -126,7 +126,7 @@ def gathered_scores(X, rows, coef, intercept, raw):
 
 
 def gathered_accumulate(X, rows, slope, gradient):
-    """`dense_accumulate` of the samples that `gathered_scores` has copied."""
+    """`dense_accumulate` for the samples that `gathered_scores` has copied."""
     _, buffer, product = X
     np.dot(slope.T, buffer[: len(rows)], product)
     for k in range(gradient.shape[0]):
@@ -180,9 +180,9 @@ LEAVES = {
 
 
 def leaves_of(layout):
-    """The leaves of a layout: the scores of some samples, and their part in a gradient.
+    """The leaves of a layout: the scores of some samples, and their contribution to a gradient.
 
-    Sums over CSR rows are not re-associated: gathers gain nothing from it.
+    Sums over CSR rows are not re-associated, as this does not make gathers faster.
     """
     scores, accumulate, _, fastmath = LEAVES[layout]
     return leaf(scores, fastmath=fastmath), leaf(accumulate, fastmath=fastmath)

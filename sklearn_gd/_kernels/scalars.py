@@ -1,8 +1,8 @@
-"""What ``np`` stands for in a compiled leaf: NumPy, with functions of single numbers that neither branch nor call.
+"""The namespace ``np`` of a compiled leaf: NumPy, with functions of single numbers that neither branch nor call.
 
-Numba's own ``np.where``, ``np.maximum`` and the like are made for arrays; on numbers they branch, and loops of them do not
-become vector code. Here these functions of numbers are selections of machine instructions, and exponential and logarithm are
-polynomials, right to a few units in the last place. On arrays they are NumPy's, as numba compiles them.
+Numba's ``np.where``, ``np.maximum`` and similar functions are made for arrays; on numbers they branch, so that loops with them
+are not vectorised. Here these functions of numbers compile to select instructions, and exponential and logarithm are polynomials,
+correct to a few units in the last place. On arrays they are NumPy's functions, as compiled by numba.
 """
 
 import types as python_types
@@ -18,7 +18,7 @@ LOG_2_HIGH, LOG_2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
 
 
 def exponential(x):
-    """e^x; 0 under -708.
+    """e^x; 0 below -708.
 
     e^x = 2^n e^r with n the nearest integer to x / ln 2, read from the low bits of x / ln 2 + 1.5 * 2^52; e^r, |r| <= ln 2 / 2,
     by its Taylor polynomial of degree 13. The polynomial here is twice that, and the power half of 2^n: n = 1024, of e^709.7, is
@@ -42,11 +42,11 @@ def log_of_one_plus(x):
     """log(1 + x) for every x; -infinity at -1, nan below.
 
     1 + x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2); k is read from the exponent of 1 + x. Where k = 0, f is x
-    itself, and no digit of a small x is lost. log(1 + f) is twice the series of artanh at f / (2 + f), at most 0.172.
+    itself, so a small x loses no digits. log(1 + f) is twice the series of artanh at f / (2 + f), at most 0.172.
     """
     biased = (as_integer(1.0 + x) + 0x0009_5F61_9980_C433) >> 52
     k = as_float(biased + 0x4330_0000_0000_0000) - (4503599627370496.0 + 1023.0)
-    # 2^-k in two factors: one alone would be less than the smallest number where x is among the largest.
+    # 2^-k as two factors: a single one would underflow for the largest x.
     half = biased >> 1
     first, second = as_float((1534 - half) << 52), as_float((1535 - (biased - half)) << 52)
     f = (x * first) * second + (first * second - 1.0)
@@ -84,25 +84,25 @@ def minimum(x, y):
 
 
 def clip(x, low, high):
-    """x, no less than `low` and no more than `high`."""
+    """x, limited to the interval from `low` to `high`."""
     raised = x if x > low or x != x else low
     return raised if raised < high or raised != raised else high
 
 
 def where(condition, x, y):
-    """x where the condition holds, else y."""
+    """x if the condition holds, else y."""
     return x if condition else y
 
 
 def _of_arrays(function, n_arguments):
-    """NumPy's function, to be compiled for arrays, under a name that no other has: machine code on disk is linked by name."""
+    """NumPy's function, to be compiled for arrays, under a unique name, as machine code on disk is linked by name."""
     of_arrays = {1: lambda x: function(x), 2: lambda x, y: function(x, y), 3: lambda x, y, z: function(x, y, z)}[n_arguments]
     of_arrays.__name__ = of_arrays.__qualname__ = f"{function.__name__}_of_arrays"
     return of_arrays
 
 
 def _made_for_numbers(function, of_arrays):
-    """`function`, which compiled code finds for numbers, and `of_arrays` for all else."""
+    """A function that compiled code resolves to `function` for numbers, and to `of_arrays` for all other types."""
 
     def chosen(*arguments):
         return function if all(isinstance(each, (types.Number, types.Boolean)) for each in arguments) else of_arrays

@@ -1,6 +1,6 @@
-"""Steps of any optimizer, one dense sample of one score at a time: those of `passes.make_batch_pass` in fewer operations.
+"""Steps of any optimizer on single dense samples of one score: the steps of `passes.make_batch_pass` in fewer operations.
 
-Only the slope of the loss and the optimizer's update are called; a penalty of the elastic-net family is part of the loop.
+The loop calls only the slope of the loss and the optimizer's update; the elastic-net penalty is part of the loop.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from .rows import PREFETCH_ROWS, fetch_dense
 
 
 def make_stepped_row_pass(soft_threshold, dot, fetch):
-    """One pass over dense samples with one score, a step of the optimizer for each."""
+    """One pass over dense samples of one score, with one step of the optimizer per sample."""
 
     def stepped_row_pass(data, order, model, loss, step, plan, decay, rates, counters, work):
         matrix, weight, labels = data.X[0], data.weight, data.target.reshape(data.target.size)

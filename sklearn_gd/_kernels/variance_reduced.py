@@ -1,8 +1,8 @@
 """One pass of variance-reduced descent over the samples: SVRG and SAGA, which differ in one line.
 
-A table holds a slope for every sample and score, and `mean` the mean gradient of the samples by it. A step moves along the change
-of the slopes of its samples, plus `mean`. SAGA then writes the new slopes into the table; SVRG keeps it until its next full
-gradient.
+A table holds a slope for every sample and score, and `mean` is the mean gradient that these slopes give. A step uses the change
+of the slopes of its samples relative to the table, plus `mean`. SAGA then writes the new slopes into the table; SVRG keeps the
+table until its next full gradient.
 """
 
 import math
@@ -28,16 +28,16 @@ TOLERANCE = 1e-3
 
 
 class Memory(NamedTuple):
-    """What is kept of the samples: their slopes (n, n_outputs), and the mean gradient, coefficients then intercept, flat."""
+    """The table of slopes (n, n_outputs), and the mean gradient, a flat vector of coefficients, then intercept."""
 
     table: np.ndarray
     mean: np.ndarray
 
 
 class Metric(NamedTuple):
-    """The lengths of a step: `features` (n_features,) times `outputs` (n_outputs,), and the means that features are centred by.
+    """The step lengths, `features` (n_features,) times `outputs` (n_outputs,), and the means for centring the features.
 
-    The other three have an entry for each coefficient, in the layout of the rows: the length, the mean and the output.
+    The other three arrays have an entry for each coefficient, in the layout of the rows: the length, the mean and the output.
     """
 
     features: np.ndarray
@@ -49,11 +49,11 @@ class Metric(NamedTuple):
 
 
 class ReducedPlan(NamedTuple):
-    """What stays the same over a pass.
+    """The constants of a pass.
 
-    `renews` tells SAGA from SVRG. `row_norms` has the weight of each sample times its squared norm in the metric, for implicit
-    steps, and is empty for explicit ones. `change_factor` multiplies the change of the slopes against the mean. `l1` and `l2`
-    are the strengths of an elastic-net penalty for each feature.
+    `renews` is True for SAGA, False for SVRG. `row_norms` has the weight of each sample times its squared norm in the metric for
+    implicit steps, and is empty for explicit ones. `change_factor` multiplies the change of the slopes relative to the mean. `l1`
+    and `l2` are the strengths of an elastic-net penalty for each feature.
     """
 
     batch_size: int
@@ -75,7 +75,7 @@ class Changes(NamedTuple):
     parameters: np.ndarray
 
 
-# --- how far the slopes of a sample change -------------------------------------------------------------------------------
+# --- the change of the slopes of a sample --------------------------------------------------------------------------------
 
 
 def make_change(implicit):
@@ -91,7 +91,7 @@ def make_change(implicit):
 def make_changes(target, implicit):
     """`make_change` for every score of a block; `out` holds the table's slopes and receives their changes.
 
-    A change of one moves the scores of sample i by ``norms[i]`` times the length of the output, which is one over the curvature.
+    A change of one decreases the score of sample i by ``norms[i]`` times the length of the output, one over the curvature.
     """
 
     def changes(y, raw, out, norms, lengths, p):
@@ -104,7 +104,7 @@ def make_changes(target, implicit):
 
 
 def make_coupled_changes(implicit):
-    """`make_changes` for a loss of all scores of a sample, whose outputs have one length."""
+    """`make_changes` for a loss of all scores of a sample, with the same length for all outputs."""
 
     def changes(y, raw, out, norms, lengths, p):
         work = np.empty((WORK_ROWS, raw.shape[1]))
@@ -124,7 +124,7 @@ def changes_of(functions):
 
 
 def changes_of_one(functions):
-    """The `Changes` of a single score, for loops that see one sample at a time."""
+    """The `Changes` of a single score, for loops over single samples."""
     return Changes(compiled(make_change, CHANGE, derived_leaf(make_implicit, functions.gradient)), functions.parameters)
 
 
@@ -132,7 +132,7 @@ def changes_of_one(functions):
 
 
 def make_reduced_pass(scores, accumulate):
-    """One pass over the samples in `order`, a step for each batch of them; every step updates all coefficients."""
+    """One pass over the samples in `order`, with one step per batch; every step updates all coefficients."""
 
     def reduced_pass(data, order, theta, coef, memory, metric, loss, penalty, plan, rates, tile):
         n_outputs = len(metric.outputs)
@@ -158,7 +158,7 @@ def make_reduced_pass(scores, accumulate):
                         target[i, k] = data.target[row, k]
                     for k in range(n_outputs):
                         change[i, k] = memory.table[row, k]
-                # 1. scores  2. the change of their slopes from the table  3. its part in the gradient
+                # 1. scores  2. the change of their slopes from the table  3. its contribution to the gradient
                 scores(data.X, rows, coef, intercept, raw[:m])
                 loss.change(target[:m], raw[:m], change[:m], norms[:m], metric.outputs, loss.parameters)
                 for i in range(m):
@@ -193,7 +193,7 @@ def make_reduced_pass(scores, accumulate):
 
 
 def make_reduced_row_pass(soft_threshold, centred_dot, fetch):
-    """`make_reduced_pass` for dense samples of one score, one at a time, without its buffers."""
+    """`make_reduced_pass` for single dense samples of one score, without buffers."""
 
     def reduced_row_pass(data, order, theta, memory, metric, loss, plan, rates):
         matrix, target, weight, table = data.X[0], data.target, data.weight, memory.table
@@ -219,7 +219,7 @@ def make_reduced_row_pass(soft_threshold, centred_dot, fetch):
             change *= weight[row] / plan.mean_weight
             share = change / n if plan.renews else 0.0
             change *= plan.change_factor
-            # 3. the step along loss and l2 penalty, and SAGA's mean
+            # 3. the step for loss and l2 penalty, and SAGA's update of the mean
             for j in range(n_features):
                 x = matrix[row, j] - feature_mean[j]
                 w[j] -= rate * step[j] * (change * x + mean[j] + l2[j] * w[j])
@@ -239,7 +239,7 @@ def make_reduced_row_pass(soft_threshold, centred_dot, fetch):
 
 
 def centred_dot(matrix, row, feature_mean, w):
-    """A centred row of X times the coefficients."""
+    """The product of a centred row of X and the coefficients."""
     total = 0.0
     for j in range(matrix.shape[1]):
         total += (matrix[row, j] - feature_mean[j]) * w[j]
@@ -247,10 +247,10 @@ def centred_dot(matrix, row, feature_mean, w):
 
 
 def make_lazy_reduced_pass(advanced, fetch):
-    """`make_reduced_pass` on CSR, one sample at a time, at the cost of its stored values; features are not centred.
+    """`make_reduced_pass` for single CSR samples, at the cost of their stored values; features are not centred.
 
-    Between two samples that have its feature, a coefficient takes equal steps along a mean gradient that does not change.
-    `advanced` takes them all when the feature is met next. The rate must be the same for the whole pass.
+    Between two samples with its feature, a coefficient takes equal steps along a constant mean gradient. `advanced` applies them
+    all when the next sample has the feature. The rate must be the same for the whole pass.
     """
 
     def lazy_reduced_pass(data, order, theta, coef, memory, metric, loss, plan, rate):
@@ -269,7 +269,7 @@ def make_lazy_reduced_pass(advanced, fetch):
                 prefetch(table, order[at + PREFETCH_ROWS] * n_outputs)
             row = order[at]
             begin, end = indptr[row], indptr[row + 1]
-            # 1. the scores, with the steps that the coefficients have not taken yet
+            # 1. the scores, after the pending steps of the coefficients
             for k in range(n_outputs):
                 raw[0, k] = intercept[k]
                 change[0, k] = memory.table[row, k]
@@ -340,7 +340,7 @@ def advanced(w, steps, mean, length, l1, l2, nonnegative):
             if w == before:
                 return w
             continue
-        # Iterates of one sign are monotone: all of them keep the sign, or there is a last one that does, found by bisection.
+        # Iterates of one sign are monotone. Either all of them keep the sign, or bisection finds the last one that does.
         pull = drift + sign * threshold
         last = affine_steps(w, steps, pull, length * l2)
         if sign * last > 0.0:
@@ -365,7 +365,7 @@ def affine_steps(w, steps, drift, shrink):
         return w - steps * drift
     x = steps * shrink
     if shrink < 1e-6 and x < 1e-3:
-        # The series, exact to the last digit: logarithm and exponential would cost more than the rest of the step.
+        # The series, exact to the last digit; logarithm and exponential would cost more than the rest of the step.
         x *= -(1.0 + shrink * (0.5 + shrink / 3.0))
         fall = x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0))))
     else:
@@ -374,7 +374,7 @@ def affine_steps(w, steps, drift, shrink):
 
 
 def make_metric_norms(norms):
-    """Squared norms of all rows in the metric."""
+    """Squared norms of all samples in the metric."""
 
     def metric_norms(X, mean, lengths, out):
         norms(X, mean, lengths, out)
@@ -394,7 +394,7 @@ def dense_metric_norms(X, mean, lengths, out):
 
 
 def csr_metric_norms(X, mean, lengths, out):
-    """As `dense_metric_norms`; the square is expanded, so that zeros cost nothing."""
+    """As `dense_metric_norms`, with the square expanded so that zeros cost nothing."""
     data, indices, indptr = X
     empty = 0.0
     for j in range(len(mean)):
@@ -425,7 +425,7 @@ def lazy_reduced_pass(data, order, theta, coef, memory, metric, loss, plan, rate
 
 
 def metric_norms(rows, mean, lengths):
-    """Squared norms of all rows, centred by `mean`, each feature times its length."""
+    """Squared norms of all samples, centred by `mean`, each feature times its length."""
     out = np.empty(rows.shape[0])
     norms = leaf(csr_metric_norms if rows.layout == "csr" else dense_metric_norms)
     run(make_metric_norms, (norms,), rows.arrays, mean, lengths, out)

@@ -1,6 +1,6 @@
-"""How F is minimised: the loop, what watches it, and the methods.
+"""The minimisation of F: the loop over epochs, its monitor and observers, and the methods.
 
-`Method` and `Iterate` are what a solver of your own needs.
+A custom solver needs `Method` and `Iterate`.
 """
 
 from ._loop import Iterate, Method, Settings, descend

@@ -1,40 +1,40 @@
-"""A quadratic function plus an l1 penalty: its minimiser, by solving for the coefficients that are not zero, set by set.
+"""The minimiser of a quadratic function plus an l1 penalty, by solving for one active set of coefficients after another.
 
 References
 ----------
-H. Lee, A. Battle, R. Raina and A. Y. Ng, "Efficient sparse coding algorithms", 2007, algorithm 1 (feature-sign search); here
+H. Lee, A. Battle, R. Raina and A. Y. Ng, "Efficient sparse coding algorithms", 2007, algorithm 1 (feature-sign search). Here
 several coefficients may enter at a time.
 """
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-EXACT = 1e-11  # of the largest slope: what counts as none
-ENTERING = 0.5  # of the largest violation: what a coefficient's must exceed to enter
-LENGTHS = 0.5 ** np.arange(8)  # tried of a move, where coefficients change their signs on the way
-MOST_SETS = 6  # solved for in one call
+EXACT = 1e-11  # of the largest slope; a smaller slope counts as zero
+ENTERING = 0.5  # of the largest violation; a coefficient enters above it
+LENGTHS = 0.5 ** np.arange(8)  # tried along a move on which coefficients change sign
+MOST_SETS = 6  # active sets in one call
 
 
 def l1_minimiser(hessian, gradient, threshold, start, bounded):
-    r"""The minimiser over v of ``gradient'(v - start) + (v - start)'hessian (v - start) / 2 + threshold'|v|``.
+    r"""Compute the minimiser over v of ``gradient'(v - start) + (v - start)'hessian (v - start) / 2 + threshold'|v|``.
 
     Parameters
     ----------
     hessian : ndarray, (n, n)
         Positive definite.
     gradient : ndarray, (n,)
-        At the start.
+        The gradient at `start`.
     threshold : ndarray, (n,)
-        The slope of the l1 penalty in each coefficient; 0 for none.
+        The slope of the l1 penalty in each coefficient; 0 without one.
     start : ndarray, (n,)
-        Where the search begins.
+        The start of the search.
     bounded : ndarray of bool, (n,)
-        Which coefficients are kept from falling below zero.
+        Which coefficients must not be negative.
 
     Returns
     -------
     ndarray, (n,)
-        The minimiser, up to rounding; after `MOST_SETS` sets a point that lies lower than the start.
+        The minimiser, up to rounding; after `MOST_SETS` sets, a point with a lower value than the start.
     """
     v, slope = start.copy(), gradient.copy()
     free = (threshold == 0.0) & ~bounded
@@ -52,7 +52,7 @@ def l1_minimiser(hessian, gradient, threshold, start, bounded):
         if off_balance <= exact and not new.any():
             break
         index = np.flatnonzero(on | new)
-        # 1. the minimiser for these coefficients and signs; one that enters with another sign than its slope's stays out
+        # 1. the minimiser for these coefficients and signs; a coefficient that would enter against its slope stays at zero
         block = hessian[np.ix_(index, index)]
         while len(index):
             move = -_solved(block, residual[index])
@@ -65,7 +65,7 @@ def l1_minimiser(hessian, gradient, threshold, start, bounded):
                 break
             most_new = max(most_new // 4, 1)
             continue
-        # 2. the way there, up to where the sum is least: a coefficient that changes its sign may stop at zero
+        # 2. the lowest point on the way there: a coefficient that changes sign may stop at zero
         moved = _along(v[index], move, slope[index], block, threshold[index], free[index], bounded[index])
         step = np.zeros(len(v))
         step[index] = moved - v[index]
@@ -78,7 +78,7 @@ def l1_minimiser(hessian, gradient, threshold, start, bounded):
 
 
 def _solved(matrix, right):
-    """The solution of a positive definite system; a matrix that rounding made singular is moved away from that."""
+    """Solve a positive definite system; a ridge is added to a matrix that is singular by rounding."""
     bump = 0.0
     while True:
         try:
@@ -88,11 +88,11 @@ def _solved(matrix, right):
 
 
 def _along(v, move, slope, hessian, threshold, free, bounded):
-    """The lowest point on the way from v by a move, or the end of the way with changed signs at zero, if that is lower."""
+    """The lowest point on the path from v along a move, or its end with changed signs set to zero if that is lower."""
     crossing = ~free & (v * (v + move) < 0.0)
     if not crossing.any():
         return v + move
-    # The slope along the way jumps where a coefficient crosses zero.
+    # The slope along the path jumps where a coefficient crosses zero.
     at = np.flatnonzero(crossing)
     times = -v[at] / move[at]
     order = np.argsort(times, kind="stable")
@@ -108,7 +108,7 @@ def _along(v, move, slope, hessian, threshold, free, bounded):
     else:
         jumped = float(jumps[:first].sum())
         lowest = v + min(max(-(begun + jumped) / bent, 0.0), 1.0) * move
-    # Several may stop at once: lengths of a path on which those that have crossed stay at zero.
+    # Several may stop at the same time: try lengths of a path on which a coefficient stays at zero once it has crossed.
     paths = v + LENGTHS[:, None] * move
     paths[(v * paths < 0.0) & ~free] = 0.0
     paths = np.vstack([lowest, paths])

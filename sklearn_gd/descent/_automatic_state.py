@@ -1,4 +1,4 @@
-"""What steps at an automatic rate keep from one call of `partial_fit` to the next. Pickled with the estimator."""
+"""The state that steps at an automatic rate keep between calls of `partial_fit`. Pickled with the estimator."""
 
 from dataclasses import dataclass, fields
 
@@ -9,26 +9,26 @@ from ..objective._coordinates import Coordinates
 from ..objective._moments import Moments
 from ._state import StepState, copied
 
-OUTLYING = 100.0  # a squared slope counts as at most so many times the mean square, once there are SAMPLES of them
+OUTLYING = 100.0  # a squared slope is clipped at this multiple of the mean square, after SAMPLES samples
 SAMPLES = 100.0
-DEGENERATE = 1e-3  # curvature at the best intercept over that at zero, below which descent begins at zero
+DEGENERATE = 1e-3  # descent starts at zero if the curvature at the best intercept over that at zero is lower
 
 
 @stored
 @dataclass
 class Sizes:
-    """What is known of features and scores so far: the coordinates follow from it.
+    """Statistics of features and scores so far, from which the coordinates are computed.
 
     Parameters
     ----------
     reference : ndarray, (n_outputs,)
-        The intercept of the model without features at which slopes and curvatures are taken.
+        The intercept of the model without features at which slopes and curvatures are evaluated.
     moments : Moments or None
         Of the features.
     square, curvature : ndarray, (n_outputs,)
-        Means of the squared slopes and of the curvatures.
+        The means of the squared slopes and of the curvatures.
     weight : float
-        The weight of the samples behind them.
+        The weight of the samples in these means.
     """
 
     reference: np.ndarray
@@ -39,12 +39,12 @@ class Sizes:
 
     @classmethod
     def begin(cls, objective, moments=None):
-        """Before any sample, except those of which `moments` are known."""
+        """The statistics before any sample, except those whose `moments` are known."""
         k, unlimited = objective.n_outputs, np.full(objective.n_outputs, np.inf)
         null, zero = objective.null_model(), np.zeros(objective.n_theta)
         _, at_zero = objective.squared_slopes(zero, unlimited)
         usable = np.isfinite(null.intercept) & (null.curvature > DEGENERATE * at_zero)
-        # Without a sample of some class, say, there is no best intercept.
+        # There is no best intercept if a class has no samples, for example.
         return cls(null.intercept.copy() if usable.all() else np.zeros(k), moments, np.zeros(k), np.zeros(k))
 
     def start(self, objective):
@@ -52,7 +52,7 @@ class Sizes:
         return objective.pack(np.zeros((objective.n_outputs, objective.n_features)), self.reference)
 
     def add(self, objective):
-        """Take in the samples of an objective."""
+        """Add the samples of an objective."""
         limit = OUTLYING * self.square if self.weight >= SAMPLES else np.full(len(self.square), np.inf)
         square, curvature = objective.squared_slopes(self.start(objective), limit)
         share = objective.weight_sum / (self.weight + objective.weight_sum)
@@ -73,20 +73,20 @@ class Sizes:
 @stored
 @dataclass
 class AutomaticState:
-    """The tracks of a descent whose rate is found on the way.
+    """The tracks of a descent that searches for its learning rate.
 
     Parameters
     ----------
     tracks : list of StepState
-        Models that the same optimizer moves at different rates, each its `rate_scale`.
+        Models that the same optimizer updates at different rates; `rate_scale` is the rate of each.
     losses : ndarray, (n_tracks,)
-        What the models of the tracks have cost on samples that they had not seen, older ones discounted.
+        Progressive losses of the tracks: on samples not yet learned, discounted with age.
     sizes : Sizes
-        What the coordinates follow from.
+        The statistics from which the coordinates are computed.
     earlier_steps : int
-        The steps before the optimizer was last started afresh.
+        The steps before the last restart of the optimizer.
     seen : Moments or None
-        Of the features so far, where the penalty counts coefficients in sizes of the features.
+        Of the features so far, if the unit of the penalty is the size of the features.
     """
 
     tracks: list[StepState]
@@ -102,12 +102,12 @@ class AutomaticState:
 
     @property
     def steps(self):
-        """How many steps have been taken."""
+        """The number of steps so far."""
         return self.earlier_steps + self.best.steps
 
     @property
     def rows(self):
-        """How many samples have been seen."""
+        """The number of samples so far."""
         return self.best.rows
 
     def predicting(self, objective):
@@ -120,13 +120,13 @@ class AutomaticState:
         return AutomaticState([track.copy() for track in self.tracks], self.losses.copy(), sizes, self.earlier_steps, self.seen)
 
     def grow(self, growth):
-        """Make room for new classes; slopes and curvatures are gathered anew."""
+        """Add outputs for new classes; slopes and curvatures are collected again from the start."""
         for track in self.tracks:
             track.grow(growth)
         sizes, k = self.sizes, len(growth.mapping)
         self.sizes = Sizes(growth.intercepts(sizes.reference), sizes.moments, np.zeros(k), np.zeros(k))
 
     def adapt(self, objective):
-        """Lay the coefficients out for the objective's rows, dense or CSR."""
+        """Convert the coefficients to the layout of the objective's rows, dense or CSR."""
         for track in self.tracks:
             track.adapt(objective)

@@ -1,4 +1,4 @@
-"""Which compiled loop takes the steps of an epoch."""
+"""The choice of the compiled loop for the steps of an epoch."""
 
 import functools
 import math
@@ -13,9 +13,9 @@ from ._few_features import NeedsAllFeatures
 def compiled_pass(objective, state, optimizer, batch, average_power=0.0):
     """The function of (order, rates) that moves a `StepState` by one pass over the samples, in batches of `batch`.
 
-    The weights of the averaged iterates grow with the power `average_power` of their number. In the coordinates of the data,
-    under a penalty of the elastic-net family, one sample at a time, there are loops of fewer operations. Those of plain descent
-    cost only the stored values of a sample on CSR; that of the other optimizers takes dense samples of one score.
+    The weight of an averaged iterate is the power `average_power` of its number. In the coordinates of the data, with
+    an elastic-net penalty and single samples, there are faster loops. On CSR rows those of plain descent cost only the
+    stored values of a sample; that of the other optimizers takes dense samples of one score.
     """
     form = objective.penalty.elastic_net()
     own = not len(state.coordinates.size) and average_power == 0.0
@@ -28,7 +28,7 @@ def compiled_pass(objective, state, optimizer, batch, average_power=0.0):
 
 
 def _batch_pass(objective, state, optimizer, batch, average_power=0.0):
-    """The loop that serves every optimizer, penalty and size of batch; each step updates all coefficients."""
+    """The general loop, for every optimizer, penalty and batch size; each step updates all coefficients."""
     from .._kernels import passes
     from .._kernels.blocks import step_blocks
 
@@ -47,7 +47,7 @@ def _batch_pass(objective, state, optimizer, batch, average_power=0.0):
 
 
 def _model(objective, state):
-    """The model that a loop updates in place, with no coefficient that is not up to date."""
+    """The model that a loop updates in place, with all coefficients up to date."""
     from .._kernels.passes import Model
 
     state.leave_lazy()
@@ -83,7 +83,7 @@ def _units(objective):
 
 
 def _plain_pass(objective, state, optimizer, form):
-    """The loop of plain descent on single samples; None where there is none for these."""
+    """The loop of plain descent on single samples; None if no such loop applies."""
     from .._kernels import blocks, plain
 
     functions, single, unit = objective.functions, objective.n_outputs == 1, objective.unit
@@ -120,7 +120,7 @@ def _steps_on_few(steps, state, plan, order, rates):
 
 
 def _shrinking_pass(objective, state, plan, order, rates):
-    """CSR under an l2 penalty that shrinks each feature at a rate of its own; very long steps go the way of all optimizers."""
+    """The loop for CSR under an l2 penalty with one shrinkage per feature; very long steps use the general loop."""
     from .._kernels import plain
 
     if rates.max() * plan.l2.max() > plain.LARGEST_SHRINKAGE:

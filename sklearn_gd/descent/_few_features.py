@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from ..objective._rows import assembled
 
-LEAST_FEATURES = 4096  # up to which copies of all features cost nothing beside a call
+LEAST_FEATURES = 4096  # up to which copies of all features cost little compared with a call
 FEWER = 8  # features over stored values, from which a call works on the features that its samples have
 
 

@@ -1,8 +1,8 @@
-"""How far to go along a direction, and the best direction in a plane: the searches that several methods of descent share."""
+"""Step lengths along a direction, and the best direction in a plane: searches that several methods of descent share."""
 
 import math
 
-# The share of the decrease that a slope promises which counts as enough, and by how much a slope must flatten.
+# Sufficient decrease, as a share of what the slope predicts, and the factor by which the slope must become flatter.
 ARMIJO, WOLFE = 1e-4, 0.5
 MOST_LOOKS = 30
 
@@ -13,23 +13,23 @@ def strong_wolfe(look, value, slope):
     Parameters
     ----------
     look : callable
-        Takes a step length t to the function's value, slope and curvature there, along the line.
+        Returns value, slope and curvature of the function along the line at a step length t.
     value, slope : float
         Those at t = 0; the slope is negative.
 
     Returns
     -------
     t : float
-        The step length; 0 where no point that was looked at lies low enough.
+        The step length; 0 if no evaluated point has a sufficient decrease.
     value : float
-        The function there.
+        The value at t.
 
     Notes
     -----
-    The first length is 1. The value must fall by the share `ARMIJO` of what the slope promises, up to rounding, and the slope be
-    at most `WOLFE` times as steep as at the start. A point where the function is not finite lies too far. Where none of
-    `MOST_LOOKS` lengths satisfies both, the last one is taken if it falls enough: a search that ends on a point that does not
-    is a sign of a slope that is not the value's.
+    The first trial is t = 1. The value must decrease by the share `ARMIJO` of what the slope predicts, up to rounding, and the
+    slope must be at most `WOLFE` times as steep as at the start. A point where the function is not finite counts as too far. If
+    none of `MOST_LOOKS` lengths satisfies both conditions, the last one is returned if its decrease is sufficient. If it is not,
+    the slope probably does not match the value.
 
     References
     ----------
@@ -58,25 +58,25 @@ def strong_wolfe(look, value, slope):
 
 
 def backtrack(look, value, decrease, shortest=1e-12):
-    """The first of the step lengths 1, 1/2, 1/4, ... at which a function falls enough.
+    """Return the first of the step lengths 1, 1/2, 1/4, ... with a sufficient decrease.
 
     Parameters
     ----------
     look : callable
-        Takes a step length to the function's value there.
+        Returns the value of the function at a step length.
     value : float
-        That at t = 0.
+        The value at t = 0.
     decrease : float
-        By how much a step of length 1 lowers the function to first order, at least; positive.
+        A lower bound of the first-order decrease of a step of length 1; positive.
     shortest : float, default=1e-12
-        The length under which any decrease is enough, and where the search ends.
+        The length below which any decrease is sufficient, and at which the search ends.
 
     Returns
     -------
     t : float
-        The step length; 0 where there is none.
+        The step length; 0 if there is none.
     value : float
-        The function there.
+        The value at t.
 
     References
     ----------
@@ -98,11 +98,11 @@ def spectral_length(move, change, last, shortest=1e-10, longest=1e10):
     move : ndarray, (n,)
         The last move.
     change : ndarray, (n,)
-        How the gradient changed on it.
+        The change of the gradient along it.
     last : float
-        The last step length, doubled where the curvature is not positive.
+        The last step length; twice this is returned if the curvature is not positive.
     shortest, longest : float, default=1e-10, 1e10
-        The limits of an inverse.
+        The limits of the inverse.
 
     Returns
     -------
@@ -122,8 +122,8 @@ def spectral_length(move, change, last, shortest=1e-10, longest=1e10):
 def plane_minimiser(steep, a, b=0.0, c=0.0, along=0.0):
     r"""The minimiser of a second-order model over the plane of the negative gradient and the last move.
 
-    With the gradient g, the Hessian H and the last move d, the model at :math:`-c_0 g + c_1 d` falls fastest where its two
-    derivatives are zero.
+    With the gradient g, the Hessian H and the last move d, the minimiser :math:`-c_0 g + c_1 d` is the point where the two
+    partial derivatives of the model are zero.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def plane_minimiser(steep, a, b=0.0, c=0.0, along=0.0):
     Returns
     -------
     c_0, c_1 : float
-        The factors of -g and d; c_1 is 0 where the plane has no minimiser, or one that does not descend.
+        The factors of -g and d; c_1 is 0 if the plane has no minimiser, or one that is no descent direction.
     slope : float
         The derivative of the function along the direction: negative.
     """

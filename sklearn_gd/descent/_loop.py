@@ -159,7 +159,7 @@ class Method(ABC):
         return False
 
     def caveat(self, theta: NDArray[Any]) -> str | None:
-        """What the user must know of the model that the descent ends with, for a warning; None where there is nothing.
+        """Return a caveat about the final model, for a warning; None if there is none.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""When descent ends: convergence, patience, the best model so far, and the guard against divergence."""
+"""The end of descent: convergence, patience, the best model so far, and the detection of divergence."""
 
 import enum
 import math
@@ -8,13 +8,13 @@ import numpy as np
 
 from ._standstill import EXPLOSION, has_stalled
 
-# What a snapshot has of a monitor.
+# The attributes of a monitor in a snapshot.
 CURVES = ("objectives", "scores", "best_values", "watched")
 KEPT = ("best", "first_model", "best_epoch", "best_objective", "first", "_expected_at", "_expected")
 
 
 class Status(enum.Enum):
-    """How things stand after an epoch."""
+    """The state of the descent after an epoch."""
 
     RUNNING = "running"
     PLATEAU = "plateau"
@@ -27,8 +27,8 @@ class Monitor:
     r"""Watches F (or a validation score) from epoch to epoch, and keeps the best model.
 
     A fit has converged when the best value has not improved by more than the tolerance over `n_iter_no_change` epochs. The
-    tolerance is ``tol * min(null value, 100 * best F)``: a share of what the features can explain. The same holds of a validation
-    score that is a negated loss; any other is compared with `tol` itself.
+    tolerance is ``tol * min(null value, 100 * best F)``: a share of what the features can explain. The same rule applies to a
+    validation score that is a negated loss; any other score is compared with `tol` itself.
 
     Parameters
     ----------
@@ -39,18 +39,18 @@ class Monitor:
     null_value : float
         F of the null model.
     validate : callable, optional
-        Takes theta to a validation score, the higher the better; without it F is watched. A score that is not finite counts as
-        the lowest; while there is no other, the last model is kept.
+        Returns the validation score of theta, the higher the better; by default F is watched. A score that is not finite counts
+        as the lowest; the last model is kept until there is a finite one.
     scores_are_losses : bool, default=False
         Whether the validation score is a negated loss, in the unit of F.
     expected_decrease : callable, optional
-        Takes theta to an estimate of how far F can still fall. Descent that improves F in every epoch continues while this
+        Returns an estimate of how far F can still fall from theta. Descent that improves F in every epoch continues while this
         exceeds the tolerance.
     full_batch : bool, default=False
         Whether every step sees all samples. A rise of F is then an oscillation (momentum), not noise, and up to `OSCILLATION`
         patiences are allowed for it.
     observers : sequence of Observer
-        Told of every epoch; any of them may end the descent.
+        Notified of every epoch; any of them may end the descent.
     """
 
     FAR = 1e3
@@ -84,19 +84,19 @@ class Monitor:
         self._expected_at, self._expected = None, 0.0
 
     def start(self, theta, value, objective=None):
-        """The model before the first epoch: what is restored when even that epoch diverges."""
+        """Set the model before the first epoch, which is restored if that epoch diverges."""
         self.best = self.first_model = theta.copy()
         self.best_objective = self.first = float(value)
         for observer in self.observers:
             observer.start(objective, theta, value)
 
     def snapshot(self):
-        """What the epochs to come depend on: a dictionary of arrays and numbers."""
+        """The attributes on which later epochs depend: a dictionary of arrays and numbers."""
         curves = {name: np.array(getattr(self, name), dtype=float) for name in CURVES}
         return curves | {name: getattr(self, name) for name in KEPT}
 
     def restore(self, saved):
-        """Go on from a `snapshot`; returns the number of its epochs."""
+        """Resume from a `snapshot`; returns the number of its epochs."""
         vars(self).update({name: saved[name].tolist() for name in CURVES})
         vars(self).update({name: saved[name] for name in KEPT})
         for observer in self.observers:
@@ -111,7 +111,7 @@ class Monitor:
     def judge(self, iterate):
         """Record an epoch's `Iterate`; returns the `Status`."""
         status = self._judged(iterate)
-        # Each observer is told, whatever the others answer.
+        # Every observer is notified, whatever the others return.
         stop = [observer.end(iterate, status, self.scores) for observer in self.observers]
         return Status.STOPPED if any(stop) and status is not Status.DIVERGED else status
 
@@ -142,18 +142,18 @@ class Monitor:
         return Status.MISLED if misled else iterate.end
 
     def _rank(self):
-        """What the last epoch is compared by with the others, the lower the better."""
+        """The value by which the last epoch is compared with the others, the lower the better."""
         if self.validate is None:
             return self.objectives[-1]
         return -self.scores[-1] if math.isfinite(self.scores[-1]) else math.inf
 
     def _is_open(self, iterate):
-        """Whether the method says that F can still fall by what counts: then a stall of F is no end."""
+        """Whether F can still fall by more than the tolerance according to the method: then a stall of F is no convergence."""
         known = iterate.left is not None and self.tol is not None and self.validate is None
         return known and iterate.left > self._share_of_null(self.NEAR_MINIMUM) > 0.0
 
     def _stall(self, iterate):
-        """Whether descent has stalled: of the smoothed objective within a stage of smoothing, else of the best value."""
+        """Whether descent has stalled: the smoothed objective within a stage of smoothing, otherwise the best value."""
         if iterate.watched is not None and self.validate is None:
             self.watched.append(iterate.watched)
             stalled = self.tol is not None and has_stalled(self.watched, self.n_iter_no_change, self.tolerance)
@@ -193,7 +193,7 @@ class Monitor:
         return self._share_of_null(self.NEAR_ZERO)
 
     def _share_of_null(self, near_zero):
-        """`tol` times F of the null model, or times so many times F itself if that is less."""
+        """`tol` times the smaller of F of the null model and `near_zero` times F itself."""
         best = self.best_values[-1] if self.best_values and self._values_are_losses else math.inf
         return (self.tol or 0.0) * (min(self.null_value, near_zero * best) if best > 0.0 else self.null_value)
 
@@ -205,15 +205,15 @@ class Monitor:
 
     @property
     def _values_are_losses(self):
-        """Whether what is watched is in the unit of F."""
+        """Whether the watched values are in the unit of F."""
         return self.validate is None or self.scores_are_losses
 
     def restart(self):
-        """Go back to the model before the first epoch: none was of use."""
+        """Return to the model before the first epoch, as no epoch has improved on it."""
         self.best, self.best_epoch, self.best_objective = self.first_model, 0, self.first
 
     def offer(self, theta, value):
-        """Keep a model from elsewhere where it is better than the best, and say whether it is; `value` is F there."""
+        """Keep a model from another source if it is better than the best; returns whether it is. `value` is its F."""
         if self.validate is None:
             better = not value >= self.best_objective
         else:
@@ -224,24 +224,24 @@ class Monitor:
 
     @property
     def curve(self):
-        """F after each epoch; where the first one diverged, F of the model that is kept."""
+        """F after each epoch; if the first one diverged, F of the model that is kept."""
         return self.objectives or [self.best_objective]
 
     @property
     def score_curve(self):
-        """The validation score after each epoch; where the first one diverged, that of the model that is kept."""
+        """The validation score after each epoch; if the first one diverged, that of the model that is kept."""
         return self.scores or [float(self.validate(self.best))]
 
     def never_fell(self):
-        """Whether no epoch came below F of the start."""
+        """Whether F has stayed above its value at the start in all epochs."""
         return bool(self.objectives) and min(self.objectives) > self.first
 
     def is_useless(self, null_value):
         """Whether every epoch is far worse than the start and the null model: oscillation without progress.
 
-        Where there are validation samples their score says which model is of use, and this is never so.
-        With ``tol=None`` the threshold is higher: a step or two may overshoot on purpose. In full-batch descent that has ended
-        by itself any rise counts.
+        With validation samples the score decides which model is useful, and this returns False.
+        With ``tol=None`` the threshold is higher, as the user may want a step or two to overshoot. With a tolerance, every
+        increase counts in full-batch descent.
         """
         if self.validate is not None:
             return False
@@ -250,9 +250,9 @@ class Monitor:
         return min(self.objectives) > (self.FAR if self.tol is None else 2.0) * max(self.first, null_value, 0.0)
 
     def is_no_better_than_null(self):
-        """Whether F of the kept model is above that of the null model; never where `tol` is None, which asks for no quality."""
+        """Whether F of the kept model is above that of the null model; False if `tol` is None, as no quality is asked for."""
         return self.tol is not None and self.validate is None and self.best_objective > self.null_value > 0.0
 
     def forget_stall(self):
-        """Begin the patience anew, as after the learning rate was lowered."""
+        """Restart the patience, for example after the learning rate was lowered."""
         self.best_values, self.watched = self.best_values[-1:], []

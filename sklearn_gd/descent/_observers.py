@@ -1,4 +1,4 @@
-"""What an epoch tells the outside: the line of `verbose`, and scikit-learn's callbacks, which may end the descent."""
+"""Observers of the epochs: the line of `verbose`, and scikit-learn's callbacks, which may end the descent."""
 
 import contextlib
 import logging
@@ -11,13 +11,13 @@ LOGGER = logging.getLogger("sklearn_gd")
 
 
 class Observer:
-    """Told of every epoch by the `Monitor`; the base does nothing."""
+    """Base class of observers, which the `Monitor` notifies of every epoch; does nothing."""
 
     def start(self, objective, theta, value):
         """The descent on an `Objective` starts at `theta`, where F is `value`."""
 
     def resume(self, n_epochs):
-        """The descent goes on where another process has left it, after so many epochs."""
+        """The descent resumes after `n_epochs` epochs of another process."""
 
     def begin(self):
         """An epoch begins."""
@@ -28,9 +28,9 @@ class Observer:
         Parameters
         ----------
         iterate : Iterate
-            Where the descent is.
+            The model after the epoch.
         status : Status
-            What the monitor says of it.
+            The status according to the monitor.
         scores : list of float
             The validation scores so far.
 
@@ -44,7 +44,7 @@ class Observer:
 
 @contextlib.contextmanager
 def printed_log(verbose):
-    """With `verbose`, print what the package logs meanwhile: a line for all that is compiled."""
+    """With `verbose`, print what the package logs in the meantime: one line for each function that is compiled."""
     handler, level = logging.StreamHandler(sys.stdout), LOGGER.level
     if verbose:
         LOGGER.addHandler(handler)
@@ -63,11 +63,11 @@ class VerboseLine(Observer):
     Parameters
     ----------
     objective : Objective
-        What is minimised; asked for a gradient, one sweep over the samples, for each line that is printed.
+        The objective; its gradient is computed for each printed line, which takes one pass over the samples.
     verbose : int
-        The epochs between two lines.
+        The number of epochs between two lines.
     before : int
-        Epochs that have been counted before: those of the earlier calls of `partial_fit`.
+        The epochs of earlier calls of `partial_fit`.
     """
 
     def __init__(self, objective, verbose, before=0):
@@ -86,7 +86,7 @@ class VerboseLine(Observer):
         return False
 
     def _line(self, iterate, scores):
-        """One epoch in columns; "-" for a rate that the method does not have."""
+        """One epoch in columns; "-" if the method has no learning rate."""
         theta, rate = iterate.theta, iterate.rate
         norm = np.linalg.norm(self.objective.gradient(theta)) if np.isfinite(theta).all() else np.nan
         columns = [
@@ -109,11 +109,11 @@ class EpochTasks(Observer):
     context : sklearn.callback.CallbackContext
         The task of the whole fit, which may have `max_iter` subtasks.
     estimator : estimator
-        Whose fit it is.
+        The estimator that is being fitted.
     given : dict
-        X, y and metadata, as callbacks are given them.
+        X, y and metadata, as passed to callbacks.
     fitted_attributes : callable
-        Gives the attributes that the estimator would have if the fit ended now; called only where a callback asks for
+        Returns the attributes that the estimator would have if the fit ended now; called only if a callback asks for
         ``fitted_estimator``.
     """
 

@@ -1,16 +1,16 @@
-"""States of a descent as dictionaries of arrays and numbers, and back: what a checkpoint's file holds."""
+"""Conversion of states of a descent to dictionaries of arrays and numbers, the content of a checkpoint's file, and back."""
 
 import typing
 from dataclasses import fields, is_dataclass
 
 
 def to_plain(value):
-    """A dataclass or named tuple as the dictionary of its fields, whatever their depth; lists alike, all else as it is.
+    """Convert a dataclass or named tuple to the dictionary of its fields, recursively; other objects are returned as they are.
 
     Parameters
     ----------
     value : object
-        A state, or a part of one.
+        A state, or a field of one.
 
     Returns
     -------
@@ -24,14 +24,14 @@ def to_plain(value):
 
 
 def from_plain(kind, plain):
-    """The inverse of `to_plain`: an object of the class `kind`, whose annotations name the classes of its fields.
+    """Invert `to_plain`: build an object of the class `kind`, whose annotations name the classes of its fields.
 
     Parameters
     ----------
     kind : type
         A dataclass or named tuple, a list of one, a union of one with None; for any other class `plain` is returned.
     plain : object
-        What `to_plain` returned.
+        The return value of `to_plain`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What the four batch methods share: preconditioned coordinates, the stages of smoothing, and F from a look at the samples."""
+"""The common base of the four batch methods: preconditioned coordinates, stages of smoothing, and evaluations of F."""
 
 import math
 from abc import abstractmethod
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from ..objective._preconditioner import Preconditioner
 from ._loop import Iterate, Method
 
-REFRESH = 25  # iterations between two computations of the scores from the coefficients
+REFRESH = 25  # iterations between two recomputations of the scores from the coefficients
 NEGLIGIBLE = 0.1  # of the tolerance, what the smoothed F may exceed F by without a narrower stage
-LEAST_STAGES = 3  # of smoothing, before F decides whether a narrower one is worth its while
+LEAST_STAGES = 3  # of smoothing, before F decides whether another, narrower one follows
 SPARSE_PRICE = 3.0  # of a product with a stored value, in products with a dense one
 
 
 def iterations_per_square(shares: NDArray[Any], n_outputs: int) -> float:
-    """What the second derivatives of a score cost, in iterations, over the square of the number of their features.
+    """The cost of the second derivatives of a score, in iterations, over the square of the number of their features.
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ class ScaledCoordinates:
     parts : Parts or Selected
         The samples, with the features that u has.
     frame : Preconditioner
-        Their scales.
+        The scales of the coordinates.
     shape : tuple of int
         Outputs and features.
     width : float
-        Over which the loss is smoothed.
+        The width over which the loss is smoothed.
     """
 
     parts: Any
@@ -60,7 +60,7 @@ class ScaledCoordinates:
 
     @property
     def n_coef(self) -> int:
-        """How many coefficients u has, without the intercepts."""
+        """The number of coefficients in u, without the intercepts."""
         return self.shape[0] * self.shape[1]
 
     def model(self, u: NDArray[Any]) -> Any:
@@ -68,12 +68,12 @@ class ScaledCoordinates:
         return self.frame.to_theta(u[: self.n_coef].reshape(self.shape), u[self.n_coef :])
 
     def gradient(self, coef: NDArray[Any], intercept: NDArray[Any]) -> NDArray[Any]:
-        """The loss's gradient in u, from that in coefficients and intercepts."""
+        """The gradient of the loss in u, from the gradient in coefficients and intercepts."""
         U, b = self.frame.gradient_to_u(coef, intercept)
         return np.concatenate([U.ravel(), b])
 
     def look_at(self, u: NDArray[Any]) -> tuple[float, float, NDArray[Any]]:
-        """Make u the point in hand: (mean loss, mean loss without smoothing, its gradient in u)."""
+        """Make u the current point; returns (mean loss, mean loss without smoothing, gradient in u)."""
         sums, *gradient = self.parts.mean("start", *self.model(u), self.width)
         return float(sums[0]), float(sums[3]), self.gradient(*gradient)
 
@@ -82,13 +82,13 @@ class PreconditionedMethod(ScaledCoordinates, Method):
     """Abstract base of the batch methods: descent in coordinates u of about unit curvature, F itself untouched.
 
     u is one flat vector: the coefficients (n_outputs, n_features) over their scales, then the intercepts. A non-smooth loss is
-    smoothed over a width that shrinks tenfold from stage to stage, until F itself gains no more from it; a smooth one has one
+    smoothed over a width that shrinks tenfold from stage to stage, until F itself no longer improves; a smooth one has one
     stage.
 
     Parameters
     ----------
     objective : Objective
-        What to minimise.
+        The objective to minimise.
     theta : ndarray, optional
         The start; by default the null model.
     """
@@ -123,12 +123,12 @@ class PreconditionedMethod(ScaledCoordinates, Method):
         return self.theta, self.stage_value
 
     def next_stage(self) -> None:
-        """Go on to the next, narrower stage of smoothing."""
+        """Begin the next, narrower stage of smoothing."""
         self.stage += 1
         self._begin_stage()
 
     def _begin_stage(self):
-        """Sets width, frame, u, ridge, what the first look at u tells, and `stage_value`, F at its start."""
+        """Set width, frame, u, ridge, the results of the first look at u, and `stage_value`, F at the start of the stage."""
         objective = self.objective
         self.width, self.stage_is_over = objective.widths[self.stage], False
         form = objective.penalty.elastic_net()
@@ -148,7 +148,7 @@ class PreconditionedMethod(ScaledCoordinates, Method):
 
     @abstractmethod
     def begin_stage(self) -> None:
-        """Take a look at u: sets `stage_value`, and all that `iterates` goes on from."""
+        """Take a look at u; sets `stage_value` and all attributes from which `iterates` continues."""
 
     # --- snapshots --------------------------------------------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class PreconditionedMethod(ScaledCoordinates, Method):
 
     @abstractmethod
     def refresh(self) -> None:
-        """Make what the samples keep, scores and curvatures, from u anew: the parts then hold what follows from a snapshot."""
+        """Recompute scores and curvatures of the samples from u, so that the parts depend on nothing but the snapshot."""
 
     def on_plateau(self, tolerance: float) -> bool:
         """The next, narrower stage of smoothing, unless F has gained nothing from this one or can gain nothing from the next.
@@ -189,7 +189,7 @@ class PreconditionedMethod(ScaledCoordinates, Method):
     # ----------------------------------------------------------------------------------------------------------------------
 
     def iterate(self, value: float, plain: float, **more: Any) -> Iterate:
-        """The `Iterate` at u: `value` is what is descended on, `plain` the mean loss without smoothing."""
+        """The `Iterate` at u; `value` is the smoothed objective, `plain` the mean loss without smoothing."""
         self.theta = self.objective.pack(*self.model(self.u))
         self.value = value if not self.width else plain + self.objective.penalty_value(self.theta)
         self.excess = value - self.value
@@ -197,9 +197,9 @@ class PreconditionedMethod(ScaledCoordinates, Method):
         return Iterate(self.theta, self.value, watched=value if self.width else None, **more)
 
     def quadratic_gap(self, gradient: NDArray[Any]) -> float:
-        """A bound on F less its minimum, by strong convexity: the l2 penalty's curvature r bounds it by the sum of g^2 / 2r.
+        """A bound on F minus its minimum, by strong convexity: the sum of g^2 / 2r, with the curvature r of the l2 penalty.
 
-        The intercept's curvature is about one here. A loss with kinks may have none in it: F falls by its slope at most, as far
+        The intercept's curvature is about one here. A non-smooth loss may have none in it: F falls by its slope at most, as far
         as the widest smoothing reaches. Infinite without a ridge.
         """
         inverse, beyond = self.inverse_ridge, 0.0
@@ -213,23 +213,23 @@ class PreconditionedMethod(ScaledCoordinates, Method):
 
 
 class Line:
-    """The looks along one direction, and the penalty's parabola on it.
+    """Looks along one direction, and the parabola of the penalty along it.
 
     Parameters
     ----------
     method : PreconditionedMethod
-        Whose point in hand the line starts from.
+        The method whose current point is the start of the line.
     first : tuple
         The verb of the first look with its leading arguments: ``("step", c_0, c_1)`` or ``("line", coef, intercept)``.
     last : tuple
-        Its trailing arguments.
+        The trailing arguments of the verb.
     penalty : tuple of float
         The penalty at t = 0, its derivative, and its curvature along the line.
 
     Attributes
     ----------
     plain, gradient : float, ndarray
-        What the last look told: the mean loss without smoothing, and the loss's gradient in u.
+        The results of the last look: the mean loss without smoothing, and the gradient of the loss in u.
     """
 
     def __init__(self, method: Any, first: tuple[Any, ...], last: Any = (), penalty=(0.0, 0.0, 0.0)) -> None:
@@ -237,7 +237,7 @@ class Line:
         self.at = None
 
     def __call__(self, t):
-        """Value, derivative and curvature at t; the scores stay there."""
+        """Value, derivative and curvature at t, where the scores then are."""
         mean = self.method.parts.mean
         if self.at is None:
             sums, *gradient = mean(*self.first, t, *self.last)
@@ -249,20 +249,20 @@ class Line:
         return loss + value + t * first + 0.5 * t * t * second, slope + first + t * second, curvature + second
 
     def settle(self, t: float):
-        """Leave the scores at t."""
+        """Move the scores to t."""
         if t != self.at:
             self(t)
 
     @property
     def gradient(self) -> NDArray[Any]:
-        """The loss's gradient in u at the last look."""
+        """The gradient of the loss in u at the last look."""
         return self.method.gradient(*self.seen)
 
 
 def parabola(ridge, u: NDArray[Any], direction, linear=None):
-    """The penalty along a line: its value, derivative and curvature at its start.
+    """Value, derivative and curvature of the penalty along a line, at its start.
 
-    `ridge` is its curvature in each coordinate, `linear` the slope of its l1 part on the support.
+    `ridge` is the curvature of the penalty in each coordinate, `linear` the slope of its l1 part on the support.
     """
     at = ridge * u
     value, slope = 0.5 * float(at @ u), float(at @ direction)

@@ -4,12 +4,12 @@ import numpy as np
 
 from .._layout import N_MIXTURE_SUMS, Mixture, Track
 
-# Relative step lengths of the tracks: a cautious one whose steps shrink, a bold one, and two that follow at a constant pace.
+# Relative step lengths of the tracks: one with short, decreasing steps, one with long ones, and two with constant steps.
 LENGTHS = (0.4, 10.0, 0.4, 0.02)
 N_AVERAGED = 2  # tracks whose iterates are averaged: the first ones
 N_MODELS = len(LENGTHS) + N_AVERAGED  # last iterates but for the first track's, averages, and the null model
-FIRST_AVERAGE = len(LENGTHS) - 1  # its place among the models
-PAST_LOSSES = 500.0  # samples whose loss a fit contributes to the progressive losses
+FIRST_AVERAGE = len(LENGTHS) - 1  # its index among the models
+PAST_LOSSES = 500.0  # samples by which a fit counts in the progressive losses
 
 
 def new_track(n_outputs, n_features, dense):

@@ -1,4 +1,4 @@
-"""What proximal row steps know of the loss's curvature before they have seen a sample. Imports no numba."""
+"""The curvature of the loss that proximal row steps assume before the first sample. Imports no numba."""
 
 
 def known_curvature(objective):
@@ -13,12 +13,12 @@ def known_curvature(objective):
 
 
 def slopes_at_average(objective):
-    """Whether the cautious track takes slopes at its average: for smooth losses, if of all scores with a bounded curvature."""
+    """Whether the cautious track takes slopes at its average: for smooth losses; with coupled scores, for bounded curvature."""
     loss, coupled = objective.loss, objective.array_loss.coupled
     return bool(loss.smooth) and not (coupled and loss.largest_curvature(True) is None)
 
 
 def relative_l2(objective, typical_curvature):
-    """The l2 penalty's curvature over that of the loss: of the loss as it is known, else as it is typical of the targets."""
+    """The curvature of the l2 penalty over that of the loss, if known, or over the loss's typical curvature for the targets."""
     form = objective.penalty.elastic_net()
     return objective.alpha * (form.l2 if form else 0.0) / (known_curvature(objective) or typical_curvature)

@@ -1,4 +1,4 @@
-"""What proximal row steps keep from one pass to the next. Pickled with the estimator; imports no numba."""
+"""The state of proximal row steps between passes. Pickled with the estimator; imports no numba."""
 
 from dataclasses import dataclass, fields
 
@@ -35,18 +35,18 @@ from ._rows_curvature import known_curvature, relative_l2, slopes_at_average
 from ._rows_upgrade import complete
 from ._state import ModelState, copied
 
-LAST_ITERATE_HANDICAP = 1.05  # after a fit, which has averaged enough, a last iterate must predict better by this factor
-NULL_MEMORY = 1000.0  # information that the progressive losses stand for at most
-CLEAR_GAIN = 0.003  # of the mixture over the cautious average, whose predictions have the right total, for it to predict
-CHANCE = 20.0  # over the information of all samples: the gain that is due to chance where events are rare
-RARE = 0.1  # information of a sample below which events are: a class of less than 3%
-NULL_UNTIL = 50.0  # information of all samples up to which the intercept is that of the null model
+LAST_ITERATE_HANDICAP = 1.05  # after `fit`, whose averages are accurate, a last iterate must predict better by this factor
+NULL_MEMORY = 1000.0  # largest information behind the progressive losses
+CLEAR_GAIN = 0.003  # smallest relative gain of the mixture over the cautious average, whose predictions have the right total
+CHANCE = 20.0  # over the information of all samples: the relative gain that is attributed to chance if events are rare
+RARE = 0.1  # information of a sample below which events are rare: a class of less than 3%
+NULL_UNTIL = 50.0  # information of all samples below which the intercept is that of the null model
 
 
 @stored
 @dataclass
 class RowsState:
-    """What one pass of proximal row steps hands on to the next.
+    """The state that one pass of proximal row steps passes on to the next.
 
     Parameters
     ----------
@@ -55,23 +55,23 @@ class RowsState:
     dense_layout : bool
         Whether coefficients are laid out for dense rows.
     track : Track
-        The models: a step length for each track, their last iterates, and the averages of the first tracks.
+        The models: the step length of each track, the last iterates, and the averages of the first tracks.
     mixture : Mixture
-        How the models are weighed into the one that predicts.
+        The weights by which the models are combined for prediction.
     columns : Columns
         Moments of the features, and the mean and scale in use.
     counters : ndarray, (N_ROW_COUNTERS,)
-        Steps, weight and number of the samples, and sums over them; the places are named in `_layout`.
+        Steps, weight and number of the samples, and sums over them; `_layout` names the indices.
     null : ndarray, (n_outputs,)
         Scores of the null model at the last update of the features' scales; NaN before any sample.
     typical_curvature : float
-        Of the loss for the targets at that update: the unit of the penalty "auto".
+        The typical curvature of the loss for the targets at that update: the unit of the penalty "auto".
     length : float
-        Factor on all step lengths, which plateaus of `fit` lower.
+        The factor on all step lengths, which plateaus of `fit` lower.
     averaged_only : bool
         Predict with an average, even if a last iterate predicts better.
     seen : Moments or None
-        Of the features so far, where the penalty counts coefficients in sizes of the features.
+        Of the features so far, if the unit of the penalty is the size of the features.
     squares : ndarray or None
         The sums of `_rows_parts.squares_of` over all features; None where they are not known.
     squares_age : int
@@ -97,14 +97,14 @@ class RowsState:
 
     @classmethod
     def resumed(cls, state, objective, averaged_only):
-        """The state to go on from: `state` itself where it is one of rows, else a new one at its model, or before any sample."""
+        """The state to resume from: `state` itself if it is a `RowsState`, else a new one at its model, or before any sample."""
         if isinstance(state, cls):
             state.averaged_only, state.squares = averaged_only, None
             return state
         if state is None:
             return cls.begin(objective, averaged_only)
         if getattr(state, "moments", None) is None:
-            # Nothing is known of the samples behind the model: those in hand stand for them.
+            # The samples behind the model are unknown: the current ones are used instead.
             theta = state.predicting(objective)
             state = ModelState.of(objective, theta, objective.value(theta), state.steps)
         return cls.at(state, objective, averaged_only)
@@ -116,7 +116,7 @@ class RowsState:
         Parameters
         ----------
         objective : Objective
-            Its first sample shifts the moments.
+            The objective; its first sample is the shift of the moments.
         averaged_only : bool, default=False
             Predict with an average, even if a last iterate predicts better.
 
@@ -132,7 +132,7 @@ class RowsState:
 
     @classmethod
     def at(cls, model, objective, averaged_only=False):
-        """The state of a stream that the samples of a `ModelState` would have led to its model."""
+        """The state of a stream whose samples, those of a `ModelState`, have led to its model."""
         state = cls._empty(objective, averaged_only)
         state._resume(objective, model)
         return state
@@ -172,7 +172,7 @@ class RowsState:
             unit,
             moments.weight * moments.known_share,
         )
-        # 2. every track begins at the model, with an average that has been there all along
+        # 2. every track begins at the model, as does its average
         coef, intercept = model.coef, model.intercept
         # The coefficient of a constant feature goes to the intercept.
         intercept = intercept + coef @ moments.mean if centred else np.zeros(self.n_outputs)
@@ -189,7 +189,7 @@ class RowsState:
         counters[INFORMATION] = 1.0
         counters[REFRESH_AT] = np.floor(1.1 * rows) + 1.0
         counters[MEAN_SQUARE] = 1.0 + (variance * scale * scale).sum()
-        # 3. what the models have predicted so far
+        # 3. the progressive losses of the models
         self.track.losses[:] = PAST_LOSSES * max(model.value, 0.0)
         self.track.losses[:FIRST_AVERAGE] *= LAST_ITERATE_HANDICAP
         self.track.losses[-1] = np.inf
@@ -201,23 +201,23 @@ class RowsState:
 
     @property
     def steps(self):
-        """How many steps have been taken."""
+        """The number of steps so far."""
         return int(self.counters[STEPS])
 
     @property
     def rows(self):
-        """How many samples the model stands for."""
+        """The number of samples behind the model."""
         return self.counters[ROWS]
 
     def rows_to_refresh(self):
-        """How many samples there are before the next update of the features' means and scales, but for one that is due."""
+        """The number of samples until the next update of the features' means and scales after one that is due."""
         if not np.isfinite(self.null[0]):
             return 1
         rows, due = self.counters[ROWS], self.counters[REFRESH_AT]
         return int((np.floor(1.1 * (rows + 1.0)) + 1.0 if rows + 1.0 >= due else due) - 1.0 - rows)
 
     def null_model(self, objective):
-        """The null model of the samples so far; its intercept is NaN before the first, and 0 where there is to be none."""
+        """The null model of the samples so far; its intercept is NaN before the first, and 0 without an intercept."""
         if self.counters[TARGET_WEIGHT] == 0.0 or not objective.fit_intercept:
             intercept = np.full(self.n_outputs, np.nan if objective.fit_intercept else 0.0)
             return NullModel(intercept, np.nan, np.full(self.n_outputs, np.nan))
@@ -233,14 +233,14 @@ class RowsState:
         return objective.typical_curvature(Moments(weight, shift + away, np.maximum(square / weight - away * away, 0.0)))
 
     def update_null(self, objective):
-        """Update the null model, and set the intercepts to it while the samples tell little of more than that.
+        """Update the null model, and set the intercepts to it until the samples provide enough information.
 
-        When the features' scales are to be updated only, so that the cuts of a stream into calls make no difference.
+        This happens only with an update of the features' scales, so that the split of a stream into calls makes no difference.
         """
         counters, track = self.counters, self.track
         if counters[ROWS] + 1.0 < counters[REFRESH_AT] and np.isfinite(self.null[0]):
             return
-        # 1. the null model, and how much a sample tells: little where events are rare
+        # 1. the null model, and the information of a sample, which is low if events are rare
         null, averaged = self.null_model(objective), slopes_at_average(objective)
         self.null, self.typical_curvature = null.intercept, self._typical_curvature(objective)
         counters[INFORMATION] = 1.0
@@ -248,9 +248,9 @@ class RowsState:
         if not objective.loss.scales_with_target:
             counters[INFORMATION] = balance(objective, track.targets, counters[TARGET_WEIGHT])
         elif averaged and curvature > 0.0 and np.isfinite(null.curvature[0]):
-            # The null model is that of one target, at which a loss may be flat: a tube of free residuals is.
+            # The null model predicts one target, at which a loss may be flat, such as one with an insensitive tube.
             counters[INFORMATION] = min(max(null.curvature.mean(), self.typical_curvature) / curvature, 1.0)
-        # 2. the start; the intercept of a fit is better than that
+        # 2. the start; the intercept of a fit is better than the null model
         begun = counters[INFORMATION] * counters[ROWS] >= NULL_UNTIL or np.isinf(track.losses[-1])
         if objective.fit_intercept and averaged and not begun:
             track.intercept[:] = np.tile(self.null, len(LENGTHS))
@@ -286,11 +286,11 @@ class RowsState:
         coef, intercept = self._mixed(weights), self._mixed_scores(weights, track.intercept, track.intercept_total)
         null = np.nan_to_num(self.null_model(objective).intercept) if weights[-2] > 0.0 else 0.0
         intercept = intercept + weights[-2] * null + weights[-1] * self.mixture.offset
-        # 2. a short proximal step, so that it lies in the penalty's domain and has its exact zeros
+        # 2. a short proximal step, after which the model is in the domain of the penalty and has exact zeros
         if has_prox:
             steps = np.concatenate([track.step[1:], track.step[:N_AVERAGED]])
             coef = self._after_prox(objective, coef, float(weights[:-2] @ steps))
-        # 3. the intercept for features that are not centred: less the score of the mean sample
+        # 3. the intercept for uncentred features: less the score of the mean sample
         if not objective.fit_intercept:
             intercept = np.zeros(self.n_outputs)
         elif has_prox or self.dense_layout:
@@ -327,23 +327,23 @@ class RowsState:
         return weights
 
     def _null_leads(self):
-        """Whether the null model has predicted better than all others, or worse by no more than chance explains."""
+        """Whether the null model has predicted better than all others, or worse within what chance explains."""
         information = min(self._information(), NULL_MEMORY)
         *others, null = self.track.losses
         return bool(np.isfinite(null) and null * (1.0 - 1.0 / information) <= min(others))
 
     def _clear_gain(self):
-        """The relative gain from which the mixture is taken to be better: where events are rare, a few of them decide."""
+        """The relative gain above which the mixture counts as better; larger if events are rare, as a few of them decide."""
         rarity = max(1.0 - self.counters[INFORMATION] / RARE, 0.0)
         return CLEAR_GAIN + CHANCE * rarity / self._information()
 
     def _information(self):
-        """The information of all samples, at least that of one."""
+        """The information of all samples, but at least that of one."""
         return max(self.counters[INFORMATION] * self.counters[ROWS], 1.0)
 
     def _after_prox(self, objective, coef, length):
         """The coefficients after a proximal step of the tracks' mean length."""
-        # The unit is that of the stream so far, not of the objective's samples.
+        # The unit comes from the stream so far, not from the objective's samples.
         scale = np.tile(self.columns.unit, self.n_outputs) if objective.penalty.standardize else None
         flat, step = coef.ravel(), np.tile(length * self.columns.scale**2, self.n_outputs)
         ArrayPenalty(objective.penalty, objective.alpha, scale).prox(flat, step)
@@ -354,7 +354,7 @@ class RowsState:
         return coefficients if self.dense_layout else np.ascontiguousarray(coefficients.T)
 
     def set_models(self, last, total):
-        """Set the last iterates and the sums of all iterates, (scores, n_features), with nothing left to add for CSR."""
+        """Set the last iterates and the sums of all iterates, (scores, n_features), with no pending additions for CSR."""
         r = self.columns.mean * self.columns.scale
         self.track = self.track._replace(
             v=self._by_score(last),
@@ -397,7 +397,7 @@ class RowsState:
         return parts.quadratic_form(squares, -1.0, parts.gammas(self, self._weights(objective)), objective)
 
     def largest_term(self, squares, objective):
-        """What the terms of `sum_of_squares` add up to without their signs."""
+        """The sum of the absolute terms of `sum_of_squares`."""
         return parts.quadratic_form(np.abs(squares), 1.0, np.abs(parts.gammas(self, self._weights(objective))), objective)
 
     def coefficients(self):
@@ -415,19 +415,19 @@ class RowsState:
         self.dense_layout = dense
         self.set_models(last, average * max(self.counters[ITERATE_WEIGHT], 1.0))
         if not dense:
-            # The sums of CSR rows are about zero.
+            # The sums for CSR rows are relative to a centre of zero.
             columns, weight = self.columns, self.counters[WEIGHT_SUM]
             columns.square[:] += columns.shift * (2.0 * columns.total + weight * columns.shift)
             columns.total[:] += weight * columns.shift
             columns.shift[:] = 0.0
 
     def grow(self, growth):
-        """Make room for new classes, whose coefficients begin at zero."""
+        """Add outputs for new classes, with coefficients of zero."""
         n_outputs, weight = self.n_outputs, max(self.counters[ITERATE_WEIGHT], 1.0)
         last, average, intercept, average_intercept = self.models()
 
         def grown(values, function):
-            """`function` of the scores of each track, which lie along the first axis."""
+            """Apply `function` to the scores of each track, along the first axis."""
             return np.concatenate([function(values[at : at + n_outputs]) for at in range(0, len(values), n_outputs)])
 
         self.set_models(grown(last, growth.coefficients), weight * grown(average, growth.coefficients))

@@ -1,4 +1,4 @@
-"""States of proximal row steps that an older version pickled, completed for this one. Imports no numba."""
+"""Upgrade of states of proximal row steps that an older version pickled. Imports no numba."""
 
 import numpy as np
 
@@ -17,19 +17,19 @@ from ._rows_arrays import LENGTHS, N_MODELS, PAST_LOSSES, new_mixture
 
 
 def complete(state):
-    """Add to a `RowsState` what its version did not keep: the null model, the counts of zeros, the mixture."""
+    """Add to a `RowsState` the fields that its version lacked: the null model, the counts of zeros, the mixture."""
     if len(state.counters) < N_ROW_COUNTERS:
         _add_null_model(state)
     columns = state.columns
     if len(columns.nonzero) < len(columns.total):
         state.columns = columns._replace(nonzero=np.full(len(columns.total), state.counters[WEIGHT_SUM]))
-        state.counters[REFRESH_AT] = 0.0  # the units are those of the next sample on
+        state.counters[REFRESH_AT] = 0.0  # update the units at the next sample
     if not hasattr(state, "mixture"):
         _add_mixture(state)
 
 
 def _add_null_model(state):
-    """Begin the counters that are missing, and the null model, which knows no targets yet."""
+    """Initialise the missing counters, and the null model, before any target."""
     state.counters = counters = np.append(state.counters, np.zeros(N_ROW_COUNTERS - len(state.counters)))
     counters[[CURVATURE_SUM, CURVATURE_WEIGHT]] = 0.0
     counters[INFORMATION] = 1.0

@@ -1,6 +1,6 @@
-"""When descent stands still, and when it explodes: the two rules that estimators and `gradient_descent` share."""
+"""The rules for stalls and for divergence that estimators and `gradient_descent` share."""
 
-# A value this many times the usual magnitude, such as the first value's, is on its way to infinity.
+# A value this many times the usual magnitude, such as that of the first value, is taken for divergence.
 EXPLOSION = 1e10
 
 
@@ -12,14 +12,14 @@ def has_stalled(lowest, patience, tolerance):
     lowest : sequence of float
         The lowest value so far, after each step.
     patience : int
-        How many steps to look back.
+        The number of steps to look back.
     tolerance : float
-        The fall that counts as none.
+        The largest decrease that counts as a stall.
 
     Returns
     -------
     bool
-        False while there are fewer steps than that.
+        False while there are fewer steps than `patience`.
     """
-    # Infinite values, whose difference is no number, have not fallen.
+    # The difference of infinite values is NaN: they have not decreased.
     return len(lowest) > patience and not lowest[-1 - patience] - lowest[-1] > tolerance

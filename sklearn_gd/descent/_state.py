@@ -1,4 +1,4 @@
-"""What a descent leaves for `partial_fit` to resume from. Pickled with the estimator.
+"""The states from which `partial_fit` resumes a descent. Pickled with the estimator.
 
 Every state has `steps` and `rows` (counts), `predicting(objective)` (a theta), `copy()`, `grow(growth)` (new classes),
 `adapt(objective)` (other rows, dense or CSR), `has_parts(settings, penalty)` (whether a call may work on some of the features)
@@ -34,7 +34,7 @@ def copied(value):
 @stored
 @dataclass
 class ModelState:
-    """A model, and what a stream needs to know of the samples that it was fitted to.
+    """A model, and the statistics of its training samples that a stream needs.
 
     Parameters
     ----------
@@ -45,15 +45,15 @@ class ModelState:
     value : float
         F of the model on those samples.
     steps : int
-        The steps (iterations, epochs) that led to it.
+        The number of steps (iterations, epochs) that led to it.
     rows : float
-        How many samples there were; 0 for a model that was given.
+        The number of training samples; 0 for a model that was given.
     moments : Moments or None
         Of the features; None for a model that was given.
     target_mean : ndarray or None
         The mean of each target; None for a model that was given.
     seen : Moments or None
-        As `moments`, where the penalty counts coefficients in sizes of the features.
+        As `moments`, if the unit of the penalty is the size of the features.
     """
 
     coef: np.ndarray
@@ -80,7 +80,7 @@ class ModelState:
         return ModelState(**{each.name: copied(getattr(self, each.name)) for each in fields(self)})
 
     def grow(self, growth):
-        """Make room for new classes, whose coefficients begin at zero."""
+        """Add outputs for new classes, with coefficients of zero."""
         self.coef, self.intercept = growth.coefficients(self.coef), growth.intercepts(self.intercept)
         if self.target_mean is not None:
             self.target_mean = np.zeros(len(growth.mapping) if len(self.target_mean) > 1 else 1)
@@ -96,16 +96,16 @@ class ModelState:
 @stored
 @dataclass
 class StepState:
-    """What steps of an optimizer hand on to the next `partial_fit` call.
+    """The state that the steps of an optimizer pass on to the next `partial_fit` call.
 
     Parameters
     ----------
     theta : ndarray, (n_coef + n_outputs,)
-        The last iterate: coefficients in the layout of the rows, then the intercept; in `coordinates`, as slots and average are.
+        The last iterate: coefficients in the layout of the rows, then the intercept; in `coordinates`, like slots and average.
     slots : ndarray, (n_slots, n_coef + n_outputs)
-        What the optimizer keeps.
+        The state of the optimizer for each coefficient.
     average : ndarray
-        The mean of the iterates since `average_from`; as long as theta where there is averaging, else empty.
+        The mean of the iterates since `average_from`, as long as theta; empty without averaging.
     average_from : float
         The step from which iterates are averaged; infinity for never.
     n_outputs : int
@@ -119,9 +119,9 @@ class StepState:
     lazy : Lazy or None
         Holds the model instead of theta while descent is lazy.
     rate_scale : float
-        What an adaptive schedule has multiplied its rate by; under an automatic rate, the rate.
+        The factor that an adaptive schedule has applied to its rate; with an automatic rate, the rate itself.
     seen : Moments or None
-        Of the features so far, where the penalty counts coefficients in sizes of the features.
+        Of the features so far, if the unit of the penalty is the size of the features.
     evaluated_slot : int or None
         Which slot predicts instead of theta, once a step has been taken.
     coordinates : Coordinates
@@ -129,7 +129,7 @@ class StepState:
     squares : float
         The sum of the squares of `Lazy.v`; NaN where it is not known.
     squares_age : int
-        How many coefficients have changed since the squares were summed anew.
+        How many coefficients have changed since the squares were last summed.
     """
 
     theta: np.ndarray
@@ -150,7 +150,7 @@ class StepState:
 
     @classmethod
     def resumed(cls, state, objective, optimizer, average_from):
-        """The state to go on from: `state` itself where the optimizer can, else a new one at its model, or at zero."""
+        """The state to resume from: `state` itself if the optimizer can use it, else a new one at its model, or at zero."""
         if isinstance(state, cls) and state.continues(optimizer, average_from):
             state.squares = np.nan
             state.leave_coordinates()
@@ -170,11 +170,11 @@ class StepState:
 
     @staticmethod
     def _evaluated_place(optimizer):
-        """Which of the optimizer's slots predicts; None for the coefficients themselves."""
+        """The index of the optimizer's slot that predicts; None for the coefficients themselves."""
         return None if optimizer.evaluated_slot is None else optimizer.slots.index(optimizer.evaluated_slot)
 
     def continues(self, optimizer, average_from):
-        """Whether `optimizer` can resume from this state: the slots are its own, and the averaging is the same."""
+        """Whether `optimizer` can resume from this state: it has the same slots and the same averaging."""
         rule = public_name(type(optimizer))
         same = (
             self.rule == rule
@@ -185,7 +185,7 @@ class StepState:
 
     @property
     def steps(self):
-        """How many steps have been taken."""
+        """The number of steps so far."""
         return int(self.counters[STEPS])
 
     @property
@@ -194,7 +194,7 @@ class StepState:
         return self.steps >= self.average_from
 
     def predicting(self, objective):
-        """The model that predicts: the average once it has begun, else the slot that the optimizer names, or the last iterate."""
+        """The model that predicts: the average once it has begun, else the slot named by the optimizer, or the last iterate."""
         if self.lazy is not None:
             return self._lazy_average() if self.averaging else self._lazy_iterate()
         if self.averaging:
@@ -208,11 +208,11 @@ class StepState:
 
     @property
     def rows(self):
-        """How many samples have been seen."""
+        """The number of samples so far."""
         return self.counters[ROWS]
 
     def grow(self, growth):
-        """Make room for new classes, whose coefficients and slots begin at zero."""
+        """Add outputs for new classes, with coefficients and slots of zero."""
         self.leave_lazy()
         self.leave_coordinates()
         k = self.n_outputs
@@ -242,19 +242,19 @@ class StepState:
         return state
 
     def replace(self, theta):
-        """Go on from another model, the optimizer's state as it is."""
+        """Continue from another model, with the optimizer's state unchanged."""
         self.leave_lazy()
         self.theta = self.coordinates.point(theta).copy()
         if self.evaluated_slot is not None:
             self.slots[self.evaluated_slot] = self.theta
 
     def restore(self, earlier):
-        """Go back to a copy taken earlier, in the arrays of this state."""
+        """Restore a copy taken earlier, in the arrays of this state."""
         for name in ("theta", "slots", "average", "counters"):
             getattr(self, name)[...] = getattr(earlier, name)
 
     def enter_coordinates(self, coordinates):
-        """Let theta, the average and the slot that predicts hold a model in other coordinates, the model being the same."""
+        """Convert theta, the average and the slot that predicts to other coordinates of the same model."""
         before = self.coordinates
         held = [self.theta, self.average] if len(self.average) else [self.theta]
         if self.evaluated_slot is not None:
@@ -264,19 +264,19 @@ class StepState:
         self.coordinates = coordinates
 
     def renew_coordinates(self, coordinates):
-        """Go on in other scaled coordinates, at the same point; from those of the data, at the same model."""
+        """Continue in other scaled coordinates, at the same point; at the same model if now in the coordinates of the data."""
         if len(self.coordinates.size):
             self.coordinates = coordinates
         else:
             self.enter_coordinates(coordinates)
 
     def leave_coordinates(self):
-        """Go back to the coordinates of the data."""
+        """Convert to the coordinates of the data."""
         if len(self.coordinates.size):
             self.enter_coordinates(OF_THE_DATA)
 
     def enter_lazy(self, nonnegative):
-        """Let the lazy arrays hold the model; CSR layout."""
+        """Move the model to the lazy arrays; CSR layout."""
         if self.lazy is not None and self.lazy.nonnegative == nonnegative:
             return
         self.leave_lazy()
@@ -290,7 +290,7 @@ class StepState:
         self.lazy = lazy
 
     def leave_lazy(self):
-        """Let theta and the average hold the model again."""
+        """Move the model back to theta and the average."""
         if self.lazy is None:
             return
         if len(self.average):
@@ -369,7 +369,7 @@ class StepState:
     # --- other rows ------------------------------------------------------------------------------------------------------
 
     def adapt(self, objective):
-        """Lay the coefficients out for the objective's rows, dense or CSR."""
+        """Convert the coefficients to the layout of the objective's rows, dense or CSR."""
         dense = objective.rows.layout == "dense"
         if dense == self.dense_layout:
             return

@@ -1,4 +1,4 @@
-"""F on some of the features, the working set, the others' coefficients being zero: what `SupportDescent` minimises at a time."""
+"""F on a working set of features, with zero coefficients for all others: the subproblem of `SupportDescent`."""
 
 import math
 from typing import Any
@@ -11,22 +11,22 @@ from ._line_search import backtrack, spectral_length, strong_wolfe
 from ._preconditioned import Line, ScaledCoordinates, iterations_per_square, parabola
 from .memory_gradient import plane_step
 
-MOST_STEPS = 30  # on one set, before it is chosen anew
-SUPPORT_SHARE = 0.1  # of the violation off the support that the gradient on it must exceed for descent there to go on
-KEEPING = 0.1  # fall of the squared violation in a step after which the second derivatives serve another one
-STEEP = 0.5  # share of the slope at the start of a step that sends it further
+MOST_STEPS = 30  # on one set, before another one is chosen
+SUPPORT_SHARE = 0.1  # of the violation off the support; descent on the support continues while its gradient exceeds this
+KEEPING = 0.1  # the second derivatives are reused if a step has reduced the squared violation to less than this share
+STEEP = 0.5  # a step is doubled while the slope at its end exceeds this share of the slope at its start
 LEAST_CAUTION = 1e-6  # weight of the `narrowed` curvatures in the second derivatives of a smoothed loss
 MOST_DAMPING = 1e3  # of the second derivatives, whose diagonal is about one at the null model
 LEAST_DAMPING, LEAST_SMOOTHED = 1e-15, 1e-6  # the curvature of a smoothed loss jumps, and small steps stay near it
 OFF_SINGULAR = 1e-9  # by what share their diagonal is raised besides: it may be tiny where the loss has become flat
 LEAST_COORDINATES = 32  # in which they are taken
-PRICE, SHARE = 3.0, 0.5  # iterations that they may cost: so many, or this share of those so far
+PRICE, SHARE = 3.0, 0.5  # the iterations that they may cost: a number, or a share of those so far
 MINIMISER = 6.0  # what the minimiser of the second-order model costs, in products of a sample, over the number of coordinates
 CHEAP, CHEAP_SMOOTHED = 1e8, 1e9  # multiplications that they always may; a smoothed loss, whose curvature jumps, needs them more
 
 
 def violation(u, gradient, threshold, bounded, free):
-    """The element of the subdifferential that is nearest to zero: the smooth part's gradient with the l1 part's slopes."""
+    """The element of the subdifferential nearest to zero: the gradient of the smooth part plus slopes of the l1 part."""
     on = (u != 0.0) | free
     off = np.sign(gradient) * np.maximum(np.abs(gradient) - threshold, 0.0)
     found = np.where(on, gradient + threshold * np.sign(u), off)
@@ -34,12 +34,12 @@ def violation(u, gradient, threshold, bounded, free):
 
 
 def penalty(u, ridge, threshold):
-    """The penalty at u: l2 of curvature `ridge`, and l1."""
+    """The penalty at u: l2 with the curvature `ridge`, and l1 with the slopes `threshold`."""
     return 0.5 * float((ridge * u) @ u) + float(threshold @ np.abs(u))
 
 
 def hessian_cost(objective: Any, n_features: int) -> float:
-    """The multiplications that the second derivatives in so many features take."""
+    """The number of multiplications that the second derivatives in `n_features` features take."""
     n_outputs = objective.n_outputs
     pairs = n_outputs * (n_outputs if objective.array_loss.coupled else 1)
     return float(objective.n_samples) * pairs * n_features**2
@@ -51,9 +51,9 @@ class WorkingSet(ScaledCoordinates):
     Parameters
     ----------
     method : SupportDescent
-        The method, at its point u.
+        The method, at its current point u.
     columns : ndarray of int, or None
-        The features; None for all, whose last look is that of the method.
+        The features; None for all, in which case the last look of the method is reused.
     """
 
     index: Any
@@ -89,7 +89,7 @@ class WorkingSet(ScaledCoordinates):
     def minimise(self, enough):
         """Descend until half the squared violation is `enough`.
 
-        Returns 0, or at a dead end by how much F should have fallen.
+        Returns 0, or the predicted decrease of F if the last step has failed to decrease it.
         """
         steps = self._newton_steps() if self._has_cheap_hessian() else self._plane_steps()
         for _, promised in zip(range(MOST_STEPS), steps):
@@ -112,7 +112,7 @@ class WorkingSet(ScaledCoordinates):
         return [np.flatnonzero(each) for each in rank.reshape(self.shape)]
 
     def _has_cheap_hessian(self):
-        """Whether the second derivatives are cheap beside the iterations so far."""
+        """Whether the second derivatives are cheap compared with the iterations so far."""
         objective, n_outputs = self.method.objective, self.shape[0]
         sizes = np.array([len(features) + 1.0 for features in self._coordinates()])
         coupled = objective.array_loss.coupled
@@ -126,7 +126,7 @@ class WorkingSet(ScaledCoordinates):
         return price <= max(PRICE, SHARE * self.method.spent) or squares * objective.n_samples <= cheap
 
     # --- steps ------------------------------------------------------------------------------------------------------------
-    # Each generator takes a step whenever it is asked, and yields the decrease that was promised where none was found, else 0.
+    # Each generator takes one step at a time. It yields 0, or the predicted decrease of a step that has failed to decrease F.
 
     def _newton_steps(self):
         """Steps to the minimiser of the second-order model plus the l1 part, each block of scores on its own."""
@@ -159,7 +159,7 @@ class WorkingSet(ScaledCoordinates):
             yield promised
 
     def _plane_steps(self):
-        """Steps of the memory gradient method on the support; a proximal step of spectral length chooses it."""
+        """Steps of the memory gradient method on the support, which proximal steps of spectral length determine."""
         last, length, chosen = None, 1.0, False
         while True:
             self.method.spent += 1
@@ -179,14 +179,14 @@ class WorkingSet(ScaledCoordinates):
             yield promised
 
     def prox(self, v, step):
-        """The soft threshold of the l1 part over a step, and the bound at zero."""
+        """The proximal step of the l1 part and of the bound at zero."""
         moved = np.sign(v) * np.maximum(np.abs(v) - step * self.threshold, 0.0)
         return np.where(self.bounded & (moved < 0.0), 0.0, moved)
 
     def _towards(self, target):
-        """Move towards a target as far as F falls, and beyond it where F still falls there; coefficients stop at zero.
+        """Move towards a target by backtracking, and beyond it while F still falls; there, coefficients stop at zero.
 
-        Returns the step length and the promise that was not kept.
+        Returns the step length, and 0 or the predicted decrease of a step that has failed.
         """
         u, direction = self.u, target - self.u
         slope = float(self.slopes @ direction) + float(self.threshold @ (np.abs(target) - np.abs(u)))
@@ -216,19 +216,19 @@ class WorkingSet(ScaledCoordinates):
         return t, 0.0
 
     def _slope_along(self, u, direction, line):
-        """The derivative of F along a direction, at the last look of a line, in the coefficients that are not zero there."""
+        """The derivative of F along a direction at the last look of a line, over the coefficients that are not zero there."""
         slopes = line.gradient + self.ridge * u + self.threshold * np.sign(u)
         return float(np.where((u != 0.0) | self.free, slopes, 0.0) @ direction)
 
     def _arrive(self, u, value, line):
-        """Make the last look along a line the present one."""
+        """Make the point of the last look along a line the current one."""
         self.u, self.value, self.plain, self.advance = u, value, line.plain, True
         self.slopes = line.gradient + self.ridge * u
 
     def _support_step(self, inside, last):
-        """One plane step on the support; a coefficient that would change its sign stops at zero.
+        """Take one plane step on the support; a coefficient that would change its sign stops at zero.
 
-        Returns whether a step was taken, and the last move (None where the support changed).
+        Returns whether a step was taken, and the last move (None if the support has changed).
         """
         u, value, ridge = self.u, self.value, self.ridge
         (forms,) = self.parts.mean("plane", *self.model(-inside), last is not None, self.advance)
@@ -244,7 +244,7 @@ class WorkingSet(ScaledCoordinates):
             line.settle(t)
             self._arrive(moved, new, line)
             return True, (t * direction, t)
-        # Project onto the orthant if F falls all the same; else stop at the first crossing.
+        # Project onto the orthant if this decreases F; otherwise stop at the first crossing.
         crossings = np.full(len(u), math.inf)
         np.divide(-u, direction, out=crossings, where=crossed)
         first = int(crossings.argmin())
@@ -261,7 +261,7 @@ class WorkingSet(ScaledCoordinates):
     # ----------------------------------------------------------------------------------------------------------------------
 
     def look_wide(self):
-        """F, the mean loss without smoothing and the gradient of all features, where the descent on this set has come."""
+        """F, the mean loss without smoothing and the gradient of all features, at the current point of this set."""
         if self.columns is None:
             return self.value, self.plain, self.slopes
         sums, *gradient = self.method.parts.mean("widen")

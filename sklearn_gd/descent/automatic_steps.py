@@ -1,8 +1,8 @@
-r"""Steps of an optimizer at a rate that is found from the data, in scaled and centred coordinates.
+r"""Steps of an optimizer at a learning rate found from the data, in scaled and centred coordinates.
 
-Several *tracks*, the same optimizer at rates a factor of four apart, descend from the same start. In `fit` the tracks with the
-higher F are given up after a few steps, and the rate of the last one is lowered where F stalls; a pass that raises F by much is
-undone. In `partial_fit` all tracks are kept, and the one that has predicted best so far predicts.
+Several *tracks* of the same optimizer descend from the same start, at rates a factor of four apart. In `fit` the tracks with the
+higher F are dropped after a few steps, and the rate of the last one is lowered when F stalls; a pass that raises F too far is
+undone. In `partial_fit` all tracks are kept, and the one with the lowest progressive loss predicts.
 """
 
 import math
@@ -21,32 +21,32 @@ from ._plain import from_plain, to_plain
 from ._state import StepState
 from .steps import expected_decrease, full_batch_pass
 
-# The rates of the tracks, over that in the middle; the first one predicts while none has proved better.
+# The rates of the tracks, relative to the base rate; the first one predicts until another has a lower loss.
 FACTORS = (1.0, 0.25, 4.0, 16.0, 64.0)
-KEPT = ((6, 2), (30, 1))  # after so many steps, so many tracks are left
-RISE = 0.1  # by how much F may exceed its lowest value so far, relative to its total decrease
-LOWER = 0.25  # factor on the rate where F stalls
-USELESS = 2  # lower rates one after the other that gain nothing: the end
-AVERAGE_POWER = 3.0  # the weight of an averaged iterate grows with this power of its number
+KEPT = ((6, 2), (30, 1))  # (steps, tracks that are kept after these)
+RISE = 0.1  # largest excess of F over its lowest value so far, relative to its total decrease
+LOWER = 0.25  # factor on the rate when F stalls
+USELESS = 2  # consecutive lower rates without an improvement, after which descent ends
+AVERAGE_POWER = 3.0  # the weight of an averaged iterate is this power of its number
 SETTLING = 0.3  # share of the epochs, at the end of `max_iter`, in which the rate falls to zero
-RECENT, MEMORY = 0.25, 1000.0  # a stream's losses count half after this share of the samples so far, and at most so many
+RECENT, MEMORY = 0.25, 1000.0  # half-life of a stream's losses: share of the samples so far, and at most this many
 KEPT_NUMBERS = ("useless", "epoch", "first", "lowest", "lowered_at", "rate", "last_rate")  # in a snapshot
-FEW_STEPS, REPEATS = 64, 4  # a stream takes each batch several times while it has had few steps
+FEW_STEPS, REPEATS = 64, 4  # a stream repeats each batch during its first steps
 
 
 class AutomaticSteps(Method):
-    """Steps on batches under ``learning_rate="auto"``.
+    """Steps on batches with ``learning_rate="auto"``.
 
     Parameters
     ----------
     objective : Objective
-        What to minimise.
+        The objective to minimise.
     solver : Solver
-        Says how many samples a step sees, and whether their order is drawn.
+        Determines the number of samples of a step, and whether they are shuffled.
     settings : Settings
-        The optimizer (Adam where it is None), the limits.
+        The optimizer (Adam if None) and the limits.
     state : object, optional
-        The state to resume from, of any method; the null model where None.
+        The state to resume from, of any method; by default the null model.
     """
 
     solver: Any
@@ -88,7 +88,7 @@ class AutomaticSteps(Method):
     # --- the state --------------------------------------------------------------------------------------------------------
 
     def _resumed(self, state):
-        """The state to go on from, in the coordinates that follow from the samples so far."""
+        """The state to resume from, in the coordinates computed from the samples so far."""
         objective = self.objective
         if isinstance(state, AutomaticState) and self._goes_on(state):
             state.sizes.add(objective)
@@ -100,12 +100,12 @@ class AutomaticSteps(Method):
         return state
 
     def _goes_on(self, state):
-        """Whether the tracks can go on: those of a fit, in which most have been given up, cannot serve a stream."""
+        """Whether the tracks can continue: those of a fit, in which most have been dropped, cannot be used in a stream."""
         same = all(track.continues(self.optimizer, self.average_from) for track in state.tracks)
         return same and (len(state.tracks) == len(FACTORS) or not self.settings.streaming)
 
     def _begun(self, state):
-        """A state whose tracks all begin at the model of another one; at the best intercept where None."""
+        """A state whose tracks all begin at the model of another state; at the best intercept if None."""
         objective = self.objective
         sizes = Sizes.begin(objective, getattr(state, "moments", None))
         theta = sizes.start(objective) if state is None else state.predicting(objective)
@@ -114,16 +114,16 @@ class AutomaticSteps(Method):
         return AutomaticState(tracks, np.zeros(len(tracks)), sizes, 0 if state is None else state.steps)
 
     def _track(self, theta, rate, rows):
-        """A track that begins at a model, after so many samples."""
+        """A track that begins at a model, after `rows` samples."""
         track = StepState.begin(self.objective, theta.copy(), self.optimizer, self.average_from)
         track.rate_scale, track.counters[[WEIGHT_SUM, ROWS]] = rate, rows
         return track
 
     def _base_rate(self, batch):
-        """The optimizer's own rate, or one over the curvature that a step on so many samples meets."""
+        """The default rate of the optimizer, or one over the estimated curvature of a step on `batch` samples."""
         if self.optimizer.default_rate is not None:
             return float(self.optimizer.default_rate)
-        # A sample has one unit of curvature for each feature; the largest eigenvalue of all is guessed as the root of that.
+        # The curvature of one sample is about the number of features; its root is the guess for the largest eigenvalue of F.
         total = 1.0 + np.count_nonzero(self.automatic_state.sizes.moments.known_variance)
         share = 0.0 if self.solver.full_batch else 1.0 / batch
         return 1.0 / ((share * total + (1.0 - share) * math.sqrt(total)) * self.optimizer.gain())
@@ -131,7 +131,7 @@ class AutomaticSteps(Method):
     def state(self, theta: NDArray[Any], value: float, n_epochs: int) -> Any:
         if self.settings.streaming:
             return self.automatic_state
-        # A copy: descent may go on after this epoch.
+        # A copy, as descent may continue after this epoch.
         state = self.automatic_state.copy()
         if not np.array_equal(theta, state.predicting(self.objective)):
             state.best.replace(theta)
@@ -181,14 +181,14 @@ class AutomaticSteps(Method):
         one_pass(order, rates)
 
     def _epoch(self, track, order, low):
-        """Move a track by one epoch; returns F. What raises F too far above its `low` is undone, and the rate lowered."""
+        """Move a track by one epoch; returns F. An epoch that raises F too far above `low` is undone, and the rate lowered."""
         before = track.copy()
         settling = min(1.0, (1.0 - (self.epoch - 1.0) / self.settings.max_iter) / SETTLING)
         self._move(track, order, self.batch, settling)
         value = self.objective.value(track.predicting(self.objective))
         if value <= low + RISE * (self.first - low):
             return value
-        # Back to the model before; not to the last iterate, which may be what the optimizer's mean is led astray by.
+        # Restore the model that predicted; the last iterate may be far from it if the optimizer predicts with a mean.
         theta = before.predicting(self.objective)
         track.restore(before)
         track.replace(theta)
@@ -206,7 +206,7 @@ class AutomaticSteps(Method):
         self.lows = np.minimum(np.asarray(self.lows)[order], state.losses)
 
     def on_plateau(self, tolerance: float) -> bool:
-        """Go on at a lower rate, unless F has gained nothing from the last ones."""
+        """Continue at a lower rate, unless the last lower rates have not decreased F."""
         state = self.automatic_state
         self.useless = self.useless + 1 if self.lowered_at - self.lowest <= tolerance else 0
         if self.useless >= USELESS:
@@ -219,7 +219,7 @@ class AutomaticSteps(Method):
         return True
 
     def _begin_afresh(self):
-        """Go on from the best model with an optimizer that has forgotten the way that led on from there."""
+        """Restart the optimizer at the best model, with new slots."""
         state, old = self.automatic_state, self.automatic_state.best
         track = self._track(self.best, old.rate_scale, old.rows)
         track.counters[WEIGHT_SUM] = old.counters[WEIGHT_SUM]
@@ -230,7 +230,7 @@ class AutomaticSteps(Method):
     # --- streams ----------------------------------------------------------------------------------------------------------
 
     def _one_call(self):
-        """A call of `partial_fit`: each piece of it is predicted by all tracks, then learned from."""
+        """One call of `partial_fit`: all tracks predict each piece of it, then learn from it."""
         objective, state = self.objective, self.automatic_state
         n, start = objective.n_samples, 0
         while start < n:
@@ -252,5 +252,5 @@ class AutomaticSteps(Method):
         return Iterate(theta, objective.value(theta), rate=self.rate)
 
     def _piece(self, rows):
-        """How many samples the tracks predict before they learn from them, after so many samples: whole batches."""
+        """The number of samples, in whole batches, that the tracks predict before they learn from them, after `rows` samples."""
         return self.batch * max(int(min(RECENT * rows, MEMORY) / self.batch), 1)

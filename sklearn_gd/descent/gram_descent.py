@@ -1,4 +1,4 @@
-"""The memory gradient method on squared loss with the Gram matrix at hand: an iteration needs no pass over the samples."""
+"""The memory gradient method for squared loss with a Gram matrix: an iteration needs no pass over the samples."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,12 +12,12 @@ from ._monitor import Status
 from ._preconditioned import REFRESH
 from .memory_gradient import MemoryGradient
 
-MOST_FEATURES = 256  # up to which the Gram matrix is cheap beside some passes over the samples
+MOST_FEATURES = 256  # up to which the Gram matrix costs little compared with some passes over the samples
 CANCELLED = 1e-7  # share of the null model's F below which F is a small difference of large terms
 
 
 def has_gram(objective: Any) -> bool:
-    """Whether F is quadratic and its Gram matrix cheap beside some passes over the samples."""
+    """Whether F is quadratic and its Gram matrix costs little compared with some passes over the samples."""
     n, d = objective.n_samples, objective.n_features
     form = objective.penalty.elastic_net()
     smooth = form is not None and not (form.l1 * objective.alpha > 0.0 or form.nonnegative)
@@ -25,14 +25,14 @@ def has_gram(objective: Any) -> bool:
 
 
 class GramDescent(MemoryGradient):
-    """`MemoryGradient` for half the squared error and an l2 penalty, from one pass that takes the second moments.
+    """`MemoryGradient` for half the squared error and an l2 penalty, after one pass that computes the second moments.
 
     Attributes
     ----------
     Hu, Hlast : ndarray
         The Hessian of F times u, and times the last move.
     cancelled : bool
-        Whether F has become a small difference of large terms, so that descent goes on with passes over the samples.
+        Whether F has become a small difference of large terms, so that descent continues with passes over the samples.
     """
 
     u: NDArray[Any]
@@ -63,7 +63,7 @@ class GramDescent(MemoryGradient):
         self.stage_value = self._value(self.u, self.Hu)
 
     def refresh(self) -> None:
-        # Without passes over the samples they keep nothing.
+        # Without passes over the samples, the parts keep nothing to refresh.
         if self.cancelled:
             super().refresh()
 
@@ -93,7 +93,7 @@ class GramDescent(MemoryGradient):
             if not (steep > 0.0 and a > 0.0):
                 yield self.iterate(value, value, end=Status.PLATEAU)
                 return
-            # 1. the minimiser on the plane of -gradient and the last move: exact, so that no line search is needed
+            # 1. the minimiser on the plane of -gradient and the last move; it is exact, so no line search is needed
             b = c = along = 0.0
             if last is not None:
                 b, c, along = -float(Hlast @ gradient), float(last[0] @ Hlast), float(gradient @ last[0])

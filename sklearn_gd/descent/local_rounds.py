@@ -1,13 +1,13 @@
-r"""Stochastic descent on samples in blocks that live elsewhere: local epochs from a common model, averaged round by round.
+r"""Stochastic descent on distributed blocks of samples: local epochs from a common model, averaged round by round.
 
-In a round every part of the samples runs a few epochs of the solver from the common model :math:`W` on its own samples, in
-compiled loops where they are. The next common model is the mean of the models that result, weighted by the samples:
+In a round every part runs a few epochs of the solver on its own samples, starting from the common model :math:`W`, in
+compiled loops on the worker. The next common model is the mean of the resulting models, weighted by the samples:
 
 .. math:: W \leftarrow \sum_p s_p W_p \Big/ \sum_p s_p, \qquad s_p = \sum_{i \in p} s_i
 
-A round sends the model to each part and receives one model and two numbers. Nothing is kept between rounds, so a part that is
-lost costs its own epochs. Every part minimises F over its own samples; where these are alike, a fixed point is near the minimum
-of F, and it moves away where blocks differ (samples sorted by label, for example).
+A round sends the model to each part and receives one model and two numbers. Nothing is kept between rounds, so losing a part
+costs only its own epochs. Every part minimises F over its own samples. If the parts are similar, the fixed point is near the
+minimum of F; it is farther away if they differ (samples sorted by label, for example).
 
 References
 ----------
@@ -30,18 +30,18 @@ from ._loop import Iterate, Method, Settings
 from ._state import ModelState
 from .steps import expected_decrease
 
-FAR = 0.02  # of F of the null model: what F may be above its minimum, as far as is known, without a warning
+FAR = 0.02  # of F of the null model: the excess of F over its minimum, as estimated, above which a warning is given
 
 
 class Resumed(Schedule):
-    """The rates of a schedule from a later step on, times a factor.
+    """A schedule that continues another one from a given step, times a factor.
 
     Parameters
     ----------
     schedule : Schedule
         The schedule.
     steps : int
-        The steps so far.
+        The number of steps so far.
     scale : float
         The factor.
     """
@@ -57,24 +57,24 @@ class Resumed(Schedule):
 
 @dataclass(frozen=True)
 class LocalEpochs:
-    """What a part is called with in a round: the samples of the part, descended from the common model.
+    """The call on a part in a round: descent on the samples of the part from the common model.
 
     Parameters
     ----------
     problem : dict
-        Keywords of `Objective`, but for the samples.
+        Keyword arguments of `Objective`, except the samples.
     solver : Solver
-        How the part descends.
+        The solver of the part.
     settings : Settings
-        Optimizer, schedule and limits; its generator is made from `seed`.
+        Optimizer, schedule and limits; the random generator is seeded by `seed`.
     theta : ndarray or None
-        The common model; None before the first round, where none is given.
+        The common model; None before the first round, if none is given.
     rounds : int
-        The rounds so far.
+        The number of rounds so far.
     scale : float
-        What the rates of the schedule are multiplied by.
+        The factor on the rates of the schedule.
     seed : int
-        From which each part draws the order of its samples.
+        The seed from which each part draws the order of its samples.
     """
 
     problem: dict[str, Any]
@@ -85,7 +85,7 @@ class LocalEpochs:
     scale: float
     seed: int
 
-    # As of a `Call`: the part holds what it held before.
+    # The interface of a `Call`; the state of the part does not change.
     verb: ClassVar[str] = "local epochs"
     changes: ClassVar[bool] = False
     needs_whole_block: ClassVar[bool] = True
@@ -115,13 +115,13 @@ class LocalRounds(Method):
     Parameters
     ----------
     objective : Objective
-        What to minimise; its samples are in parts.
+        The objective to minimise; its samples are in parts.
     solver : Solver
-        How each part descends, for `Solver.local_epochs` epochs a round.
+        The solver of each part, which runs `Solver.local_epochs` epochs per round.
     settings : Settings
         Optimizer, schedule and limits. A round counts as an epoch.
     state : object, optional
-        Where to start; zeros where None.
+        The state to resume from; by default zeros.
     """
 
     rate: float | None
@@ -153,12 +153,12 @@ class LocalRounds(Method):
             self.theta, self.rate = total / weight, float(rate / weight)
             self.rounds += 1
             value = objective.value(self.theta)
-            # No model has a lower F than the mean of the minima of the parts.
+            # The mean of the minima of the parts is a lower bound on F.
             self.gap = value - float(local / weight)
             yield Iterate(self.theta, value, rate=self.rate)
 
     def on_plateau(self, tolerance: float) -> bool:
-        """Lower the rate of an adaptive schedule, as far as it goes."""
+        """Lower the rate of an adaptive schedule, unless it is at its minimum."""
         factor = None if self.settings.schedule is None else self.settings.schedule.lowered(self.rate)
         if factor is None:
             return False

@@ -1,11 +1,11 @@
 r"""Batch descent without a learning rate: the memory gradient method, preconditioned, for a smooth F.
 
 Every iteration moves along ``c_0 (-gradient) + c_1 (last move)``, where (c_0, c_1) minimises the second-order model of F over
-that plane, and a line search for the strong Wolfe conditions corrects the length. After some iterations the gradient is taken in
-a metric, F's curvature at the model in hand, and the last move stays what it is. The scores of a linear model move along a line
-when its coefficients do, so a trial costs no product for the scores; it brings the gradient along, so that an accepted trial has
-already begun the next iteration. The preconditioner centres and scales the features in the algebra only: X is never copied, and
-the minimiser is that of F in the user's own units.
+that plane, and a line search for the strong Wolfe conditions corrects the length. After some iterations the gradient is replaced
+by the inverse of a metric, the curvature of F at the current model, times the gradient; the last move is not transformed. The
+scores of a linear model are linear along a direction, so a trial step needs no product with X for the scores. It computes the
+gradient too, with which the next iteration begins once the step is accepted. The preconditioner centres and scales the features
+in the algebra only: X is never copied, and the minimiser is that of F in the user's units.
 
 References
 ----------
@@ -26,32 +26,32 @@ from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH, Line, PreconditionedMethod, iterations_per_square, parabola
 
-FIRST_METRIC = 4  # iterations before the first one; the next come after twice as many each time
-MOST_GRAMS = 1 << 23  # values of the Gram matrices of all scores together
-GRAM_SHARE = 0.5  # of the iterations so far, what the Gram matrices may cost
-LEAST_SAMPLES, MOST_SAMPLES = 2, 200  # for each feature: without so many there are no correlations, and more add little
+FIRST_METRIC = 4  # iterations before the first metric; the number doubles for each further one
+MOST_GRAMS = 1 << 23  # largest number of values in the Gram matrices of all scores
+GRAM_SHARE = 0.5  # largest cost of the Gram matrices, relative to that of the iterations so far
+LEAST_SAMPLES, MOST_SAMPLES = 2, 200  # per feature: with fewer there are no correlations, and more add little
 
-MOST_OFF_CENTRE = 30.0  # standard deviations that a feature's mean may be from zero for products in float32
-SINGLE_SIZES = 1e-12, 1e12  # of the standard deviations: products and sums stay far from the ends of float32
+MOST_OFF_CENTRE = 30.0  # largest distance of a feature's mean from zero, in standard deviations, for products in float32
+SINGLE_SIZES = 1e-12, 1e12  # limits of the standard deviations: products and sums stay within the range of float32
 
 
 def plane_step(
     method: Any, gradient: NDArray[Any], ascent: NDArray[Any], last: Any, forms: NDArray[Any]
 ) -> tuple[NDArray[Any], float, tuple[Any, ...]]:
-    """The minimiser of the second-order model over span{-ascent, last move}, at the point in hand of a method.
+    """Compute the minimiser of the second-order model over span{-ascent, last move}, at the current point of a method.
 
     Parameters
     ----------
     method : PreconditionedMethod
-        Whose point it is.
+        The method.
     gradient : ndarray
-        The gradient there, or its part on the support.
+        The gradient at the point, or its part on the support.
     ascent : ndarray
-        The direction of ascent: the gradient, or the inverse of a metric times it.
+        The direction of ascent: the gradient, or the inverse of a metric times the gradient.
     last : tuple of (ndarray, float), or None
         The last move of u, and its length in units of the last direction of the scores.
     forms : ndarray, (3,)
-        The loss's quadratic forms of the two directions of the scores: those of `Part.plane`.
+        The quadratic forms of the loss in the two directions of the scores, as returned by `Part.plane`.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def plane_step(
     slope : float
         The derivative of F along it.
     step : tuple
-        The verb of the first look along it, with its leading arguments.
+        The verb of the first look along it, with the leading arguments.
     """
     bent = method.ridge * ascent
     a, b, c = forms.tolist()
@@ -77,10 +77,11 @@ def plane_step(
 
 
 def is_single(objective: Any) -> bool:
-    """Whether products of directions and slopes with the samples may be in float32, as the samples are.
+    """Whether products of directions and slopes with float32 samples may be computed in float32.
 
-    Their rounding errors matter little: a direction may be any, F falls with the square of the gradient, and the scores are taken
-    in float64 every `REFRESH` iterations. But a feature far from zero must be centred in the algebra, which cancels digits.
+    Their rounding errors matter little: any direction of descent is valid, the decrease of F is quadratic in the gradient, and
+    the scores are recomputed in float64 every `REFRESH` iterations. But centring a feature whose mean is far from zero cancels
+    digits.
     """
     if not objective.rows.is_single:
         return False
@@ -98,11 +99,11 @@ class MemoryGradient(PreconditionedMethod):
     Attributes
     ----------
     seen : tuple of (float, float, ndarray)
-        What is descended on, the mean loss without smoothing, and the gradient, at u.
+        The smoothed objective, the mean loss without smoothing, and the gradient, at u.
     last : tuple of (ndarray, float), or None
         The last move of u, and its length in units of the last direction of the scores.
     advance : bool
-        Whether the parts have u as the point of their last look, and not yet as the one in hand.
+        Whether u is the point of the last look of the parts, but not yet their current point.
     """
 
     u: NDArray[Any]
@@ -119,7 +120,7 @@ class MemoryGradient(PreconditionedMethod):
 
     @functools.cached_property
     def dtype(self) -> Any:
-        """The type of directions and slopes in products with the samples."""
+        """The dtype of directions and slopes in products with the samples."""
         return np.float32 if is_single(self.objective) else np.float64
 
     def begin_stage(self) -> None:
@@ -139,12 +140,12 @@ class MemoryGradient(PreconditionedMethod):
     def refresh(self) -> None:
         self.seen, self.advance = self._look(), False
         if self.last is not None:
-            # The scores of the last move become the last direction; u stays the point in hand.
+            # The scores of the last move become the last direction; u remains the current point.
             self.parts.mean("line", *self.model(self.last[0]), 0.0, False)
             self.last = self.last[0], 1.0
 
     def _renew_metric(self, advance):
-        """Take the metric at the point in hand, where it is due; `advance` as in `Part.plane`."""
+        """Compute a new metric at the current point if it is due; `advance` as in `Part.plane`."""
         if self.n_iter < self.metric_due:
             return
         shift = self.objective.rows.first_row()
@@ -160,7 +161,7 @@ class MemoryGradient(PreconditionedMethod):
         self.metric_due = self.n_iter + self.metric_after
 
     def _share_for_grams(self):
-        """Of how many samples the correlations of the features are worth what they cost; 0 for none."""
+        """The number of samples from which to compute the correlations of the features; 0 if they cost too much."""
         n, d, K = self.objective.n_samples, self.objective.n_features, self.objective.n_outputs
         cost = d * d * iterations_per_square(self.objective.moments.known_share, K)  # of all samples
         count = min(n, MOST_SAMPLES * (d + 20), n * GRAM_SHARE * self.n_iter / cost)
@@ -176,7 +177,7 @@ class MemoryGradient(PreconditionedMethod):
         return self.known[2]
 
     def _look(self):
-        """What is descended on, the mean loss without smoothing, and the gradient, at u."""
+        """The smoothed objective, the mean loss without smoothing, and the gradient, at u."""
         loss, plain, gradient = self.look_at(self.u)
         return loss + self._penalty(), plain, gradient + self.ridge * self.u
 
@@ -209,7 +210,7 @@ class MemoryGradient(PreconditionedMethod):
                 yield self.iterate(value, plain, promised=-0.5 * slope, end=Status.PLATEAU)
                 continue
             line.settle(t)
-            # 3. the move, and the gradient that the last look brought
+            # 3. the move, and the gradient of the last look
             move = t * direction
             self.u = self.u + move
             self.seen = new, line.plain, line.gradient + self.ridge * self.u

@@ -1,4 +1,4 @@
-"""Batch descent under a penalty of the user's own: proximal gradient steps of spectral length, in preconditioned coordinates."""
+"""Batch descent with a custom penalty: proximal gradient steps of spectral length, in preconditioned coordinates."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,11 +18,11 @@ class ProximalDescent(PreconditionedMethod):
     Attributes
     ----------
     seen : tuple of (float, float, ndarray)
-        F as it is descended on, the mean loss without smoothing, and the gradient, at u.
+        The smoothed objective, the mean loss without smoothing, and the gradient, at u.
     step : float
         The length of the next step.
     advance : bool
-        Whether the parts have u as the point of their last look, and not yet as the one in hand.
+        Whether u is the point of the last look of the parts, but not yet their current point.
     """
 
     u: NDArray[Any]
@@ -51,7 +51,7 @@ class ProximalDescent(PreconditionedMethod):
         return self.objective.rows.from_coef(u[: self.n_coef].reshape(self.shape) * self.frame.scale)
 
     def _u(self, coef, u):
-        """u with other coefficients, given in the layout of theta."""
+        """u with its coefficients replaced by others in the layout of theta."""
         inner = np.divide(coef, self.scale, out=np.zeros(self.n_coef), where=self.scale > 0.0)
         return np.concatenate([self.objective.rows.to_coef(inner, self.shape[0]).ravel(), u[self.n_coef :]])
 
@@ -60,20 +60,20 @@ class ProximalDescent(PreconditionedMethod):
         return self.objective.array_penalty.value(self._coef(u))
 
     def _with_penalty(self, gradient):
-        """The loss's gradient at u plus that of the penalty's smooth part."""
+        """The gradient of the loss at u plus that of the smooth part of the penalty."""
         slope = np.zeros(self.n_coef)
         self.objective.array_penalty.add_gradient(self._coef(self.u), slope)
         inner = self.objective.rows.to_coef(slope * self.scale, self.shape[0]).ravel()
         return np.concatenate([gradient[: self.n_coef] + inner, gradient[self.n_coef :]])
 
     def _prox(self, v, step):
-        """The proximal step of the penalty's non-smooth part."""
+        """The proximal step of the non-smooth part of the penalty."""
         coef = self._coef(v)
         self.objective.array_penalty.prox(coef, step * self.square)
         return self._u(coef, v)
 
     def _look(self):
-        """F as it is descended on, the mean loss without smoothing, and the gradient at u."""
+        """The smoothed objective, the mean loss without smoothing, and the gradient at u."""
         loss, plain, gradient = self.look_at(self.u)
         return loss + self._penalty(self.u), plain, self._with_penalty(gradient)
 

@@ -1,32 +1,32 @@
-r"""Stochastic descent without a learning rate: a proximal step on each sample, with features standardised as they come.
+r"""Stochastic descent without a learning rate: a proximal step on each sample, with features standardised online.
 
 Samples come one at a time. A sample x of weight s, standardised by the moments of the features so far to :math:`\tilde x`, moves
 the model v = coef / scale to
 
 .. math:: \arg\min_v \; s\, loss(y, \tilde x v + b) + \tfrac{1}{2 g} \|v - v_{old}\|^2
 
-which is :math:`v_{old} + u \tilde x` with u the root of :math:`u = -s g\, loss'(z + q u)`, :math:`q = |\tilde x|^2 + 1`. Such
-an implicit step cannot overshoot the sample, whatever its length g = c / (h mean q), with h the loss's second derivative: its
-bound or, without one, the mean from the null model to the samples' own minima.
+which is :math:`v_{old} + u \tilde x` with u the root of :math:`u = -s g\, loss'(z + q u)`, :math:`q = |\tilde x|^2 + 1`. Such an
+implicit step cannot overshoot the sample, whatever its length g = c / (h mean q). Here h is a bound on the second derivative of
+the loss or, without a bound, its mean between the null model and the minima of the samples.
 
-No fixed c suits every data set. Four tracks run side by side: a cautious one whose steps shrink, a bold one, and two that follow
-at a constant pace. The first two have an average of their iterates, in which iterate n has the root of n as weight. With steps of
-constant length the mean of the iterates rests off the minimum wherever the loss is not quadratic: rare events and counts would be
-predicted at a fraction of their rate. Where the loss is smooth, the cautious track therefore takes its steps on the second-order
-model of the sample's loss about the score under its own average. They are linear in the iterate, so that the average has no such
-bias. A step is never longer than an implicit one of ten times its length.
+No fixed c suits every data set. Four tracks are trained in parallel: a cautious one with short, decreasing steps, a bold one with
+long steps, and two with steps of constant length. The first two have an average of their iterates, in which iterate n has the
+weight sqrt(n). With steps of constant length, the mean of the iterates differs from the minimiser if the loss is not quadratic:
+rare events and counts would be predicted at a fraction of their rate. If the loss is smooth, the cautious track therefore takes
+its steps on the second-order model of the sample's loss about the score of its average. These steps are linear in the iterate, so
+the average has no such bias. A step is never longer than an implicit one of ten times its length.
 
-Before the samples tell much, the intercepts are those of the null model. How much they tell falls where events are rare: where 1%
-of the samples are positive, a sample tells a 25th of what it does where half of them are. The progressive losses below are
-remembered over 1000 units of it, and the null model serves until another is clearly better.
+Until the samples provide enough information, the intercepts are those of the null model. A sample provides less information if
+events are rare: if 1% of the samples are positive, a 25th of what it provides if half of them are. The progressive losses below
+have a memory of 1000 units of information, and the null model predicts until another model is clearly better.
 
-What predicts is a convex combination of the last iterates, the averages and the null model: linear models, so that it is one too.
-Its weights minimise a quadratic model of the progressive loss with exponential forgetting, plus a squared distance from the
-weights of a Bayesian mixture. An offset is added: an intercept that follows the last residuals, with a weight of its own from 0
-to 1, which tells where a label resembles the label before. Samples are scored by a snapshot of the models taken at the start of
-the call (refreshed after 25% more samples, at most 1000), which is what the caller predicts with: calls of one sample weigh the
-models by how they predict one sample ahead, calls of 100 by how they predict 100 ahead. The models do not depend on how the
-stream is split into calls; the weights do.
+The model that predicts is a convex combination of the last iterates, the averages and the null model, and so is linear too. Its
+weights minimise a quadratic model of the progressive loss with exponential forgetting, plus a squared distance from the weights
+of a Bayesian mixture. An offset is added: an intercept that follows the last residuals, with a separate weight from 0 to 1. It
+helps if successive labels are alike. Samples are scored by a snapshot of the models taken at the start of the call (refreshed
+after 25% more samples, at most 1000), with which the caller would predict: calls of one sample weight the models by their
+predictions one sample ahead, calls of 100 by their predictions 100 ahead. The models do not depend on how the stream is split
+into calls; the weights do.
 
 References
 ----------
@@ -36,7 +36,7 @@ F. Bach and E. Moulines, "Non-strongly-convex smooth stochastic approximation wi
 (slopes at the average).
 A. Dieuleveut, A. Durmus and F. Bach, "Bridging the gap between constant step size stochastic gradient descent and Markov
 chains", 2020 (the bias of constant steps).
-L. Breiman, "Stacked regressions", 1996 (weights that are not negative, from predictions of samples not yet learned).
+L. Breiman, "Stacked regressions", 1996 (non-negative weights, from predictions of samples not yet learned).
 M. Herbster and M. K. Warmuth, "Tracking the best expert", 1998 (forgetting).
 O. Shamir and T. Zhang, "Stochastic gradient descent for non-smooth optimization", 2013, section 4 (the average).
 """
@@ -57,12 +57,12 @@ from ._rows_curvature import known_curvature, relative_l2, slopes_at_average
 from ._rows_state import RowsState
 from ._state import ModelState
 
-# The standardised value up to which a value counts in the moments of a stream. In `fit` every value counts: F is minimised over
-# the wild samples, too, and their features are scaled accordingly.
+# The standardised value at which values are clipped in the moments of a stream. In `fit` they are not clipped: F is minimised
+# over outlying samples too, and the features are scaled accordingly.
 CLIP = 10.0
-# A sample of `fit` is wild from so many mean squared norms on. A plateau makes all steps `SHORTER` until the explicit one of a
-# wild sample would go no more than `NEAR` of the way to its own minimum.
-WILD = 100.0
+# A sample of `fit` is outlying if its squared norm is this multiple of the mean. A plateau shortens all steps by `SHORTER` until
+# the explicit step of an outlying sample would cover no more than the share `NEAR` of the distance to the minimum of its loss.
+OUTLYING = 100.0
 LARGEST = 1e200  # the mean loss up to which products of losses stay finite
 NEAR = 0.1
 SHORTER = 0.25
@@ -71,16 +71,16 @@ SHORTER = 0.25
 class ProximalRows(Method):
     """Proximal steps on single samples; an epoch of `fit` without improvement shortens the steps to 1/2, 1/3, ...
 
-    Where there are wild samples, a plateau goes on from the best model with steps a quarter as long.
+    With outlying samples, descent continues after a plateau from the best model, with steps a quarter as long.
 
     Parameters
     ----------
     objective : Objective
-        What to minimise.
+        The objective to minimise.
     solver : Solver
-        Says whether the order of the samples is drawn.
+        Determines whether the samples are shuffled.
     settings : Settings
-        The limits; with `averages` only averages predict.
+        The limits; with `averages`, only averages predict.
     state : object, optional
         The state to resume from.
     """
@@ -100,7 +100,7 @@ class ProximalRows(Method):
         self.best, self.last_value = np.inf, None
 
     def start(self) -> tuple[NDArray[Any], float]:
-        # A call of `partial_fit` needs no value to compare with: it does not pay for one.
+        # A call of `partial_fit` compares no values of F, so none is computed.
         if self.settings.streaming:
             return np.zeros(self.objective.n_theta), np.nan
         theta = self.rows_state.predicting(self.objective)
@@ -130,8 +130,8 @@ class ProximalRows(Method):
     def _one_epoch(self):
         """One pass over the samples; returns the model that predicts after it, and F.
 
-        In `fit` a wild sample may be forgotten before its turn comes again, and F is enormous there under a loss of exponential
-        growth. Such a pass is undone and repeated with shorter steps.
+        In `fit` the fit of an outlying sample may be lost before its next step, and F is then enormous if the loss grows
+        exponentially. Such a pass is undone and repeated with shorter steps.
         """
         n, settings = self.objective.n_samples, self.settings
         while True:
@@ -152,29 +152,29 @@ class ProximalRows(Method):
         return theta, value
 
     def on_plateau(self, tolerance: float) -> bool:
-        # The implicit step of a wild sample is much shorter than those of the others, for all of which F counts alike: the
-        # iterates rest off the minimum until no step has to be shortened.
+        # The implicit step of an outlying sample is much shorter than those of the others, although F weights all samples
+        # equally: the iterates stay away from the minimum until no step has to be shortened.
         if not self._has_long_steps():
             return False
         self._shorten()
         return True
 
     def _shorten(self):
-        """Go on from the best model with shorter steps."""
+        """Continue from the best model with shorter steps."""
         objective, length = self.objective, self.rows_state.length
         model = ModelState.of(objective, *self.kept, self.rows_state.steps)
         self.rows_state = RowsState.at(model, objective, self.settings.averages)
         self.rows_state.length = SHORTER * length
 
     def _has_long_steps(self):
-        """Whether there are wild samples, and steps so long that theirs are cut short."""
+        """Whether there are outlying samples, and steps so long that theirs are shortened."""
         from .._kernels.variance_reduced import metric_norms
 
         objective, state = self.objective, self.rows_state
         norms = metric_norms(objective.rows, state.columns.mean, state.columns.scale**2) + float(objective.fit_intercept)
         norms *= objective.weight * (objective.n_samples / objective.weight_sum)
         largest, mean = norms.max(), norms.mean()
-        return bool(largest > WILD * mean and state.length * LENGTHS[0] * largest > NEAR * mean)
+        return bool(largest > OUTLYING * mean and state.length * LENGTHS[0] * largest > NEAR * mean)
 
     def state(self, theta: NDArray[Any], value: float, n_epochs: int) -> Any:
         return self.rows_state if self.settings.streaming else self.rows_state.kept_at(self.objective, theta, value)

@@ -1,4 +1,4 @@
-"""The textbook's steps: an optimizer moves the model along the gradient of a batch, at the learning rates of a schedule."""
+"""Textbook steps: an optimizer moves the model by the gradient of a batch, at the learning rates of a schedule."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -21,18 +21,18 @@ Pass = Callable[[NDArray[Any], NDArray[Any]], float | None]  # from the order of
 
 
 class Steps(Method):
-    """Epochs of steps on batches at given rates: one compiled pass over the samples, or one step of whole arrays.
+    """Epochs of steps on batches at given rates: one compiled pass over the samples, or one step on whole arrays.
 
     Parameters
     ----------
     objective : Objective
-        What to minimise.
+        The objective to minimise.
     solver : Solver
-        Says how many samples a step sees, and whether their order is drawn.
+        Determines the number of samples of a step, and whether they are shuffled.
     settings : Settings
-        The optimizer (plain gradient descent where it is None), the schedule, the limits.
+        The optimizer (plain gradient descent if None), the schedule and the limits.
     state : object, optional
-        The state to resume from, of any method; zeros where None.
+        The state to resume from, of any method; by default zeros.
     """
 
     solver: Any
@@ -84,7 +84,7 @@ class Steps(Method):
             yield Iterate(theta, self.objective.value(theta) if value is None else value, rate=self.last_rate)
 
     def on_plateau(self, tolerance: float) -> bool:
-        """Lower the rate of an adaptive schedule, as far as it goes."""
+        """Lower the rate of an adaptive schedule, unless it is at its minimum."""
         factor = None if self.schedule is None else self.schedule.lowered(self.last_rate)
         if factor is None:
             return False
@@ -92,7 +92,7 @@ class Steps(Method):
         return True
 
     def state(self, theta: NDArray[Any], value: float, n_epochs: int) -> Any:
-        # The model after the only pass of a call of `partial_fit` is the best.
+        # A call of `partial_fit` has one pass, and the model after it is the best.
         return self.steps_state if self.settings.streaming else self.steps_state.kept_at(self.objective, theta)
 
     def snapshot(self) -> dict[str, Any]:
@@ -103,10 +103,10 @@ class Steps(Method):
         self.rate, self.last_rate = saved["rate"], saved["last_rate"]
 
     def make_pass(self) -> Pass:
-        """The function of (order, rates) that moves the state by one epoch; it returns F where it knows it, else None."""
+        """The function of (order, rates) that moves the state by one epoch; it returns F if known, else None."""
         if self.solver.full_batch:
             return full_batch_pass(self.objective, self.steps_state, self.optimizer)
-        # The size that was asked for, where there are fewer samples, too: it decides how products are taken, to the last bit.
+        # The requested size even if there are fewer samples: it determines how products are computed, to the last bit.
         batch = self.solver.checked_batch_rows(self.objective.n_samples)
         return compiled_pass(self.objective, self.steps_state, self.optimizer, batch)
 
@@ -117,9 +117,9 @@ class Steps(Method):
         return self.schedule.checked_rates(t, self.run) * state.rate_scale
 
     def stable_rate(self) -> float | None:
-        """A learning rate at which descent cannot diverge where the loss's curvature is bounded; None if unknown.
+        """A learning rate at which descent cannot diverge if the curvature of the loss is bounded; None if unknown.
 
-        One over the largest curvature: of F for steps that see all samples, of a single sample for the others.
+        One over the largest curvature: that of F for steps on all samples, of a single sample for the others.
         """
         if not hasattr(self, "_stable"):
             self._stable = stable_rate(self.objective, self.optimizer, self.batch)
@@ -137,7 +137,7 @@ def full_batch_pass(objective: Any, state: Any, optimizer: Any, average_power: f
         counters[WEIGHT_SUM] += objective.weight_sum
         counters[ROWS] += objective.n_samples
         counters[STEPS] += 1.0
-        # The mean over the batch, weights relative to the mean weight of the samples so far.
+        # The mean over the batch, with weights relative to the mean weight of the samples so far.
         divisor = objective.n_samples * (counters[WEIGHT_SUM] / counters[ROWS])
         gradient = coordinates.gradient(objective.gradient(coordinates.theta(theta), divisor))
         if optimizer.decay > 0.0:
@@ -152,10 +152,10 @@ def full_batch_pass(objective: Any, state: Any, optimizer: Any, average_power: f
 
 
 def expected_decrease(objective: Any) -> Callable[[NDArray[Any]], float] | None:
-    """The function from theta to what one best step from there would lower F by, about; None for a non-smooth F.
+    """A function that estimates the decrease of F by a Newton step from theta; None for a non-smooth F.
 
-    It is half the squared gradient in preconditioned coordinates, where the curvature is about one: half the squared Newton
-    decrement.
+    The estimate is half the squared gradient in preconditioned coordinates, where the curvature is about one: half the squared
+    Newton Newton decrement.
     """
     form = objective.penalty.elastic_net()
     if not objective.loss.smooth or form is None or form.nonnegative or form.l1 * objective.alpha > 0.0:
@@ -180,7 +180,7 @@ def expected_decrease(objective: Any) -> Callable[[NDArray[Any]], float] | None:
 
 @np.errstate(over="ignore")
 def stable_rate(objective: Any, optimizer: Any, batch: int) -> float | None:
-    """One over the largest curvature that a step of so many samples can meet; None if unknown."""
+    """One over the largest curvature of a step on `batch` samples; None if unknown."""
     if optimizer.default_rate is not None:
         return None
     if batch >= objective.n_samples:

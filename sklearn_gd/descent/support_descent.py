@@ -1,18 +1,20 @@
-r"""Batch descent under an l1 penalty or non-negative coefficients: F is not differentiable where a coefficient is zero.
+r"""Batch descent on working sets: with an l1 penalty or non-negative coefficients F is not differentiable at zero coefficients.
 
 Most coefficients are zero at the minimum. F is minimised over a *working set* of features, the support and those that violate
 the optimality conditions most, the other coefficients staying zero; then one look at all features tells how far the minimum may
-still be, and the set is chosen anew. On the set every step goes to the minimiser of the second-order model plus the l1 part,
-in the support and the coefficients that violate the optimality conditions most; until so many steps have been taken that this
-matrix is cheap beside them, the memory gradient method descends on the support, which proximal steps choose.
+still be, and the next set is chosen. On the set every step goes to the minimiser of the second-order model plus the l1 part, in
+the support and the coefficients that violate the optimality conditions most. Before that matrix is cheap compared with the
+steps taken so far, the memory gradient method descends on the support, which proximal steps choose.
 
-How far F can still fall is the duality gap, where the loss gives its conjugate: any slopes of the samples' losses whose sums
-along the features obey the penalty's bounds are a lower bound on the minimum, and those at hand are scaled until they do.
+A non-smooth loss is minimised in the same way under an l2 penalty, where the second derivatives are cheap.
+
+The bound is the duality gap, if the loss has a conjugate. Slopes of the losses of the samples give a lower bound on the minimum
+if their sums along the features satisfy the bounds of the penalty; the current slopes are scaled until they do.
 
 References
 ----------
-M. Massias, A. Gramfort and J. Salmon, "Celer: a fast solver for the lasso with dual extrapolation", 2018 (working sets that the
-duality gap judges).
+M. Massias, A. Gramfort and J. Salmon, "Celer: a fast solver for the lasso with dual extrapolation", 2018 (working sets and
+duality gaps).
 Q. Bertrand, Q. Klopfenstein, P.-A. Bannier, G. Gidel and M. Massias, "Beyond L1: faster and better sparse models with skglm",
 2022 (the same for other losses).
 G. Andrew and J. Gao, "Scalable training of L1-regularized log-linear models", 2007 (descent within an orthant).
@@ -32,23 +34,23 @@ from ._preconditioned import REFRESH, PreconditionedMethod
 from ._working_set import LEAST_DAMPING, LEAST_SMOOTHED, WorkingSet, hessian_cost, penalty, violation
 
 LEAST_FEATURES = 32  # of a working set
-ENOUGH = 0.1  # of what is left to gain: a set is minimised, and a stage of smoothing kept, up to that
-BALANCED = 1e-12  # a sum of slopes, as a share of their size, that counts as zero
-LEAST_JUDGED = 2  # stages of smoothing, after which a stage's gain tells what is left
-CAREFUL = 3.0  # times the gain of a stage of smoothing is what the next ones may gain
-LEAST_HALVED = 40  # iterations from which the fall of F over their second half tells what is left
-SLOWER = 0.7  # times the third quarter's fall is at most the fourth's, of a sequence that falls like 1/k
+ENOUGH = 0.1  # of the possible decrease: the tolerance for a working set and for a stage of smoothing
+BALANCED = 1e-12  # of the size of slopes; a smaller sum of slopes counts as zero
+LEAST_JUDGED = 2  # stages of smoothing before the decrease in one bounds that of the next ones
+CAREFUL = 3.0  # safety factor of the estimates of the possible decrease
+LEAST_HALVED = 40  # iterations before the decrease of F in their second half is used as an estimate
+SLOWER = 0.7  # largest ratio of the decreases in the fourth and third quarter of a sequence that falls like 1/k
 LEAST_SAMPLES = 2  # for each feature, for the same
 MOST_PRODUCTS = 1e8  # of a Hessian of all features, up to which a non-smooth loss is minimised by it under an l2 penalty too
-MOST_STALLS = 3  # working sets in turn on which F does not fall
+MOST_STALLS = 3  # consecutive working sets without a decrease of F
 
 
 def expected_fall(values: list[float]) -> float | None:
-    """How far a sequence still falls that falls like 1/k or faster: three times as far as over its second half, to be careful.
+    """The further decrease of a sequence that falls like 1/k or faster: three times that over its second half, to be safe.
 
-    Infinite where it slows down less than that. The gap alone would not do: where a penalty in the units of the user is next to
-    nothing for some features, the slopes are scaled down to nearly nothing for the sake of these, and the bound stays far below
-    the minimum.
+    Infinite if the sequence falls more slowly. The duality gap alone is not sufficient: if a penalty in the user's units is
+    almost zero for some features, their bounds scale the slopes down to almost zero, and the lower bound stays far below the
+    minimum.
     """
     n = len(values)
     if n < LEAST_HALVED:
@@ -76,13 +78,13 @@ class SupportDescent(PreconditionedMethod):
     Attributes
     ----------
     some : WorkingSet or None
-        The last working set, where its second derivatives may serve again.
+        The last working set, whose second derivatives may be reused.
     bend : float
-        The curvature of the smoothed loss at a kink, times the width.
+        The curvature of the smoothed loss where the loss is not differentiable, times the width.
     stalls : int
-        Working sets in turn on which F has not fallen.
+        The number of consecutive working sets without a decrease of F.
     values : list of float
-        F as it is descended on, after each iteration of the stage.
+        The smoothed objective after each iteration of the stage.
     spent : int
         Steps of the stage without second derivatives.
     """
@@ -129,7 +131,7 @@ class SupportDescent(PreconditionedMethod):
 
     @property
     def peak(self) -> float:
-        """The curvature of the smoothed loss at a kink."""
+        """The curvature of the smoothed loss where the loss is not differentiable."""
         return self.bend / self.width if self.width else 0.0
 
     def refresh(self) -> None:
@@ -137,12 +139,12 @@ class SupportDescent(PreconditionedMethod):
         self.some = None
 
     def _look(self):
-        """Make u the point in hand: `seen` is F as it is descended on, the mean loss without smoothing, the gradient."""
+        """Make u the current point; sets `seen`: the smoothed objective, the mean loss without smoothing, the gradient."""
         loss, plain, gradient = self.look_at(self.u)
         self.seen, self.advance = (self._value(loss), plain, gradient + self.ridge * self.u), False
 
     def _violation(self):
-        """Half the square of the violation: about how far F, as it is descended on, can fall by each coefficient alone."""
+        """Half the squared violation: about the sum of the decreases of the smoothed objective by each coefficient alone."""
         left = violation(self.u, self.seen[2], self.threshold, self.bounded, self.free)
         return 0.5 * float(left @ left)
 
@@ -167,14 +169,14 @@ class SupportDescent(PreconditionedMethod):
             fallen = value - new
             self.stalls = self.stalls + 1 if fallen <= 1e-13 * abs(value) else 0
             left, gap = self._violation(), self._gap(plain, gradient)
-            # 3. the end, of all or of a stage
+            # 3. the end of descent, or of a stage of smoothing
             known, end = gap < math.inf, None
             stuck = left == 0.0 or self.stalls >= MOST_STALLS
             smoothing = new - self._value(plain)
             if known and self._has_narrower() and (stuck or max(left, fallen) <= ENOUGH * smoothing):
                 self.stage_is_over = True
                 if self.stage >= LEAST_JUDGED and not stuck:
-                    # The next stage should gain a tenth of what this one has gained; it may be more.
+                    # The next stage should decrease F by a tenth of the decrease in this one, but may decrease it by more.
                     gap = min(gap, CAREFUL * max(abs(self.stage_value - self._value(plain)), smoothing))
             elif stuck:
                 end = Status.PLATEAU
@@ -183,7 +185,7 @@ class SupportDescent(PreconditionedMethod):
             yield self.iterate(new, plain, gap=gap, left=still, promised=promised, end=end)
 
     def _value(self, loss):
-        """F at u, from the mean loss there."""
+        """F at u, from the mean loss at u."""
         return loss + penalty(self.u, self.ridge, self.threshold)
 
     def _has_narrower(self):
@@ -191,7 +193,7 @@ class SupportDescent(PreconditionedMethod):
         return self.stage + 1 < len(self.objective.widths)
 
     def _working_set(self):
-        """The features that F is minimised over next; None for all."""
+        """The features of the next working set; None for all."""
         n_coef, (_, n_features) = self.n_coef, self.shape
         u, gradient = self.u[:n_coef], self.seen[2][:n_coef]
         excess = np.where(self.bounded[:n_coef], -gradient, np.abs(gradient)) - self.threshold[:n_coef]
@@ -203,18 +205,18 @@ class SupportDescent(PreconditionedMethod):
         return np.sort(np.argpartition(excess, -size)[-size:])
 
     def on_plateau(self, tolerance: float) -> bool:
-        """The next stage of smoothing, unless the gap has ended the descent."""
+        """Begin the next stage of smoothing, unless a duality gap is known, which then ends the stages."""
         return self.lower == -math.inf and super().on_plateau(tolerance)
 
     def _gap(self, plain, gradient):
-        """The duality gap, F less the best lower bound on its minimum so far; infinite where none is known."""
+        """The duality gap, F minus the best lower bound on its minimum so far; infinite if none is known."""
         if not self.objective.array_loss.has_conjugate:
             return math.inf
         n_coef = self.n_coef
         u, ridge, threshold, bounded = self.u[:n_coef], self.ridge[:n_coef], self.threshold[:n_coef], self.bounded[:n_coef]
         slopes, shares = gradient[:n_coef] - ridge * u, None
         if self.objective.fit_intercept:
-            # A dual point has slopes that add up to zero.
+            # The slopes of a dual point add up to zero.
             (sums,) = self.parts.mean("group_sums")
             if np.abs(sums.sum(axis=1)).max() > BALANCED * np.abs(sums).max():
                 shares = self.objective.array_loss.balancing_shares(sums)
@@ -223,7 +225,7 @@ class SupportDescent(PreconditionedMethod):
         beyond, bent = slopes > threshold, ridge > 0.0
         if (beyond & ~bent & (threshold == 0.0)).any():
             return math.inf
-        # And obeys the bounds of the penalty; where l2 bends it, going beyond has a price instead.
+        # They also satisfy the bounds of the penalty; with an l2 part, exceeding a bound has a finite cost instead.
         for factor in {float((threshold[each] / slopes[each]).min(initial=1.0)) for each in (beyond, beyond & ~bent)}:
             (conjugate,) = self.parts.mean("conjugate", shares, factor)
             price = np.maximum(factor * slopes[bent] - threshold[bent], 0.0)

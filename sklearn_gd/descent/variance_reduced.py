@@ -1,18 +1,18 @@
 r"""Variance-reduced descent, SVRG and SAGA: stochastic steps that converge to the exact optimum at a constant rate.
 
-The slopes of the loss at every sample are kept in a table T, with the mean g of the samples' gradients by it. A step on the batch
+The slopes of the loss for every sample are stored in a table T, and g is the mean gradient that T gives. A step on the batch
 B is
 
 .. math::
     W \leftarrow \mathrm{prox}\Big(W - \eta \Big(\frac{1}{|B|} \sum_{i \in B} s_i (l_i' - T_i) x_i + g + \alpha R'(W)\Big)\Big)
 
-with weights s of mean one. As the slopes settle, the noise of the samples leaves the step. SAGA then writes the slopes of the
+with weights s of mean one. As the slopes converge, the variance of the step goes to zero. SAGA then writes the slopes of the
 batch into T; SVRG keeps T until it computes a new one at the current model.
 
-With rates that the user gives, this is `VarianceReduction`. With "auto", `AutomaticVarianceReduction` takes the step in the
+With given learning rates, this is `VarianceReduction`. With "auto", `AutomaticVarianceReduction` takes the step in the
 metric of the features' variances, on centred features, and makes it *implicit*: l_i' is the slope after the step, so that no step
-overshoots a sample, whatever its norm and weight. The length may then follow the mean sample instead of the longest one. A pass
-that raises F is undone, and the step shortened.
+overshoots a sample, whatever its norm and weight. The step length can then be chosen for the mean norm of the samples instead of
+the largest one. A pass that raises F is undone, and the step shortened.
 """
 
 import math
@@ -26,16 +26,16 @@ from ..objective._preconditioner import feature_scale, l2_of_features, usable_va
 from .steps import Pass, Steps
 
 SHORTER = 0.25  # factor on the step after a pass that was undone
-RISE = 0.1  # by how much F may exceed its lowest value so far, relative to its total decrease
-# The step is multiplied by LONGER where the cosine between the moves of two passes is over AGREEMENT, divided under DISCORD.
+RISE = 0.1  # largest excess of F over its lowest value so far, relative to its total decrease
+# The step is multiplied by LONGER if the cosine between the moves of two passes is over AGREEMENT, divided if under DISCORD.
 LONGER, AGREEMENT, DISCORD = 1.3, 0.8, 0.6
-LONGEST = 1e150  # scale of a feature: its square is a length
-MOST_TRIALS = 40  # of one pass, each with a shorter step
-WIDE = 8  # features per stored value from which a step on the stored values of a CSR row is worth leaving features uncentred
+LONGEST = 1e150  # largest scale of a feature, so that its square, a step length, is finite
+MOST_TRIALS = 40  # of one pass, each with shorter steps
+WIDE = 8  # features per stored value above which features stay uncentred, so that a CSR step updates stored values only
 
 
 class ReducedSteps(Steps):
-    """The steps of SVRG and SAGA: those of an optimizer, with another pass and other automatic rates."""
+    """The steps of SVRG and SAGA: `Steps` with another pass and other automatic rates."""
 
     _reduction: Any
 
@@ -59,7 +59,7 @@ class ReducedSteps(Steps):
 
 
 class VarianceReduction:
-    """The passes of SVRG and SAGA over one objective, by explicit steps at given rates.
+    """The passes of SVRG and SAGA over one objective, with explicit steps at given rates.
 
     Parameters
     ----------
@@ -91,20 +91,20 @@ class VarianceReduction:
         self._prepare(objective, state, batch, passes_per_table, np.ones(n_features), ones, np.zeros(n_features))
 
     def _prepare(self, objective, state, batch, passes_per_table, features, outputs, mean, *, row_norms=None, change_factor=1.0):
-        """Set what a pass needs: the metric, the table, and the compiled loop.
+        """Set the attributes of a pass: the metric, the table, and the compiled loop.
 
         Parameters
         ----------
         objective, state, batch, passes_per_table
             As for the class.
         features, outputs : ndarray, (n_features,) and (n_outputs,)
-            Step lengths, whose products are those of the coefficients.
+            Step lengths; the products are the step lengths of the coefficients.
         mean : ndarray, (n_features,)
-            What the features are centred by.
+            The centres of the features.
         row_norms : ndarray, (n_samples,), default=None
-            Weights times squared norms of the samples in the metric, for implicit steps; None for explicit ones.
+            Weights times squared norms of the samples in the metric, for implicit steps; None for explicit steps.
         change_factor : float, default=1.0
-            Factor of the change of the slopes against the mean.
+            The factor of the change of the slopes relative to the mean.
         """
         from .._kernels import variance_reduced as kernels
 
@@ -139,9 +139,9 @@ class VarianceReduction:
         self._compiled_pass = _compiled_pass(objective, self.metric, self.memory, plan)
 
     def snapshot(self) -> dict[str, Any]:
-        """What later passes depend on besides the state.
+        """The attributes on which later passes depend, in addition to the state.
 
-        The table of SVRG is that of a model; that of SAGA, a slope for each sample and score, is of many.
+        The table of SVRG follows from one model; SAGA's has slopes of many models, one for each sample and score.
         """
         saved = {name: getattr(self, name) for name in self.kept}
         if self.passes_per_table is not None:
@@ -149,7 +149,7 @@ class VarianceReduction:
         return saved | {"table": self.memory[0], "mean": self.memory[1]}
 
     def restore(self, saved: dict[str, Any], state: Any) -> None:
-        """Go on from a snapshot, and from the state that goes with it."""
+        """Resume from a snapshot, and from the state that belongs to it."""
         self.state = state
         vars(self).update({name: saved[name] for name in self.kept})
         if self.passes_per_table is not None:
@@ -158,12 +158,12 @@ class VarianceReduction:
             self.memory[0][:], self.memory[1][:] = saved["table"], saved["mean"]
 
     def one_pass(self, order: NDArray[Any], rates: NDArray[Any]) -> float | None:
-        """Move the state by one pass over the samples in `order`, at the rate of each step; returns None, F being unknown."""
+        """Move the state by one pass over the samples in `order`, at the rate of each step; returns None, as F is unknown."""
         self._descend(order, rates)
         return None
 
     def _descend(self, order, rates):
-        """One compiled pass, after a full gradient where the table is due for one."""
+        """One compiled pass, after a full gradient if the table is due for an update."""
         if self.passes_of_table == 0 or self.passes_of_table == self.passes_per_table:
             self._fill_table(self.state.theta.copy())
             self.passes_of_table = 0
@@ -172,7 +172,7 @@ class VarianceReduction:
         self.state.counters[[STEPS, WEIGHT_SUM, ROWS]] += len(rates), self.objective.weight_sum, len(order)
 
     def _fill_table(self, theta):
-        """Set the table to the slopes at a model, and the mean gradient."""
+        """Set the table to the slopes at a model, and set the mean gradient."""
         objective, (table, mean) = self.objective, self.memory
         self.table_theta, n_coef = theta, objective.n_coef
         table[:] = objective.slopes(theta)
@@ -182,7 +182,7 @@ class VarianceReduction:
 
 
 class AutomaticVarianceReduction(VarianceReduction):
-    """The passes of SVRG and SAGA without a rate: implicit steps in a metric, of a length that adapts.
+    """The passes of SVRG and SAGA without a learning rate: implicit steps in a metric, of adaptive length.
 
     Parameters
     ----------
@@ -211,11 +211,11 @@ class AutomaticVarianceReduction(VarianceReduction):
         intercept, curvature = _null_model(objective)
         if not state.theta.any():
             state.theta[objective.n_coef :] = intercept
-        # 1. the metric: one over the curvature of the loss, one over the variance of the features and the ridge
+        # 1. the metric: the inverses of the curvature of the loss, and of the variances of the features plus the l2 curvature
         centred = objective.fit_intercept and not _is_wide(objective.rows, batch)
         features, mean, ridge = _feature_lengths(objective, curvature, centred=centred)
         norms = metric_norms(objective.rows, mean, features) + float(objective.fit_intercept)
-        # 2. SAGA's implicit step sees the mean as it will be after its own change, as in Point-SAGA
+        # 2. SAGA's implicit step uses the mean gradient after its own update, as in Point-SAGA
         change_factor = 1.0 + batch / n if passes_per_table is None else 1.0
         relative = objective.weight * (n / objective.weight_sum)
         self._prepare(
@@ -229,8 +229,8 @@ class AutomaticVarianceReduction(VarianceReduction):
             row_norms=relative * norms,
             change_factor=change_factor,
         )
-        # 3. the first step length follows the mean sample, and for batches the largest curvature over all samples; the ridge is
-        #    no part of the implicit equation, and must not be overshot either
+        # 3. the first step length is chosen for the mean norm, and for batches for the largest curvature over all samples; the l2
+        #    penalty is not part of the implicit equation, so it limits the length too
         step_curvature = float(relative @ norms) / n
         if batch > 1:
             step_curvature += (batch - 1) * objective.largest_eigenvalue(features, mean)
@@ -240,7 +240,7 @@ class AutomaticVarianceReduction(VarianceReduction):
         self.first = self.lowest = objective.value(state.theta)
 
     def rates(self, order: NDArray[Any]) -> NDArray[Any]:
-        """The rate of each step over the samples in `order`; a last, smaller batch has a proportionally lower one."""
+        """The rate of each step over the samples in `order`, proportionally lower for a smaller last batch."""
         rates = np.full(-(-len(order) // self.batch), self.step)
         rates[-1] *= (len(order) - (len(rates) - 1) * self.batch) / self.batch
         return rates
@@ -267,7 +267,7 @@ class AutomaticVarianceReduction(VarianceReduction):
         return value
 
     def _adapt(self, move):
-        """Lengthen the step while the moves of two passes point the same way, shorten it when they do not.
+        """Lengthen the step if the moves of two passes have similar directions, shorten it if not.
 
         The optimum does not depend on the step. If it is too short, the moves of successive passes agree; if it is too long,
         they depend on the order of the samples.
@@ -292,8 +292,8 @@ class AutomaticVarianceReduction(VarianceReduction):
 def _compiled_pass(objective, metric, memory, plan):
     """The fastest compiled loop that applies, as a function of (theta, order, rates).
 
-    Single samples under an elastic-net penalty have loops of their own: dense ones of one score, and CSR rows whose features are
-    not centred, at one rate for the whole pass.
+    There are separate loops for single samples with an elastic-net penalty: dense ones of one score, and CSR rows whose features
+    are not centred, at one rate for the whole pass.
     """
     from .._kernels import variance_reduced as kernels
 
@@ -335,7 +335,8 @@ def _compiled_pass(objective, metric, memory, plan):
 def _null_model(objective):
     """The best intercept alone, and the curvature of the loss in each score.
 
-    The curvature is the loss's bound; without one, the mean curvature at that model, smoothed if the loss has a kink.
+    The curvature is the bound of the loss. Without a bound it is the mean curvature at that model, of the smoothed loss if
+    needed.
     """
     null = objective.null_model()
     coupled = objective.array_loss.coupled
@@ -346,12 +347,12 @@ def _null_model(objective):
 
 
 def _is_wide(rows, batch):
-    """Whether a step on one CSR row costs far less than one on all coefficients, which centring would make it."""
+    """Whether a step on the stored values of a CSR row costs far less than one on all coefficients, as centring requires."""
     return rows.layout == "csr" and batch == 1 and rows.n_values * WIDE < rows.shape[0] * rows.shape[1]
 
 
 def _feature_lengths(objective, curvature, *, centred):
-    """A step length for each feature, one over its variance and the ridge; the means to centre by; the ridge in that metric."""
+    """Step lengths of the features, one over variance plus l2 curvature; their centres; the l2 curvature in that metric."""
     moments, penalty = objective.moments, objective.penalty
     form = penalty.elastic_net()
     l2 = objective.alpha * (form.l2 if form else 1.0) / curvature.min()

@@ -160,7 +160,7 @@ class LossCurveDisplay:
         every = np.concatenate(list(below.values()))
         if yscale is None:
             yscale = "log" if len(every) and every.min() > 0 and every.max() > 10 * every.min() else "linear"
-        if yscale == "log":  # a gap of nothing has no place there
+        if yscale == "log":  # zero cannot be shown on a logarithmic scale
             below = {name: np.where(curve > 0.0, curve, np.nan) for name, curve in below.items()}
         if self.scores:
             self.score_ax_ = self.ax_.twinx()
@@ -175,19 +175,19 @@ class LossCurveDisplay:
             at, on = (scores, self.score_ax_) if scores else (curve, self.ax_)
             if scores:
                 on.plot(np.arange(1, len(scores) + 1), scores, color=colour(k), linestyle="--")
-            if best:  # else the model kept is of no epoch
+            if best:  # otherwise the fitted model is not that of an epoch
                 on.plot(best, at[best - 1], "o", color=colour(k), markersize=7, markeredgecolor=style("axes.facecolor"), zorder=4)
         self.ax_.plot([], [], "o", color=style("text.color"), label="best epoch")
         self.ax_.set(xlabel="epoch", ylabel="objective F" if not minimum else "objective F - minimum", yscale=yscale)
         self.ax_.grid(alpha=0.3)
-        # Above the axes where there is a second scale: lines of either may run anywhere below.
+        # Above the axes if there is a second scale, as lines of either scale may be anywhere within them.
         above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2} if self.scores else {}
         add_legend(self.ax_, **above)
         return self
 
 
 def _score_name(scorings):
-    """What validation scores are, in words, given the parameter `scoring` of each estimator."""
+    """The label of the validation scores, from the parameter `scoring` of each estimator."""
     name = scorings[0] if scorings and isinstance(scorings[0], str) else None
     if name is None or any(each != name for each in scorings):
         return "validation score"
@@ -195,7 +195,7 @@ def _score_name(scorings):
 
 
 def _with_history(final):
-    """A fitted estimator with a history, or a ValueError that says how to get one."""
+    """A fitted estimator with a history, or a ValueError that says how to record one."""
     name = type(final).__name__
     if not hasattr(final, "loss_curve_"):
         if hasattr(final, "fit") and hasattr(final, "learning_rate"):
@@ -286,7 +286,7 @@ class ScheduleDisplay:
         schedules : dict of str to schedule, or list of schedules
             Values of the parameter `learning_rate`: floats, strings, objects, callables.
         n_steps : int >= 2, default=1000
-            Total number of steps; also the length of schedules that have none of their own.
+            Total number of steps; also the length of schedules whose length is None.
         steps_per_epoch : int >= 1, default=None
             Number of steps per epoch; None means a tenth of `n_steps`.
         alpha : float, default=1e-4
@@ -344,7 +344,7 @@ class ScheduleDisplay:
 
 
 def _schedule_name(schedule, at):
-    """What a schedule is called in the legend."""
+    """The name of a schedule in the legend."""
     if isinstance(schedule, str):
         return schedule
     if isinstance(schedule, Constant):

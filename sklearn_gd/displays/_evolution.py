@@ -183,7 +183,7 @@ class FitEvolutionDisplay:
             )
             for spare in grid.ravel()[n:]:
                 spare.remove()
-            # Where the last line is short, the panel above has the axis.
+            # If the last row of panels is incomplete, the panel above has the axis label.
             for above in grid.ravel()[max(n - columns, 0) : n]:
                 above.xaxis.set_tick_params(labelbottom=True)
             axes = grid.ravel()[:n]
@@ -209,12 +209,12 @@ class FitEvolutionDisplay:
         return self
 
     def _range(self):
-        """From the lowest to the highest of the rows and the last curve, and a margin."""
+        """The range of the samples and of the last curve, with a margin."""
         seen = np.concatenate([self.y, self.curves[-1]])
         margin = 0.1 * (seen.max() - seen.min() or 1.0)
         return seen.min() - margin, seen.max() + margin
 
 
 def _target_name(y):
-    """What the targets are called, where they are a column with a name."""
+    """The name of the targets, if they are a named column."""
     return str(getattr(y, "name", None) or "y")

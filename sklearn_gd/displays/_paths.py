@@ -92,7 +92,7 @@ class DescentPathDisplay:
             raise ValueError(f"limits must have one pair (low, high) per variable, {self.n_dimensions} in total, not {limits!r}")
         self.grid, self.values = self._map()
 
-    # --- ways to make one ------------------------------------------------------------------------------------------------
+    # --- constructors -----------------------------------------------------------------------------------------------------
 
     @classmethod
     def from_function(
@@ -293,14 +293,14 @@ class DescentPathDisplay:
     # --- the picture -----------------------------------------------------------------------------------------------------
 
     def _around_the_paths(self):
-        """The box around all points, and a quarter of it on each side."""
+        """The bounding box of all points, with a margin of a quarter on each side."""
         points = np.concatenate(list(self.paths.values()))
         low, high = points.min(axis=0), points.max(axis=0)
         width = np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
         return np.column_stack([low - 0.25 * width, high + 0.25 * width])
 
     def _map(self):
-        """The points of the map along each axis, and the function on them."""
+        """The grid points along each axis, and the function values on the grid."""
         count = 5 * self.grid_points if self.n_dimensions == 1 else self.grid_points
         grid = [np.linspace(low, high, count) for low, high in self.limits]
         if self.n_dimensions == 1:
@@ -343,7 +343,7 @@ class DescentPathDisplay:
         return self
 
     def _draw_map(self, levels):
-        """The curve, or the contours."""
+        """Draw the curve or the contours."""
         low, high = self.limits[0]
         if self.n_dimensions == 1:
             self.ax_.plot(self.grid[0], self.values, color="0.55", linewidth=1.5, zorder=2)
@@ -363,12 +363,12 @@ class DescentPathDisplay:
             lines = self.ax_.contour(
                 *self.grid, finite, levels=heights, colors="0.55", linestyles="solid", linewidths=0.7, zorder=1
             )
-            # Every third contour says its height; more would hide the map.
+            # Every third contour is labelled; more labels would hide the plot.
             self.ax_.clabel(lines, lines.levels[levels % 3 :: 3], fmt=three_digits, fontsize="small")
         self.ax_.set(xlim=(low, high), ylim=tuple(self.limits[1]), xlabel=self.names[0], ylabel=self.names[1])
 
     def _seen(self, path):
-        """The coordinates on the picture of a path's points."""
+        """The coordinates of a path's points in the plot."""
         if self.n_dimensions == 2:
             return path[:, 0], path[:, 1]
         with np.errstate(over="ignore"):
@@ -420,7 +420,7 @@ class DescentPathDisplay:
 
 
 def _path_of(result):
-    """The path of a result; it ends at the mean that an optimizer evaluates instead of its last step."""
+    """The path of a result; its last point is the result, for optimizers that evaluate a mean of the iterates."""
     path = np.array(result.allvecs)
     if result.success and not np.array_equal(result.x, path[-1]):
         path = np.concatenate([path, np.reshape(result.x, path[:1].shape)])
@@ -437,11 +437,11 @@ def _checked_path(path):
 
 
 def _number(value):
-    """What a function returned as a float."""
+    """The result of a function as a float."""
     return float(np.ravel(value)[0])
 
 
 def _point(start):
-    """A start in words."""
+    """A description of an initial point."""
     inner = ", ".join(f"{number:.4g}" for number in start)
     return inner if len(start) == 1 else f"({inner})"

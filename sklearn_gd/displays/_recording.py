@@ -19,11 +19,11 @@ class Recording:
     Parameters
     ----------
     estimator : GDRegressor, GDClassifier, or a Pipeline that ends in one
-        A clone of it is fitted, with ``tol=None``, so that no epoch is left out.
+        A clone of it is fitted, with ``tol=None``, so that all epochs are recorded.
     X, y : array-like
-        The rows.
+        The training samples.
     last_epoch : int or None
-        Where to stop; None for the estimator's own `max_iter`.
+        The last epoch; None for the `max_iter` of the estimator.
     fit_params : dict or None
         Further arguments of `fit`.
     """
@@ -36,7 +36,7 @@ class Recording:
                 f"{type(final).__name__} is not supported: pass a GDRegressor, a GDClassifier, or a Pipeline ending in one"
             )
         last_epoch = int(final.max_iter if last_epoch is None else last_epoch)
-        # Schedules that follow from max_iter stay as they are unless they end too early.
+        # Schedules that depend on max_iter do not change unless they end too early.
         final.set_params(tol=None, max_iter=max(last_epoch, final.max_iter))
         self.thetas, self.values, self.start = [], [], None
         final._observers = (_Recorder(self, last_epoch),)
@@ -51,12 +51,12 @@ class Recording:
 
     @property
     def n_epochs(self):
-        """How many epochs there were."""
+        """The number of epochs."""
         return len(self.thetas)
 
     @property
     def feature_names(self):
-        """Names of the columns that the coefficients belong to."""
+        """The names of the features of the coefficients."""
         final = final_step(self.fitted)
         if hasattr(self.fitted, "steps") and len(self.fitted.steps) > 1:
             try:
@@ -72,7 +72,7 @@ class Recording:
         return self.objective.unpack(theta)
 
     def model_at(self, epoch):
-        """The fitted estimator as it was after an epoch, counted from 1."""
+        """The fitted estimator after an epoch, counted from 1."""
         final = copy.copy(final_step(self.fitted))
         coef, final.intercept_ = self.coef(self.thetas[epoch - 1])
         final.coef_ = coef.reshape(np.shape(final.coef_))
@@ -84,7 +84,7 @@ class Recording:
 
 
 class _Recorder(Observer):
-    """Keeps the model of every epoch in a `Recording`, and ends the descent after the last one."""
+    """Stores the model of every epoch in a `Recording`, and ends the descent after the last one."""
 
     def __init__(self, recording, last_epoch):
         self.recording, self.last_epoch = recording, last_epoch
@@ -100,7 +100,7 @@ class _Recorder(Observer):
 
 
 def place_of(feature, columns):
-    """The column of a coefficient; None for the intercept."""
+    """The index of a coefficient; None for the intercept."""
     if isinstance(feature, str):
         if feature == "intercept":
             return None

@@ -1,4 +1,4 @@
-"""The samples of a fit in blocks that live elsewhere, as the objective sees them."""
+"""The samples of a fit in blocks outside this process, in the form that the objective takes."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +18,7 @@ from ._engine import Residents, Seed, as_matrix, mapped
 
 
 class Description(NamedTuple):
-    """What is known of a block that has been checked."""
+    """The properties of a block that has been checked."""
 
     shape: tuple
     layout: str
@@ -56,14 +56,14 @@ class OneRow:
 
 @dataclass(frozen=True)
 class Words:
-    """What a block holds, in words that are the same for the same values."""
+    """A textual fingerprint of a block, equal for equal values."""
 
     def __call__(self, block):
         return described(as_matrix(block, FLOATS))
 
 
 class Predict:
-    """A method of a fitted estimator, on blocks of which some may be empty."""
+    """A method of a fitted estimator, applied to blocks, some of which may be empty."""
 
     def __init__(self, estimator, method):
         self.estimator, self.method = estimator, method
@@ -71,7 +71,7 @@ class Predict:
     def __call__(self, block):
         if block.shape[0]:
             return getattr(self.estimator, self.method)(block)
-        # scikit-learn refuses samples of which there are none.
+        # scikit-learn raises an error for zero samples.
         ones = np.zeros((1, block.shape[1]))
         if hasattr(block, "columns"):
             ones = type(block)(ones, columns=block.columns)
@@ -79,7 +79,7 @@ class Predict:
 
 
 class BlockedRows:
-    """X in blocks, of which this process has the sizes only.
+    """X in blocks, of which this process has only the sizes.
 
     Parameters
     ----------
@@ -88,9 +88,9 @@ class BlockedRows:
     blocks : list
         Its handles, in the order of the blocks.
     described : list of Description
-        What is known of each.
+        The description of each block.
     which : ndarray of int, optional
-        The samples that count, in ascending order; None for all.
+        The selected samples, in ascending order; None for all.
     """
 
     home, place = "blocks", HOST
@@ -107,13 +107,13 @@ class BlockedRows:
         self._kind = {"dense": DenseRows, "csr": CsrRows}[self.layout]
 
     def __getitem__(self, which):
-        """Some of the samples: by a mask, or by their numbers in ascending order."""
+        """Select samples by a mask, or by their indices in ascending order."""
         which = np.asarray(which)
         which = np.flatnonzero(which) if which.dtype == bool else which
         return BlockedRows(self.engine, self.blocks, self.described, which if self.which is None else self.which[which])
 
     def within(self, place):
-        """The samples of a block that count, None for all, and where they are among those that count."""
+        """The selected samples of a block, None for all, and their positions among all selected ones."""
         start, stop = self.bounds[place]
         if self.which is None:
             return None, slice(start, stop)
@@ -121,7 +121,7 @@ class BlockedRows:
         return (None if b - a == stop - start else self.which[a:b] - start), slice(a, b)
 
     def parts(self, target, weight, loss, n_outputs):
-        """`Parts` beside the blocks; a block in which no sample counts has none."""
+        """`Parts` next to the blocks; a block without selected samples has no part."""
         uniform, seeds = bool((weight == 1.0).all()), []
         for place in range(len(self.blocks)):
             which, span = self.within(place)
@@ -131,11 +131,11 @@ class BlockedRows:
         return Parts(seeds, float(weight.sum()), Residents(self.engine, [self.blocks[seed.place] for seed in seeds]))
 
     def words(self):
-        """The samples as `described` tells those of this process: for each block its shape, its type and a hash."""
+        """The textual fingerprint of the samples: shape, type and hash of each block."""
         told = mapped(self.engine, [Words()] * len(self.blocks), self.blocks, range(len(self.blocks)))
         return f"blocks ({', '.join(told)}), of which {'all' if self.which is None else described(self.which)}"
 
-    # --- what the rows of this process know, too --------------------------------------------------------------------------
+    # --- the interface of rows in this process ----------------------------------------------------------------------------
 
     def first_row(self):
         """See `DenseRows.first_row`."""
@@ -159,14 +159,14 @@ class BlockedRows:
 
 
 def check_blocks(engine, name):
-    """`BlockedRows` over the blocks of an engine; raises where a block does not go with the others, or has bad values.
+    """`BlockedRows` over the blocks of an engine; raises if a block does not match the others, or has invalid values.
 
     Parameters
     ----------
     engine : Engine
         Has the blocks.
     name : str
-        The estimator's, for messages.
+        The name of the estimator, for messages.
     """
     blocks = engine.blocks()
     described = mapped(engine, [Describe(name)] * len(blocks), blocks, range(len(blocks)))
@@ -185,16 +185,16 @@ def check_blocks(engine, name):
 
 
 def check_blocked_samples(estimator, engine, features, y, *, reset, numeric_y):
-    """The same as `check_samples`, of X in blocks.
+    """Validate X in blocks, and y, as `check_samples` does.
 
     Parameters
     ----------
     estimator : estimator
-        Whose `n_features_in_` and `feature_names_in_` are set or compared.
+        The estimator whose `n_features_in_` and `feature_names_in_` are set or compared.
     engine : Engine
         Has the blocks of X.
     features : ndarray or data frame of no rows, or None
-        With the columns of X, and their names where they have any; None where only the blocks know them.
+        No samples, with the features of X and their names, if any; None if only the blocks have them.
     y : array-like
         The targets, in this process.
     reset, numeric_y : bool

@@ -1,6 +1,6 @@
-"""Dask arrays and data frames: on the workers of the current `distributed.Client`, or without one on threads of this process.
+"""Dask arrays and data frames: on the workers of the current `distributed.Client`, otherwise on threads of this process.
 
-With a client each block is computed once and stays on its worker. Without one the blocks are computed anew at every sweep, so
+With a client each block is computed once and stays on its worker. Without one the blocks are recomputed in every pass, so
 that a file larger than memory is read block by block; ``X.persist()`` keeps them in memory.
 """
 
@@ -52,13 +52,13 @@ def stream(X):
 
 
 def _example(X):
-    """No samples, with the columns of X."""
+    """Zero samples, with the features of X."""
     features = _features(X)
     return np.empty((0, X.shape[1])) if features is None else features
 
 
 def _features(X):
-    """An array or a data frame of no rows, with the columns of X."""
+    """An empty array or data frame with the features of X."""
     if hasattr(X, "columns"):
         return X._meta
     if X.ndim != 2:
@@ -76,7 +76,7 @@ def _delayed_blocks(X):
 
 
 def _client():
-    """The client that is current, or None."""
+    """The current client, or None."""
     if "distributed" not in sys.modules:
         return None
     try:
@@ -86,17 +86,17 @@ def _client():
 
 
 def engine_of(X):
-    """The engine for X: that of the current client, or threads."""
+    """The engine for X: the current client, or threads."""
     client = _client()
     return DaskThreads(X) if client is None else DaskCluster(X, client)
 
 
 class DaskThreads(Engine):
-    """Blocks that threads of this process compute, one each at a time, whenever they are asked for."""
+    """Blocks that threads of this process compute on demand, one per thread at a time."""
 
     def __init__(self, X):
         self.delayed: list[Delayed] = _delayed_blocks(X)
-        # A graph of its own for each block: the whole one would be searched at every sweep.
+        # A separate graph for each block, as the whole one would be searched in every pass.
         self.graphs = [_graph(each) for each in self.delayed]
 
     def blocks(self):
@@ -140,15 +140,15 @@ def _graph(block):
 
 
 class DaskCluster(Engine):
-    """Blocks on the workers of a cluster: computed once, and computed anew by Dask when their worker is lost.
+    """Blocks on the workers of a cluster: computed once, and recomputed by Dask when their worker is lost.
 
     The calls of an iteration go to a worker in one message for each of its threads.
     """
 
     def __init__(self, X, client):
         self.client, self.delayed = client, _delayed_blocks(X)
-        self.places = None  # the worker of each block, once it is known
-        self.round_trips = 0  # messages to workers so far, each with its answer
+        self.places = None  # the worker of each block, once known
+        self.round_trips = 0  # messages to workers so far, each with its reply
 
     def blocks(self):
         futures = self.client.compute(self.delayed, optimize_graph=True)
@@ -182,7 +182,7 @@ class DaskCluster(Engine):
         return results
 
     def _groups(self, blocks):
-        """Pairs of a worker and the numbers of those blocks that one of its threads serves."""
+        """Pairs of a worker and the indices of the blocks that one of its threads processes."""
         if self.places is None:
             self.places = {}
         if any(block.key not in self.places for block in blocks):
@@ -201,12 +201,12 @@ class DaskCluster(Engine):
         return groups
 
     def forget(self, fit):
-        with contextlib.suppress(OSError, TimeoutError):  # a worker that is gone keeps nothing
+        with contextlib.suppress(OSError, TimeoutError):  # a lost worker holds nothing
             self.client.run(drop, fit, on_error="ignore")
 
 
 def run_all(calls, *blocks):
-    """On a worker: its address, and what each call says of its block."""
+    """On a worker: its address, and the result of each call for its block."""
     with single_threaded_blas():
         answers = [call(block) for call, block in zip(calls, blocks, strict=True)]
     return sys.modules["distributed"].get_worker().address, answers

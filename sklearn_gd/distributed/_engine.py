@@ -1,12 +1,12 @@
-"""The protocol of an engine, and parts that live beside their blocks and survive the loss of a worker.
+"""The protocol of an engine, and parts that are kept next to their blocks and survive the loss of a worker.
 
-An engine has three verbs: `Engine.blocks` (where the samples are), `Engine.map` (run something at each block), and
+An engine has three verbs: `Engine.blocks` (the blocks of samples), `Engine.map` (run a call at each block), and
 `Engine.total` (the sum in the order of the blocks). The rest of this file is the same for every engine.
 
-The state of a part (scores, moves, curvatures) is kept in the process that the part was last called in, under the name of the fit
-and the place of the block. A call that does not find it there, or finds it older or newer than it should be, answers `Stale`; the
-part is then made again from the block, the targets, and a few calls: those since the last `start`, and the last direction. So an
-engine may run a call anywhere and lose a worker at any time, and the model is the same to rounding.
+The state of a part (scores, moves, curvatures) is kept in the process of the part's last call, under the name of the fit and the
+index of the block. A call that does not find it there, or finds another version than it needs, returns `Stale`. The part is then
+recreated from the block, the targets, and a few calls: those since the last `start`, and the last direction. So an engine may run
+a call anywhere and lose a worker at any time, and the model is the same up to rounding.
 """
 
 import time
@@ -24,15 +24,15 @@ from ..objective._parts import Part, cut
 from ..objective._rows import rows_of
 from ._history import History
 
-RESIDENTS: dict[tuple, "Resident"] = {}  # of this process, by the name of the fit and the place of the block
-IDLE = 24 * 3600.0  # seconds after which a part is given up whose fit has not called: the process of the fit may have ended
-LOSSES = 10  # how often in a row a part is made again for a single call
+RESIDENTS: dict[tuple, "Resident"] = {}  # of this process, by the name of the fit and the index of the block
+IDLE = 24 * 3600.0  # seconds without a call after which a part is dropped: the process of its fit may have ended
+LOSSES = 10  # consecutive times that a part is recreated for a single call
 
 
 class Engine(ABC):
-    """Abstract base of the engines: what runs calls where blocks are.
+    """Abstract base of the engines, which run calls at blocks.
 
-    A block is anything that scikit-learn's `check_array` takes for a matrix: an array, a CSR matrix, a data frame.
+    A block is any matrix that scikit-learn's `check_array` accepts: an array, a CSR matrix, a data frame.
     """
 
     @abstractmethod
@@ -42,7 +42,7 @@ class Engine(ABC):
         Returns
         -------
         list
-            What `map` takes; a handle holds no samples in this process unless the block is here.
+            The handles, for `map`; a handle holds no samples in this process unless the block is here.
         """
 
     @abstractmethod
@@ -52,15 +52,15 @@ class Engine(ABC):
         Parameters
         ----------
         calls : list of callable
-            Each can be pickled and takes the block itself. It runs best in the process where the block's last call ran.
+            Calls that can be pickled and take the block. A call should run in the process of the block's last call.
         blocks : list
-            As many handles.
+            The handles of the blocks, one per call.
 
         Returns
         -------
         list
-            The results, in the order of the blocks. A call itself raises nothing (`Raised` stands for its error); an error in
-            making a block is raised, or is a `Raised`.
+            The results, in the order of the blocks. A call does not raise, but returns `Raised` instead; an error in
+            making a block is raised, or returned as `Raised`.
         """
 
     def total(self, results):
@@ -69,15 +69,15 @@ class Engine(ABC):
 
     @abstractmethod
     def forget(self, fit):
-        """Call `drop` where the blocks are. Nothing depends on it: what is left is dropped after a day."""
+        """Call `drop` at the blocks. This is optional: parts that are left are dropped after a day."""
 
 
 class Stale(NamedTuple):
-    """The answer of a call that did not find the part in the state that it must have."""
+    """The result of a call that did not find the part in the required state."""
 
 
 class Raised(NamedTuple):
-    """The answer of a call that raised."""
+    """The result of a call that raised an error."""
 
     error: Exception
 
@@ -91,7 +91,7 @@ class Raised(NamedTuple):
 
 @dataclass(frozen=True)
 class Guarded:
-    """A call whose error is an answer."""
+    """A call whose error is returned instead of raised."""
 
     call: Any
 
@@ -104,7 +104,7 @@ class Guarded:
 
 
 def mapped(engine, calls, blocks, places):
-    """The results of calls at some blocks; raises the error of the first that raised, with its index among all blocks."""
+    """The results of calls at some blocks; raises the first error, with the index of its block among all blocks."""
     results = engine.map([Guarded(call) for call in calls], blocks)
     for place, result in zip(places, results, strict=True):
         if isinstance(result, Raised):
@@ -114,14 +114,14 @@ def mapped(engine, calls, blocks, places):
 
 @dataclass(frozen=True)
 class Seed:
-    """What a part is made of, beside its block.
+    """The data of a part, except its block.
 
     Parameters
     ----------
     place : int
         The index of the block.
     which : ndarray of int or None
-        The samples of the block that count; None for all.
+        The selected samples of the block; None for all.
     target : ndarray, (n_samples, n_outputs or 1)
         The targets of those samples.
     weight : ndarray, (n_samples,) or None
@@ -133,7 +133,7 @@ class Seed:
     dtype : numpy.dtype
         float32 or float64, the type of X in all blocks.
     first, total : int
-        The number of the first of the samples among those of all blocks, and their number.
+        The index of the first of the samples among those of all blocks, and the number of these.
     """
 
     place: int
@@ -148,13 +148,13 @@ class Seed:
 
 
 class Resident:
-    """The parts over one block, in the process that has the block; the block itself comes with each call."""
+    """The parts over one block, in the process that has the block; the block is passed with each call."""
 
     def __init__(self, seed, rows):
         self.seed, self.version, self.called = seed, 0, time.monotonic()
         # Ones that take no memory.
         self.weight = np.broadcast_to(1.0, rows.shape[0]) if seed.weight is None else seed.weight
-        # Parts that fit the cache, as in memory.
+        # Parts that fit the cache, as for samples in memory.
         self.bounds = cut(rows, seed.n_outputs)
         self.parts = [self._part(None, start, stop) for start, stop in self.bounds]
 
@@ -165,7 +165,7 @@ class Resident:
         return Part(rows, seed.target[start:stop], self.weight[start:stop], seed.loss, place)
 
     def answer(self, call, rows, version):
-        """What the parts return, summed in their order."""
+        """The results of the parts, summed in their order."""
         if call.needs_whole_block:
             results = [call(self._part(rows, 0, rows.shape[0]))]
         else:
@@ -174,7 +174,7 @@ class Resident:
         return tuple(ordered_sum(results))
 
     def _asked(self, call, rows, at):
-        """What one of the parts returns; it holds the samples only meanwhile."""
+        """The result of one of the parts, which holds the samples only during the call."""
         part, (start, stop) = self.parts[at], self.bounds[at]
         part.rows = rows if len(self.parts) == 1 else rows.part(start, stop)
         try:
@@ -184,7 +184,7 @@ class Resident:
 
 
 def as_matrix(block, dtype):
-    """A block that has been checked before, as an array in C order or a CSR matrix of the given type."""
+    """A checked block as an array in C order or a CSR matrix of the given type."""
     matrix = check_array(
         block, accept_sparse="csr", dtype=dtype, order="C", ensure_all_finite=False, ensure_min_samples=0, input_name="X"
     )
@@ -192,7 +192,7 @@ def as_matrix(block, dtype):
 
 
 def block_rows(block, which, dtype):
-    """The rows of a block that has been checked: without a copy, unless some are left out or of another type."""
+    """The rows of a checked block, copied only if some are left out or have another type."""
     matrix = as_matrix(block, dtype)
     return rows_of(matrix if which is None else matrix[which])
 
@@ -216,7 +216,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Renewal:
-    """Make a part anew, take it through the calls that led to its state, and then do the one that is due."""
+    """Recreate a part, repeat the calls that led to its state, and then run the current call."""
 
     fit: str
     seed: Seed
@@ -237,13 +237,13 @@ class Renewal:
 
 
 def drop(fit):
-    """Drop what this process keeps for a fit."""
+    """Drop the parts of a fit in this process."""
     for key in [key for key in RESIDENTS if key[0] == fit]:
         RESIDENTS.pop(key, None)
 
 
 class Residents:
-    """The map of `Parts` whose parts are `Seed`s here, and live beside their blocks.
+    """The map of `Parts` whose parts are `Seed`s in this process, and are kept next to their blocks.
 
     Parameters
     ----------
@@ -256,7 +256,7 @@ class Residents:
     def __init__(self, engine, blocks):
         self.engine, self.blocks = engine, blocks
         self.fit, self.version, self.history = uuid.uuid4().hex, 0, History()
-        self.renewed = 0  # parts that have been made again
+        self.renewed = 0  # parts that have been recreated
 
     def __enter__(self):
         return self
@@ -265,7 +265,7 @@ class Residents:
         self.engine.forget(self.fit)
 
     def __call__(self, call, seeds):
-        """What `call` returns for the parts, in the order of the blocks."""
+        """The results of `call` for the parts, in the order of the blocks."""
         places = [seed.place for seed in seeds]
         calls = [Turn(self.fit, place, self.version, call) for place in places]
         results = mapped(self.engine, calls, self.blocks, places)

@@ -1,7 +1,7 @@
-"""What must be done once more with a part that is made anew: a few calls, however long the descent has been.
+"""The calls to repeat with a part that is recreated: a few, however long the descent has been.
 
-The point in hand, the last direction and the point of the last look are known as coefficients. So what came before the last look
-at a model is replaced by that look: `start`, then `line` for the last direction. The part is the same to rounding.
+The current point, the last direction and the point of the last look are known as coefficients. So all calls before the last look
+at a model are replaced by that look: `start`, then `line` for the last direction. The part is the same up to rounding.
 """
 
 import numpy as np
@@ -12,16 +12,16 @@ ADVANCING = {"plane", "line", "hessian", "curvature_moments", "curvature_grams"}
 
 
 class Level:
-    """The calls that lead to the present state of parts with all features, or with the selected ones.
+    """The calls that lead to the current state of parts with all features, or with the selected ones.
 
     Attributes
     ----------
     calls : list of Call
-        Since the last `start`, that included.
+        The calls since the last `start`, including it.
     raw, ahead, move, last : tuple of (ndarray, ndarray) or None
-        The models of the point in hand and of the last look, and the directions of the last plane and of the last line.
+        The models of the current point and of the last look, and the directions of the last plane and of the last line.
     width : float
-        Of the smoothing.
+        The width of the smoothing.
     """
 
     def __init__(self):
@@ -29,15 +29,15 @@ class Level:
         self.raw = self.ahead = self.move = self.last = None
 
     def begin(self, coef, intercept, width):
-        """A look at a model, which is the point in hand then; the last direction is kept."""
+        """Begin with a look at a model, which becomes the current point; the last direction is kept."""
         look = Call("start", (coef, intercept, width))
-        # `line` needs a point in hand, and moves it nowhere at length 0.
+        # `line` needs a current point, which a step of length 0 does not move.
         self.calls = [look] if self.last is None else [look, Call("line", (*self.last, 0.0, False)), look]
         self.raw = self.ahead = (coef, intercept)
         self.width = width
 
     def add(self, verb, arguments):
-        """Note a call."""
+        """Record a call."""
         if verb == "start":
             self.begin(*arguments)
             return
@@ -57,18 +57,18 @@ class Level:
 
 
 def _sum(a, x, b, y):
-    """a x + b y, of models."""
+    """The linear combination a x + b y of two models."""
     return tuple(a * one + b * other for one, other in zip(x, y))
 
 
 class History:
-    """The calls from which the present state of every part follows."""
+    """The calls that lead to the current state of every part."""
 
     def __init__(self):
         self.outer, self.inner, self.columns = Level(), Level(), None
 
     def add(self, call):
-        """Note a call that has changed the parts."""
+        """Record a call that has changed the parts."""
         if call.verb == "select":
             (self.columns,), self.inner = call.arguments, Level()
         elif call.verb == "within":

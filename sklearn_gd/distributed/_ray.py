@@ -1,4 +1,4 @@
-"""Ray datasets: blocks in the object store of a Ray cluster, parts in actors beside them.
+"""Ray datasets: blocks in the object store of a Ray cluster, and parts in actors next to them.
 
 A dataset has one column of rows (a tensor column, as of ``ray.data.from_numpy``), or one column of numbers for each feature.
 """
@@ -33,7 +33,7 @@ def gathered(values):
 
 
 def lazily(estimator, method, X):
-    """The predictions of a method, a dataset of one column that has the method's name."""
+    """The predictions of a method, as a dataset of one column with the name of the method."""
     predict = Predict(estimator, method)
     return X.map_batches(lambda batch: {method: predict(as_samples(batch))}, batch_size=None, batch_format="numpy")
 
@@ -47,7 +47,7 @@ def stream(X):
 
 @contextlib.contextmanager
 def in_order(X):
-    """Compute the blocks of a dataset in their order: by default Ray returns first what is done first."""
+    """Compute the blocks of a dataset in their order; by default Ray returns them in the order of completion."""
     options = X.context.execution_options
     before, options.preserve_order = options.preserve_order, True
     try:
@@ -72,20 +72,20 @@ def as_samples(columns):
 
 
 def as_block(columns, n_columns):
-    """On a worker: a block as a matrix, and what it raised."""
+    """On a worker: a block as a matrix, or the error that it raised."""
     try:
         found = as_samples(columns) if columns else np.empty((0, max(n_columns, 1)))
-        # In C order once, and not at every sweep.
+        # Converted to C order once, not in every pass.
         return np.ascontiguousarray(found), None
     except Exception as error:
         return None, Raised(error)
 
 
 class Worker:
-    """An actor that has the parts of some blocks; the blocks are read in the shared memory of its machine."""
+    """An actor that holds the parts of some blocks, which it reads from the shared memory of its machine."""
 
     def run(self, calls, *blocks):
-        """What each call says of its block."""
+        """The result of each call for its block."""
         with single_threaded_blas():
             return [call(block) for call, block in zip(calls, blocks, strict=True)]
 
@@ -95,9 +95,9 @@ class Worker:
 
 
 class RayActors(Engine):
-    """Blocks in the object store: an actor for each processor of the machines that have them.
+    """Blocks in the object store, with an actor for each processor of the machines that have them.
 
-    Ray starts an actor that is lost anew and repeats its call, and computes lost blocks again.
+    Ray restarts a lost actor and repeats its call, and recomputes lost blocks.
     """
 
     def __init__(self, X):
@@ -138,7 +138,7 @@ class RayActors(Engine):
         where = ray.experimental.get_object_locations(blocks)
         of_node = defaultdict(list)
         for block in blocks:
-            # A small block lies with the process that asked for it, and travels with the calls.
+            # A small block is kept in the calling process, and sent with the calls.
             of_node[min(where.get(block, {}).get("node_ids") or [""])].append(block)
         processors = {node["NodeID"]: int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["Alive"]}
         for node, own in of_node.items():

@@ -10,7 +10,7 @@ from sklearn.metrics import r2_score
 from .._components import Component, Constraints, Flag, Range, check_constraints
 from .._mistakes import try_on_array
 
-# How many arguments of its own each function has, before the parameters that it asks for.
+# The number of arguments of each function before the parameters that it takes.
 N_ARGUMENTS = {
     "value": 2,
     "gradient": 2,
@@ -38,7 +38,7 @@ ATTRIBUTES: Constraints = {
 }
 # Names that authors give to a prediction, in lower case.
 PREDICTIONS = {"raw", "y_pred", "ypred", "y_hat", "yhat", "pred", "preds", "prediction", "predictions", "input"}
-# What a loss's functions are tried on.
+# The scores for tests of the functions of a loss.
 TARGETS = np.array([-2.0, -1.0, -0.3, 0.0, 0.4, 1.0, 2.5, 6.0])
 SCORES = np.array([-3.1, -1.03, -0.52, -0.011, 0.0, 0.017, 0.49, 0.99, 1.7, 3.3])
 
@@ -115,7 +115,7 @@ class Loss(Component):
         Parameters
         ----------
         coupled : bool
-            True if `multiclass_value` couples the scores of a sample; False if each score has a loss of its own.
+            True if `multiclass_value` couples the scores of a sample; False if each score has a separate loss.
 
         Returns
         -------
@@ -328,7 +328,7 @@ class ClassificationLoss(Loss):
 
 
 def tried_targets(loss):
-    """Targets within the domain of the loss, on which its functions are tried."""
+    """Targets within the domain of the loss, for tests of its functions."""
     return TARGETS[loss.in_domain(TARGETS)]
 
 
@@ -349,11 +349,11 @@ def weighted_quantiles(y, weight, quantile):
 
 
 def is_own(y, raw):
-    """Mask of each sample's own class, in the shape of raw."""
+    """A mask of each sample's class, in the shape of raw."""
     return np.arange(raw.shape[0])[:, None] == y
 
 
 def xlogx(x):
-    """x log x, zero where x is zero; what rounding made negative counts as zero."""
+    """x log x, 0 if x is zero or negative by rounding."""
     x = np.maximum(x, 0.0)
     return x * np.log(np.maximum(x, 1e-300))

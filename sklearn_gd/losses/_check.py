@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._base import N_ARGUMENTS, SCORES, Loss, pairs, tried_targets
 
-WIDTH = 0.3  # of the smoothing on which `second_order` is tried
+WIDTH = 0.3  # of the smoothing in the test of `second_order`
 
 
 def check_loss(
@@ -20,7 +20,7 @@ def check_loss(
     rtol: float = 1e-5,
     verbose: bool = True,
 ) -> float:
-    """Compare the derivatives that a loss defines with numeric derivatives, and report where they differ.
+    """Compare the derivatives that a loss defines with numerical derivatives, and report differences.
 
     Parameters
     ----------
@@ -93,13 +93,13 @@ def in_scalar_style(loss):
 
 
 class Worst:
-    """The largest difference found so far, and where it occurs."""
+    """The largest difference so far, and its position."""
 
     def __init__(self, loss) -> None:
         self.loss, self.difference, self.place = loss, 0.0, ""
 
     def compare(self, name: str, written, below, above, y: NDArray[Any], raw: NDArray[Any]):
-        """Note how far `written` lies from the interval of two numbers, relative to their size."""
+        """Record the distance of `written` from the interval of two numbers, relative to their size."""
         written, (low, high) = float(written), sorted((float(below), float(above)))
         distance = max(low - written, written - high, 0.0)
         if not (math.isfinite(written) and math.isfinite(low) and math.isfinite(high)):
@@ -111,7 +111,7 @@ class Worst:
 
 
 def one_sided(function, y, z):
-    """The one-sided difference quotients, each of second order; they differ only at a point of non-differentiability."""
+    """The one-sided difference quotients of second order, which differ only at a non-differentiable point."""
     h = 1e-5 * max(1.0, abs(z))
     middle = function(y, z)
     below = (3 * middle - 4 * function(y, z - h) + function(y, z - 2 * h)) / (2 * h)
@@ -120,7 +120,7 @@ def one_sided(function, y, z):
 
 
 def check_single_scores(loss, targets, scores, worst):
-    """The functions of one score, at every pair."""
+    """Check the functions of one score at every pair."""
     names = ("value", "gradient", "second_derivative", "second_order", "conjugate")
     value, gradient, second, together, conjugate = (loss.bound_function(name, N_ARGUMENTS[name]) for name in names)
 
@@ -136,7 +136,7 @@ def check_single_scores(loss, targets, scores, worst):
                     worst.compare("conjugate", conjugate(y, gradient(y, z)), at_slope, at_slope, y, z)
             if second is not None and gradient is not None:
                 below, above = one_sided(gradient, y, z)
-                if second(y, z) >= 0.0:  # a negative one may be written as zero: descent asks for a curvature
+                if second(y, z) >= 0.0:  # a loss may return zero for a negative one, as descent needs a curvature
                     below, above = max(below, 0.0), max(above, 0.0)
                 worst.compare("second_derivative", second(y, z), below, above, y, z)
             if together is not None:
@@ -147,7 +147,7 @@ def check_single_scores(loss, targets, scores, worst):
 
 
 def check_rows(loss, n_classes, worst):
-    """The functions of a row of scores, at random rows, and those over all samples against them."""
+    """Check the functions of one sample at random scores, and compare those over all samples with them."""
     bound = {name: loss.bound_function(name, n) for name, n in N_ARGUMENTS.items()}
     rows = np.array([np.random.default_rng(seed).normal(size=n_classes) * 2 for seed in range(20)])
     moves = np.random.default_rng(20).normal(size=rows.shape)
@@ -178,7 +178,7 @@ def check_rows(loss, n_classes, worst):
 
 
 def _check_diagonal(bound, labels, rows, curvature, worst):
-    """The diagonal of the second derivatives over all samples, against the products with each class's direction."""
+    """Compare the diagonal of the Hessians of all samples with the products with unit vectors."""
     diagonal = bound["classwise_diagonal"](labels, curvature)
     for k, found in enumerate(diagonal):
         one = np.zeros(diagonal.shape)
@@ -188,7 +188,7 @@ def _check_diagonal(bound, labels, rows, curvature, worst):
 
 
 def _check_row(bound, label, z, move, smooth, worst):
-    """The functions of one row against numeric derivatives; what they give, for `check_rows`."""
+    """Compare the functions of one sample with numerical derivatives; returns their results, for `check_rows`."""
     place, n_classes = (label, z.tolist()), len(z)
     value, gradient = bound["multiclass_value"], bound["multiclass_gradient"]
     together, product = bound["multiclass_second_order"], bound["multiclass_hessian_product"]
@@ -217,7 +217,7 @@ def _check_row(bound, label, z, move, smooth, worst):
     if product is not None:
         found["product"] = np.empty(n_classes)
         product(label, curvature, move, found["product"])
-        if smooth:  # else the curvature is that of an upper bound
+        if smooth:  # otherwise the curvature is that of an upper bound
             for k in range(n_classes):
 
                 def slope_along(label, t, k=k):

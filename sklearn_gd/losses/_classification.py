@@ -30,7 +30,7 @@ class LogLoss(ClassificationLoss):
     """
 
     curvature_bound: float | None = 0.25
-    # The largest eigenvalue of diag(p) - p p', reached where two classes share all probability.
+    # The largest eigenvalue of diag(p) - p p', for two classes with a probability of 1/2 each.
     multiclass_curvature_bound: float | None = 0.5
 
     def best_constant(self, y: NDArray[Any], weight: NDArray[Any], n_outputs: int) -> NDArray[Any] | None:
@@ -292,7 +292,7 @@ class ModifiedHuber(ClassificationLoss):
         return y * slope + 0.25 * slope * slope
 
     def probability(self, raw: NDArray[Any]) -> NDArray[Any]:
-        """Return (clip(raw, -1, 1) + 1) / 2; several classes are normalized, and equal where all are zero."""
+        """Return (clip(raw, -1, 1) + 1) / 2; several classes are normalized, with equal probabilities if all are zero."""
         one = (np.clip(raw, -1.0, 1.0) + 1.0) / 2.0
         if raw.ndim == 1:
             return one
@@ -391,18 +391,18 @@ class Exponential(ClassificationLoss):
 
 
 def _normalised(scores):
-    """Rows that sum to one; a row of zeros becomes the same share for every class."""
+    """Rows divided by their sums; a row of zeros becomes equal probabilities."""
     total = np.sum(scores, axis=1)[:, None]
     return np.where(total > 0, scores / np.where(total > 0, total, 1.0), 1.0 / scores.shape[1])
 
 
 def _sigmoid(raw):
-    """1 / (1 + exp(-raw)), written so that no exponential overflows."""
+    """1 / (1 + exp(-raw)), without overflow."""
     e = np.exp(-np.abs(raw))
     return np.where(raw > 0.0, 1.0, e) / (1.0 + e)
 
 
 def _softmax(raw):
-    """Shares of the exponentials of each row."""
+    """The softmax of each row."""
     shares = np.exp(raw - np.max(raw, axis=1)[:, None])
     return shares / np.sum(shares, axis=1)[:, None]

@@ -63,7 +63,7 @@ class LogLinkLoss(RegressionLoss):
 
 
 def best_poisson(y):
-    """What makes the Poisson loss of a target 0 at its best score; 0 for a target of 0."""
+    """The term that makes the Poisson loss 0 at the best score of a target; 0 for a target of 0."""
     return y * np.log(np.maximum(y, 1e-300)) - y
 
 
@@ -224,7 +224,7 @@ class Tweedie(LogLinkLoss):
         one, two = 1.0 - power, 2.0 - power
         constant = 0.5 * y * y if power == 0.0 else np.maximum(y, 0.0) ** two / (one * two)
         first, second = np.exp(one * raw), np.exp(two * raw)
-        # Far out the two terms may overflow together: the larger one stands outside.
+        # At large scores both terms may overflow, so the larger power is factored out.
         near, shrunk = np.abs(raw) < 100.0, np.exp(-np.abs(raw))
         above, below = second * (1.0 / two - y * shrunk / one), first * (shrunk / two - y / one)
         far = np.where(y == 0.0, second / two, np.where(raw > 0.0, above, below))

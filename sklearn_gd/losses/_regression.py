@@ -68,7 +68,7 @@ class SquaredError(RegressionLoss):
 class AbsoluteError(RegressionLoss):
     r"""The absolute error, :math:`|raw - y|`; it estimates the conditional median.
 
-    Gradient: :math:`\operatorname{sign}(raw - y)`, and 0 at the point of non-differentiability.
+    Gradient: :math:`\operatorname{sign}(raw - y)`, and 0 at the non-differentiable point.
 
     References
     ----------
@@ -176,8 +176,8 @@ class Huber(RegressionLoss):
 class Quantile(RegressionLoss):
     r"""The pinball (quantile) loss; it estimates a conditional quantile.
 
-    :math:`q \max(0, y - raw) + (1 - q) \max(0, raw - y)`. Gradient: -q below the target, 1 - q above it, and 0 at the point of
-    non-differentiability.
+    :math:`q \max(0, y - raw) + (1 - q) \max(0, raw - y)`. Gradient: -q below the target, 1 - q above it, and 0 at the
+    non-differentiable point.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""The objective F, and every pass over the samples that it takes."""
+"""The objective F, and all passes over the samples."""

@@ -1,7 +1,7 @@
-"""A loss used on whole arrays of scores: what batch descent calls.
+"""A loss as functions of whole arrays of scores, for batch descent.
 
-A function written in array style runs as it stands; one in scalar style is compiled and called element by element; a derivative
-that is not written is taken by central differences. Scores are (n_outputs, n_samples): an output's scores lie side by side.
+A function in array style runs unchanged; one in scalar style is compiled and called for each element; a missing derivative is
+approximated by central differences. Scores are (n_outputs, n_samples): those of an output are contiguous.
 """
 
 import functools
@@ -14,35 +14,35 @@ import numpy as np
 from .._array_style import runs_on_arrays
 from ..losses._base import N_ARGUMENTS, pairs, tried_targets
 
-WIDTH = 0.25  # of the smoothing, where the style of `second_order` is tried
+WIDTH = 0.25  # of the smoothing in the test for the style of `second_order`
 
 
 class ArrayLoss(ABC):
-    """A loss with its parameters bound, on arrays.
+    """A loss on arrays, with its parameters bound.
 
-    Callers ignore floating point warnings: of the two sides of an ``np.where`` one may overflow.
+    Callers suppress floating point warnings, as one of the two sides of an ``np.where`` may overflow.
 
     Attributes
     ----------
     coupled : bool
-        Whether the scores of a sample share one loss, or each has its own.
+        Whether the loss is a function of all scores of a sample; otherwise it is a sum over the scores.
     """
 
     coupled = False
 
     @abstractmethod
     def encode(self, target):
-        """The targets as the other functions take them.
+        """Convert the targets to the form that the other methods take.
 
         Parameters
         ----------
         target : ndarray, (n_samples, n_outputs), or (n_samples, 1) of class indices
-            Targets as an estimator stores them.
+            Targets in the form of the estimators.
 
         Returns
         -------
         ndarray
-            float64 of shape (n_outputs, n_samples), -1 or +1 where each class is set against the rest; class indices of shape
+            float64 of shape (n_outputs, n_samples), -1 or +1 in one-vs-rest; class indices of shape
             (n_samples,) for a coupled loss.
         """
 
@@ -52,20 +52,20 @@ class ArrayLoss(ABC):
 
     @abstractmethod
     def gradient(self, y, raw):
-        """The derivative of the loss itself, never smoothed: a new array (n_outputs, n_samples)."""
+        """The derivative of the loss, never smoothed: a new array (n_outputs, n_samples)."""
 
     @abstractmethod
     def second_order(self, y, raw, width):
-        """Value, gradient and curvature of the loss, its kinks smoothed over `width` on each side.
+        """Value, gradient and curvature of the loss, smoothed over `width` on each side of non-differentiable points.
 
         Returns
         -------
         value : ndarray, (n_samples,)
-            As `value`; to be read only.
+            As `value`; read-only.
         gradient : ndarray, (n_outputs, n_samples)
             A new array.
         curvature : object
-            What `hessian_product` takes; it stays valid when raw changes.
+            The curvature in the form that `hessian_product` takes; it stays valid when raw changes.
         """
 
     @abstractmethod
@@ -74,18 +74,18 @@ class ArrayLoss(ABC):
 
     @abstractmethod
     def diagonal(self, y, curvature, shape):
-        """The second derivative with respect to each score alone, an array (n_outputs, n_samples) to be read only."""
+        """The second derivative with respect to each score alone, a read-only array (n_outputs, n_samples)."""
 
     @abstractmethod
     def hessian_blocks(self, y, curvature, shape):
         """The Hessian of each sample's loss, in blocks of scores that share a loss: (n_blocks, size, size, n_samples)."""
 
     def smoothing_blocks(self, y, raw, width):
-        """The same of a smoothed loss, where the curvature of `second_order` is that of an upper bound."""
+        """The Hessian blocks of a smoothed loss, for which the curvature of `second_order` is that of an upper bound."""
         h = 0.01 * width
 
         def slopes(step):
-            """How the slopes change along a step of the scores, per unit of it."""
+            """The change of the slopes along a step of the scores, per unit of the step."""
             above, below = (self.second_order(y, each, width)[1] for each in (raw + step, raw - step))
             return (above - below) / (2.0 * h)
 
@@ -96,7 +96,7 @@ class ArrayLoss(ABC):
 
     @property
     def has_conjugate(self):
-        """Whether the loss gives its convex conjugate."""
+        """Whether the loss has a convex conjugate."""
         return self._conjugate is not None
 
     def conjugate(self, y, slope):
@@ -129,7 +129,7 @@ def array_loss(loss, n_outputs, one_vs_rest):
     n_outputs : int
         Scores of a sample.
     one_vs_rest : bool
-        Whether targets are class indices; a loss that does not couple the classes then sets each against the rest.
+        Whether targets are class indices; a loss that does not couple the classes is then used one-vs-rest.
 
     Returns
     -------
@@ -151,7 +151,7 @@ class ElementwiseLoss(ArrayLoss):
         self._bind(loss, functools.partial(_on_arrays, loss), np)
 
     def _bind(self, loss, find, xp):
-        """Bind what the methods call, once: `find` takes a name to a function of arrays, whose library is `xp`."""
+        """Bind the functions that the methods call; `find` maps a name to a function of arrays of the library `xp`."""
         self._value, self._conjugate = find("value"), find("conjugate")
         self._linear_beyond = loss.linear_beyond
         written = find("gradient")
@@ -164,7 +164,7 @@ class ElementwiseLoss(ArrayLoss):
             self._second_order = _together(self._value, self._gradient, second)
 
     def encode(self, target):
-        """As a row for each output; the sign of each class where it is set against the rest."""
+        """One row for each output; the signs of the classes in one-vs-rest."""
         if self._classes is None:
             return np.array(target.T, dtype=np.float64, order="C")
         return np.where(target[:, 0] == self._classes, 1.0, -1.0)
@@ -178,9 +178,9 @@ class ElementwiseLoss(ArrayLoss):
         return self._gradient(y, raw)
 
     def second_order(self, y, raw, width):
-        """See `ArrayLoss.second_order`; the curvature is that of each score, or a number for all.
+        """See `ArrayLoss.second_order`; the curvature is an array with that of each score, or one number for all.
 
-        A loss with `linear_beyond` is smoothed by a change of its unit: w loss(y / w, raw / w) has the same slopes far out.
+        A loss with `linear_beyond` is smoothed by a change of its unit: w loss(y / w, raw / w) has the same slopes far from zero.
         """
         if self._linear_beyond and width > self._linear_beyond:
             unit = width / self._linear_beyond
@@ -194,7 +194,7 @@ class ElementwiseLoss(ArrayLoss):
         return np.stack([np.maximum(slope, 0.0).sum(axis=1), np.minimum(slope, 0.0).sum(axis=1)], axis=1)
 
     def balancing_shares(self, sums):
-        """See `ArrayLoss.balancing_shares`: the larger side is made as large as the other."""
+        """See `ArrayLoss.balancing_shares`: the larger sum is reduced to the smaller one."""
         sizes = np.abs(sums)
         return np.divide(sizes.min(axis=1, keepdims=True), sizes, out=np.zeros(sizes.shape), where=sizes > 0.0)
 
@@ -211,7 +211,7 @@ class ElementwiseLoss(ArrayLoss):
         return np.broadcast_to(curvature, shape)
 
     def hessian_blocks(self, y, curvature, shape):
-        """See `ArrayLoss.hessian_blocks`: a block for each score."""
+        """See `ArrayLoss.hessian_blocks`: one block for each score."""
         return self.diagonal(y, curvature, shape)[:, None, None, :]
 
 
@@ -244,7 +244,7 @@ class CoupledLoss(ArrayLoss):
         self._conjugate = bound["classwise_conjugate"]
 
     def encode(self, target):
-        """As class indices."""
+        """The class indices."""
         return target[:, 0].astype(np.int64)
 
     def value(self, y, raw):
@@ -256,7 +256,7 @@ class CoupledLoss(ArrayLoss):
         return self._gradient(y, raw)
 
     def second_order(self, y, raw, width):
-        """See `ArrayLoss.second_order`; the curvature is what the loss's own function keeps."""
+        """See `ArrayLoss.second_order`; the curvature is the object that the loss's function returns."""
         return self._second_order(y, raw, width)
 
     def group_sums(self, y, slope):
@@ -266,7 +266,7 @@ class CoupledLoss(ArrayLoss):
     def balancing_shares(self, sums):
         """See `ArrayLoss.balancing_shares`.
 
-        A sample's slope is negative in its own class only, and its slopes add up to zero. So the sums are the generator of a
+        The slope of a sample is negative in its class only, and its slopes add up to zero. So the sums are the generator of a
         Markov chain, and its stationary distribution balances them.
         """
         n = len(sums)
@@ -290,11 +290,11 @@ class CoupledLoss(ArrayLoss):
         return np.stack([column[k] for k, column in enumerate(self._columns(y, curvature, shape))])
 
     def hessian_blocks(self, y, curvature, shape):
-        """See `ArrayLoss.hessian_blocks`: a single one."""
+        """See `ArrayLoss.hessian_blocks`: a single block."""
         return np.stack(list(self._columns(y, curvature, shape)))[None]
 
     def _columns(self, y, curvature, shape):
-        """The columns of each sample's Hessian, one after the other."""
+        """Yield the columns of each sample's Hessian."""
         one = np.zeros(shape)
         for k in range(len(one)):
             one[k] = 1.0
@@ -305,9 +305,9 @@ class CoupledLoss(ArrayLoss):
 def narrowed(xp, blocks, peak):
     """Hessian blocks for Newton's method on a smoothed loss, from those of the parabolas that lie above it.
 
-    Parabolas overestimate the second derivative away from the kinks, where it is zero; with zero, Newton's steps go too far. A
-    curvature c becomes ``c (c / peak)^2``: what it is at a kink, and at u half-widths from it the share ``1 / u^3``, as the
-    second derivative of ``sqrt(1 + u^2)``.
+    Away from the points where the loss is not differentiable its second derivative is zero, and Newton's steps with it are too
+    long; with the curvature c of the parabolas they are too short. In place of c, ``c (c / peak)^2`` is taken: the peak at such
+    a point, and the share ``1 / u^3`` of it at u half-widths from there, as for the second derivative of ``sqrt(1 + u^2)``.
 
     Parameters
     ----------
@@ -316,7 +316,7 @@ def narrowed(xp, blocks, peak):
     blocks : array, (n_blocks, size, size, n_samples)
         Of the parabolas.
     peak : float
-        The curvature at a kink.
+        The curvature at such a point.
 
     Returns
     -------
@@ -342,24 +342,24 @@ def narrowed(xp, blocks, peak):
 
 
 def largest(xp, blocks):
-    """The largest curvature of one kink in Hessian blocks: off the diagonal where a block has several scores."""
+    """The largest curvature of a pair of scores in Hessian blocks: off the diagonal where a block has several scores."""
     size = blocks.shape[1]
     pairs = [(k, j) for k in range(size) for j in range(k)] or [(0, 0)]
     return max(float(xp.max(abs(blocks[:, k, j, :]))) for k, j in pairs)
 
 
-# --- from what is written to functions of arrays -------------------------------------------------------------------------
+# --- from the functions of a loss to functions of arrays ------------------------------------------------------------------------
 
 
 def _compiled(name, *arguments):
-    """A function of arrays around compiled code; the compiler is imported here."""
+    """The function `name` of `_kernels.elementwise`, imported here because it imports the compiler."""
     from .._kernels import elementwise
 
     return getattr(elementwise, name)(*arguments)
 
 
 def _on_arrays(loss, name):
-    """The loss's function `name` of single scores as a function of arrays; None where it is not written."""
+    """The loss's function `name` of single scores as a function of arrays; None if the loss has none."""
     function = loss.bound_function(name, N_ARGUMENTS[name])
     if function is None:
         return None
@@ -370,7 +370,7 @@ def _on_arrays(loss, name):
 
 @functools.lru_cache(maxsize=512)
 def _style(written, parameters, takes_width, targets):
-    """How a written function comes to arrays: `_as_written`, `_made_whole` or `_element_by_element`."""
+    """The way to apply a function to arrays: `_as_written`, `_made_whole` or `_element_by_element`."""
 
     def function(y, raw):
         return written(y, raw, WIDTH, *parameters) if takes_width else written(y, raw, *parameters)
@@ -385,7 +385,7 @@ def _style(written, parameters, takes_width, targets):
         raise TypeError(
             f"{written.__qualname__} returns a wrong number or type of values; see its documentation for what it must return"
         )
-    # The curvature may be a number for all scores, and the value itself; gradients are overwritten.
+    # The curvature may be one number for all scores, and the value may be an argument; gradients are overwritten.
     whole = [_is_whole(each, y, raw) for each in results[:2]]
     kept = np.ndim(results[-1]) == 0 or _is_whole(results[-1], y, raw)
     apart = len(results) == 1 or not any(np.shares_memory(results[1], each) for each in (results[0], results[2]))
@@ -404,7 +404,7 @@ def _as_written(loss, name, function):
 
 
 def _made_whole(loss, name, function):
-    """The function with its results copied to the shape of the scores, for one that gives a number or one of its arguments."""
+    """The function with results copied to the shape of the scores, for one that returns a number or one of its arguments."""
     if name == "second_order":
         return lambda y, raw, width: tuple([_whole(each, raw) for each in function(y, raw, width)])
     return lambda y, raw: _whole(function(y, raw), raw)
@@ -416,12 +416,12 @@ def _whole(result, raw):
 
 
 def _element_by_element(loss, name, function):
-    """The function compiled and called for one number after the other."""
+    """The function compiled and called for each number."""
     return _compiled("second_order_of_pairs", loss) if name == "second_order" else _compiled("of_pairs", loss, name)
 
 
 def _together(value, gradient, curvature):
-    """Value, gradient and curvature at once, for a smooth loss that does not write them together."""
+    """A function that returns value, gradient and curvature, for a smooth loss without `second_order`."""
 
     def second_order(y, raw, width):
         return value(y, raw), gradient(y, raw), curvature(y, raw)
@@ -429,7 +429,7 @@ def _together(value, gradient, curvature):
     return second_order
 
 
-# --- derivatives that are not written ------------------------------------------------------------------------------------
+# --- numerical derivatives -----------------------------------------------------------------------------------------------
 # The steps balance rounding and truncation: 6e-6 for a first difference, 1e-4 for a second one. `np` may be another namespace.
 
 
@@ -444,7 +444,7 @@ def numeric_gradient(value, np=np):
 
 
 def numeric_second(gradient, np=np):
-    """The central difference of a gradient, no less than 0."""
+    """The central difference of a gradient, but at least 0."""
 
     def second(y, raw):
         h = 6e-6 * np.maximum(1.0, np.abs(raw))
@@ -454,7 +454,7 @@ def numeric_second(gradient, np=np):
 
 
 def numeric_second_of_value(value, np=np):
-    """The second difference of a value, where no gradient is written; no less than 0."""
+    """The second difference of a value, for a loss without a gradient; at least 0."""
 
     def second(y, raw):
         h = 1e-4 * np.maximum(1.0, np.abs(raw))
@@ -464,7 +464,7 @@ def numeric_second_of_value(value, np=np):
 
 
 def numeric_gradient_of_classes(value):
-    """The central differences of a value of all scores of a sample, one class after the other."""
+    """The central differences of a value of all scores of a sample, for each class."""
 
     def gradient(y, raw):
         moved, out = raw.copy(), np.empty(raw.shape)
@@ -481,7 +481,7 @@ def numeric_gradient_of_classes(value):
 
 
 def _scores(y, raw):
-    """What `numeric_product` takes as the curvature: the scores themselves."""
+    """The curvature in the form that `numeric_product` takes: the scores themselves."""
     return raw.copy()
 
 

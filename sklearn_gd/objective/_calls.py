@@ -1,10 +1,10 @@
-"""A verb that is asked of every part, and the ordered sum of what the parts return."""
+"""The call of a verb on every part, and the ordered sum of the results."""
 
 import functools
 import operator
 from typing import Any, NamedTuple
 
-# The verbs that change what a part holds: a part that is lost needs some of them once more.
+# The verbs that change the state of a part; some of them are repeated to recreate a part that is lost.
 CHANGING = {"start", "plane", "step", "line", "again", "select", "within", "widen", "hessian"}
 CHANGING |= {"curvature_moments", "curvature_grams"}
 
@@ -20,7 +20,7 @@ class Call(NamedTuple):
 
     @property
     def needs_whole_block(self):
-        """Whether the samples of a block must be in one part; a verb is asked of parts that fit the cache."""
+        """Whether the samples of a block must be in one part; verbs use parts that fit the cache."""
         return False
 
     @property

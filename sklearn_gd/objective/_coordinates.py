@@ -1,10 +1,10 @@
-r"""The coordinates in which an optimizer sees the model: those of the data, or scaled and centred ones, in the algebra only.
+r"""The coordinates of the model for an optimizer: those of the data, or scaled and centred ones, in the algebra only.
 
-In scaled coordinates u a coefficient is :math:`w = D u`, and the intercept absorbs the means of the features. D is the size that
-the coefficient would have in a model of this feature alone that explains the whole target. The optimizer is given the gradient
-in w times E, with :math:`D E = 1 / (h v + r)`: v is the variance of the feature, h the curvature of the loss in a score, r that
-of the l2 penalty in the coefficient. So a coordinate is at most about one, and the curvature in it is about one, whatever the
-units of feature and target.
+In scaled coordinates u a coefficient is :math:`w = D u`, and the intercept absorbs the means of the features. D is the size of
+the coefficient in a model of this feature alone that explains the whole target. The optimizer receives the gradient in w times E,
+with :math:`D E = 1 / (h v + r)`: v is the variance of the feature, h the curvature of the loss in a score, r that of the l2
+penalty in the coefficient. So a coordinate is at most about one, and its curvature is about one, whatever the units of feature
+and target.
 """
 
 from typing import NamedTuple
@@ -18,20 +18,20 @@ from ._preconditioner import SMALLEST_VARIANCE, l2_of_features, usable_variance
 
 @stored
 class Coordinates(NamedTuple):
-    """A diagonal change of coordinates with centring, in the layout of theta; of empty arrays for the coordinates of the data.
+    """A diagonal change of coordinates with centring, in the layout of theta; empty arrays mean the coordinates of the data.
 
-    The compiled loops read it: no method of theirs may depend on more than these arrays.
+    The compiled loops read these arrays, and may depend on nothing else of this class.
 
     Parameters
     ----------
     size : ndarray, (n_theta,)
         A coefficient, or the intercept for centred features, over its coordinate; 0 for a feature that is constant.
     gradient_size : ndarray, (n_theta,)
-        The gradient that the optimizer is given, over that in theta.
+        The gradient that the optimizer receives, over that in theta.
     mean : ndarray, (n_coef,)
-        What the feature of a coefficient is centred by.
+        The centre of the feature of each coefficient.
     output : ndarray of int64, (n_coef,)
-        The score that a coefficient belongs to.
+        The score of each coefficient.
     """
 
     size: np.ndarray = np.empty(0)
@@ -47,7 +47,7 @@ class Coordinates(NamedTuple):
         Parameters
         ----------
         objective : Objective
-            Says what is penalised, and how theta is laid out.
+            The objective: its penalty, and the layout of theta.
         moments : Moments
             Of the features.
         curvature : ndarray, (n_outputs,)
@@ -69,7 +69,7 @@ class Coordinates(NamedTuple):
         explained = np.outer(curvature, deviation)
         size = spread[:, None] * explained / (np.outer(curvature, variance) + l2)
         gradient_size = np.divide(1.0, spread[:, None] * explained, out=np.zeros(size.shape), where=usable)
-        # Near the ends of what a float holds a feature cannot be used either.
+        # Neither can a feature be used whose scale is near the limits of a float.
         sound = np.isfinite(size) & np.isfinite(gradient_size)
         size, gradient_size = np.where(sound, size, 0.0), np.where(sound, gradient_size, 0.0)
         ones = np.ones(len(spread)) * float(centred)
@@ -101,7 +101,7 @@ class Coordinates(NamedTuple):
         return np.divide(point, self.size, out=np.zeros(len(point)), where=self.size > 0.0)
 
     def gradient(self, gradient):
-        """What the optimizer is given for the gradient in theta; in scaled coordinates 0 for what is rounding error."""
+        """The gradient for the optimizer, from that in theta; in scaled coordinates rounding errors are set to 0."""
         if not len(self.size):
             return gradient
         n_coef = len(self.mean)
@@ -118,9 +118,9 @@ class Coordinates(NamedTuple):
         point : ndarray, (n_coef,)
             The coordinates, overwritten.
         step : ndarray, (n_coef,)
-            Its length in each.
+            The step length in each coordinate.
         prox : callable
-            Takes coefficients and lengths, and overwrites the coefficients.
+            The proximal step: takes coefficients and step lengths, and overwrites the coefficients.
         """
         if not len(self.size):
             prox(point, step)

@@ -1,6 +1,6 @@
-"""A loss on scores that lie on a device: the functions of its class in array style, with another ``np``.
+"""A loss on scores on a device: the functions of its class in array style, with another ``np``.
 
-There is no compiler there: a function in scalar style (``if``, ``math``) is refused by name.
+There is no compiler for a device: a function in scalar style (``if``, ``math``) raises an error that names it.
 """
 
 import functools
@@ -23,9 +23,9 @@ def device_loss(loss, n_outputs, one_vs_rest, place):
     loss : Loss
         The loss; its parameters are read once, here.
     n_outputs, one_vs_rest : int, bool
-        As of `array_loss`.
+        As for `array_loss`.
     place : Device
-        Where the scores are.
+        The device of the scores.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def _refusal(loss, name, place):
 
 
 class _OnDevice(ArrayLoss):
-    """What the two kinds of loss share."""
+    """The common base of the two kinds of loss."""
 
     def _unit(self, k, shape):
         """A direction of the scores: 1 in the score k of each sample."""
@@ -64,7 +64,7 @@ class _OnDevice(ArrayLoss):
         h, shape = 0.01 * width, tuple(raw.shape)
 
         def slopes(step):
-            """How the slopes change along a step of the scores, per unit of it."""
+            """The change of the slopes along a step of the scores, per unit of the step."""
             above, below = (self.second_order(y, each, width)[1] for each in (raw + step, raw - step))
             return (above - below) / (2.0 * h)
 
@@ -110,7 +110,7 @@ class DeviceCoupledLoss(_OnDevice, CoupledLoss):
 
     @staticmethod
     def _of_sample(values):
-        """There is one already."""
+        """The values themselves: there is one per sample."""
         return values
 
     def __init__(self, loss, n_outputs, place):
@@ -145,7 +145,7 @@ class DeviceCoupledLoss(_OnDevice, CoupledLoss):
         return slope * self.place.xp.take(self.place.put(shares), y, axis=0)[None, :]
 
     def _columns(self, y, curvature, shape):
-        """The columns of each sample's Hessian, one after the other."""
+        """Yield the columns of each sample's Hessian."""
         return [self._product(y, curvature, self._unit(k, shape)) for k in range(shape[0])]
 
     def _diagonal_of_products(self, y, curvature, shape):
@@ -157,7 +157,7 @@ class DeviceCoupledLoss(_OnDevice, CoupledLoss):
 
 
 def _bound(loss, name, place):
-    """The loss's function `name` with another ``np`` and its parameters; None where it is not written."""
+    """The loss's function `name` with another ``np`` and its parameters; None if the loss has none."""
     written = type(loss).written_functions(name)
     if written is None:
         return None
@@ -166,7 +166,7 @@ def _bound(loss, name, place):
 
 
 def _on_device(place, loss, name):
-    """The loss's function `name` of single scores on arrays of a device; None where it is not written."""
+    """The loss's function `name` of single scores on arrays of a device; None if the loss has none."""
     function = _bound(loss, name, place)
     if function is None:
         return None
@@ -176,7 +176,7 @@ def _on_device(place, loss, name):
     def tried(y, raw):
         return written(y, raw, WIDTH, *numbers) if takes_width else written(y, raw, *numbers)
 
-    # In array style by NumPy's arrays: this tells a function in scalar style from one with a fault.
+    # If it is in array style with NumPy's arrays, the error has another cause than a scalar style.
     if not runs_on_arrays(tried, *pairs(np.array(tried_targets(loss).tolist() or [1.0]))):
         raise _refusal(loss, name, place)
     if takes_width:

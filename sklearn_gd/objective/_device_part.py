@@ -1,7 +1,7 @@
 """Samples on a device, as one part: the verbs of `Part` in the array library of X.
 
-Whatever has an entry for each sample stays on the device: scores, slopes, curvatures, directions. Coefficients come from the
-host, gradients and sums go back to it, all of a verb in one transfer.
+Arrays with an entry for each sample stay on the device: scores, slopes, curvatures, directions. Coefficients come from the
+host, and gradients and sums return to it, in one transfer per verb.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from ._rows import EXACT_FEATURES
 
 
 class Here:
-    """The map over a single part: a call on this thread."""
+    """The map over a single part: a call in this thread."""
 
     in_process = True
 
@@ -29,7 +29,7 @@ class DevicePart(Part):
     rows : DeviceRows
         The features.
     target, weight : ndarray
-        As of `Part`, on the host: they are copied to the device once.
+        As for `Part`, on the host; they are copied to the device once.
     loss : ArrayLoss
         The loss on arrays of the device.
     """
@@ -80,7 +80,7 @@ class DevicePart(Part):
         a = self.move = self.rows.scores(coef, intercept)
         forms = [self._dot(self._bent(self.curvature, a), a)]
         if with_last:
-            # The last look has bent the last direction already, at the point that is now in hand.
+            # The last look, at what is now the current point, has computed the curvature times the last direction.
             bent = self.bent if advance else self._bent(self.curvature, self.last)
             forms += [self._dot(bent, a), self._dot(bent, self.last)]
         self.bent = None
@@ -89,7 +89,7 @@ class DevicePart(Part):
         return (found,)
 
     def step(self, c_0, c_1, t):
-        # NumPy's numbers would turn the arrays of some libraries into NumPy's.
+        # NumPy's scalars would convert the arrays of some libraries to NumPy's.
         return super().step(float(c_0), float(c_1), t)
 
     def again(self, t):
@@ -138,7 +138,7 @@ class DevicePart(Part):
     def _curvatures(self, advance):
         self._hold(advance)
         diagonal = self.loss.diagonal(self.y, self.curvature, tuple(self.raw.shape))
-        # A derivative that is taken numerically may be a little below zero.
+        # A numerical derivative may be slightly below zero.
         return self._weighted(self.place.namespace.maximum(diagonal, 0.0))
 
     # ----------------------------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ class DevicePart(Part):
         return self._pulled(slope, xp.stack([value, first, second, plain]))
 
     def _pulled(self, slope, *before):
-        """`before`, and the gradients with respect to coefficients and intercept that slopes of the scores make."""
+        """`before`, and the gradients with respect to coefficients and intercept that result from slopes of the scores."""
         return self._taken(*before, self.rows.pull_back(self._narrow(slope)), self.place.xp.sum(slope, axis=1))
 
     def _narrow(self, values):
@@ -180,6 +180,6 @@ class DevicePart(Part):
 
 
 def on_device(rows, target, weight, loss, n_outputs):
-    """A single part, where the rows are; as `in_memory`."""
+    """A single part on the device of the rows; as `in_memory`."""
     part = DevicePart(rows, target, weight, device_loss(*loss.made_of, rows.place))
     return Parts([part], float(weight.sum()), Here())

@@ -1,14 +1,14 @@
-"""A dense design matrix on a device: its products and moments, in the array library that it came in.
+"""A dense design matrix on a device: its products and moments, in the array library of X.
 
-Products are in the widest floating type of the device; they are in float32 where X and the other factor are. Results that are as
-long as the samples stay on the device; those as long as the features are handed to the host, where descent decides.
+Products are in the widest floating type of the device, or in float32 if X and the other factor are. Results with an entry for
+each sample stay on the device; those with an entry for each feature are copied to the host, where descent runs.
 """
 
 import numpy as np
 
 from ._rows import DenseRows
 
-TILE = 1 << 24  # values of X converted or centred at a time: enough to keep a device busy, few beside its memory
+TILE = 1 << 24  # values of X converted or centred at a time: enough to keep a device busy, few compared with its memory
 
 
 class DeviceRows(DenseRows):
@@ -19,7 +19,7 @@ class DeviceRows(DenseRows):
     X : array, (n_samples, n_features)
         The matrix.
     place : Device
-        Where it is.
+        The device of X.
     """
 
     home = "device"
@@ -45,16 +45,16 @@ class DeviceRows(DenseRows):
         return DeviceRows(self.place.cast(columns), self.place)
 
     def tiles(self):
-        """Slices of samples, with their values in the widest floating type: a single one where that needs no copy."""
+        """Slices of samples, with their values in the widest floating type; a single slice if that needs no copy."""
         whole = self.X.dtype == self.place.dtype
         return self._tiles(max(self.shape[0], 1)) if whole else self.small_tiles()
 
     def small_tiles(self, dtype=None):
-        """The same for results as large as the tile, of few values each; in `dtype`, where X has that type."""
+        """A tile's samples for results as large as the tile, of few values each; in `dtype`, where X has that type."""
         return self._tiles(max(TILE // max(self.shape[1], 1), 1), self.X.dtype == dtype)
 
     def _tiles(self, size, as_they_are=False):
-        """The same, of so many samples."""
+        """Slices as `tiles`, of `size` samples each."""
         n = self.shape[0]
         for start in range(0, n, size):
             tile = slice(start, min(start + size, n))
@@ -72,7 +72,7 @@ class DeviceRows(DenseRows):
         return (found[0] if len(found) == 1 else xp.concat(found, axis=1)) + b
 
     def pull_back(self, slopes):
-        """slopes X, (n_outputs, n_features), all on the device; in float32 where both are."""
+        """slopes X, (n_outputs, n_features), all on the device; in float32 if both are."""
         xp = self.place.xp
         if self.X.dtype == slopes.dtype:
             return self.place.cast(_times(xp, slopes, self.X))
@@ -107,7 +107,7 @@ class DeviceRows(DenseRows):
         return tuple(place.take(_summed(sums)))
 
     def gram(self, weight, mean, target):
-        """As `DenseRows.gram`, of weights and targets on the device: host arrays."""
+        """As `DenseRows.gram`, for weights and targets on the device: host arrays."""
         xp, place, mean = self.place.xp, self.place, self.place.put(mean)
         sums = []
         for tile, X in self.small_tiles():
@@ -133,7 +133,7 @@ class DeviceRows(DenseRows):
         return place.take(_summed(sums))
 
     def grams(self, index, weights, mean, scale, dtype):
-        """As the function `grams` of NumPy's rows, of weights on the device: a host array."""
+        """As the function `grams` of NumPy's rows, for weights on the device: a host array."""
         xp, place = self.place.xp, self.place
         d = self.shape[1]
         mean, scale = place.put(mean), place.put(scale)
@@ -163,10 +163,10 @@ def _summed(arrays):
 
 
 def _times(xp, A, B):
-    """A B; of a single row as a product of matrix and vector, which is what it is."""
+    """A B; if A has a single row, as a product of matrix and vector."""
     return xp.matmul(A[0, :], B)[None, :] if A.shape[0] == 1 else xp.matmul(A, B)
 
 
 def _times_transposed(xp, A, B):
-    """A B'; of a single row as a product of matrix and vector."""
+    """A B'; if A has a single row, as a product of matrix and vector."""
     return xp.matmul(B, A[0, :])[None, :] if A.shape[0] == 1 else xp.matmul(A, B.T)

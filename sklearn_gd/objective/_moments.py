@@ -11,7 +11,7 @@ from .._stored import stored
 @stored
 @dataclass(frozen=True)
 class Moments:
-    """Weighted mean, variance and share of non-zero values of each feature, and the weight that they stand for.
+    """Weighted mean, variance and share of non-zero values of each feature, and the weight of the samples behind them.
 
     Parameters
     ----------
@@ -20,10 +20,10 @@ class Moments:
     mean, variance : ndarray, (n_features,)
         Of the features.
     share : ndarray, (n_features,), optional
-        Weight of the samples in which the feature is not zero, over `weight`. By default, and in pickles of versions that did
-        not count zeros, all of them.
+        Weight of the samples in which the feature is not zero, over `weight`. The default is one, also for pickles of versions
+        that did not count zeros.
     target : Moments, optional
-        Those of the targets, where the loss is in units of y.
+        The moments of the targets, if the loss is in units of y.
     since : ndarray, (n_features,), optional
         Mean, variance and share of a feature are of samples of this weight; in those that came later, up to `weight`, it was
         zero. By default they are of all samples.
@@ -85,11 +85,11 @@ class Moments:
         return np.sqrt(self.known_variance)
 
     def unit(self, penalty, curvature):
-        """The unit in which a penalty counts the coefficient of each feature, for a loss of this typical curvature."""
+        """The penalty's unit of the coefficient of each feature, for a loss of this typical curvature."""
         return penalty.unit()(self.deviation, self.known_share, curvature)
 
     def merged(self, other):
-        """The moments over the samples of both; `other` may be None.
+        """The moments over all samples of both; `other` may be None.
 
         References
         ----------

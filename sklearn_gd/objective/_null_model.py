@@ -1,4 +1,4 @@
-"""The null model: the best intercept alone. Its objective is the unit of all tolerances, its curvature that of the metric."""
+"""The null model: the best intercept alone. Its F is the unit of all tolerances; its curvature scales the metric."""
 
 import math
 from typing import NamedTuple
@@ -9,9 +9,9 @@ from ..losses._base import weighted_quantiles
 
 SMOOTHING_STAGES = 10
 NEWTON_STEPS = 50
-KINKED = 100.0  # times the residual beyond which a smooth loss is linear: from such a spread of the targets on it is smoothed
-NARROWEST = 10.0  # times that residual: the narrowest smoothing
-NARROW = 0.01  # width over which the loss of a running constant is smoothed
+ABRUPT = 100.0  # a smooth loss is smoothed if the spread of the targets is this multiple of its `linear_beyond`
+NARROWEST = 10.0  # times `linear_beyond`: the narrowest smoothing
+NARROW = 0.01  # width over which the loss of a running null model is smoothed
 
 
 class NullModel(NamedTuple):
@@ -23,7 +23,7 @@ class NullModel(NamedTuple):
 
 
 class TargetsOnly(NamedTuple):
-    """What the null model needs of an objective."""
+    """The attributes of an objective that the null model needs."""
 
     loss: object
     array_loss: object
@@ -38,8 +38,8 @@ class TargetsOnly(NamedTuple):
 def null_model(objective, width):
     """The `NullModel` of an objective whose loss is smoothed over `width`: a function of targets and weights alone.
 
-    Newton's method on each score, with halved steps, unless the loss knows its best constant. Samples of one class are alike:
-    one stands for all of them.
+    Newton's method on each score, with backtracking, unless the loss has a formula for its best constant. In classification one
+    sample of each class is used, with the weight of the class.
     """
     loss, arrays, n_outputs = objective.loss, objective.array_loss, objective.n_outputs
     target, weight = objective.target, safe_weight(objective)
@@ -63,7 +63,7 @@ def null_model(objective, width):
     intercept = np.zeros(n_outputs)
     if objective.fit_intercept:
         intercept[:] = first
-    # Between its kinks a loss of margins has no curvature: steps reach as far as one of them.
+    # A piecewise linear loss of margins has no curvature between its non-differentiable points: steps reach the next one.
     longest = math.inf if loss.smooth or loss.scales_with_target else 1.0
     value, slope, curvature = look(intercept)
     if not math.isfinite(value):
@@ -88,11 +88,11 @@ def null_model(objective, width):
 
 
 def running_null_model(objective, targets, weight, rows):
-    """The null model of a stream, from the sums of its targets.
+    """The null model of a stream, computed from the sums of its targets.
 
-    The loss's best constant for the classes and their weights so far, or for the mean target: exact where the null model is a
-    function of that. Where it has none, or one out of reach, all is as if one more sample had been shared by the classes, or the
-    mean target is raised by half a sample's.
+    It is the best constant of the loss for the classes and their weights so far, or for the mean target; the latter is exact if
+    the null model is a function of the mean. To keep it finite, the weight of one more sample is divided among the classes, and
+    for a loss of non-negative targets a mean of zero is replaced by 0.5 / rows.
     """
     loss, n_outputs = objective.loss, objective.n_outputs
     shift, total, _ = targets
@@ -110,35 +110,35 @@ def running_null_model(objective, targets, weight, rows):
     if loss.smooth:
         return null_model(only, 0.0)
     found = null_model(only, NARROW)
-    # The best constant of a loss with kinks is at one of them.
+    # The best constant of a piecewise linear loss is at a non-differentiable point.
     arrays, nearby = objective.array_loss, [found.intercept, np.round(found.intercept)]
     values = [arrays.value(arrays.encode(y), np.repeat(each[:, None], len(share), axis=1)) @ share for each in nearby]
     return found._replace(intercept=nearby[int(np.argmin(values))])
 
 
 def balance(objective, targets, weight):
-    """How evenly the samples of a stream are spread over the classes: the mean of 4 p (1 - p), 1 for two classes alike."""
+    """The class balance of a stream: the mean of 4 p (1 - p), 1 for two classes of equal weight."""
     shift, total, _ = targets
     share = total / weight if objective.one_vs_rest else np.array([0.5 * (1.0 + shift[0] + total[0] / weight)])
     return float(np.clip(4.0 * np.mean(share * (1.0 - share)), 0.0, 1.0))
 
 
 def safe_weight(objective):
-    """The weights over a power of two, which changes no digit: none so large that its product with a target is infinite."""
+    """The weights divided by a power of two, which changes no digit, so that products with targets are finite."""
     return np.ldexp(objective.weight, -math.frexp(objective.weight_sum)[1])
 
 
 def target_centre(objective):
-    """Where the search for the best intercept begins: the targets' median in regression, zero in classification."""
+    """The start of the search for the best intercept: the median target in regression, zero in classification."""
     return weighted_quantiles(objective.target, safe_weight(objective), 0.5) if objective.loss.scales_with_target else 0.0
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def smoothing_widths(objective):
-    """The widths over which the loss is smoothed, one for each stage; a single zero for a loss that needs no smoothing.
+    """The widths over which the loss is smoothed, one for each stage; a single zero if the loss needs no smoothing.
 
-    The first is one for a loss of margins, and the mean absolute deviation from the median in regression. A smooth loss that is
-    linear beyond a residual much smaller than that ends with itself, of width zero.
+    The first is one for a loss of margins, and the mean absolute deviation from the median in regression. For a smooth loss that
+    is linear beyond a much smaller residual, the last width is zero.
     """
     loss, first = objective.loss, 1.0
     if loss.smooth and not loss.linear_beyond:
@@ -149,4 +149,4 @@ def smoothing_widths(objective):
     widths = [first * 0.1**stage for stage in range(SMOOTHING_STAGES)]
     if not loss.smooth:
         return widths
-    return [*[width for width in widths if width > NARROWEST * loss.linear_beyond and first > KINKED * loss.linear_beyond], 0.0]
+    return [*[width for width in widths if width > NARROWEST * loss.linear_beyond and first > ABRUPT * loss.linear_beyond], 0.0]

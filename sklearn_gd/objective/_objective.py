@@ -1,8 +1,8 @@
-"""F, once and for all.
+"""The definition of F.
 
     F(W, b) = sum_i s_i loss(y_i, x_i W + b) / sum_i s_i  +  alpha R(W)
 
-s_i is the weight of sample i, sample weight times class weight; samples of weight zero have been left out before. The intercept
+s_i is the weight of sample i, sample weight times class weight; samples of weight zero have been removed before. The intercept
 b is never penalised. With several scores the loss of a sample is the sum over them, or the loss's own function of all of them.
 """
 
@@ -21,11 +21,11 @@ from ._samples import parts_of, rows_of
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the monitor sees numbers that are not finite
 SMALLEST_LOSS, SMALLEST_SPREAD = 1e-300, 1e-150  # of targets whose squares do not underflow
-POWER_STEPS = 20  # products with X and its transpose from which the largest eigenvalue is taken
+POWER_STEPS = 20  # iterations of the power method, each a product with X and one with its transpose
 
 
 class Data(NamedTuple):
-    """What the compiled loops read: X as the rows hold it, targets (n, n_outputs or 1), positive weights (n,)."""
+    """The data of the compiled loops: X in the form of its rows, targets (n, n_outputs or 1), positive weights (n,)."""
 
     X: tuple
     target: np.ndarray
@@ -58,9 +58,9 @@ class Objective:
     seen : Moments, optional
         Moments of the samples of earlier calls, which are included if the penalty is standardized.
     parts : Parts, optional
-        The samples in parts, where they are not to be cut from X.
+        The samples in parts; by default X is cut into parts.
     unit : ndarray, optional
-        The unit in which the penalty counts each feature's coefficient, where these samples do not decide it.
+        The penalty's unit of each feature's coefficient; by default it is computed from these samples.
     elsewhere : FewFeatures, optional
         Knows the features that X leaves out: their number, and the penalty of their coefficients.
 
@@ -70,7 +70,7 @@ class Objective:
     Use the objective as a context manager (``with objective:``) around a descent, which keeps its threads alive.
     """
 
-    # What an objective over other samples shares with this one.
+    # The arguments for an objective of the same model over other samples.
     PROBLEM = ("loss", "penalty", "alpha", "n_outputs", "fit_intercept", "one_vs_rest", "unit")
 
     def __init__(
@@ -99,7 +99,7 @@ class Objective:
         self.n_outputs, self.fit_intercept, self.one_vs_rest = n_outputs, fit_intercept, one_vs_rest
         self.array_loss = array_loss(loss, n_outputs, one_vs_rest)
         self.parts = parts or parts_of(self.rows, target, weight, self.array_loss, n_outputs)
-        # The unit in which the penalty counts each feature's coefficient, and each entry of theta's coefficients; None for 1.
+        # The penalty's unit of each feature's coefficient, and of each coefficient in theta; None for 1.
         self.unit = self.unit_at(self.moments) if penalty.standardize and unit is None else unit
         self.scale = None if self.unit is None else self.rows.from_coef(np.tile(self.unit, (n_outputs, 1)))
         self.array_penalty = ArrayPenalty(penalty, self.alpha, self.scale)
@@ -171,7 +171,7 @@ class Objective:
 
     @QUIET
     def gradient(self, theta, divisor=None):
-        """The gradient of F's smooth part, in the layout of theta; zero for an intercept that is not fitted.
+        """The gradient of the smooth part of F, in the layout of theta; zero for an intercept that is not fitted.
 
         The sum over the samples is divided by the sum of their weights, or by `divisor`.
         """
@@ -181,32 +181,32 @@ class Objective:
 
     @QUIET
     def value_and_gradient(self, theta):
-        """F at theta, and the gradient of its smooth part, from one sweep over the samples."""
+        """F at theta and the gradient of its smooth part, from one pass over the samples."""
         value, *gradient = self.parts.mean("value_and_gradient", *self.unpack(theta))
         return float(value) + self.penalty_value(theta), self._with_penalty(theta, *gradient)
 
     def _with_penalty(self, theta, coef, intercept):
-        """The loss's gradient as one in theta, that of the penalty's smooth part added."""
+        """The gradient in theta: that of the loss plus that of the smooth part of the penalty."""
         gradient = self.pack(coef, intercept if self.fit_intercept else np.zeros(self.n_outputs))
         self.array_penalty.add_gradient(theta[: self.n_coef], gradient[: self.n_coef])
         return gradient
 
     def prox(self, theta, step):
-        """The proximal step of the penalty's non-smooth part, of length `step`: a new theta."""
+        """The proximal step of the non-smooth part of the penalty, of length `step`: a new theta."""
         moved = theta.copy()
         self.array_penalty.prox(moved[: self.n_coef], step)
         return moved
 
     def mean_loss_on(self, X, target, weight):
-        """The function from theta to the weighted mean loss of other samples, on the threads of the descent."""
+        """A function that returns the weighted mean loss of other samples at theta, on the threads of the descent."""
         return self._mean_loss(rows_of(X), target, weight)
 
     def mean_loss_of(self, start, stop):
-        """The function from theta to the weighted mean loss of the samples `start` to `stop`, on the threads of the descent."""
+        """A function that returns the weighted mean loss of the samples `start` to `stop` at theta, on the same threads."""
         return self._mean_loss(self.rows.part(start, stop), self.target[start:stop], self.weight[start:stop])
 
     def _mean_loss(self, rows, target, weight):
-        """The function from theta to the weighted mean loss of some samples."""
+        """A function that returns the weighted mean loss of some samples at theta."""
         parts = parts_of(rows, target, weight, self.array_loss, self.n_outputs)
         if rows.home == "blocks":
             self._validation_maps.append(parts.map)
@@ -226,13 +226,13 @@ class Objective:
 
     @QUIET
     def squared_slopes(self, theta, limit):
-        """The means of each score's squared slope, each at most `limit`, and of its curvature; (n_outputs,) both.
+        """For each score, the mean squared slope, clipped at `limit`, and the mean curvature; (n_outputs,) both.
 
         The loss is smoothed as in the first stage.
         """
         return self.parts.mean("squared_slopes", *self.unpack(theta), self.widths[0], limit)
 
-    # --- what is known of the samples -------------------------------------------------------------------------------------
+    # --- statistics of the samples ----------------------------------------------------------------------------------------
 
     @functools.cached_property
     @QUIET
@@ -252,7 +252,7 @@ class Objective:
         return Moments(self.weight_sum, mean, variance, share, self._target_moments()).merged(self.seen)
 
     def too_small(self, least, null):
-        """What of these samples is so small that its squares, or the losses, underflow, as a warning has it; None for nothing.
+        """The part of these samples whose squares or losses underflow, in the words of a warning; None if there is none.
 
         Parameters
         ----------
@@ -272,7 +272,7 @@ class Objective:
         return None
 
     def _target_moments(self):
-        """The `Moments` of the targets; None for a loss whose scores have units of their own."""
+        """The `Moments` of the targets; None for a loss whose scores are not in units of y."""
         if not self.loss.scales_with_target:
             return None
         first = self.target[0]
@@ -281,12 +281,12 @@ class Objective:
         return Moments(self.weight_sum, first + mean, np.maximum(square - mean * mean, 0.0))
 
     def unit_at(self, moments):
-        """The unit in which the penalty counts the coefficient of each feature, of what is known of the samples."""
+        """The penalty's unit of the coefficient of each feature, from the moments of the samples."""
         return moments.unit(self.penalty, self.typical_curvature(moments.target))
 
     @QUIET
     def typical_curvature(self, target):
-        """The curvature of the loss in a score for targets of these moments, a mean over the outputs; 1 without them."""
+        """The typical curvature of the loss in a score for targets with these moments, averaged over the outputs; 1 for None."""
         if target is None:
             return 1.0
         raw = np.array(self.loss.typical_scores(target.mean, target.deviation)).T
@@ -302,11 +302,11 @@ class Objective:
 
     @functools.cached_property
     def widths(self):
-        """The widths over which the loss is smoothed, stage by stage; a single 0 where it is smooth."""
+        """The widths over which the loss is smoothed in each stage; a single 0 if it is smooth."""
         return smoothing_widths(self)
 
     def null_model(self, width=None):
-        """The best intercept alone, the loss smoothed over `width`, by default as in the first stage. F must be finite there."""
+        """The null model, with the loss smoothed over `width`, by default that of the first stage. Its F must be finite."""
         null = self._null_model(self.widths[0] if width is None else width)
         if math.isnan(null.value):
             raise ValueError(
@@ -327,7 +327,7 @@ class Objective:
         return self._null_models[width]
 
     def null_theta(self):
-        """theta of the null model, whatever F is there."""
+        """theta of the null model, even if its F is not finite."""
         return self.pack(np.zeros((self.n_outputs, self.n_features)), self._null_model(self.widths[0]).intercept)
 
     @functools.cached_property
@@ -341,9 +341,9 @@ class Objective:
 
     @QUIET
     def largest_eigenvalue(self, lengths=None, mean=None):
-        """That of the samples' weighted second moments, the intercept's column of ones included, by the power method.
+        """The largest eigenvalue of the weighted second moments of features and intercept, by the power method.
 
-        `lengths` has a positive factor for the square of each feature, `mean` what it is centred by; 1 and 0 where None.
+        `lengths` has a positive factor for the square of each feature, by default 1; `mean` its centre, by default 0.
         """
         d = self.n_features
         factor = np.append(np.ones(d) if lengths is None else np.sqrt(lengths), float(self.fit_intercept))
@@ -361,7 +361,7 @@ class Objective:
 
     @QUIET
     def curvature_bounds(self, order):
-        """A bound of the loss's curvature along each sample: of its second derivative, times the squared norm of the sample."""
+        """A bound of the curvature of each sample's loss: of the second derivative, times the squared norm of the sample."""
         return self.square_norms[order] * self._score_bounds(self.target[order])
 
     def curvature_bound(self):
@@ -371,7 +371,7 @@ class Objective:
     def _score_bounds(self, target):
         """The bound of the loss's second derivative in a score, for each target.
 
-        A loss without a known bound is taken to curve by 1, a smooth one with the size of its target.
+        Without a known bound, 1 is assumed, and for a smooth loss 1 plus the size of the target.
         """
         coupled = self.array_loss.coupled
         bound = self.loss.largest_curvature(coupled)
@@ -385,12 +385,12 @@ class Objective:
 
     @functools.cached_property
     def data(self):
-        """The samples as the compiled loops read them."""
+        """The samples in the form that the compiled loops read."""
         return Data(self.rows.arrays, self.target, self.weight)
 
     @functools.cached_property
     def functions(self):
-        """The loss's functions as leaves."""
+        """The functions of the loss as leaves."""
         from .._kernels.blocks import loss_functions
 
         return loss_functions(self.loss, self.n_outputs, self.one_vs_rest)

@@ -1,10 +1,10 @@
 """Samples in parts, and the ordered map and sum over them.
 
-A `Part` is some samples that live together: in this process, in a chunk of a file, on a worker. Whatever has one entry a sample
-(scores, slopes, curvatures) stays with its part. What travels in batch descent is as small as the model: coefficients,
-gradients, a few numbers. What a part holds after a look can be made again from the model and the last direction (`start`, then
-`line`), so that a part that was lost can be replaced. `slopes`, which returns an entry for each sample, serves samples in memory:
-the table of SVRG and SAGA.
+A `Part` holds some of the samples: in this process, in a chunk of a file, or on a worker. Arrays with one entry per sample
+(scores, slopes, curvatures) stay with their part. In batch descent only data of the size of the model are sent: coefficients,
+gradients, a few numbers. The state of a part after a look can be recreated from the model and the last direction (`start`, then
+`line`), so a part that is lost can be replaced. `slopes`, which returns an entry for each sample, is used for samples in memory
+only: for the table of SVRG and SAGA.
 """
 
 import copy
@@ -21,30 +21,30 @@ from ._array_loss import largest, narrowed
 from ._calls import Call, ordered_sum
 from ._rows import grams
 
-BLOCK = 65536  # scores in a part: fewer and Python's own time counts, more and they leave the cache
-THREADED = 1_500_000  # values of a dense X, or scores of a sparse one, from which a second thread pays
-LEAST_PARTS = 8  # of such an X: what the threads share
+BLOCK = 65536  # scores in a part: with fewer the overhead of Python counts, with more they do not fit the cache
+THREADED = 1_500_000  # values of a dense X, or scores of a sparse one, above which a second thread is faster
+LEAST_PARTS = 8  # of such an X, for the threads to share
 
 
 class Part:
-    """Samples that live together, and the operations that descent needs of them.
+    """Some of the samples, and the operations on them that descent needs.
 
     Parameters
     ----------
     rows : DenseRows or CsrRows
         The features, n samples.
     target : ndarray, (n, n_outputs) or (n, 1)
-        A target for each score; the class's index where the loss takes classes.
+        The target of each score, or the index of the class if the loss takes classes.
     weight : ndarray, (n,)
         Positive weights.
     loss : ArrayLoss
         The loss on arrays of scores.
     place : (int, int), optional
-        The number of the first sample among all, and how many there are in all parts; by default these are all.
+        The index of the first sample among all, and the number of samples in all parts; by default this part has all.
 
     Notes
     -----
-    A *look* is what one sweep over the samples tells of a point: an array of four sums (loss, its derivative and its curvature
+    A *look* is the result of one pass over the samples at a point: an array of four sums (loss, its derivative and its curvature
     along the line, the loss without smoothing), and the gradient with respect to coefficients and intercept.
     """
 
@@ -53,7 +53,7 @@ class Part:
         self.first, self.total = place or (0, len(target))
         self.target, self.y = target, loss.encode(target)
         self.given_weight = weight
-        # Weights of one, the usual case, cost no multiplication.
+        # Weights of one, the usual case, need no multiplication.
         self.weight = None if (weight == 1.0).all() else weight
         self.width, self.dtype = 0.0, np.dtype(np.float64)
 
@@ -69,7 +69,7 @@ class Part:
         return self.rows.pull_back(slope), slope.sum(axis=1)
 
     def value_and_gradient(self, coef, intercept):
-        """Both, in one sweep."""
+        """The sum of the losses and of the gradients, in one pass."""
         raw = self.rows.scores(coef, intercept)
         slope = self._weighted(self.loss.gradient(self.y, raw))
         return self._summed(self.loss.value(self.y, raw)), self.rows.pull_back(slope), slope.sum(axis=1)
@@ -83,17 +83,17 @@ class Part:
         return self.rows.moments(self.given_weight, shift)
 
     def gram(self, mean, target_mean):
-        """Weighted sums of (x - mean)(x - mean)', of away (x - mean)' and of away^2, away being y - target_mean."""
+        """Weighted sums of (x - mean)(x - mean)', of r (x - mean)' and of r^2, with r = y - target_mean."""
         away = self.y - target_mean[:, None]
         return *self.rows.gram(self.weight, mean, away), self._summed((away * away).sum(axis=0))
 
     def normal_product(self, coef, intercept):
-        """X' X v of a direction v, weighted: the product of the power method."""
+        """The weighted product X' X v with a direction v, for the power method."""
         raw = self._weighted(self.rows.scores(coef, intercept))
         return self.rows.pull_back(raw), raw.sum(axis=1)
 
     def squared_slopes(self, coef, intercept, width, limit):
-        """The sums of each score's squared slope, at most `limit`, and of its curvature; the loss smoothed over `width`."""
+        """For each score, sums of the squared slope, clipped at `limit`, and of the curvature; the loss smoothed over `width`."""
         raw = self.rows.scores(coef, intercept)
         _, slope, curvature = self.loss.second_order(self.y, raw, width)
         curvature = self.loss.diagonal(self.y, curvature, raw.shape)
@@ -103,7 +103,7 @@ class Part:
     # --- along lines ------------------------------------------------------------------------------------------------------
 
     def start(self, coef, intercept, width):
-        """Look at a model, the loss smoothed over `width`; it is the point in hand. The last direction is kept."""
+        """Look at a model, with the loss smoothed over `width`, and make it the current point; the last direction is kept."""
         self.width, self.dtype = width, coef.dtype
         self.raw = self.ahead = self.rows.scores(coef, intercept)
         looked = self._look(self.raw, None)
@@ -111,10 +111,10 @@ class Part:
         return looked
 
     def plane(self, coef, intercept, with_last, advance):
-        """The quadratic forms a'Ha, a'Hb, b'Hb of a direction a and the last one, b, at the point in hand.
+        """The quadratic forms a'Ha, a'Hb, b'Hb of a direction a and the last direction b, at the current point.
 
-        With `advance` the point of the last look becomes the one in hand first. After coefficients in float32 the products of the
-        looks with samples in float32 are in float32, too.
+        With `advance` the point of the last look first becomes the current one. If the coefficients are in float32, the later
+        products of looks with float32 samples are in float32 too.
         """
         self._hold(advance)
         self.dtype = coef.dtype
@@ -122,7 +122,7 @@ class Part:
         forms = np.zeros(3)
         forms[0] = np.vdot(self._bent(self.curvature, a), a)
         if with_last:
-            # The last look has bent the last direction already, at the point that is now in hand.
+            # The last look, at what is now the current point, has computed the curvature times the last direction.
             bent = self.bent if advance else self._bent(self.curvature, self.last)
             forms[1], forms[2] = np.vdot(bent, a), np.vdot(bent, self.last)
         self.bent = None
@@ -155,17 +155,17 @@ class Part:
     # --- on some of the features ------------------------------------------------------------------------------------------
 
     def select(self, columns):
-        """Some features, for `within`: a copy of their values."""
+        """Select some features for `within`, by a copy of their values."""
         self.selected = copy.copy(self)
         self.selected.rows = self.rows.columns(columns)
         return ()
 
     def within(self, verb, *arguments):
-        """Any verb on the selected features."""
+        """Run any verb on the selected features."""
         return getattr(self.selected, verb)(*arguments)
 
     def widen(self):
-        """Look with all features at the point where the last look with some of them was."""
+        """Look with all features at the point of the last look with the selected ones."""
         self.width = self.selected.width
         self.raw = self.ahead = self.selected.ahead
         looked = self._look(self.raw, None)
@@ -173,15 +173,15 @@ class Part:
         return looked
 
     def largest_curvature(self):
-        """The largest curvature of a kink at the point in hand; see `largest`."""
+        """The largest curvature of a pair of scores at the current point; see `largest`."""
         return (largest(np, self.loss.hessian_blocks(self.y, self.curvature, self.raw.shape)),)
 
     def hessian(self, coordinates, mean, peak, caution, advance):
-        """The second derivatives of the losses at the point in hand, a matrix for each block of scores that share a loss.
+        """The second derivatives of the losses at the current point, a matrix for each block of scores that share a loss.
 
         `coordinates` has the features of each score, an index for each; a score of a block has these, less `mean`, and then its
-        intercept. Those of a smoothed loss are mixed with the `narrowed` ones, whose share is `caution`; `peak` is the curvature
-        at a kink. `advance` as in `plane`.
+        intercept. Those of a smoothed loss are mixed with the `narrowed` ones, whose share is `caution`; `peak` is the
+        curvature where the loss is not differentiable. `advance` as in `plane`.
         """
         self._hold(advance)
         blocks = self.loss.hessian_blocks(self.y, self.curvature, self.raw.shape)
@@ -207,7 +207,7 @@ class Part:
         return self.loss.second_order(self.y, self.ahead, self.width)[1]
 
     def group_sums(self):
-        """The sums of the slopes over the loss's groups of samples: those of `ArrayLoss.balancing_shares`."""
+        """The sums of the slopes over the groups of samples of `ArrayLoss.balancing_shares`."""
         return (self.loss.group_sums(self.y, self._weighted(self._slopes_ahead())),)
 
     def shared_gradient(self, shares):
@@ -227,7 +227,7 @@ class Part:
     def curvature_moments(self, shift, advance):
         """For each score, sums of x - shift, of its square, and of 1, weighted by the loss's curvature in that score.
 
-        They are taken at the point in hand; `advance` as in `plane`.
+        They are computed at the current point; `advance` as in `plane`.
         """
         curvature = self._curvatures(advance)
         return *self.rows.weighted_moments(curvature.astype(self.dtype, copy=False), shift), curvature.sum(axis=1)
@@ -235,26 +235,26 @@ class Part:
     def curvature_grams(self, mean, scale, share, advance):
         """For each score, sums of z z' with z = (x - mean, 1) * scale, weighted by the loss's curvature in that score.
 
-        They are taken at the point in hand, over a random share of the samples, always the same; `advance` as in `plane`.
+        They are computed at the current point, over a random share of the samples, always the same; `advance` as in `plane`.
         """
-        # How the samples are cut into parts does not decide which.
+        # The selection does not depend on how the samples are cut into parts.
         index = sampled(self.total, share)
         index = index[(index >= self.first) & (index < self.first + self.rows.shape[0])] - self.first
         return (grams(self.rows, index, self._curvatures(advance)[:, index], mean, scale),)
 
     def _curvatures(self, advance):
-        """The loss's curvature in each score at the point in hand, times the weights, (n_outputs, n)."""
+        """The loss's curvature in each score at the current point, times the weights, (n_outputs, n)."""
         self._hold(advance)
-        # A derivative that is taken numerically may be a little below zero.
+        # A numerical derivative may be slightly below zero.
         return self._weighted(np.maximum(self.loss.diagonal(self.y, self.curvature, self.raw.shape), 0.0))
 
     def _hold(self, advance):
-        """Make the point of the last look the one in hand, with `advance`."""
+        """With `advance`, make the point of the last look the current one."""
         if advance:
             self.raw, self.curvature = self.ahead, self.curvature_ahead
 
     def _look(self, raw, move):
-        """What a sweep tells of the scores `raw`; its curvature is kept for the next plane."""
+        """Take a look at the scores `raw`; the curvature is kept for the next plane."""
         value, slope, self.curvature_ahead = self.loss.second_order(self.y, raw, self.width)
         slope = self._weighted(slope)
         sums = np.zeros(4)
@@ -278,14 +278,14 @@ class Part:
         return values
 
     def _summed(self, value):
-        """The weighted sum of a number for each sample."""
+        """The weighted sum over the samples of an array."""
         return float(np.add.reduce(value) if self.weight is None else self.weight @ value)
 
 
 def sampled(n, share):
     """The indices of a random share of n samples, always the same."""
     count = math.ceil(share * n)
-    # One sample in each of so many equal stretches: no order of the samples can hide some of them.
+    # One sample from each of equal intervals, so that sorted samples are sampled evenly.
     return ((np.arange(count) + np.random.RandomState(0).random_sample(count)) * (n / count)).astype(int)
 
 
@@ -295,12 +295,12 @@ class Parts:
     Parameters
     ----------
     parts : sequence of Part
-        Where the samples are.
+        The parts that hold the samples.
     weight_sum : float
         The sum of all weights.
     map : callable
-        ``map(call, parts)`` gives the results of ``call(part)`` in the order of the parts: the builtin, `Threads`, or a
-        cluster's. The call can be pickled, and its results can; a part stays where it is.
+        ``map(call, parts)`` returns the results of ``call(part)`` in the order of the parts: the builtin, `Threads`, or that of
+        a cluster. The call and its results can be pickled; a part stays where it is.
     """
 
     def __init__(self, parts, weight_sum, map=map):
@@ -308,13 +308,13 @@ class Parts:
         self.is_single = len(self.parts) == 1 and getattr(map, "in_process", False)
 
     def each(self, verb, *arguments):
-        """What each part returns for a verb."""
+        """The results of a verb for each part."""
         if self.is_single:
             return [getattr(self.parts[0], verb)(*arguments)]
         return list(self.map(Call(verb, arguments), self.parts))
 
     def summed(self, call):
-        """The results of a call of its own kind, a function of a part that can be pickled, summed as those of a verb."""
+        """The sum, as for a verb, of the results of another call: a function of a part that can be pickled."""
         return ordered_sum(list(self.map(call, self.parts)))
 
     def select(self, columns):
@@ -323,7 +323,7 @@ class Parts:
         return Selected(self)
 
     def total(self, verb, *arguments):
-        """The results of a verb, tuples, summed in the order of the parts; the caller silences floating point warnings."""
+        """The sum, in the order of the parts, of a verb's results; the caller suppresses floating point warnings."""
         return ordered_sum(self.each(verb, *arguments))
 
     def largest(self, verb, *arguments):
@@ -331,14 +331,14 @@ class Parts:
         return max(number for (number,) in self.each(verb, *arguments))
 
     def mean(self, verb, *arguments):
-        """The same per unit of weight."""
+        """The sum of a verb's results divided by the sum of the weights."""
         by = self.weight_sum
         sums = getattr(self.parts[0], verb)(*arguments) if self.is_single else self.total(verb, *arguments)
         return [each / by for each in sums]
 
 
 class Selected:
-    """The samples with the features that each part has selected: the same verbs, of shorter models."""
+    """The samples with the features that each part has selected: the same verbs for smaller models."""
 
     def __init__(self, parts):
         self.parts = parts
@@ -349,10 +349,10 @@ class Selected:
 
 
 class Threads:
-    """An ordered map on threads of this process; BLAS itself runs on one while the object is entered.
+    """An ordered map on threads of this process; BLAS uses one thread within the context.
 
-    How the samples are cut does not depend on the number of threads, and sums are taken in the order of the parts: results are
-    the same to the last bit whatever the number.
+    The cut into parts does not depend on the number of threads, and sums are taken in the order of the parts, so results are the
+    same to the last bit for any number of threads.
     """
 
     in_process = True
@@ -375,7 +375,7 @@ class Threads:
             self.pool = None
 
     def __call__(self, call, parts):
-        """What `call` returns for each part, in their order."""
+        """The results of `call` for each part, in their order."""
         if self.pool is None:
             return [call(part) for part in parts]
         bounds = np.linspace(0, len(parts), self.count + 1).astype(int).tolist()
@@ -384,28 +384,28 @@ class Threads:
 
 
 def _in_turn(call, parts):
-    """What `call` returns for some parts; a thread begins with NumPy's warnings on."""
+    """The results of `call` for some parts, without NumPy's warnings, which each new thread enables."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         return [call(part) for part in parts]
 
 
 @functools.cache
 def _blas():
-    """The libraries whose threads can be limited; finding them takes a millisecond."""
-    # The C library returns large arrays to the system when they are freed, and the next one of that size is paged in again,
-    # which takes longer than the arithmetic of a part. Freeing one of this size once makes it keep them (mallopt(3),
+    """The libraries whose threads can be limited; the search takes a millisecond."""
+    # The C library returns large arrays to the system when they are freed. The next array of that size is then paged in again,
+    # which takes longer than the arithmetic of a part. After one array of this size has been freed, it keeps them (mallopt(3),
     # M_MMAP_THRESHOLD).
     np.empty((1 << 25) - (1 << 16), dtype=np.uint8)
     return ThreadpoolController()
 
 
 def single_threaded_blas():
-    """A context in which BLAS runs on one thread: short products on several cost more than they save, long ones have our own."""
+    """A context in which BLAS uses one thread: several slow down short products, and `Threads` already divides long ones."""
     return _blas().limit(limits=1, user_api="blas")
 
 
 def available_threads():
-    """How many threads may run: one for each core, at most ``OMP_NUM_THREADS``, and at most as many as BLAS may now take."""
+    """The number of threads: that of the cores, limited by ``OMP_NUM_THREADS`` and by the present limit of BLAS."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     asked = int(first) if first.isdigit() else 0
@@ -414,19 +414,19 @@ def available_threads():
 
 
 def is_threaded(rows, n_outputs):
-    """Whether a second thread pays: SciPy's products of CSR hold the interpreter's lock, so that only the loss counts there."""
+    """Whether a second thread is faster; SciPy's CSR products hold the interpreter lock, so there only the loss counts."""
     if rows.layout == "dense":
         return rows.n_values >= THREADED
     return rows.shape[0] * n_outputs >= THREADED
 
 
 def cut(rows, n_outputs):
-    """Where to cut samples for the cache and, where it pays, for threads: pairs (start, stop)."""
+    """The parts that fit the cache and, if faster, occupy the threads: pairs (start, stop) of samples."""
     n, d = rows.shape
-    # No smaller than a gradient, of which every part returns one.
+    # A part is at least as large as the gradient that it returns.
     count = max(round(n * n_outputs / max(BLOCK, d * n_outputs)), 1)
     if is_threaded(rows, n_outputs):
-        # A multiple of the usual numbers of threads: none waits for another.
+        # A multiple of the usual numbers of threads, so that no thread waits for another.
         count = -(-count // LEAST_PARTS) * LEAST_PARTS
     if count == 1 and n:
         return [(0, n)]
@@ -435,7 +435,7 @@ def cut(rows, n_outputs):
 
 
 def in_memory(rows, target, weight, loss, n_outputs):
-    """Parts over samples of this process: views."""
+    """Parts over samples in this process, as views."""
     bounds = cut(rows, n_outputs)
     if len(bounds) == 1:
         parts = [Part(rows, target, weight, loss)]

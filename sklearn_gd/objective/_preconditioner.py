@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import get_lapack_funcs
 
-LEAST_CURVATURE = 1e-6  # in a coordinate, as a share of the largest one: steps stay finite where the loss has gone flat
-SHRINKAGE = 0.03  # of correlations that come from a part of the samples
+LEAST_CURVATURE = 1e-6  # in a coordinate, as a share of the largest one: steps stay finite if the loss is flat
+SHRINKAGE = 0.03  # of correlations that are estimated from a part of the samples
 
-SMALLEST_VARIANCE = 1e-290  # of a feature that a model can use; the square of the scale is finite, too
+SMALLEST_VARIANCE = 1e-290  # of a feature that a model can use, for which the square of the scale is finite
 
 
 def usable_variance(moments, *, fit_intercept, centred):
-    """The variance that a step can use, 0 for a feature that cannot lower the loss.
+    """The variance for the scale of a feature, 0 if the feature cannot lower the loss.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ def usable_variance(moments, *, fit_intercept, centred):
 
 
 def l2_of_features(unit, l2):
-    """The l2 penalty's curvature in each coefficient: `l2` times the square of the unit that it is counted in, 1 where None."""
+    """The curvature of the l2 penalty in each coefficient: `l2` times the square of the penalty's unit (None for 1)."""
     return l2 if unit is None else l2 * unit * unit
 
 
 def feature_scale(variance, l2):
-    """One over the square root of ``variance + l2``; 0 where the variance is 0 or has few digits left, whatever the penalty."""
+    """One over the square root of ``variance + l2``; 0 if the variance is 0 or has few significant digits."""
     usable = variance > SMALLEST_VARIANCE
     return np.where(usable, 1.0 / np.sqrt(np.where(usable, variance + l2, 1.0)), 0.0)
 
@@ -67,7 +67,7 @@ class Preconditioner:
     ridge : ndarray, (n_outputs, n_features)
         Curvature of the l2 penalty in U.
     inverse_ridge : ndarray, (n_outputs, n_features)
-        One over `ridge`: infinite where the penalty has no curvature, 0 for a constant feature, whose gradient in U is 0.
+        One over `ridge`: infinite without a penalty, 0 for a constant feature, whose gradient in U is 0.
     """
 
     scale: np.ndarray
@@ -91,7 +91,7 @@ class Preconditioner:
         fit_intercept : bool
             Whether an intercept absorbs the means; without one the features are scaled about zero.
         unit : ndarray, (n_features,), or None
-            The unit in which the penalty counts each feature's coefficient; None for 1.
+            The penalty's unit of each feature's coefficient; None for 1.
 
         Returns
         -------
@@ -168,8 +168,8 @@ class Preconditioner:
 
 
 # --- the metric of a gradient ------------------------------------------------------------------------------------------------
-# The coordinates have about unit curvature at the null model, and far from it another one. A metric is F's curvature at a later
-# model: descent goes along its inverse times the gradient.
+# The curvature in these coordinates is about one at the null model only. A metric is the curvature of F at a later model: the
+# direction of descent is its inverse times the negative gradient.
 
 
 class Metric(ABC):
@@ -193,7 +193,7 @@ class Metric(ABC):
 
 
 class UnitMetric(Metric):
-    """That of the null model."""
+    """The identity, which is the metric at the null model."""
 
     def inverse(self, gradient):
         """See `Metric.inverse`."""
@@ -208,7 +208,7 @@ class DiagonalMetric(Metric):
     frame : Preconditioner
         The coordinates.
     shift : ndarray, (n_features,)
-        By what the features were shifted.
+        The shift of the features.
     total, square : ndarray, (n_outputs, n_features)
         Weighted means of x - shift and its square; the weights are the loss's curvature in each score.
     weight : ndarray, (n_outputs,)
@@ -234,9 +234,9 @@ class DiagonalMetric(Metric):
 
 
 class BlockMetric(Metric):
-    """The curvature of F in the coordinates of each score; that between scores is left out.
+    """The curvature of F in the coordinates of each score, without that between scores.
 
-    The diagonal comes from all samples, the correlations may come from some of them.
+    The diagonal comes from all samples; the correlations may come from a part of them.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ class BlockMetric(Metric):
         self.scale = 1.0 / np.sqrt(diagonal.of_all)
         shares = diagonal.of_loss / diagonal.of_all
         factors = [_inverse_factor(*given) for given in zip(grams, shares, strict=True)]
-        # In the order of a file: products with another order differ in the last bits.
+        # In C order, as restored from a file: products in another order differ in the last bits.
         self.factors = np.ascontiguousarray(np.stack(factors))
 
     def inverse(self, gradient):
@@ -262,12 +262,12 @@ class BlockMetric(Metric):
 
 
 def _flat(block):
-    """Coefficients and intercept of each score, side by side, as the flat vector that the batch methods descend on."""
+    """Coefficients and intercept of each score, (n_outputs, n_features + 1), as the flat vector of the batch methods."""
     return np.append(block[:, :-1], block[:, -1])
 
 
 def _inverse_factor(gram, share):
-    """R with R'R the inverse of a matrix of unit diagonal: a share of each coordinate is correlated as in `gram`."""
+    """R with R'R the inverse of a matrix with unit diagonal; off the diagonal it is a share of the correlations in `gram`."""
     diagonal = gram.diagonal()
     unit = np.sqrt(np.divide((1.0 - SHRINKAGE) * share, diagonal, out=np.zeros(len(diagonal)), where=diagonal > 0.0))
     unit = unit.astype(gram.dtype)

@@ -1,8 +1,8 @@
-"""The design matrix X, dense or CSR: its products, its moments, and the layout of coefficients that the compiled loops want.
+"""The design matrix X, dense or CSR: its products, its moments, and the layout of coefficients for the compiled loops.
 
-This file and the loops of `_kernels` compute on dense and CSR matrices; what differs elsewhere is asked of `layout`. Products
-are NumPy's and SciPy's, in float64 whatever the type of X, unless the other factor comes in float32 too; ``np.dot`` lets other
-threads run, which ``@`` does not.
+Only this file and the loops of `_kernels` compute on dense and CSR matrices; other code depends on `layout` at most. Products
+are NumPy's and SciPy's, in float64 for every type of X, unless X and the other factor are both float32. ``np.dot`` releases the
+interpreter lock, unlike ``@``.
 """
 
 import functools
@@ -15,11 +15,11 @@ from .._devices import HOST
 
 EXACT_FEATURES = 256  # up to which the Gram matrices of a metric are in float64
 DENSE = 0.1  # share of stored values from which products of two sparse factors take longer than those of dense ones
-TILE = 1 << 17  # values of X converted to float64, or centred, at a time: few enough to stay in cache
+TILE = 1 << 17  # values of X converted to float64, or centred, at a time, which fit the cache
 
 
 class DenseRows:
-    """A C-contiguous matrix; the compiled loops take its coefficients as (n_outputs, n_features), so that a row meets a row.
+    """A C-contiguous matrix; the compiled loops take coefficients as (n_outputs, n_features), contiguous like a sample.
 
     `place` is where the user has X, and wants the model.
     """
@@ -34,7 +34,7 @@ class DenseRows:
 
     @property
     def is_single(self):
-        """Whether the values are of float32, so that products may be."""
+        """Whether the values are float32, so that products may be too."""
         return self.X.dtype == np.float32
 
     def part(self, start, stop):
@@ -51,7 +51,7 @@ class DenseRows:
         return [slice(start, start + size) for start in range(0, self.shape[0], size)]
 
     def scores(self, coef, intercept):
-        """X coef' + intercept, as (n_outputs, n_samples), in float64; the products are in float32 where X and coef are."""
+        """X coef' + intercept, as (n_outputs, n_samples), in float64; the products are in float32 if X and coef are."""
         if self.X.dtype == coef.dtype:
             out = np.dot(coef, self.X.T) if len(coef) > 1 else np.dot(self.X, coef[0])[None]
             out = out.astype(np.float64, copy=False)
@@ -63,13 +63,13 @@ class DenseRows:
         return out
 
     def pull_back(self, slopes):
-        """slopes X, (n_outputs, n_features), of slopes (n_outputs, n_samples); in float32 where both are."""
+        """slopes X, (n_outputs, n_features), for slopes (n_outputs, n_samples); in float32 if both are."""
         if self.X.dtype == slopes.dtype:
             return np.dot(slopes, self.X).astype(np.float64, copy=False)
         return sum(np.dot(slopes[:, tile], self.X[tile].astype(np.float64)) for tile in self.tiles())
 
     def first_row(self):
-        """The sample that shifts the moments, so that a constant feature has a variance of exactly zero."""
+        """The first sample: as shift of the moments it gives constant features a variance of exactly zero."""
         return self.X[0].astype(np.float64)
 
     def moments(self, weight, shift):
@@ -148,9 +148,9 @@ class DenseRows:
 
 
 class CsrRows:
-    """A CSR matrix, each of its entries stored once.
+    """A CSR matrix without duplicate entries.
 
-    The compiled loops take its coefficients as (n_features, n_outputs), so that a stored value meets a row.
+    The compiled loops take coefficients as (n_features, n_outputs), so that those of a stored value are contiguous.
     """
 
     layout, home, place, is_single = "csr", "memory", HOST, False
@@ -174,13 +174,13 @@ class CsrRows:
     @functools.cached_property
     def arrays(self):
         """Values, indices and pointers as the compiled loops take them."""
-        # Unsigned views: an index that cannot be negative needs no wrap-around test per element.
+        # Unsigned views: numba tests signed indices for negative values in every access.
         index = np.uint64 if self.given.indices.dtype.itemsize == 8 else np.uint32
         return self.given.data, self.given.indices.view(index), self.given.indptr.astype(np.int64)
 
     @functools.cached_property
     def X(self):
-        """The matrix in float64: SciPy would convert it again in every product."""
+        """The matrix in float64, as SciPy would convert it in every product."""
         X = self.given
         if type(X) is sp.csr_array and X.dtype == np.float64:
             return X
@@ -198,7 +198,7 @@ class CsrRows:
         return out
 
     def pull_back(self, slopes):
-        """slopes X, (n_outputs, n_features), of slopes (n_outputs, n_samples)."""
+        """slopes X, (n_outputs, n_features), for slopes (n_outputs, n_samples)."""
         if len(slopes) == 1:
             return (self.transposed @ slopes[0])[None]
         return np.ascontiguousarray((self.transposed @ slopes.T).T)
@@ -216,7 +216,7 @@ class CsrRows:
         """Weighted sums of x, of its square, and of ones where x is not zero, for each feature; `shift` is zero."""
         squared = self._squared()
         square = squared.T @ weight
-        # In place: the temporary matrix is as long as the part.
+        # In place, as the temporary matrix has the size of the part.
         np.not_equal(squared.data, 0.0, out=squared.data)
         return self.transposed @ weight, square, squared.T @ weight
 
@@ -304,21 +304,21 @@ class Blocks:
 
 
 def assembled(kind, arrays, shape):
-    """A sparse matrix of these values, indices and pointers themselves: SciPy's constructor copies views of longer arrays."""
+    """A sparse matrix that shares these values, indices and pointers; SciPy's constructor copies views of longer arrays."""
     matrix = kind(shape, dtype=arrays[0].dtype)
     matrix.data, matrix.indices, matrix.indptr = arrays
     return matrix
 
 
 def grams(rows, index, weights, mean, scale):
-    """Of the samples `index`, weighted sums of z z' with z = (x - mean, 1) * scale, for each row of `weights`.
+    """For each row of `weights`, the weighted sum over the samples `index` of z z' with z = (x - mean, 1) * scale.
 
-    They are (n_weights, n_features + 1, n_features + 1); of many features in float32, which takes half the time.
+    The result is (n_weights, n_features + 1, n_features + 1); with many features in float32, which takes half the time.
     """
     d = rows.shape[1]
     dtype = np.float64 if d <= EXACT_FEATURES else np.float32
     out = np.zeros((len(weights), d + 1, d + 1), dtype)
-    size = max(TILE // (d + 1), 2 * d)  # at least as many as make the product worth more than its sum
+    size = max(TILE // (d + 1), 2 * d)  # at least as many samples as make the product cost more than the sum of the results
     for start in range(0, len(index), size):
         some = index[start : start + size]
         Z = np.empty((len(some), d + 1), dtype)

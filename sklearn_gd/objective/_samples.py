@@ -1,4 +1,4 @@
-"""Which rows and parts hold the samples: the one place where it matters whether they are in memory, on a device or in blocks."""
+"""The choice of rows and parts for samples in memory, on a device or in blocks; no other file depends on this."""
 
 from .._devices import place_of, to_host
 from . import _rows
@@ -8,7 +8,7 @@ from ._parts import in_memory
 
 
 def in_blocks(rows, target, weight, loss, n_outputs):
-    """Parts beside the blocks that hold the samples."""
+    """Parts next to the blocks that hold the samples."""
     return rows.parts(target, weight, loss, n_outputs)
 
 
@@ -22,7 +22,7 @@ def rows_of(X):
 
 
 def parts_of(rows, target, weight, loss, n_outputs):
-    """The samples in parts where the rows are.
+    """The samples in parts, at the location of the rows.
 
     Parameters
     ----------

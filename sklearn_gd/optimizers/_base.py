@@ -88,7 +88,7 @@ class Optimizer(Component):
         kept = [1.0] * len(self.slots)
         self.try_function("contributions", 1.0, 1.0, 1.0, 1.0, *kept, returns=tuple(self.totals))
         returns = ("the new w", "the length of the proximal step", *self.slots)
-        for t in (1.0, 2.0):  # the first step may take a branch of its own
+        for t in (1.0, 2.0):  # the first step may take a separate branch
             self.try_function("update", 1.0, 1.0, 1.0, t, *kept, *[1.0] * len(self.totals), returns=returns)
 
     def _check_arguments(self, name, kept):

@@ -217,7 +217,7 @@ class ScheduleFree(Optimizer):
         mean = mean + np.where(square_sum == 0.0, w - mean, 0.0)
         if rate == 0.0:
             return w, 0.0, mean, base, share, square_sum
-        # Where y is the mean, z is too: at the start, and where descent resumes from an earlier model.
+        # If y is the mean, so is z: at the start, and when descent resumes from an earlier model.
         base = np.where(w == mean, w, base)
         moved = (w - (base + beta * (mean - base))) / (1.0 - beta + beta * share)
         base, mean = base + moved, mean + share * moved

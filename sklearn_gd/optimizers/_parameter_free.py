@@ -7,7 +7,7 @@ from ._base import Optimizer
 
 
 def _quotient(above, below):
-    """Return above / below where `below` is positive, and zero elsewhere."""
+    """Return above / below if `below` is positive, else zero."""
     positive = below > 0.0
     return np.where(positive, above / np.where(positive, below, 1.0), 0.0)
 

@@ -50,7 +50,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "warmup": WarmUp,
 }
 
-# What `learning_rate` may be.
+# The types of `learning_rate`.
 RateLike = float | str | Schedule | Callable[[int], float]
 
 

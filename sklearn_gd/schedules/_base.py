@@ -152,7 +152,7 @@ class Schedule(Component):
         return None if factor is None or rate <= self.min_rate else factor
 
     def _steps(self, name, run_value, meaning):
-        """The parameter `name`, or the run's own length where it is None."""
+        """The parameter `name`, or the length of the run if it is None."""
         steps = getattr(self, name)
         if steps is None:
             steps = run_value

@@ -105,7 +105,7 @@ class CosineRestarts(Schedule):
             restart = np.floor(passed)
             share = passed - restart
         else:
-            # The restarts lie at 1, 1 + q, 1 + q + q^2, ...; 1e-9 keeps a step that is one from falling before it.
+            # The restarts are at 1, 1 + q, 1 + q + q^2, ...; 1e-9 keeps the step of a restart out of the cycle before it.
             restart = np.floor(np.log1p(passed * (self.t_mul - 1.0)) / math.log(self.t_mul) + 1e-9)
             length = np.float_power(self.t_mul, restart)
             begin = (length - 1.0) / (self.t_mul - 1.0)

@@ -96,12 +96,12 @@ class Optimal(Schedule):
         typical = 1.0 / math.sqrt(math.sqrt(run.alpha))
         first = typical / max(1.0, self._slope(run.loss, typical))
         start = 1.0 / (first * run.alpha)
-        # The sum is rounded away where t is far larger than the start.
+        # If t is far larger than the start, adding the start has no effect in floating point.
         return 1.0 / (run.alpha * np.maximum(start + t - 1.0, start))
 
     @staticmethod
     def _slope(loss, typical):
-        """The slope of the loss of the target 1 at the score -typical; -inf where it overflows."""
+        """The slope of the loss of the target 1 at the score -typical; -inf if it overflows."""
         gradient, value = loss.written_functions("gradient"), loss.written_functions("value")
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -109,7 +109,7 @@ class Optimal(Schedule):
                     return float(gradient(1.0, -typical, *loss.numbers_for("gradient", 2)))
                 h, numbers = 1e-5 * typical, loss.numbers_for("value", 2)
                 return float(value(1.0, h - typical, *numbers) - value(1.0, -h - typical, *numbers)) / (2 * h)
-        except OverflowError:  # of Python's own numbers: so far below the target a loss falls
+        except OverflowError:  # raised by Python's numbers if the loss is too steep that far below the target
             return -math.inf
 
 

@@ -1,4 +1,4 @@
-"""Solvers: how many samples each step uses, and by which method F is minimised."""
+"""Solvers: the number of samples of each step, and the method that minimises F."""
 
 import math
 from typing import Any
@@ -41,7 +41,7 @@ def runs_on_devices(solver: Any, optimizer: Any, learning_rate: Any, average: An
 
 
 def check_device(place: Any, solver: Solver, settings: Any) -> None:
-    """Raise a ValueError where X is on a device and the solver takes steps on single samples."""
+    """Raise a ValueError if X is on a device and the solver takes steps on single samples."""
     if place.in_memory or solver.needs_only_sums(settings):
         return
     what = "partial_fit takes" if settings.streaming else f"solver={solver!r} takes"

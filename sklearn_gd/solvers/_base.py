@@ -13,7 +13,7 @@ from ..descent.steps import Steps
 from ..losses import Loss
 from ..penalties import Penalty
 
-# What a solver may require of loss and penalty: a test of the two, and the message if it fails.
+# Requirements of a solver on loss and penalty: a test of the two, and the message if it fails.
 REQUIREMENTS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "smooth loss": (lambda loss, penalty: loss.smooth, "a differentiable loss, but loss={loss!r} has smooth=False"),
     "smooth penalty": (

@@ -1,10 +1,10 @@
-"""The default fit beside that of another state of the package, and the first fit of a process beside LogisticRegression's.
+"""The default fit compared with that of another version, and the first fit of a process compared with LogisticRegression.
 
-python tests/benchmarks/against.py warm OTHER [--sets NAME,NAME] [--repeats N]   OTHER: a checkout of the other state
+python tests/benchmarks/against.py warm OTHER [--sets NAME,NAME] [--repeats N]   OTHER: a checkout of the other version
 python tests/benchmarks/against.py cold [--repeats N]
 
-warm  two processes, one for each state, fit the same samples in turn; medians, ratios and their geometric mean
-cold  new processes with an empty cache of compiled code: import, default fit and predict, the two estimators in turn
+warm  two processes, one for each version, fit the same samples alternately; medians, ratios and their geometric mean
+cold  new processes with an empty cache of compiled code: import, default fit and predict, both estimators alternately
 """
 
 import argparse
@@ -56,7 +56,7 @@ JOBS = [
 
 
 def worker(name, root):
-    """A process that fits one set whenever it is told to."""
+    """A process that fits one data set on request."""
     command = [sys.executable, "-c", WORKER, name, str(Path(__file__).parent), str(root)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline().strip() == "ready"

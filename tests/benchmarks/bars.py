@@ -1,21 +1,21 @@
-"""Defaults that need no tuning, on every real set: scores and times beside scikit-learn's, raw columns, every parameter default.
+"""Defaults without tuning on all real data sets: scores and times compared with scikit-learn's, on unscaled features.
 
 python tests/benchmarks/bars.py [a | b | c | d | e | f | g | h | i | j | k | l] [--sets NAME,NAME] [--references FILE]
 
-a  test score of `fit` beside that of F's exact minimiser
-b  beside the best of {StandardScaler + SGD tuned over alpha and eta0, StandardScaler + LogisticRegression or Ridge, SGD}
+a  test score of `fit` compared with that of the exact minimiser of F
+b  compared with the best of {StandardScaler + SGD tuned over alpha and eta0, StandardScaler + LogisticRegression or Ridge, SGD}
 c  the same with `penalty=L2(standardize=True), alpha=1/n`, dense sets
 d  time of `fit` as a share of StandardScaler + LogisticRegression or Ridge, and of StandardScaler + SGD
-e  the largest change of predictions when columns are scaled by 10^k or moved by 1e6 of their spread
-f  one pass of `partial_fit`, beside the best
-g  every optimizer at an automatic rate, beside the default fit: raw and standardised columns, at most `--rows` training rows
-h  counts and amounts, simulated: one pass of `partial_fit` beside `fit`
-i  rare classes, simulated: the same, and the running constant model
-j  wild rows, simulated: what they cost a stream, `fit(solver="sgd")` and `fit`
-k  streams that drift, real and simulated: each row predicted before it is learned, beside a scaler with SGD and river's update
+e  the largest change of predictions if features are scaled by 10^k or shifted by 1e6 times their spread
+f  one pass of `partial_fit`, compared with the best
+g  optimizers at automatic rates, compared with the default fit: unscaled and standardised features, at most `--rows` samples
+h  simulated counts and amounts: one pass of `partial_fit` compared with `fit`
+i  simulated rare classes: the same, and the running null model
+j  simulated outliers: the loss of score of a stream, `fit(solver="sgd")` and `fit`
+k  real and simulated streams with drift, by progressive validation: compared with a scaler and SGD, and with river
 l  F under l1 at the default `tol`: 4 shapes, from 200 x 5000 to 1000 x 200, x 3 strengths x `--seeds`
 
-The scores of scikit-learn's side take minutes: `--references` keeps them in a file.
+The scores of scikit-learn take minutes: `--references` stores them in a file.
 """
 
 import argparse
@@ -50,7 +50,7 @@ GRID = [
 
 
 def scaled(model, X):
-    """The model behind a StandardScaler; sparse columns are not centred."""
+    """The model after a StandardScaler; sparse features are not centred."""
     return make_pipeline(StandardScaler(with_mean=not sp.issparse(X)), model)
 
 
@@ -73,7 +73,7 @@ def sgd(name, **parameters):
 
 
 def reference_scores(name):
-    """Test scores of scikit-learn's side; SGD's parameters are chosen on a fifth of at most 20,000 training rows."""
+    """Test scores of scikit-learn; SGD's parameters are chosen on a fifth of at most 20,000 training samples."""
     X, X_test, y, y_test = data.load(name)
     few = data.load(name, max_train=20_000)
     scores = {"linear": scaled(linear(name), X).fit(X, y).score(X_test, y_test)}
@@ -90,7 +90,7 @@ def reference_scores(name):
 
 
 def references(names, path):
-    """The scores of every set, from the file where they are known."""
+    """The scores of every data set, from the file if it has them."""
     known = json.loads(path.read_text()) if path and path.exists() else {}
     for name in names:
         if name not in known:
@@ -132,12 +132,12 @@ def compare(names, best_scores, parameters, slack):
 
 
 def bar_b(names, best_scores):
-    print("b: test score of fit, and the best of scikit-learn's side (bar: 0.005 below at most, from 1,000 test rows on)")
+    print("b: test score of fit, and the best score of scikit-learn (bar: at most 0.005 below, from 1,000 test samples)")
     compare(names, best_scores, lambda X: {}, lambda n: 0.005 if n >= 1000 else np.inf)
 
 
 def bar_c(names, best_scores):
-    print("c: the same with L2(standardize=True), alpha=1/n, dense sets (bar: 0.005 or two test rows below at most)")
+    print("c: the same with L2(standardize=True), alpha=1/n, dense sets (bar: at most 0.005 or two test samples below)")
     dense = [name for name in names if not sp.issparse(data.load(name)[0])]
 
     def parameters(X):
@@ -172,7 +172,7 @@ def bar_d(names, _):
 
 
 def bar_e(names, _):
-    print("e: largest change of the scores when columns are scaled by 10^k or moved by 1e6 of their spread (bar: 1e-3)")
+    print("e: largest change of the scores if features are scaled by 10^k or shifted by 1e6 times their spread (bar: 1e-3)")
     for name in names:
         X, X_test, y, _ = data.load(name, max_train=5000)
         rng = np.random.default_rng(0)
@@ -198,7 +198,7 @@ def bar_e(names, _):
 
 
 def change_of(learn, X, X_test, factor, shift=None):
-    """The largest change of the scores, relative to the largest score, of a model that learns from columns in another unit."""
+    """The largest change of the scores, relative to the largest score, of a model fitted to features in other units."""
 
     def changed(matrix):
         scaled = matrix.multiply(factor).tocsr() if sp.issparse(matrix) else matrix * factor
@@ -213,7 +213,7 @@ def scores_of(model, X):
 
 
 def streamed(model, X, y, rows, **first):
-    """The model after one pass of `partial_fit` in calls of so many rows."""
+    """The model after one pass of `partial_fit` in calls of `rows` samples."""
     for start in range(0, len(y), rows):
         model.partial_fit(X[start : start + rows], y[start : start + rows], **first)
         first = {}
@@ -238,7 +238,7 @@ def bar_f(names, best_scores):
 
 
 def bar_k(names, _):
-    print("k: each row predicted, then learned, in calls of so many: ours, scaler + SGD, river's update (bar: 0.01 below)")
+    print("k: progressive validation in calls of 1 to 1000: ours, scaler + SGD, river (bar: 0.01 below)")
     drifting = ("bike_sharing", "nycflights13", "covtype", "adult", "kdd99")
     jobs = [(name, streams.in_file_order(data, name)) for name in drifting if name in names]
     jobs += [(name, make(np.random.default_rng(0), streams.ROWS)) for name, make in streams.SIMULATED.items()]
@@ -256,7 +256,7 @@ def bar_k(names, _):
 
 def bar_g(names, _):
     print("g: test score less that of the default fit, for each optimizer (bar: 0.02 below at most in 200 epochs, 0.05 after one")
-    print("   pass in calls of 32 or 1000; or two test rows)")
+    print("   pass in calls of 32 or 1000; or two test samples)")
     for name in names:
         raw, raw_test, y, y_test = data.load(name, max_train=arguments.rows)
         raw_test, y_test = raw_test[:20_000], y_test[:20_000]
@@ -274,7 +274,7 @@ def bar_g(names, _):
 
 
 def with_optimizer(name, optimizer, way, X, y):
-    """A model at an automatic rate: of a fit by a solver, or of one pass in calls of so many rows. "auto" takes mini-batches."""
+    """A model at an automatic rate: of a fit by a solver, or of one pass in calls of `way` samples. "auto" uses mini-batches."""
     if way.isdigit():
         first = {"classes": np.unique(y)} if is_classification(name) else {}
         solver = "minibatch" if optimizer == "auto" else "auto"
@@ -295,7 +295,7 @@ SPARSE = {
 
 
 def gaussians(n, d, share, correlation, seed):
-    """Features, neighbours correlated, of which a share matters; targets."""
+    """Features with correlated neighbours, a share of which has an effect, and targets."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, d))
     for j in range(1, d):
@@ -315,16 +315,16 @@ def seconds_of(model, X, y):
 
 
 def bar_l(names, _):
-    """The reference is scikit-learn's at tol=1e-8, where it has one, else a fit whose duality gap is closed to 1e-5 of F."""
+    """The reference is scikit-learn's model at tol=1e-8, if any, otherwise a fit with a duality gap of at most 1e-5 of F."""
     try:
         from skglm import Lasso as Peer
 
-        tol = 1e-4  # times alpha: what coordinates may violate the optimality conditions by
+        tol = 1e-4  # times alpha: the tolerance of the optimality conditions of each coordinate
     except ImportError:
         Peer, tol = Lasso, None
     print("l: largest F at the default tol over the reference's (bar: all within 1.001); l1 also CPU time over that of")
     print(f"   {Peer.__module__}, geometric mean and largest (bar: 3 times skglm's)")
-    Peer(alpha=0.1).fit(*gaussians(50, 60, 0.1, 0.0, 0))  # compiled before it is timed
+    Peer(alpha=0.1).fit(*gaussians(50, 60, 0.1, 0.0, 0))  # compiled before it is measured
     for title, (model, other) in SPARSE.items():
         over, ratios = [], []
         for seed in range(arguments.seeds):
@@ -378,7 +378,7 @@ def bar_i(names, _):
 
 
 def bar_j(names, _):
-    print("j: loss of score by wild rows: stream, fit by SGD, fit (bar: 0.02 more than fit)")
+    print("j: loss of score by outliers: stream, fit by SGD, fit (bar: 0.02 more than fit)")
     for name, (stream, by_rows, fit) in simulated.wild_results():
         met = max(stream, by_rows) <= max(fit, 0.0) + 0.02
         print(f"  {name:48} {stream:.4g}  {by_rows:.4g}  {fit:.4g}{verdict(met)}", flush=True)
@@ -389,7 +389,7 @@ if __name__ == "__main__":
     parser.add_argument("bars", nargs="*", default=list("abcdefghijkl"))
     parser.add_argument("--sets", default=",".join(data.CLASSIFICATION + data.REGRESSION))
     parser.add_argument("--references", type=Path)
-    parser.add_argument("--rows", type=int, default=5000, help="training rows of bar g")
+    parser.add_argument("--rows", type=int, default=5000, help="training samples of bar g")
     parser.add_argument("--seeds", type=int, default=4, help="of bar l")
     arguments = parser.parse_args()
     names = arguments.sets.split(",")

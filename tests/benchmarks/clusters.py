@@ -8,9 +8,9 @@ Workers are processes of this machine with one thread each. Seconds, messages an
 minimum; all libraries minimise the same objective (L2, no intercept) of the same blocks, which lie on the workers. The solvers of
 dask-ml are those of dask-glm, which is called without dask-ml's wrapper, too.
 
-The simulation takes an iteration of w workers as two rounds, each: the arithmetic of the samples of one worker, a round trip, the
-driver's time for one more message per worker (measured with many messages at once, which carry no work), and the bytes of a
-gradient for every block over the driver's bandwidth.
+The simulation models an iteration with w workers as two rounds. Each has the arithmetic of the samples of one worker, a round
+trip, the driver's time for one more message per worker (measured with many messages at once, which carry no work), and the bytes
+of a gradient for every block over the driver's bandwidth.
 """
 
 import argparse
@@ -27,8 +27,8 @@ from sklearn_gd.descent._observers import Observer
 
 ITERATIONS = 12
 ALPHA = 1e-3
-LIMIT = 15.0  # seconds; a solver whose fit takes longer gets no more iterations
-BANDWIDTH = 1e9  # bytes a second of the driver's network, for the simulation
+LIMIT = 15.0  # seconds; a solver whose fit takes longer is not given more iterations
+BANDWIDTH = 1e9  # bytes per second of the driver's network, for the simulation
 ROWS_FAR, BLOCK_FAR = 1e9, 1e6  # samples, and samples of a block, of the simulation
 MESSAGES = 500
 # The solvers of dask-glm that have a penalty, with the tolerance that lets them go on.
@@ -36,7 +36,7 @@ PEERS = {"lbfgs": {"tol": 1e-12}, "admm": {"abstol": 1e-12}, "proximal_grad": {"
 
 
 class Clock(Observer):
-    """Notes the time, the messages and the bytes after each iteration."""
+    """Records the time, the messages and the bytes after each iteration."""
 
     def start(self, objective, theta, value):
         self.times, self.trips, self.bytes, self.sent = [], [], [], 0
@@ -58,7 +58,7 @@ class Clock(Observer):
 
 
 def problem(rows, features, blocks):
-    """X on the workers, with correlated columns of unit variance, and the scores of a true model plus noise."""
+    """X on the workers, with correlated features of unit variance, and the scores of a true model plus noise."""
     near = 0.8 ** np.abs(np.subtract.outer(np.arange(features), np.arange(features)))
     X = da.random.default_rng(0).normal(size=(rows, features), chunks=(-(-rows // blocks), -1))
     X = (X @ np.linalg.cholesky(near).T).persist()
@@ -78,7 +78,7 @@ def measured(workers, rows, features, blocks):
 
 
 def seconds_a_message():
-    """What one more message costs the driver, of many that are on their way at once."""
+    """The driver's time for one more of many simultaneous messages."""
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
         seconds = []
         for _ in range(5):
@@ -101,8 +101,8 @@ def time_to(near, fit, value):
     return np.inf, n_iter // 2
 
 
-def beside_dask_ml(rows, features, blocks):
-    """Time to 1e-4 of the minimum for two workers, and what is answered to three classes."""
+def against_dask_ml(rows, features, blocks):
+    """Time to 1e-4 of the minimum with two workers, and the results for three classes."""
     try:
         import dask_glm.algorithms
         from dask_ml.linear_model import LogisticRegression
@@ -125,7 +125,7 @@ def beside_dask_ml(rows, features, blocks):
             model = GDClassifier(penalty="l2", alpha=ALPHA, fit_intercept=False, max_iter=n_iter, tol=None)
             return model.fit(X, y).coef_[0]
 
-        # Its normalisation is off: it would make another objective, and the columns have unit variance.
+        # Without normalisation, which would change the objective; the features have unit variance.
         options = {"C": 1.0 / (ALPHA * rows), "solver_kwargs": {"normalize": False}}
 
         def theirs(solver):
@@ -163,7 +163,7 @@ def beside_dask_ml(rows, features, blocks):
 
 
 def main():
-    """Measure, and simulate from what was measured."""
+    """Measure, and simulate from the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=400_000)
     parser.add_argument("--features", type=int, default=100)
@@ -185,7 +185,7 @@ def main():
         messages = 2.0 * (latency + workers * message)
         traffic = 2.0 * ROWS_FAR / BLOCK_FAR * 8.0 * (options.features + 8) / BANDWIDTH
         print(f"{workers:7d} workers: {arithmetic + messages + traffic:8.3f} s/iteration, {messages:.3f} of them messages")
-    beside_dask_ml(*size)
+    against_dask_ml(*size)
 
 
 if __name__ == "__main__":

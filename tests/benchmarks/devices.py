@@ -1,7 +1,7 @@
-"""Seconds an iteration of batch descent where X is, over the time of one read of X: ``python tests/benchmarks/devices.py``.
+"""Seconds per iteration of batch descent on a device, relative to one read of X: ``python tests/benchmarks/devices.py``.
 
-The read is the sum of the entries of X on the same device, which is the bandwidth that one can have there. Beside it L-BFGS of
-PyTorch on the same F, a strong Wolfe search included, per evaluation of F, and logistic regression of cuML where it is installed.
+The read is the sum of the entries of X on the same device, which measures its bandwidth. For comparison: L-BFGS of PyTorch on the
+same F, including a strong Wolfe search, per evaluation of F, and logistic regression of cuML if it is installed.
 On the CPU the fit of the same samples as a NumPy array is timed, too.
 
 ``--device cuda`` (or mps, cpu), ``--rows``, ``--features``, ``--dtype float32`` change the problem. Its features are so
@@ -21,7 +21,7 @@ from sklearn import config_context
 
 from sklearn_gd import GDClassifier
 
-BAR = 2.2  # reads of X an iteration
+BAR = 2.2  # reads of X per iteration
 ALPHA = 1e-6
 NEAR = 0.99  # correlation of neighbouring features
 SPANS = (1, 5), (5, 20)  # iterations that are timed; a metric is taken in the 4th and in the 12th
@@ -29,7 +29,7 @@ WAIT = {"cuda": lambda: torch.cuda.synchronize(), "mps": lambda: torch.mps.synch
 
 
 def seconds(job, device, repeats=5):
-    """Median seconds of a job, the work on the device included."""
+    """Median seconds of a job, including the work on the device."""
     wait, times = WAIT.get(device, lambda: None), []
     job()
     wait()
@@ -42,7 +42,7 @@ def seconds(job, device, repeats=5):
 
 
 def an_iteration(X, y, device, few, many):
-    """Seconds an iteration of ours: the difference of two fits, so that what is done once does not count."""
+    """Our seconds per iteration, from the difference of two fits, so that one-time costs do not count."""
 
     def fit(n_iter):
         model = GDClassifier(penalty="l2", alpha=ALPHA, max_iter=n_iter, tol=None)
@@ -54,7 +54,7 @@ def an_iteration(X, y, device, few, many):
 
 
 def an_evaluation(X, y, device):
-    """Seconds that L-BFGS of PyTorch takes for each value and gradient of F, its own work included."""
+    """Seconds of PyTorch's L-BFGS for each value and gradient of F, including its own work."""
     signs, calls = (2.0 * y - 1.0).to(X.dtype), 0
 
     def fit():
@@ -77,7 +77,7 @@ def an_evaluation(X, y, device):
 
 
 def cuml_fit(X, y):
-    """Seconds an iteration of cuML's logistic regression; None where it is not installed."""
+    """Seconds per iteration of cuML's logistic regression; None if it is not installed."""
     try:
         from cuml.linear_model import LogisticRegression
     except ImportError:

@@ -1,10 +1,10 @@
-"""How far the optimizers without a learning rate get on real sets, beside Adam and plain descent at the best rate of a grid.
+"""Optimizers without a learning rate on real data sets, compared with Adam and plain descent at the best rate of a grid.
 
 python tests/benchmarks/optimizers.py [minibatch | row] [standardised | raw]
 
-Each line has, after 1, 5 and 20 passes, the median and the worst over the sets of (F - F*) / (F of the constant model - F*), and
+Each line has, after 1, 5 and 20 passes, the median and the worst over the sets of (F - F*) / (F of the null model - F*), and
 on how many sets that is within 0.01 of plain descent at its best rate, which is chosen for each set and each number of passes.
-Standardised means dense columns of mean 0 and deviation 1; CSR sets and targets stay as they are. All else is at its defaults.
+"Standardised" means dense features of mean 0 and deviation 1; CSR sets and targets are unchanged. All else is at its defaults.
 """
 
 import math
@@ -23,7 +23,7 @@ warnings.simplefilter("ignore")
 
 SETS = ["diabetes", "california_housing", "bike_sharing", "breast_cancer", "wine", "digits", "adult", "a9a", "sms_spam"]
 SETS += ["subjectivity"]
-WIDE = ["sms_spam", "subjectivity"]  # left out where a step is one row
+WIDE = ["sms_spam", "subjectivity"]  # left out if a step uses one sample
 PASSES = (1, 5, 20)
 RATES = [10.0 ** (k / 2) for k in range(-8, 3)]
 RAW_RATES = [10.0 ** (k / 2) for k in range(-24, 3)]
@@ -114,7 +114,7 @@ TUNED = {"gd": GradientDescent(), "schedule_free": ScheduleFree(), "adam": Adam(
 
 
 def rows_of(loader, name, way, columns):
-    """The training rows: fewer where a step is one row, which costs all the columns."""
+    """The training samples: fewer if a step uses one sample, as each step updates all coefficients."""
     X, _, y, _ = loader.load(name, {"minibatch": 20_000, "row": 3000}[way])
     if columns == "standardised" and not sp.issparse(X):
         X = StandardScaler().fit_transform(X)
@@ -122,7 +122,7 @@ def rows_of(loader, name, way, columns):
 
 
 def main(way="minibatch", columns="standardised"):
-    """Print the table of one kind of step and of columns."""
+    """Print the table for one kind of steps and features."""
     loader = load_data()
     if loader is None:
         return
@@ -149,7 +149,7 @@ def main(way="minibatch", columns="standardised"):
             gaps.setdefault(rule, []).append(gap(optimizer, **parameters))
         print(f"{name} {X.shape}", file=sys.stderr, flush=True)
     reference = np.array(gaps["gd at the best rate"])
-    print(f"{way}, {columns} columns, {len(sets)} sets: median / worst gap, sets near plain descent at its best rate")
+    print(f"{way}, {columns} features, {len(sets)} sets: median / worst gap, sets near plain descent at its best rate")
     for rule, values in gaps.items():
         values = np.array(values)
         cells = [f"{np.median(values[:, k]):8.2g} / {values[:, k].max():7.2g}" for k in range(len(PASSES))]

@@ -1,4 +1,4 @@
-"""Simulated streams: counts, rare classes and wild rows. `bars.py` h, i and j print what these yield."""
+"""Simulated streams: counts, rare classes and outliers. `bars.py` h, i and j print the results."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -69,7 +69,7 @@ def classes(share, n_classes, seed, n=100_000, n_test=N_TEST):
 
 
 def streamed(model, X, y, rows, weight=None, **first):
-    """The model after one pass in calls of so many rows."""
+    """The model after one pass in calls of `rows` samples."""
     for start in range(0, len(y), rows):
         part = slice(start, start + rows)
         model.partial_fit(X[part], y[part], sample_weight=None if weight is None else weight[part], **first)
@@ -96,7 +96,7 @@ def count_results(n=100_000, seeds=(0,), rows=1000):
 
 
 def risk(model, X, y):
-    """The mean loss of a classifier on labels that are the numbers of its classes."""
+    """The mean loss of a classifier on labels that are class indices."""
     raw = model.decision_function(X)
     if raw.ndim == 1:
         return float(np.mean(model.loss_.value(np.where(y == 1, 1.0, -1.0), raw)))
@@ -104,7 +104,7 @@ def risk(model, X, y):
 
 
 def constant_risk(loss, y, y_test, n_classes):
-    """The same of the constant model of the labels `y`."""
+    """The mean loss of the null model of the labels `y`."""
     model = GDClassifier(loss)
     known = np.concatenate([y, np.arange(n_classes)]) if len(np.unique(y)) < n_classes else y
     return risk(model.fit(np.zeros((len(known), 1)), known), np.zeros((len(y_test), 1)), y_test)
@@ -149,7 +149,7 @@ def plain(loss, seed, n):
 
 
 def spoiled(X, y, where, size, wild, positive):
-    """A copy with wild samples: in a column, or in y."""
+    """A copy with outliers: in a feature, or in y."""
     X, y = X.copy(), y.copy()
     signs = np.where((np.arange(len(wild)) % 2 == 0) | positive, 1.0, -1.0)
     if where == "y":
@@ -160,7 +160,7 @@ def spoiled(X, y, where, size, wild, positive):
 
 
 def wild_results(losses=(*REGRESSION_LOSSES, *CLASSIFICATION_LOSSES), sizes=(75.0, 1e4, 1e12), rows=32):
-    """Name, and what wild samples cost a stream, `fit` by SGD, and `fit`, in the score of clean samples."""
+    """Name, and the loss of score on clean samples due to outliers: of a stream, `fit` by SGD, and `fit`."""
     for loss in losses:
         classify = loss in CLASSIFICATION_LOSSES
         positive = not classify and REGRESSION_LOSSES[loss]().in_domain(np.array([-1.0])).sum() == 0

@@ -1,4 +1,4 @@
-"""Streams whose rows drift, real and simulated, and what others predict on them, each row before it is learned from."""
+"""Real and simulated streams with drift, and other models on them, by progressive validation."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ ROWS = 20_000
 
 
 def in_file_order(data, name, rows=ROWS):
-    """The first rows of a stored set as they stand in its file, but for those with missing values."""
+    """The first samples of a stored set in the order of its file, without those with missing values."""
     with np.load(Path(data.__file__).parent / f"{name}.npz") as stored:
         y = stored["y"]
         if "X__indptr" in stored:
@@ -27,34 +27,34 @@ def in_file_order(data, name, rows=ROWS):
 
 
 def rotating(rng, rows):
-    """Classes on both sides of a plane that turns."""
+    """Classes on both sides of a rotating plane."""
     X = rng.random((rows, 10))
     w = rng.normal(size=10) + 1e-3 * np.arange(rows)[:, None] * rng.normal(size=10)
     return X, ((w * (X - 0.5)).sum(axis=1) > 0) != (rng.random(rows) < 0.05), True
 
 
 def abrupt(rng, rows):
-    """Another plane every 2,500 rows."""
+    """A new plane every 2,500 samples."""
     X = rng.normal(size=(rows, 6))
     w = np.repeat(rng.normal(size=(-(-rows // 2500), 6)), 2500, axis=0)[:rows]
     return X, 2.0 * (w * X).sum(axis=1) + rng.logistic(size=rows) > 0, True
 
 
 def random_walk(rng, rows):
-    """Coefficients that wander."""
+    """Coefficients that follow a random walk."""
     X = rng.normal(size=(rows, 8))
     w = rng.normal(size=8) + 0.01 * np.cumsum(rng.normal(size=(rows, 8)), axis=0)
     return X, (w * X).sum(axis=1) + 0.5 * rng.normal(size=rows), False
 
 
 def persistent(rng, rows):
-    """Labels of which 85% are that of the row before; the features tell little."""
+    """Labels of which 85% equal the previous one; the features have little information."""
     y = np.cumsum(rng.random(rows) > 0.85) % 2
     return rng.normal(size=(rows, 6)) + 0.2 * np.outer(2 * y - 1, rng.normal(size=6)), y, True
 
 
 def market(rng, rows):
-    """A price by the half-hour, with the shape of the day and autocorrelated noise: is it above its mean over the day before?"""
+    """A half-hourly price with a daily pattern and autocorrelated noise: is it above its mean over the day before?"""
     t = np.arange(rows)
     hour, weekend = t % 48 / 47.0, (t // 48 % 7 >= 5).astype(float)
     shape = np.sin(2 * np.pi * hour + rng.normal()) + rng.normal() * np.sin(4 * np.pi * hour)
@@ -74,7 +74,7 @@ def market(rng, rows):
 
 
 def seasons(rng, rows):
-    """Counts by the hour with the shape of day, week and year, a trend, and autocorrelated noise."""
+    """Hourly counts with daily, weekly and yearly patterns, a trend, and autocorrelated noise."""
     t = np.arange(rows)
     noise = np.zeros(rows)
     for i in range(1, rows):
@@ -86,7 +86,7 @@ def seasons(rng, rows):
 
 
 def stationary(rng, rows):
-    """Nothing drifts."""
+    """A stream without drift."""
     X = rng.normal(size=(rows, 8)) @ rng.normal(size=(8, 8))
     return X * 10.0 ** rng.integers(-3, 4, 8), X @ rng.normal(size=8) + 2.0 * rng.logistic(size=rows) > 0, True
 
@@ -98,7 +98,7 @@ SIMULATED = {each.__name__: each for each in (rotating, abrupt, random_walk, per
 
 
 def predicted(model, X, y, rows):
-    """The predictions of each call's rows by the model before it."""
+    """The predictions of each call's samples by the model before the call."""
     found, first = [], {"classes": np.unique(y)} if hasattr(model, "decision_function") else {}
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, len(y), rows):
@@ -111,7 +111,7 @@ def predicted(model, X, y, rows):
 
 
 class Scaled:
-    """A model behind a scaler that learns in passing."""
+    """A model after a scaler that is updated online."""
 
     def __init__(self, model):
         self.model, self.scaler = model, StandardScaler()
@@ -127,7 +127,7 @@ class Scaled:
 
 
 class OneByOne:
-    """river's StandardScaler and linear model at its defaults, one class against the rest: plain steps of 0.01 on single rows."""
+    """river's StandardScaler and linear model at its defaults, one-vs-rest: plain steps of 0.01 on single samples."""
 
     def __init__(self, classes, n_features):
         self.classes, self.n = classes, 0
@@ -173,7 +173,7 @@ def score(y, found, is_class):
 
 
 def compare(ours, sgd, X, y, is_class, rows):
-    """The scores of our model, of a scaler with SGD, and of river's update, in calls of so many rows."""
+    """The scores of our model, of a scaler with SGD, and of river's update, in calls of `rows` samples."""
     classes = np.unique(y) if is_class else None
     models = ours, Scaled(sgd), OneByOne(classes, X.shape[1])
     return [score(y, predicted(model, X, y, rows), is_class) for model in models]

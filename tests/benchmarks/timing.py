@@ -1,4 +1,4 @@
-"""What the benchmarks share: interleaved repeats, medians, and the data sets kept beside the checkout."""
+"""Helpers of the benchmarks: interleaved repeats, medians, and the data sets in the folder next to the checkout."""
 
 import importlib.util
 import statistics
@@ -10,7 +10,7 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 def medians(repeats, jobs):
-    """Median seconds of each job of a dictionary, taken in turn so that a slow spell of the machine falls on all of them."""
+    """Median seconds of each job of a dictionary, measured alternately so that slow periods of the machine affect all."""
     for job in jobs.values():
         job()
     seconds = {name: [] for name in jobs}
@@ -29,7 +29,7 @@ def report(title, ours, theirs, of_ours=None, of_theirs=None):
 
 
 def load_data():
-    """The loader of the real sets, or None, saying so."""
+    """The loader of the real data sets, or None with a message."""
     path = DATA / "load_data.py"
     if not path.exists():
         print("skipped: shared/data does not lie beside the checkout", file=sys.stderr)

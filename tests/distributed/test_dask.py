@@ -1,4 +1,4 @@
-"""Dask arrays and data frames: the model of the samples in memory, wherever the blocks live."""
+"""Dask arrays and data frames: the model equals that of samples in memory, wherever the blocks are."""
 
 import subprocess
 import sys
@@ -75,7 +75,7 @@ def test_sparse_blocks(problem):
 
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_on_a_cluster(client, problem):
-    """The same as in memory to 1e-8, and as itself to the last bit."""
+    """The model equals that in memory to 1e-8, and that of a second fit to the last bit."""
     model, y = PROBLEMS[problem]
     known = type(model)(**model.get_params()).fit(X, y, WEIGHT)
     A = da.from_array(X, chunks=(250, -1))
@@ -92,7 +92,7 @@ def test_sparse_blocks_on_a_cluster(client):
 
 
 def test_float32_blocks_stay_float32():
-    """Their looks are those of samples in memory, but for rounding in float32."""
+    """Looks at the blocks equal those at samples in memory, up to rounding in float32."""
     A = X.astype(np.float32)
     known, found = GDClassifier(**TIGHT).fit(A, LABELS), GDClassifier(**TIGHT).fit(da.from_array(A, chunks=(500, -1)), LABELS)
     same(found, known, rtol=1e-4)
@@ -100,7 +100,7 @@ def test_float32_blocks_stay_float32():
 
 @pytest.mark.parametrize("with_client", [False, True])
 def test_data_frames(request, with_client):
-    """Columns of several types, names, and chunk sizes that nobody knows before."""
+    """Columns of several types, names, and unknown chunk sizes."""
     if with_client:
         request.getfixturevalue("client")
     frame = pd.DataFrame(X, columns=list("uvwxyz"))
@@ -179,7 +179,7 @@ def test_early_stopping_and_validation_samples():
 
 
 class Broken(RuntimeError):
-    """What a block of the user's raises."""
+    """An error raised by a block of the user."""
 
 
 def breaking(block, block_info=None):
@@ -190,7 +190,7 @@ def breaking(block, block_info=None):
 
 @pytest.mark.parametrize("with_client", [False, True])
 def test_what_is_refused(request, with_client):
-    """Before training, with the name of the block, and without a change to the model."""
+    """Errors are raised before training, name the block, and do not change the model."""
     if with_client:
         request.getfixturevalue("client")
     A = da.from_array(X, chunks=(400, -1))
@@ -230,7 +230,7 @@ def test_unknown_chunk_sizes():
 
 
 def test_dask_is_imported_by_whoever_passes_it():
-    """Neither by the package nor by a fit to an array."""
+    """Neither the package nor a fit to an array imports it."""
     code = """
 import sys
 from sklearn_gd import GDClassifier

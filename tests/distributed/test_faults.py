@@ -1,4 +1,4 @@
-"""Workers that die in mid-fit: their blocks are computed anew, and the model is the same."""
+"""Workers that are lost during a fit: their blocks are recomputed, and the model is the same."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def targets(name):
 
 
 class Forgetful(Engine):
-    """Blocks in this process, which forgets a part now and then."""
+    """Blocks in this process, which drops a part from time to time."""
 
     def __init__(self, every):
         self.every, self.count = every, 0
@@ -54,7 +54,7 @@ class Forgetful(Engine):
 
 
 def fitted(name, every, monkeypatch):
-    """A fit whose samples an engine has that forgets a part after so many calls."""
+    """A fit with an engine that drops a part after every `every` calls."""
     from sklearn_gd.distributed import _dask
 
     engine = Forgetful(every)
@@ -71,7 +71,7 @@ def test_a_part_that_is_forgotten_at_any_time_is_made_again(name, every, monkeyp
 
 
 def test_the_history_is_short():
-    """It has the calls since the last look at a model, which comes every few iterations, not those of the whole descent."""
+    """It has the calls since the last look at a model, every few iterations, not those of the whole descent."""
     history, model = History(), (np.ones((1, 4)), np.zeros(1))
     part = np.ones((1, 2)), np.zeros(1)
     for _ in range(100):
@@ -88,7 +88,7 @@ def test_the_history_is_short():
 
 
 def test_the_verbs_that_change_a_part_are_known():
-    """A verb that assigns to the part, itself or through another method, is one of `CHANGING`."""
+    """A verb that assigns to attributes of the part, directly or in another method, is one of `CHANGING`."""
     import ast
     import inspect
     import textwrap
@@ -152,13 +152,13 @@ def test_a_worker_that_is_killed_costs_recomputation_and_nothing_else(client, na
 
 
 def slow(block):
-    """The block, after a while."""
+    """The block, after a delay."""
     time.sleep(0.2)
     return block
 
 
 def test_a_worker_that_is_killed_while_it_computes(client):
-    """At any moment, from another thread: while blocks are computed for the first time, too."""
+    """The worker is killed from another thread at any time, including while blocks are computed for the first time."""
     A = da.from_array(X, chunks=(125, -1)).map_blocks(slow)
     known = GDClassifier(tol=1e-10).fit(X, SCORE > 0)
     pids = client.run(os.getpid)
@@ -170,7 +170,7 @@ def test_a_worker_that_is_killed_while_it_computes(client):
 
 
 def test_nothing_stays_on_the_workers(client):
-    """When a fit has ended, neither parts nor blocks."""
+    """After a fit, the workers have neither parts nor blocks."""
     A = da.from_array(X, chunks=(125, -1))
     GDClassifier().fit(A, SCORE > 0)
     GDClassifier().fit(A, SCORE > 0, X_val=A[:500], y_val=SCORE[:500] > 0)

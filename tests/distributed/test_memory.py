@@ -1,4 +1,4 @@
-"""Samples that are larger than memory: what a fit holds at most, measured in a process of its own."""
+"""Samples that are larger than memory: the peak memory of a fit, measured in a separate process."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from sklearn_gd import GDClassifier
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
-# The memory that is the process's own: pages of a file that is mapped can be dropped at any time, and do not count.
+# The private memory of the process, without the pages of a mapped file, which can be dropped at any time.
 PEAK = """
 import threading, time
 
@@ -47,7 +47,7 @@ GDClassifier().fit(tiny, tiny[:, 0] > 0)
 
 
 def run(code, *arguments):
-    """What a script prints, as numbers."""
+    """The numbers that a script prints."""
     script = PEAK + WARM + textwrap.dedent(code)
     command = [sys.executable, "-c", script, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -57,7 +57,7 @@ def run(code, *arguments):
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
-    """A file of 384 MB, and the labels of its rows."""
+    """A file of 384 MB, and the labels of its samples."""
     folder = tmp_path_factory.mktemp("rows")
     X = np.lib.format.open_memmap(folder / "X.npy", "w+", np.float64, (48_000, 1000))
     rng = np.random.default_rng(0)
@@ -69,7 +69,7 @@ def rows(tmp_path_factory):
 
 
 def test_a_mapped_array_is_not_copied(rows):
-    """A third of the array is never in memory: what a fit keeps is some numbers a sample."""
+    """The memory stays below a third of the array: a fit stores a few numbers per sample."""
     (grown,) = run(
         """
         import sys
@@ -84,7 +84,7 @@ def test_a_mapped_array_is_not_copied(rows):
 
 
 def test_under_a_limit_of_the_kernel(rows):
-    """The process may have a third of the array beside what it has before the fit, and no more."""
+    """The process may use at most a third of the array, in addition to its memory before the fit."""
     (score,) = run(
         """
         import resource, sys
@@ -155,7 +155,7 @@ def test_blocks_of_a_file_are_read_one_at_a_time(rows, tmp_path):
 
 
 def test_parquet_files_are_read_one_at_a_time(tmp_path):
-    """A data frame of files whose lengths nobody knows before, with the labels in a column of its own."""
+    """A data frame of files of unknown lengths, with the labels in a separate column."""
     pytest.importorskip("dask.dataframe", reason="needs sklearn-gd[dask]")
     pytest.importorskip("pyarrow", reason="needs pyarrow")
     import pandas as pd

@@ -37,7 +37,7 @@ PROBLEMS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
-    """A cluster of this machine, whose workers have no other task than those of the tests."""
+    """A cluster on this machine, whose workers run only the tasks of the tests."""
     ray.init(num_cpus=2, include_dashboard=False, logging_level="error", log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     yield
@@ -69,7 +69,7 @@ def test_the_model_is_that_of_the_samples_in_memory(problem):
 
 
 def test_targets_and_weights_of_a_dataset():
-    """In blocks of their own."""
+    """Targets and weights in other blocks than X."""
     known = GDClassifier(**TIGHT).fit(X, SEVERAL, WEIGHT)
     same(GDClassifier(**TIGHT).fit(blocks_of(X), blocks_of(SEVERAL, (0, 200, N)), blocks_of(WEIGHT, (0, 700, N))), known)
 

@@ -71,14 +71,14 @@ def test_rounds_on_csr_blocks_with_a_client(request):
 
 @pytest.mark.parametrize("solver", ["sgd", "minibatch", "saga"])
 def test_blocks_that_differ_draw_a_warning(solver):
-    """The mean of models of single classes is no minimum."""
+    """The mean of models of single classes is not a minimum."""
     order = np.argsort(LABELS, kind="stable")
     with pytest.warns(ConvergenceWarning, match="The blocks of X differ"):
         GDClassifier(solver=solver, random_state=0).fit(da.from_array(X[order], chunks=(1000, -1)), LABELS[order])
 
 
 def test_a_round_is_the_weighted_mean_of_the_epochs_of_the_parts():
-    """By hand, with plain steps at a decaying rate: the steps of later rounds are those that the schedule gives."""
+    """A calculation by hand, with plain steps at a decaying rate that continues in later rounds."""
     few, y, weight = X[:6, :2] * [1.0, 0.01], SCORE[:6, None], np.array([1.0, 2.0, 1.0, 1.0, 3.0, 1.0])
     more = {"loss": SquaredError(), "penalty": L2(), "alpha": 0.1, "n_outputs": 1, "fit_intercept": True}
     whole = Objective(few, y, weight, **more)

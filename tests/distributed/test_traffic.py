@@ -1,4 +1,4 @@
-"""What an iteration sends: a call for each thread of the cluster and answers as small as the model."""
+"""The messages of an iteration: a call for each thread of the cluster, and results of the size of the model."""
 
 import pickle
 
@@ -12,7 +12,7 @@ da = pytest.importorskip("dask.array", reason="needs sklearn-gd[dask]")
 
 
 class Traffic(Observer):
-    """Notes messages and bytes after every epoch."""
+    """Records messages and bytes after every epoch."""
 
     def start(self, objective, theta, value):
         self.engine = objective.parts.map.engine
@@ -35,7 +35,7 @@ class Traffic(Observer):
 
 @pytest.mark.parametrize("n_samples", [2_000, 40_000])
 def test_an_iteration_sends_two_short_messages_to_each_worker(client, n_samples):
-    """However many samples: the plane and the step, and now and then another length of step."""
+    """For any number of samples: the plane and the step, and sometimes another step length."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n_samples, 8))
     model, traffic = GDClassifier(max_iter=4, tol=None), Traffic()

@@ -1,4 +1,4 @@
-"""scikit-learn's progress bar in a notebook: a bar, or a line that says what to install."""
+"""scikit-learn's progress bar in a notebook: a bar, or a message that says what to install."""
 
 import json
 
@@ -18,7 +18,7 @@ HIDDEN = "import sys\nsys.modules['ipywidgets'] = None\n"
 
 
 def outputs(code):
-    """What a cell shows, as text."""
+    """The output of a cell, as text."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     nbclient.NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
     return json.dumps(notebook.cells[0].outputs)

@@ -21,10 +21,10 @@ LABELS = np.where(SCORE > 0, "yes", "no")
 
 @pytest.fixture(scope="module", autouse=True)
 def _store(tmp_path_factory):
-    """A store of the module's own: mlflow writes its tables once."""
+    """One store for the module, so that mlflow creates its tables once."""
     before = mlflow.get_tracking_uri()
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("mlflow"))  # artifacts go to the present folder
+        patch.chdir(tmp_path_factory.mktemp("mlflow"))  # artifacts are written to the current folder
         mlflow.set_tracking_uri("sqlite:///runs.db")
         yield
     mlflow.set_tracking_uri(before)
@@ -108,7 +108,7 @@ def test_more_epochs_than_the_server_takes_at_once():
 
 @pytest.mark.usefixtures("_autolog")
 def test_a_pipeline_under_autolog():
-    """One run holds the Pipeline's parameters and scores, which mlflow logs, and the loss curve."""
+    """One run has the Pipeline's parameters and scores, logged by mlflow, and the loss curve."""
     logger = MLflowLogger()
     pipe = make_pipeline(StandardScaler(), GDRegressor(alpha=0.01).set_callbacks(logger)).fit(X, SCORE)
     run = run_of(logger)
@@ -119,7 +119,7 @@ def test_a_pipeline_under_autolog():
 
 
 def test_each_fit_of_a_search_has_a_run():
-    """Children of the active one."""
+    """The runs are children of the active run."""
     with mlflow.start_run() as parent:
         search = GridSearchCV(GDRegressor().set_callbacks(MLflowLogger()), {"alpha": [0.1, 1.0]}, cv=2).fit(X, SCORE)
         assert mlflow.active_run().info.run_id == parent.info.run_id

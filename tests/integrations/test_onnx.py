@@ -1,4 +1,4 @@
-"""ONNX: the answers of onnxruntime are those of the estimators, to float32."""
+"""ONNX: the results of onnxruntime equal those of the estimators, to float32."""
 
 import warnings
 
@@ -36,7 +36,7 @@ def fitted(model, y):
 
 
 def run(model, rows, **options):
-    """What onnxruntime answers for the converted model."""
+    """The results of onnxruntime for the converted model."""
     if options or hasattr(model, "classes_"):
         options = {id(model): options | ({"zipmap": False} if hasattr(model, "classes_") else {})}
     graph = skl2onnx.to_onnx(model, rows[:1], options=options or None)
@@ -70,7 +70,7 @@ def test_every_loss_of_the_classifier(loss, target):
 
 
 def test_all_probabilities_at_zero_are_shared():
-    """Modified Huber, where every class is far on the wrong side."""
+    """Modified Huber, with every class far on the wrong side."""
     model = fitted(GDClassifier("modified_huber"), TARGETS["three"])
     model.intercept_ = model.intercept_ - 1e4
     _, columns = run(model, X)
@@ -80,7 +80,7 @@ def test_all_probabilities_at_zero_are_shared():
 
 @pytest.mark.parametrize("target", ["two", "five strings"])
 def test_in_a_pipeline(target):
-    """Behind a scaler, whose own converter computes in single precision; the dictionary of the default option as well."""
+    """After a scaler, whose converter computes in single precision; also with the dictionary of the default option."""
     pipe = make_pipeline(StandardScaler(), GDClassifier("exponential")).fit(X[:, :3], TARGETS[target])
     graph = skl2onnx.to_onnx(pipe, X[:1, :3])
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -102,7 +102,7 @@ def test_integers_in():
 
 
 def test_single_precision_on_request():
-    """No tensor of doubles in the graph; on centred features the answers are the same to float32."""
+    """The graph has no tensor of doubles; for centred features the results are the same to float32."""
     model = GDClassifier().fit(X[:, :3], TARGETS["three"])
     graph = skl2onnx.to_onnx(model, X[:1, :3], options={id(model): {"double": False, "zipmap": False}})
     assert 11 not in {each.data_type for each in graph.graph.initializer}  # 11 is TensorProto.DOUBLE
@@ -111,7 +111,7 @@ def test_single_precision_on_request():
 
 
 class Cauchy(RegressionLoss):
-    """A loss of one's own without a link."""
+    """A custom loss without a link."""
 
     @staticmethod
     def value(y, raw):
@@ -119,14 +119,14 @@ class Cauchy(RegressionLoss):
 
 
 class SquareRoot(Cauchy):
-    """With a link of its own, which the converter cannot know."""
+    """A custom loss with a link that the converter does not know."""
 
     def inverse_link(self, raw):
         return raw * raw
 
 
 class Savage(ClassificationLoss):
-    """A loss of one's own without probabilities."""
+    """A custom loss without probabilities."""
 
     @staticmethod
     def value(y, raw):
@@ -134,7 +134,7 @@ class Savage(ClassificationLoss):
 
 
 def test_a_loss_of_ones_own(monkeypatch):
-    """One that inherits its link is converted; another link is refused by name until its graph is given."""
+    """A loss that inherits its link is converted; for another link an error names the loss until the graph is added."""
     model = fitted(GDRegressor(Cauchy()), SCORE)
     np.testing.assert_allclose(run(model, X)[0][:, 0], model.predict(X), **SINGLE)
     classifier = fitted(GDClassifier(Savage()), TARGETS["two"])

@@ -1,4 +1,4 @@
-"""SHAP, Optuna, river, dask-ml and Ray with the estimators: each answers what the estimator answers."""
+"""SHAP, Optuna, river, dask-ml and Ray with the estimators: the results equal those of the estimators."""
 
 import numpy as np
 import pytest
@@ -27,12 +27,12 @@ def optional(name):
     ids=["one target", "two targets", "a link", "two classes", "three classes"],
 )
 def test_shap_values_add_up_to_the_raw_score(model, y, explained):
-    """With the base value; under a link they explain the raw score."""
+    """The sum includes the base value; with a link the values explain the raw score."""
     explainer = optional("shap").LinearExplainer(model.fit(X, y), X)
     explanation = explainer(X)
     raw = np.log(model.predict(X)) if explained == "log of predict" else getattr(model, explained)(X)
     assert explanation.values.shape == (200, 4, *raw.shape[1:])
-    # The base values of a single score have a further axis, or have none.
+    # The base values of a single score may have a further axis.
     base = np.reshape(explanation.base_values, raw.shape)
     np.testing.assert_allclose(explanation.values.sum(axis=1) + base, raw, rtol=1e-9, atol=1e-9)
 
@@ -64,9 +64,9 @@ def test_optuna_prunes_between_calls_of_partial_fit():
 
 
 def test_river_learns_one_sample_at_a_time():
-    """The wrapped models are those of `partial_fit` with one sample a call, and of one call with many."""
+    """The wrapped models equal those of `partial_fit` with one sample per call, and of one call with many."""
     compat, pandas = optional("river.compat"), pytest.importorskip("pandas")
-    # Numbers as names: river's first sample comes without names, and its frames with them.
+    # Numbers as names, as river's first sample has no names, but its frames have.
     frame = pandas.DataFrame(X, columns=range(4))
     samples = frame.to_dict("records")
     classifier = compat.SKL2RiverClassifier(GDClassifier(), classes=["a", "b"])
@@ -89,7 +89,7 @@ def test_river_learns_one_sample_at_a_time():
 
 
 def test_dask_ml_trains_by_blocks():
-    """`Incremental` is `partial_fit` on one block after the other; `ParallelPostFit` predicts by blocks."""
+    """`Incremental` calls `partial_fit` on each block; `ParallelPostFit` predicts block by block."""
     wrappers, array = optional("dask_ml.wrappers"), optional("dask.array")
     blocks, labels = array.from_array(X, chunks=(50, 4)), array.from_array(LABELS, chunks=50)
     wrapped = wrappers.Incremental(GDClassifier(), shuffle_blocks=False).fit(blocks, labels, classes=["a", "b"])
@@ -103,7 +103,7 @@ def test_dask_ml_trains_by_blocks():
 
 
 def test_ray_runs_a_search():
-    """As a backend of joblib: the fits of a cross-validation run on Ray's workers."""
+    """With Ray as a backend of joblib, the fits of a cross-validation run on its workers."""
     ray, joblib = optional("ray"), pytest.importorskip("joblib")
     from ray.util.joblib import register_ray
     from sklearn.model_selection import cross_val_score

@@ -1,4 +1,4 @@
-"""Tensors of torch in the place of arrays."""
+"""Tensors of torch instead of arrays."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_the_model_is_that_of_the_array(dtype):
 
 @pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
 def test_tensors_that_are_no_arrays_are_refused():
-    """torch's own messages say what to call first; the estimator stays unfitted. Its note that CSR is new is not ours."""
+    """The messages of torch say what to call first; the estimator is not fitted. torch also notes that CSR is in beta."""
     rows, y = torch.tensor(X), torch.tensor(SCORE)
     model = GDRegressor()
     with pytest.raises(RuntimeError, match=r"detach\(\)"):

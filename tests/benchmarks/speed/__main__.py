@@ -1,10 +1,11 @@
-"""Speed beside the peers, one table with a column for the bar.
+"""Speed compared with other packages: a table with a column for the bar.
 
 python tests/benchmarks/speed [SECTION ...] [--quick] [--json FILE] [--picture FILE] [--summary FILE]
 
-Each row is a piece of work: the median seconds of ours and of every peer that is installed, taken in turn in one run, and how
-many times as fast as the fastest peer ours is. `pip install -e ".[bench]"` installs the peers. One thread, unless a row says
-otherwise. All sections take about a quarter of an hour on two cores, `--quick` two minutes. Nothing else should run meanwhile.
+Each row is one task: the median seconds of this package and of every other package that is installed, measured alternately in
+one run, and the speed relative to the fastest other package. `pip install -e ".[bench]"` installs the other packages. Tasks use
+one thread, unless the row says otherwise. All sections take about 15 minutes on two cores, `--quick` two minutes. No other
+program should run at the same time.
 """
 
 import argparse
@@ -44,7 +45,7 @@ PEERS = ("scikit-learn", "numpy", "numba", "torch", "skglm", "celer", "glum", "c
 
 
 def versions():
-    """Of Python and of what is installed of the peers."""
+    """The versions of Python and of the installed packages."""
     found = {"python": platform.python_version()}
     for name in PEERS:
         try:

@@ -1,4 +1,4 @@
-"""A piece of work that is timed: ours and its peers, taken in turn in one run."""
+"""A task whose time is measured: ours and the other packages, alternately in one run."""
 
 import importlib
 import sys
@@ -20,11 +20,11 @@ class Work:
     ----------
     name : str
     bar : float
-        How many times as fast as the fastest peer it is to be; NaN for none.
+        The target for the speed relative to the fastest peer; NaN for none.
     ours : callable
     peers : dict of str to callable
     epochs : tuple of int, optional
-        The jobs take a number of epochs. What counts is the difference between a fit of many and one of few, for each epoch.
+        The numbers of epochs of a short and a long fit, if the jobs take one; the result is the difference per epoch.
     repeats : int, default=5
     """
 
@@ -54,12 +54,12 @@ class Work:
 
     @property
     def ratio(self):
-        """How many times as fast as the fastest peer."""
+        """The speed relative to the fastest peer."""
         return self.seconds[self.fastest_peer] / self.seconds["ours"]
 
 
 def installed(name):
-    """The module, or None where it is not installed: its peers are then left out."""
+    """The module, or None if it is not installed; its peers are then left out."""
     try:
         return importlib.import_module(name)
     except ImportError:

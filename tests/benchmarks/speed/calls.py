@@ -14,15 +14,20 @@ def predict(quick):
     for n, times in ((1, 200), (1_000_000, 1)):
         rows = X[:n]
         yield Work(
-            f"predict, {n} samples",
+            f"predict, {counted(n)}",
             1.0 / 1.1,
             lambda rows=rows, times=times: [ours.predict(rows) for _ in range(times)],
             {"LogisticRegression": lambda rows=rows, times=times: [theirs.predict(rows) for _ in range(times)]},
         )
 
 
+def counted(n):
+    """A number of samples, as part of a name."""
+    return "1 sample" if n == 1 else f"{n} samples"
+
+
 def streams(parts, X, y, calls, size):
-    """A job that goes on with one stream, `calls` calls of `size` samples at a time."""
+    """A job that continues one stream by `calls` calls of `size` samples."""
     model = parts
     model.partial_fit(X[:size], y[:size], classes=[0, 1])
     at = [0]
@@ -53,7 +58,7 @@ def partial_fit(quick):
     for size, bar, calls in ((1, 0.7, 30), (100, 1.0, 10)):
         for name, parts in (("auto", {}), ("plain", plain)):
             yield Work(
-                f"partial_fit, {size} samples, 2^18 hashed features, {name}",
+                f"partial_fit, {counted(size)}, 2^18 hashed features, {name}",
                 bar,
                 streams(GDClassifier(**parts), S, y, calls, size),
                 {"SGDClassifier": streams(SGDClassifier("log_loss", learning_rate="constant", eta0=1e-2), S, y, calls, size)},

@@ -28,14 +28,14 @@ def sgd(X, y, loss="log_loss", eta0=1e-3, penalty="l2"):
 
 
 def rows(quick):
-    """Single samples, dense; each optimizer beside scikit-learn's plain descent."""
+    """Single samples, dense; each optimizer compared with scikit-learn's plain descent."""
     for at, (n, d) in enumerate(SHAPES):
         if quick and at not in (1, 3):
             continue
         X, y = two_classes(n, d)
         for name, optimizer in OPTIMIZERS.items():
             yield Work(
-                f"epoch by single samples, {n} x {d}, {name}",
+                f"epoch, single samples, {n} x {d}, {name}",
                 BARS[name][at],
                 ours(X, y, solver="sgd", optimizer=optimizer, learning_rate=1e-3, penalty="l2"),
                 {"SGDClassifier": sgd(X, y)},
@@ -62,7 +62,7 @@ def csr(quick):
         X, y = sparse(n, n_features, per_row)
         for penalty in ("l2",) if quick else ("l2", "l1", "elasticnet"):
             yield Work(
-                f"epoch by single samples, CSR {per_row} in {n_features}, {penalty}",
+                f"epoch, single samples, CSR {per_row} in {n_features}, {penalty}",
                 bar,
                 ours(X, y, solver="sgd", optimizer="gd", learning_rate=1e-2, penalty=penalty),
                 {"SGDClassifier": sgd(X, y, eta0=1e-2, penalty=penalty)},
@@ -71,7 +71,7 @@ def csr(quick):
             )
         if at == 0:
             yield Work(
-                f"epoch of SAGA, CSR {per_row} in {n_features}",
+                f"epoch, SAGA, CSR {per_row} in {n_features}",
                 1.2,
                 ours(X, y, solver="saga", learning_rate=1e-3, penalty="l2"),
                 {
@@ -116,12 +116,12 @@ def minibatch(quick):
     data = load_data()
     if data is not None:
         X, _, y, _ = data.load("fashion_mnist", max_train=10_000 if quick else None)
-        sets.append((f"Fashion-MNIST {len(y)} rows", X / 255.0, y.astype(np.int64), {32: (4.0, 3.0), 256: (1.5, 1.5)}))
+        sets.append((f"Fashion-MNIST, {len(y)} samples", X / 255.0, y.astype(np.int64), {32: (4.0, 3.0), 256: (1.5, 1.5)}))
     for title, X, y, bars in sets:
         for batch in (32, 256):
             for name, bar in zip(("plain", "adam"), bars[batch], strict=True):
                 yield Work(
-                    f"epoch by mini-batches of {batch}, {title}, {name}",
+                    f"epoch, mini-batches of {batch}, {title}, {name}",
                     bar,
                     ours(X, y, solver=MiniBatch(batch), optimizer=OPTIMIZERS[name], learning_rate=1e-3, penalty="l2"),
                     {"MLPClassifier": mlp(X, y, batch), **in_torch(X, y, batch, name)},
@@ -131,14 +131,14 @@ def minibatch(quick):
 
 
 def ten_classes(quick):
-    """Single samples of Fashion-MNIST: softmax and hinge, beside one against the rest."""
+    """Single samples of Fashion-MNIST: softmax and hinge, compared with one-vs-rest."""
     data = load_data()
     if data is None:
         return
     X, _, y, _ = data.load("fashion_mnist", max_train=10_000)
     for loss, peer in (("log_loss", "log_loss"), ("hinge", "hinge")):
         yield Work(
-            f"epoch by single samples, Fashion-MNIST, ten classes, {loss}",
+            f"epoch, single samples, Fashion-MNIST, ten classes, {loss}",
             5.0,
             ours(X / 255.0, y, solver="sgd", optimizer="gd", learning_rate=1e-3, penalty="l2", loss=loss),
             {"SGDClassifier": sgd(X / 255.0, y, loss=peer)},
@@ -148,7 +148,7 @@ def ten_classes(quick):
 
 
 class OwnHuber(RegressionLoss):
-    """The built-in huber, written as a user would."""
+    """The built-in Huber loss as a custom loss."""
 
     def __init__(self, delta=1.0):
         self.delta = delta
@@ -168,7 +168,7 @@ class OwnHuber(RegressionLoss):
 
 
 def own_loss(quick):
-    """A user's own loss beside the same one built in."""
+    """A custom loss compared with the same built-in loss."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200_000, 20))
     y = X @ rng.normal(size=20) + rng.standard_t(2, size=len(X))
@@ -178,8 +178,8 @@ def own_loss(quick):
         "default fit": {},
     }.items():
         yield Work(
-            f"own huber, {name}, 200000 x 20",
+            f"custom Huber loss, {name}, 200000 x 20",
             0.9,
             lambda parts=parts: GDRegressor(loss=OwnHuber(), random_state=0, **parts).fit(X, y),
-            {"built in": lambda parts=parts: GDRegressor(loss="huber", random_state=0, **parts).fit(X, y)},
+            {"built-in": lambda parts=parts: GDRegressor(loss="huber", random_state=0, **parts).fit(X, y)},
         )

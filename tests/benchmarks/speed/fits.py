@@ -1,4 +1,4 @@
-"""Whole fits: to 1e-4 of one minimum, and the defaults on raw features."""
+"""Whole fits: to 1e-4 of one minimum, and the defaults on unscaled features."""
 
 import functools
 import time
@@ -30,9 +30,9 @@ def value(X, y, coef, intercept, alpha, l1_ratio):
 
 
 class Race:
-    """Fits of one F by several packages, each at the loosest tolerance that brings it within 1e-4 of the minimum.
+    """Fits of one F by several packages, each at the loosest tolerance that reaches 1e-4 of the minimum.
 
-    Ours fits raw features with a penalty of standardised coefficients. The time of the peers includes a StandardScaler.
+    Ours uses unscaled features and a penalty with ``standardize=True``. The time of the peers includes a StandardScaler.
     """
 
     def __init__(self, X, y, alpha, l1_ratio):
@@ -79,7 +79,7 @@ class Race:
         return None
 
     def work(self, name, bar, peers):
-        """The row of the table; peers that do not get there within 15 s a fit are left out."""
+        """The row of the table; peers that do not reach the accuracy within 15 s per fit are left out."""
         ours = self.loosest(self.ours, self.value_of_ours)
         jobs = {each: self.loosest(functools.partial(self.peer, make), self.value_of_peer) for each, make in peers.items()}
         jobs = {each: job for each, job in jobs.items() if job is not None}
@@ -155,7 +155,7 @@ def races(quick):
         X, _, y, _ = data.load(name, max_train=most)
         classes, y = np.unique(y, return_inverse=True)
         y = (y == np.bincount(y).argmax()).astype(int) if binary and len(classes) > 2 else y
-        yield f"{name}{' binary' if binary and len(classes) > 2 else ''}, {len(y)} rows", X, y, l1_bar
+        yield f"{name}{' binary' if binary and len(classes) > 2 else ''}, {len(y)} samples", X, y, l1_bar
 
 
 def optimum(quick):
@@ -176,7 +176,7 @@ def optimum(quick):
 
 
 def defaults(quick):
-    """The default fit of raw features, beside StandardScaler with LogisticRegression or Ridge."""
+    """The default fit of unscaled features, compared with StandardScaler and LogisticRegression or Ridge."""
     data = load_data()
     if data is None:
         return
@@ -193,7 +193,7 @@ def defaults(quick):
 
         make = GDClassifier if classes else GDRegressor
         yield Work(
-            f"default fit, {name}, {len(y)} rows",
+            f"default fit, {name}, {len(y)} samples",
             1.0,
             lambda X=X, y=y, make=make: make().fit(X, y),
             {"scaler + LogisticRegression or Ridge": peer},

@@ -1,4 +1,4 @@
-"""How the cost of a fit grows: seconds against samples, features and classes, and the exponent between neighbours.
+"""The growth of the cost of a fit with samples, features and classes: seconds, and the exponent between neighbours.
 
 python tests/benchmarks/speed/growth.py [--quick] [--picture FILE]
 """
@@ -16,7 +16,7 @@ WAYS = {
     "single samples, 3 epochs": {"solver": "sgd", "learning_rate": 1e-3, "max_iter": 3, "tol": None},
     "mini-batch Adam, 3 epochs": {"optimizer": "adam", "learning_rate": 1e-3, "max_iter": 3, "tol": None},
 }
-# For each axis its place in (samples, features, classes), and the sizes.
+# For each axis its index in (samples, features, classes), and the sizes.
 AXES = {
     "samples (20 features, 2 classes)": (0, [(n, 20, 2) for n in (1_000, 10_000, 100_000, 1_000_000, 10_000_000)]),
     "features (2,000 samples, 2 classes)": (1, [(2_000, d, 2) for d in (10, 100, 1_000, 10_000, 100_000)]),
@@ -25,7 +25,7 @@ AXES = {
 
 
 def samples(n, d, n_classes):
-    """Classes that overlap, in float32 where there are many values."""
+    """Overlapping classes, in float32 if there are many values."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((n, d), dtype=np.float32)
     X = X if n * d > 100_000_000 else X.astype(np.float64)
@@ -36,7 +36,7 @@ def samples(n, d, n_classes):
 
 
 def seconds(X, y, parts):
-    """The shorter of two fits, the first of which may compile."""
+    """The shorter of two fits, as the first one may compile."""
     taken = []
     for _ in range(2):
         begun = time.perf_counter()
@@ -46,7 +46,7 @@ def seconds(X, y, parts):
 
 
 def measured(quick):
-    """Seconds by axis and way."""
+    """Seconds by axis and solver."""
     found = {}
     for axis, (place, sizes) in AXES.items():
         for size in sizes[:3] if quick else sizes:

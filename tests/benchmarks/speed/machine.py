@@ -1,4 +1,4 @@
-"""What the machine allows: bandwidth, two threads beside one, float32 beside float64, memory beyond the samples."""
+"""Limits of the machine: bandwidth, two threads compared with one, float32 with float64, memory in addition to the samples."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ def fit(X, y, **parts):
 
 
 def bandwidth(quick):
-    """An iteration of batch descent beside one product that reads X once, on all threads and on one; the bar is 1.25 reads."""
+    """An iteration of batch descent relative to one product that reads X once, on all threads and on one; the bar is 1.25."""
     X, y = two_classes(50_000, 500, condition=1e3)
     v = np.ones(500)
     for threads in (1, 2):
@@ -28,7 +28,7 @@ def bandwidth(quick):
             return run
 
         yield Work(
-            f"iteration of batch descent, 50000 x 500, {threads} thread(s), beside one read of X",
+            f"iteration of batch descent, 50000 x 500, {threads} thread{'s' * (threads > 1)}, relative to one read of X",
             1.0 / 1.25,
             limited(fit(X, y)),
             {"X @ v": limited(lambda epochs: [X @ v for _ in range(epochs)])},
@@ -38,7 +38,7 @@ def bandwidth(quick):
 
 
 def threads(quick):
-    """Two threads beside one."""
+    """Two threads compared with one."""
     X, y = two_classes(200_000, 100, condition=1e3)
     rng = np.random.default_rng(0)
     many = (X[:, :10] @ rng.normal(size=(10, 10))).argmax(axis=1)
@@ -62,7 +62,7 @@ def threads(quick):
 
 
 def single_precision(quick):
-    """float32 samples beside float64."""
+    """float32 samples compared with float64."""
     X, y = two_classes(200_000, 100, condition=1e3)
     narrow = X.astype(np.float32)
     for name, parts, epochs in (
@@ -103,7 +103,7 @@ print((resident("VmHWM") - start) / (8.0 * n))
 
 
 def memory():
-    """Arrays of n scores beyond the samples at the peak of a fit of a million samples, in a process of its own (Linux)."""
+    """Arrays of n scores, in addition to the samples, at the peak of a fit of a million samples, in a new process (Linux)."""
     for dtype, sparse in (("float64", False), ("float32", False), ("float64", True)):
         for name, parts, bar in (("batch", "", 7), ("single samples", "solver='sgd', learning_rate=.001, ", 2)):
             code = PEAK.format(dtype=dtype, sparse=sparse, parts=parts)

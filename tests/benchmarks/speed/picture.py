@@ -6,27 +6,27 @@ import matplotlib.pyplot as plt
 
 OURS, PEER = "#2f6f9f", "#c9ced6"
 
-# The tasks of the front page, fast and slow ones, and what they are called there.
+# The tasks of the front page, fast and slow ones, and their labels.
 SUMMARY = {
-    "epoch by mini-batches of 32, 100000 x 100, adam": "mini-batch Adam, one epoch",
-    "epoch by single samples, Fashion-MNIST, ten classes, log_loss": "SGD, softmax, one epoch",
-    "epoch by single samples, 100000 x 100, plain": "SGD, dense, one epoch",
-    "epoch by single samples, CSR 75 in 50000, l2": "SGD, sparse, one epoch",
-    "epoch of SAGA, CSR 75 in 50000": "SAGA, sparse, one epoch",
-    "to 1e-4 of the minimum, l2, adult, 24420 rows": "l2, adult, to 1e-4",
-    "to 1e-4 of the minimum, l1, adult, 24420 rows": "l1, adult, to 1e-4",
-    "to 1e-4 of the minimum, l2, covtype binary, 100000 rows": "l2, covtype, to 1e-4",
-    "to 1e-4 of the minimum, l1, covtype binary, 100000 rows": "l1, covtype, to 1e-4",
-    "default fit, wine, 133 rows": "default fit, 133 samples",
-    "default fit, adult, 24420 rows": "default fit, 24,420 samples",
-    "default fit, covtype, 435759 rows": "default fit, 435,759 samples",
+    "epoch, mini-batches of 32, 100000 x 100, adam": "mini-batch Adam, one epoch",
+    "epoch, single samples, Fashion-MNIST, ten classes, log_loss": "SGD, softmax, one epoch",
+    "epoch, single samples, 100000 x 100, plain": "SGD, dense, one epoch",
+    "epoch, single samples, CSR 75 in 50000, l2": "SGD, sparse, one epoch",
+    "epoch, SAGA, CSR 75 in 50000": "SAGA, sparse, one epoch",
+    "to 1e-4 of the minimum, l2, adult, 24420 samples": "l2, adult, to 1e-4",
+    "to 1e-4 of the minimum, l1, adult, 24420 samples": "l1, adult, to 1e-4",
+    "to 1e-4 of the minimum, l2, covtype binary, 100000 samples": "l2, covtype, to 1e-4",
+    "to 1e-4 of the minimum, l1, covtype binary, 100000 samples": "l1, covtype, to 1e-4",
+    "default fit, wine, 133 samples": "default fit, 133 samples",
+    "default fit, adult, 24420 samples": "default fit, 24,420 samples",
+    "default fit, covtype, 435759 samples": "default fit, 435,759 samples",
     "partial_fit, 1 sample, 20 features, plain": "partial_fit, one sample",
-    "partial_fit, 1 samples, 2^18 hashed features, plain": "partial_fit, one hashed sample",
+    "partial_fit, 1 sample, 2^18 hashed features, plain": "partial_fit, one hashed sample",
 }
 
 
 def draw_summary(result, path):
-    """A bar and a number for each task of `SUMMARY`: how many times as fast as the fastest peer, whose name is given."""
+    """Draw the speed relative to the fastest other package, with its name, for each task of `SUMMARY`."""
     rows = {row["work"]: row for row in result["rows"] if row["seconds"]}
     rows = [(SUMMARY[work], rows[work]) for work in SUMMARY if work in rows]
     figure, ax = plt.subplots(figsize=(4.4, 0.27 * len(rows) + 0.8), layout="constrained")
@@ -50,7 +50,7 @@ def draw_summary(result, path):
 
 
 def draw(result, path):
-    """A horizontal bar for each row, the length how many times as fast as the fastest peer; dots are the other peers."""
+    """Draw a bar for each row: the speed relative to the fastest other package; dots are all other packages."""
     rows = [row for row in result["rows"] if row["seconds"] and math.isfinite(row["ratio"]) and row["ratio"] > 0.0]
     figure, ax = plt.subplots(figsize=(9.0, 0.17 * len(rows) + 0.8), layout="constrained")
     for place, row in enumerate(reversed(rows)):
@@ -65,7 +65,7 @@ def draw(result, path):
     ax.set_xticks(ticks, [f"{tick:g}x" for tick in ticks])
     ax.minorticks_off()
     ax.margins(y=0.01)
-    ax.set_xlabel("times as fast as the fastest peer (bar), as each peer (dots)")
+    ax.set_xlabel("speed relative to the fastest other package (bar) and to each package (dots)", fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)
     plt.close(figure)

@@ -1,4 +1,4 @@
-"""New processes: the first fit that compiles, and a user's own loss under GridSearchCV with two processes."""
+"""New processes: the first fit, which compiles, and a custom loss in GridSearchCV with two processes."""
 
 import os
 import subprocess
@@ -60,19 +60,19 @@ def seconds(code, environment):
 
 
 def first_fits():
-    """Name, seconds, bar: the first fit of a process with nothing on disk, and with compiled code kept there."""
+    """Name, seconds, bar: the first fit of a process with an empty cache, and with cached code."""
     for name, parts in (("single samples", "solver='sgd'"), ("mini-batch Adam", "solver=MiniBatch(), optimizer='adam'")):
         with tempfile.TemporaryDirectory() as cache:
             environment = {"NUMBA_CACHE_DIR": cache}
-            yield f"first fit, {name}, nothing on disk", seconds(FIRST.format(parts=parts), environment), 3.0
+            yield f"first fit, {name}, empty cache", seconds(FIRST.format(parts=parts), environment), 3.0
             kept = sorted(seconds(FIRST.format(parts=parts), environment) for _ in range(3))[1]
-            yield f"first fit, {name}, kept on disk", kept, 0.4
+            yield f"first fit, {name}, from the disk cache", kept, 0.4
 
 
 def own_loss():
-    """Name, times as long as compiled in one process, bar: 32 small fits of a loss of `__main__` with two processes."""
+    """Name, time relative to one process with compiled code, bar: 32 small fits of a loss of `__main__` with two processes."""
     with tempfile.TemporaryDirectory() as cache:
         environment = {"NUMBA_CACHE_DIR": cache}
         alone = seconds(GRID.format(jobs=1), environment)
         both = seconds(GRID.format(jobs=2), environment)
-    yield "own loss, GridSearchCV of 32 fits, 2 processes beside 1 that has compiled", both / alone, 3.0
+    yield "custom loss, GridSearchCV of 32 fits, 2 processes relative to 1 with compiled code", both / alone, 3.0
