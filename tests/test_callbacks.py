@@ -32,7 +32,7 @@ LABELS = np.array(["no", "yes"])[data("hinge-2")[1]]
 # An estimator and its y for each loop of a fit.
 FITS = {
     "memory gradient": (GDRegressor(max_iter=8, tol=None), SCORE),
-    "l1": (GDRegressor(penalty="l1", alpha=0.1, max_iter=8, tol=None), SCORE),
+    "l1": (GDRegressor("absolute_error", penalty="l1", alpha=0.01, max_iter=8, tol=None), SCORE),
     "kinks": (GDClassifier("hinge", max_iter=8, tol=None), LABELS),
     "batch": (GDClassifier(solver="batch", optimizer="nesterov", learning_rate=0.1, max_iter=8, tol=None), LABELS),
     "one row": (GDRegressor(solver="sgd", learning_rate=0.05, max_iter=8, tol=None, random_state=0), SCORE),
@@ -166,7 +166,7 @@ def test_a_callback_that_asks_to_stop_stops(fit, layout):
         assert same_model(stopped, clone(model).set_params(max_iter=3).fit(rows, y))
 
 
-@pytest.mark.parametrize("stop_at", [1, 40, 100])
+@pytest.mark.parametrize("stop_at", [1, 6, 12])
 @pytest.mark.parametrize(
     "model",
     [GDRegressor(solver="sgd", learning_rate=Adaptive(0.5), tol=1e-8, random_state=0), GDRegressor("quantile", tol=1e-9)],
@@ -175,7 +175,7 @@ def test_a_callback_that_asks_to_stop_stops(fit, layout):
 def test_a_stop_is_no_plateau(model, stop_at):
     """Neither a lower rate nor another stage of smoothing follows it."""
     model = clone(model).set_params(n_iter_no_change=2, max_iter=1000)
-    assert clone(model).fit(X, SCORE).n_iter_ > 100
+    assert clone(model).fit(X, SCORE).n_iter_ > 12
     assert model.set_callbacks(Recorder(stop_at)).fit(X, SCORE).n_iter_ == stop_at
 
 

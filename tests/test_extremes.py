@@ -51,8 +51,8 @@ def test_class_weights_times_sample_weights_are_named():
 
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "log_cosh"])
 def test_weights_of_any_size_give_the_model_of_ones(loss):
-    """The weights are powers of two, whose products are exact."""
-    two, small, large = (GDRegressor(loss).fit(X, 1e10 * Y, sample_weight=np.full(40, 2.0**k)) for k in (1, -300, 300))
+    """The weights are powers of four, whose products and square roots are exact."""
+    two, small, large = (GDRegressor(loss).fit(X, 1e10 * Y, sample_weight=np.full(40, 2.0**k)) for k in (2, -300, 300))
     np.testing.assert_array_equal(small.coef_, two.coef_)
     np.testing.assert_array_equal(large.coef_, two.coef_)
 

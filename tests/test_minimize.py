@@ -413,7 +413,7 @@ def test_a_gradient_that_is_not_that_of_the_function():
         (
             {"fun": lambda x: (bowl(x), bowl_slope(x))},
             ValueError,
-            "fun returned 2 things.*with jac=True the value and",
+            "fun returned 2 values.*with jac=True the value and",
         ),
         ({"bounds": [(2.0, 1.0), (None, None)]}, ValueError, r"bounds\[0\] = \(2, 1\) must be two numbers, the lower one first"),
         ({"bounds": [(math.nan, 1.0), (None, None)]}, ValueError, r"bounds\[0\] = \(nan, 1\) must be two numbers"),

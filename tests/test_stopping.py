@@ -440,7 +440,7 @@ def test_a_smooth_fit_estimates_what_is_left(alpha, monkeypatch):
     seen, original = [], MemoryGradient.iterate
 
     def iterate(self, value, plain, **more):
-        seen.append((value, more.get("left", 0.0)))
+        seen.append((value, more.get("expected", 0.0)))
         return original(self, value, plain, **more)
 
     monkeypatch.setattr(MemoryGradient, "iterate", iterate)

@@ -76,6 +76,9 @@ class Iterate(NamedTuple):
     left : float or None
         A bound on, or an estimate of, the remaining decrease of F. While it exceeds the tolerance, a stall of F does not end the
         descent. None if a stall of F alone ends the descent.
+    expected : float
+        The decrease of F that a second-order model at theta predicts. While it exceeds the tolerance of a stall, which is less
+        strict than that of `left`, a stall does not end the descent either.
     promised : float
         The decrease of F predicted by the gradient, if no step along the direction lowers F. If it exceeds rounding errors, the
         gradient does not match F.
@@ -89,6 +92,7 @@ class Iterate(NamedTuple):
     watched: float | None = None
     gap: float = math.inf
     left: float | None = None
+    expected: float = 0.0
     promised: float = 0.0
     end: Status | None = None
 

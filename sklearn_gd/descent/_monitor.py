@@ -149,8 +149,10 @@ class Monitor:
 
     def _is_open(self, iterate):
         """Whether F can still fall by more than the tolerance according to the method: then a stall of F is no convergence."""
-        known = iterate.left is not None and self.tol is not None and self.validate is None
-        return known and iterate.left > self._share_of_null(self.NEAR_MINIMUM) > 0.0
+        if self.tol is None or self.validate is not None:
+            return False
+        left = 0.0 if iterate.left is None else iterate.left
+        return left > self._share_of_null(self.NEAR_MINIMUM) > 0.0 or iterate.expected > self.tolerance > 0.0
 
     def _stall(self, iterate):
         """Whether descent has stalled: the smoothed objective within a stage of smoothing, otherwise the best value."""

@@ -17,8 +17,9 @@ KEEPING = 0.1  # the second derivatives are reused if a step has reduced the squ
 STEEP = 0.5  # a step is doubled while the slope at its end exceeds this share of the slope at its start
 LEAST_CAUTION = 1e-6  # weight of the `narrowed` curvatures in the second derivatives of a smoothed loss
 MOST_DAMPING = 1e3  # of the second derivatives, whose diagonal is about one at the null model
-LEAST_DAMPING, LEAST_SMOOTHED = 1e-15, 1e-6  # the curvature of a smoothed loss jumps, and small steps stay near it
-OFF_SINGULAR = 1e-9  # by what share their diagonal is raised besides: it may be tiny where the loss has become flat
+LEAST_DAMPING, SMALL_DAMPING = 1e-15, 1e-6  # the latter for a smoothed loss, whose curvature jumps, and for the first sets
+PATIENCE = 10  # working sets that are minimised with at least `SMALL_DAMPING`: it keeps rounding small where F is flat
+OFF_SINGULAR = 1e-9  # relative increase of the diagonal besides: it may be tiny where the loss has become flat
 LEAST_COORDINATES = 32  # in which they are taken
 PRICE, SHARE = 3.0, 0.5  # the iterations that they may cost: a number, or a share of those so far
 MINIMISER = 6.0  # what the minimiser of the second-order model costs, in products of a sample, over the number of coordinates
@@ -154,7 +155,7 @@ class WorkingSet(ScaledCoordinates):
                 method.damping = min(max(10.0 * method.damping, 1e-3), MOST_DAMPING)
                 method.caution = min(10.0 * method.caution, 1.0)
             elif t >= 1.0:
-                method.damping = max(0.1 * method.damping, method.least_damping)
+                method.damping = max(0.1 * method.damping, SMALL_DAMPING if method.n_iter < PATIENCE else method.least_damping)
                 method.caution = max(0.3 * method.caution, LEAST_CAUTION)
             yield promised
 

@@ -166,7 +166,7 @@ class MemoryGradient(PreconditionedMethod):
         cost = d * d * iterations_per_square(self.objective.moments.known_share, K)  # of all samples
         count = min(n, MOST_SAMPLES * (d + 20), n * GRAM_SHARE * self.n_iter / cost)
         # Most samples have next to no curvature in a smoothed loss: all of them are too few where features are more than half.
-        least = LEAST_SAMPLES * d if self.width else min(n, LEAST_SAMPLES * d)
+        least = LEAST_SAMPLES * d
         return count / n if count >= least and K * (d + 1) ** 2 <= MOST_GRAMS else 0.0
 
     def _ascent(self):
@@ -218,7 +218,6 @@ class MemoryGradient(PreconditionedMethod):
             if (self.n_iter + 1) % REFRESH == 0:
                 self.seen, self.advance = self._look(), False
             value, plain, gradient = self.seen
-            gap, left = self.quadratic_gap(gradient), None
-            if not self.width:
-                left = min(gap, 0.5 * float(gradient @ self._ascent()))
-            yield self.iterate(value, plain, gap=gap, left=left)
+            gap = self.quadratic_gap(gradient)
+            expected = 0.0 if self.width else min(gap, 0.5 * float(gradient @ self._ascent()))
+            yield self.iterate(value, plain, gap=gap, expected=expected)

@@ -64,6 +64,7 @@ CLIP = 10.0
 # the explicit step of an outlying sample would cover no more than the share `NEAR` of the distance to the minimum of its loss.
 OUTLYING = 100.0
 LARGEST = 1e200  # the mean loss up to which products of losses stay finite
+LARGE_TARGET = 1e50  # targets above it may be the reason for a mean loss above `LARGEST`
 NEAR = 0.1
 SHORTER = 0.25
 
@@ -139,9 +140,11 @@ class ProximalRows(Method):
             self._one_pass(settings.rng.permutation(n) if drawn else np.arange(n))
             theta = self.rows_state.predicting(self.objective)
             value = self.objective.value(theta)
-            if self.objective.loss.scales_with_target and value > LARGEST:
+            # A feature may be the reason, too: such a sample does not end a stream.
+            largest = float(np.abs(self.objective.target).max(initial=0.0))
+            if self.objective.loss.scales_with_target and value > LARGEST and largest > LARGE_TARGET:
                 raise ValueError(
-                    f"y has values of up to {np.abs(self.objective.target).max():.3g}, for which the mean of "
+                    f"y has values of up to {largest:.3g}, for which the mean of "
                     f"{self.objective.loss!r} is {value:.3g}: divide y by a constant"
                 )
             if settings.streaming or value <= self.first or not self._has_long_steps():

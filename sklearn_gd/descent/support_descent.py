@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH, PreconditionedMethod
-from ._working_set import LEAST_DAMPING, LEAST_SMOOTHED, WorkingSet, hessian_cost, penalty, violation
+from ._working_set import LEAST_DAMPING, SMALL_DAMPING, WorkingSet, hessian_cost, penalty, violation
 
 LEAST_FEATURES = 32  # of a working set
 ENOUGH = 0.1  # of the possible decrease: the tolerance for a working set and for a stage of smoothing
@@ -121,8 +121,8 @@ class SupportDescent(PreconditionedMethod):
         self.bounded[:n_coef] = form.nonnegative
         self.free = (self.threshold == 0.0) & ~self.bounded
         self.u = np.where(self.bounded, np.maximum(self.u, 0.0), self.u)
-        self.least_damping = LEAST_SMOOTHED if self.width else LEAST_DAMPING
-        self.damping, self.caution = self.least_damping, 1.0
+        self.least_damping = SMALL_DAMPING if self.width else LEAST_DAMPING
+        self.damping, self.caution = SMALL_DAMPING, 1.0
         self.stalls, self.values, self.spent = 0, [], 0
         self.refresh()
         if self.stage == 0:
