@@ -14,7 +14,8 @@ from sklearn_gd._kernels.blocks import loss_blocks, loss_functions
 from sklearn_gd._namespaces import Namespace, under
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, Hinge, Huber, LogLoss, MulticlassHinge, Tweedie
 from sklearn_gd.losses._base import N_ARGUMENTS
-from sklearn_gd.objective._array_loss import ArrayLoss, array_loss, largest, narrowed
+from sklearn_gd.objective._array_loss import ArrayLoss, array_loss
+from sklearn_gd.objective._narrowed import largest, narrowed
 
 rng = np.random.default_rng(0)
 EXTREME = [0.0, 1.0, -1.0, 50.0, -50.0, 1e3, -1e3, 1e10, -1e10]

@@ -6,8 +6,8 @@ host, and gradients and sums return to it, in one transfer per verb.
 
 import numpy as np
 
-from ._array_loss import largest, narrowed
 from ._device_loss import device_loss
+from ._narrowed import largest, narrowed
 from ._parts import Part, Parts, sampled
 from ._rows import EXACT_FEATURES
 

@@ -17,8 +17,8 @@ from itertools import pairwise
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from ._array_loss import largest, narrowed
 from ._calls import Call, ordered_sum
+from ._narrowed import largest, narrowed
 from ._rows import grams
 
 BLOCK = 65536  # scores in a part: with fewer the overhead of Python counts, with more they do not fit the cache
