@@ -11,9 +11,15 @@ import numpy as np
 from sklearn_gd import GDClassifier, MiniBatch
 X, y = np.random.default_rng(0).normal(size=(64, 4)), [0, 1] * 32
 begun = time.perf_counter()
-GDClassifier({parts}, learning_rate=.01, max_iter=1, tol=None).fit(X, y)
+GDClassifier({parts}, max_iter=1, tol=None).fit(X, y)
 print(time.perf_counter() - begun)
 """
+
+FIRST_FITS = {
+    "single samples": "solver='sgd', learning_rate=.01",
+    "single samples, no learning rate": "solver='sgd'",
+    "mini-batch Adam": "solver=MiniBatch(), optimizer='adam', learning_rate=.01",
+}
 
 GRID = """
 import time, warnings
@@ -61,7 +67,7 @@ def seconds(code, environment):
 
 def first_fits():
     """Name, seconds, bar: the first fit of a process with an empty cache, and with cached code."""
-    for name, parts in (("single samples", "solver='sgd'"), ("mini-batch Adam", "solver=MiniBatch(), optimizer='adam'")):
+    for name, parts in FIRST_FITS.items():
         with tempfile.TemporaryDirectory() as cache:
             environment = {"NUMBA_CACHE_DIR": cache}
             yield f"first fit, {name}, empty cache", seconds(FIRST.format(parts=parts), environment), 3.0
