@@ -42,21 +42,23 @@ LEAST_HALVED = 40  # iterations before the decrease of F in their second half is
 SLOWER = 0.7  # largest ratio of the decreases in the fourth and third quarter of a sequence that falls like 1/k
 LEAST_SAMPLES = 2  # for each feature, for the same
 MOST_PRODUCTS = 1e8  # of a Hessian of all features, up to which a non-smooth loss is minimised by it under an l2 penalty too
+STEADY = 20.0  # times the decrease over the second half of the iterations, for a sequence that does not slow down
 MOST_STALLS = 3  # consecutive working sets without a decrease of F
 
 
 def expected_fall(values: list[float]) -> float | None:
     """The further decrease of a sequence that falls like 1/k or faster: three times that over its second half, to be safe.
 
-    Infinite if the sequence falls more slowly. The duality gap alone is not sufficient: if a penalty in the user's units is
-    almost zero for some features, their bounds scale the slopes down to almost zero, and the lower bound stays far below the
-    minimum.
+    For a sequence that does not slow down, the decrease of the same pace over ten times as many iterations; infinite for a short
+    one. The duality gap alone is not sufficient: if a penalty in the user's units is almost zero for some features, their bounds
+    scale the slopes down to almost zero, and the lower bound stays far below the minimum.
     """
     n = len(values)
     if n < LEAST_HALVED:
         return math.inf
     half, quarter, last = values[n // 2], values[3 * n // 4], values[-1]
-    return CAREFUL * (half - last) if quarter - last <= SLOWER * (half - quarter) else math.inf
+    slows_down = quarter - last <= SLOWER * (half - quarter)
+    return (CAREFUL if slows_down else STEADY) * (half - last)
 
 
 def has_cheap_newton(objective: Any) -> bool:
