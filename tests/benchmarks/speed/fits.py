@@ -60,7 +60,9 @@ class Race:
         return make(tol).fit(self.scaler.fit_transform(self.X), self.y)
 
     def value_of_peer(self, model):
-        return self._value(model.coef_, model.intercept_)
+        coef = np.atleast_2d(model.coef_)
+        # Cyanure's coefficients of several classes are transposed.
+        return self._value(coef if coef.shape[1] == self.Z.shape[1] else coef.T, model.intercept_)
 
     def loosest(self, fit, value_of, limit=15.0):
         """A job at the loosest tolerance that is close enough, or None."""
