@@ -345,12 +345,13 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         if not first and growth is None and len(self._host_intercept()) != targets.n_outputs:
             raise ValueError(f"y has {targets.n_outputs} outputs, but y of earlier calls had {len(self._host_intercept())}")
         call = functools.partial(self._learn, targets=targets, parts=(loss, penalty, solver, settings), first=first)
-        if "_state" in vars(self) and growth is None and not self.verbose and not self._has_assigned_model():
+        assigned = "_state" in vars(self) and self._has_assigned_model()
+        if "_state" in vars(self) and growth is None and not self.verbose and not assigned:
             few = FewFeatures.of(X, self._state, solver, settings, penalty, self.alpha)
             if few is not None:
                 with contextlib.suppress(NeedsAllFeatures):
                     return call(few.X, few.state, few)
-        return call(X, self._resumed(growth, targets.n_outputs, X.shape[1]))
+        return call(X, self._resumed(growth, (targets.n_outputs, X.shape[1]) if assigned else None))
 
     def _learn(self, X, state, few=None, *, targets, parts, first):
         """One pass over the samples, from the given state; on few features, the state of the stream then takes in the result."""
@@ -416,17 +417,18 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             raise ValueError(f"y has {len(y)} samples, but X has {'more' if stop > len(y) else stop}")
         return self
 
-    def _resumed(self, growth, n_outputs, n_features):
+    def _resumed(self, growth, assigned):
         """A copy of the last call's state, with room for new classes; None before the first.
 
-        Where the user has assigned other coefficients since, such as the mean of several models, a new state starts from them.
+        If the user has assigned other coefficients since, such as the mean of several models, `assigned` is their expected shape,
+        and a new state starts from them.
         """
         if "_state" not in vars(self):
             return None
         state = self._state.copy()
-        if self._has_assigned_model():
+        if assigned is not None:
             coef, seen = to_host(self._coef_2d()), state.seen
-            shape = (n_outputs if growth is None else coef.shape[0], n_features)
+            shape = assigned if growth is None else (coef.shape[0], assigned[1])
             state = ModelState(*check_initial(coef, self._host_intercept(), shape, self.fit_intercept), steps=state.steps)
             state.seen = seen
         if growth is not None:

@@ -39,11 +39,9 @@ def penalty(u, ridge, threshold):
     return 0.5 * float((ridge * u) @ u) + float(threshold @ np.abs(u))
 
 
-def hessian_cost(objective: Any, n_features: int) -> float:
-    """The number of multiplications that the second derivatives in `n_features` features take."""
-    n_outputs = objective.n_outputs
-    pairs = n_outputs * (n_outputs if objective.array_loss.coupled else 1)
-    return float(objective.n_samples) * pairs * n_features**2
+def squares_of(objective: Any, sizes: NDArray[Any]) -> float:
+    """The number of second derivatives, from the number of coordinates of each score."""
+    return float(sizes.sum() ** 2 if objective.array_loss.coupled else sizes @ sizes)
 
 
 class WorkingSet(ScaledCoordinates):
@@ -117,7 +115,7 @@ class WorkingSet(ScaledCoordinates):
         objective, n_outputs = self.method.objective, self.shape[0]
         sizes = np.array([len(features) + 1.0 for features in self._coordinates()])
         coupled = objective.array_loss.coupled
-        squares = float(sizes.sum() ** 2 if coupled else sizes @ sizes)
+        squares = squares_of(objective, sizes)
         # The minimiser of the model costs the cube, whatever the samples.
         more = MINIMISER * float(sizes.sum() if coupled else sizes.max()) / objective.n_samples
         shares = objective.moments.known_share

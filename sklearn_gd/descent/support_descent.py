@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH, PreconditionedMethod
-from ._working_set import LEAST_DAMPING, SMALL_DAMPING, WorkingSet, hessian_cost, penalty, violation
+from ._working_set import LEAST_DAMPING, SMALL_DAMPING, WorkingSet, penalty, squares_of, violation
 
 LEAST_FEATURES = 32  # of a working set
 ENOUGH = 0.1  # of the possible decrease: the tolerance for a working set and for a stage of smoothing
@@ -69,9 +69,10 @@ def has_cheap_newton(objective: Any) -> bool:
     neither has its minimum.
     """
     n, d = objective.n_samples, objective.n_features
-    if objective.loss.smooth or n < LEAST_SAMPLES * d or not objective.null_model(0.0).value > 0.0:
+    if objective.loss.smooth or n < LEAST_SAMPLES * d:
         return False
-    return hessian_cost(objective, d) <= MOST_PRODUCTS
+    cost = n * squares_of(objective, np.full(objective.n_outputs, float(d)))
+    return cost <= MOST_PRODUCTS and objective.null_model(0.0).value > 0.0
 
 
 class SupportDescent(PreconditionedMethod):
@@ -81,8 +82,8 @@ class SupportDescent(PreconditionedMethod):
     ----------
     some : WorkingSet or None
         The last working set, whose second derivatives may be reused.
-    bend : float
-        The curvature of the smoothed loss where the loss is not differentiable, times the width.
+    bend : float or None
+        The curvature of the smoothed loss where the loss is not differentiable, times the width; None before it is needed.
     stalls : int
         The number of consecutive working sets without a decrease of F.
     values : list of float
@@ -101,7 +102,7 @@ class SupportDescent(PreconditionedMethod):
     some: WorkingSet | None
     least_damping: float
     damping: float
-    bend: float
+    bend: float | None = None
     caution: float
     stalls: int
     values: list[float]
@@ -127,14 +128,14 @@ class SupportDescent(PreconditionedMethod):
         self.damping, self.caution = SMALL_DAMPING, 1.0
         self.stalls, self.values, self.spent = 0, [], 0
         self.refresh()
-        if self.stage == 0:
-            self.bend = self.width * self.parts.largest("largest_curvature") if self.width else 0.0
         self.stage_value = self._value(self.seen[1])
 
     @property
     def peak(self) -> float:
-        """The curvature of the smoothed loss where the loss is not differentiable."""
-        return self.bend / self.width if self.width else 0.0
+        """The curvature of the smoothed loss where the loss is not differentiable; found when it is first asked for."""
+        if self.width and self.bend is None:
+            self.bend = self.width * self.parts.largest("largest_curvature")
+        return self.bend / self.width if self.bend else 0.0
 
     def refresh(self) -> None:
         self._look()

@@ -8,11 +8,13 @@ import functools
 import operator
 from abc import ABC, abstractmethod
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
 from .._array_style import runs_on_arrays
 from ..losses._base import N_ARGUMENTS, pairs, tried_targets
+from ._narrowed import narrowed
 
 WIDTH = 0.25  # of the smoothing in the test for the style of `second_order`
 
@@ -26,9 +28,12 @@ class ArrayLoss(ABC):
     ----------
     coupled : bool
         Whether the loss is a function of all scores of a sample; otherwise it is a sum over the scores.
+    xp : module
+        The array functions of the library of the scores.
     """
 
     coupled = False
+    xp: Any = np
 
     @abstractmethod
     def encode(self, target):
@@ -82,7 +87,7 @@ class ArrayLoss(ABC):
 
     def smoothing_blocks(self, y, raw, width):
         """The Hessian blocks of a smoothed loss, for which the curvature of `second_order` is that of an upper bound."""
-        h = 0.01 * width
+        h, shape = 0.01 * width, tuple(raw.shape)
 
         def slopes(step):
             """The change of the slopes along a step of the scores, per unit of the step."""
@@ -91,8 +96,19 @@ class ArrayLoss(ABC):
 
         if not self.coupled:
             # A score changes its own slope alone.
-            return slopes(np.full((len(raw), 1), h))[:, None, None, :]
-        return np.stack([slopes(h * unit) for unit in np.eye(len(raw))[:, :, None]], axis=1)[None]
+            return slopes(h)[:, None, None, :]
+        return self.xp.stack([slopes(h * self._unit(k, shape)) for k in range(shape[0])], axis=1)[None, ...]
+
+    def newton_blocks(self, y, raw, curvature, width, peak, caution):
+        """The Hessian blocks for Newton's method; for a smoothed loss they are mixed with the `narrowed` ones by `caution`."""
+        blocks = self.hessian_blocks(y, curvature, tuple(raw.shape))
+        if not width:
+            return blocks
+        return caution * narrowed(self.xp, blocks, peak) + (1.0 - caution) * self.smoothing_blocks(y, raw, width)
+
+    def _unit(self, k, shape):
+        """A direction of the scores: 1 in the score k of each sample."""
+        return np.eye(shape[0])[:, k, None]
 
     @property
     def has_conjugate(self):

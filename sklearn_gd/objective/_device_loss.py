@@ -53,24 +53,16 @@ def _refusal(loss, name, place):
 class _OnDevice(ArrayLoss):
     """The common base of the two kinds of loss."""
 
+    @property
+    def xp(self):
+        """The functions of the arrays' library, which take numbers, too."""
+        return self.place.namespace
+
     def _unit(self, k, shape):
         """A direction of the scores: 1 in the score k of each sample."""
         xp, place = self.place.xp, self.place
         one = xp.eye(shape[0], dtype=place.dtype, device=place.device)[:, k]
         return xp.broadcast_to(one[:, None], shape)
-
-    def smoothing_blocks(self, y, raw, width):
-        """See `ArrayLoss.smoothing_blocks`."""
-        h, shape = 0.01 * width, tuple(raw.shape)
-
-        def slopes(step):
-            """The change of the slopes along a step of the scores, per unit of the step."""
-            above, below = (self.second_order(y, each, width)[1] for each in (raw + step, raw - step))
-            return (above - below) / (2.0 * h)
-
-        if not self.coupled:
-            return slopes(h)[:, None, None, :]
-        return self.place.xp.stack([slopes(h * self._unit(k, shape)) for k in range(shape[0])], axis=1)[None, ...]
 
 
 class DeviceElementwiseLoss(_OnDevice, ElementwiseLoss):

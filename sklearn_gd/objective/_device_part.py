@@ -7,7 +7,7 @@ host, and gradients and sums return to it, in one transfer per verb.
 import numpy as np
 
 from ._device_loss import device_loss
-from ._narrowed import largest, narrowed
+from ._narrowed import largest
 from ._parts import Part, Parts, sampled
 from ._rows import EXACT_FEATURES
 
@@ -100,10 +100,7 @@ class DevicePart(Part):
 
     def hessian(self, coordinates, mean, peak, caution, advance):
         self._hold(advance)
-        blocks = self.loss.hessian_blocks(self.y, self.curvature, tuple(self.raw.shape))
-        if self.width:
-            exact = self.loss.smoothing_blocks(self.y, self.raw, self.width)
-            blocks = caution * narrowed(self.place.namespace, blocks, peak) + (1.0 - caution) * exact
+        blocks = self.loss.newton_blocks(self.y, self.raw, self.curvature, self.width, peak, caution)
         weights = blocks * self.given_weight
         if weights.shape[1] == 1:
             weights = self.place.namespace.maximum(weights, 0.0)

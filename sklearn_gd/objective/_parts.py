@@ -18,7 +18,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ._calls import Call, ordered_sum
-from ._narrowed import largest, narrowed
+from ._narrowed import largest
 from ._rows import grams
 
 BLOCK = 65536  # scores in a part: with fewer the overhead of Python counts, with more they do not fit the cache
@@ -184,10 +184,7 @@ class Part:
         curvature where the loss is not differentiable. `advance` as in `plane`.
         """
         self._hold(advance)
-        blocks = self.loss.hessian_blocks(self.y, self.curvature, self.raw.shape)
-        if self.width:
-            exact = self.loss.smoothing_blocks(self.y, self.raw, self.width)
-            blocks = caution * narrowed(np, blocks, peak) + (1.0 - caution) * exact
+        blocks = self.loss.newton_blocks(self.y, self.raw, self.curvature, self.width, peak, caution)
         weights, own = blocks * self.given_weight, np.arange(blocks.shape[1])
         # A derivative that is taken numerically may be a little below zero.
         weights[:, own, own] = np.maximum(weights[:, own, own], 0.0)
