@@ -608,7 +608,7 @@ def test_tweedie_of_every_power_runs_on_other_arrays():
 
 
 def test_narrowed_curvatures_of_single_scores_by_hand():
-    """At a kink the curvature itself, at three half-widths a 27th of the peak: the parabola's third, times a ninth."""
+    """At a kink the curvature itself, at three widths a 27th of the peak: the parabola's third, times a ninth."""
     blocks = np.array([2.0, 2.0 / 3.0, 0.0])[None, None, None, :]
     np.testing.assert_allclose(narrowed(np, blocks, 2.0).ravel(), [2.0, 2.0 / 27.0, 0.0], rtol=1e-15)
     assert largest(np, blocks) == 2.0

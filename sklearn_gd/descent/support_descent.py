@@ -40,8 +40,8 @@ LEAST_JUDGED = 2  # stages of smoothing before the decrease in one bounds that o
 CAREFUL = 3.0  # safety factor of the estimates of the possible decrease
 LEAST_HALVED = 40  # iterations before the decrease of F in their second half is used as an estimate
 SLOWER = 0.7  # largest ratio of the decreases in the fourth and third quarter of a sequence that falls like 1/k
-LEAST_SAMPLES = 2  # for each feature, for the same
-MOST_PRODUCTS = 1e8  # of a Hessian of all features, up to which a non-smooth loss is minimised by it under an l2 penalty too
+LEAST_SAMPLES = 2  # fewest samples per feature for Newton's method on a non-smooth loss under an l2 penalty
+MOST_PRODUCTS = 1e8  # largest cost of a Hessian of all features for it, in multiplications
 STEADY = 20.0  # times the decrease over the second half of the iterations, for a sequence that does not slow down
 MOST_STALLS = 3  # consecutive working sets without a decrease of F
 
@@ -62,11 +62,11 @@ def expected_fall(values: list[float]) -> float | None:
 
 
 def has_cheap_newton(objective: Any) -> bool:
-    """Whether a non-smooth loss is best minimised by Newton's method even where no coefficient is zero.
+    """Whether the loss is non-smooth and Newton's method is cheap enough for it under an l2 penalty.
 
-    Descent along gradients is slow where a smoothed loss is narrow, and stops far from the minimum. With few samples a model
-    without any loss is found either way, and the l2 penalty alone decides. The perceptron's null model has no loss at all, and
-    neither has its minimum.
+    Gradient descent on a narrow smoothing is slow, and it stops far from the minimum. With fewer samples, gradient descent also
+    finds a model with almost no loss, and only the l2 penalty is left to decrease. The perceptron is excluded, because its loss
+    is zero at the null model: a tolerance relative to zero would not end the descent.
     """
     n, d = objective.n_samples, objective.n_features
     if objective.loss.smooth or n < LEAST_SAMPLES * d:

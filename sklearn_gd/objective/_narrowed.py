@@ -6,7 +6,7 @@ def narrowed(xp, blocks, peak):
 
     Away from the points where the loss is not differentiable its second derivative is zero, and Newton's steps with it are too
     long; with the curvature c of the parabolas they are too short. In place of c, ``c (c / peak)^2`` is taken: the peak at such
-    a point, and the share ``1 / u^3`` of it at u half-widths from there, as for the second derivative of ``sqrt(1 + u^2)``.
+    a point, and the share ``1 / u^3`` of it at u widths from there, as for the second derivative of ``sqrt(1 + u^2)``.
 
     Parameters
     ----------

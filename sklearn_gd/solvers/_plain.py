@@ -42,10 +42,10 @@ class Automatic(Solver):
 class Batch(Solver):
     """Batch descent: every step uses all samples.
 
-    With ``optimizer="auto"`` and ``learning_rate="auto"`` the memory gradient method is used, which needs neither. For squared
-    error with few features it works on the Gram matrix. With l1 or `nonnegative` it works on an active set of features. With a
-    custom penalty, proximal steps of spectral (Barzilai-Borwein) length are used instead. In `partial_fit`, each call takes
-    one step on the samples given.
+    With ``optimizer="auto"`` and ``learning_rate="auto"`` the memory gradient method is used, which needs neither. For
+    squared error with few features it works on the Gram matrix. With l1 or `nonnegative`, and for a non-smooth loss with few
+    features, it minimises second-order models on working sets of features. With a custom penalty, proximal steps of spectral
+    (Barzilai-Borwein) length are used instead. In `partial_fit`, each call takes one step on the samples given.
 
     Examples
     --------
