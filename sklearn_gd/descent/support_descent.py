@@ -133,9 +133,11 @@ class SupportDescent(PreconditionedMethod):
     @property
     def peak(self) -> float:
         """The curvature of the smoothed loss where the loss is not differentiable; found when it is first asked for."""
-        if self.width and self.bend is None:
+        if not self.width:
+            return 0.0
+        if self.bend is None:
             self.bend = self.width * self.parts.largest("largest_curvature")
-        return self.bend / self.width if self.bend else 0.0
+        return self.bend / self.width
 
     def refresh(self) -> None:
         self._look()
