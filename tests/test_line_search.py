@@ -72,6 +72,21 @@ def test_a_concave_function_is_followed_four_times_as_far_each_time():
     assert new == -0.5 * t * t - t
 
 
+@pytest.mark.parametrize("rate", [3.0, 30.0, 300.0, 700.0])
+def test_on_the_steep_side_of_an_exponential_the_search_does_not_creep(rate):
+    """Newton's method lowers exp(rate t) by a factor of e a step only; an outlying sample of a count has such a loss."""
+
+    def function(t):
+        return math.exp(rate * t) - 2.0 * rate * t, rate * math.exp(rate * t) - 2.0 * rate, rate**2 * math.exp(rate * t)
+
+    look, lengths = counted(function)
+    value, slope, _ = function(0.0)
+    t, new = strong_wolfe(look, value, slope)
+    assert new < value
+    assert abs(function(t)[1]) <= 0.5 * abs(slope)
+    assert len(lengths) <= 10
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_where_a_function_is_not_finite_a_tenth_of_the_way_is_tried(bad):
     look, lengths = counted(lambda t: parabola(t, lowest=0.005) if t < 0.05 else (bad, bad, bad))

@@ -5,6 +5,7 @@ import math
 # Sufficient decrease, as a share of what the slope predicts, and the factor by which the slope must become flatter.
 ARMIJO, WOLFE = 1e-4, 0.5
 MOST_LOOKS = 30
+CREEPING = 0.7  # the length of a Newton step back, relative to the last step, from which on its convergence counts as slow
 
 
 def strong_wolfe(look, value, slope):
@@ -27,7 +28,9 @@ def strong_wolfe(look, value, slope):
     Notes
     -----
     The first trial is t = 1. The value must decrease by the share `ARMIJO` of what the slope predicts, up to rounding, and the
-    slope must be at most `WOLFE` times as steep as at the start. A point where the function is not finite counts as too far. If
+    slope must be at most `WOLFE` times as steep as at the start. A point where the function is not finite counts as too far.
+    From a point that is too far on a function that grows exponentially, Newton steps have a constant length, and hundreds may
+    be necessary. A step that is not much shorter than the one before is therefore replaced by nine tenths of the way back. If
     none of `MOST_LOOKS` lengths satisfies both conditions, the last one is returned if its decrease is sufficient. If it is not,
     the slope probably does not match the value.
 
@@ -35,7 +38,7 @@ def strong_wolfe(look, value, slope):
     ----------
     J. Nocedal and S. J. Wright, "Numerical Optimization", second edition, 2006, sections 3.1 and 3.5.
     """
-    found, t, low, high = (0.0, value), 1.0, 0.0, math.inf
+    found, t, low, high, before = (0.0, value), 1.0, 0.0, math.inf, math.inf
     for _ in range(MOST_LOOKS):
         new, new_slope, curvature = look(t)
         finite = math.isfinite(new) and math.isfinite(new_slope)
@@ -53,7 +56,9 @@ def strong_wolfe(look, value, slope):
         newton = t - new_slope / curvature if curvature > 0.0 else math.inf
         if not low < newton < high:
             newton = 0.5 * (low + high) if high < math.inf else 4.0 * t
-        t = newton
+        elif t == high and t - newton > CREEPING * before:
+            newton = low + 0.1 * (t - low)
+        before, t = abs(newton - t), newton
     return found
 
 
