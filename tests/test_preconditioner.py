@@ -166,6 +166,22 @@ def test_a_metric_is_the_curvature_of_each_score(fit_intercept):
             np.testing.assert_allclose(found, np.linalg.solve(matrix, own), rtol=1e-8)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_sharper_metric_shrinks_correlations_less(dtype):
+    """Down to a limit in float64, with nearly equal features; in float32 rounding errors are too large."""
+    frame = preconditioner()
+    ones = np.column_stack([X - frame.mean, np.ones(N)])
+    ones[:, 1] = ones[:, 0] * (1.0 + 1e-13 * np.arange(N))
+    sums = np.stack([ones.sum(axis=0)[:D]] * K), np.stack([(ones**2).sum(axis=0)[:D]] * K), np.ones(K)
+    metric = BlockMetric(DiagonalMetric(frame, frame.mean, *sums), np.stack([ones.T @ ones] * K).astype(dtype))
+    shrinkages = []
+    while metric is not None:
+        assert np.isfinite(metric.factors).all()
+        shrinkages.append(metric.shrinkage)
+        metric = metric.sharper()
+    assert shrinkages == pytest.approx([1e-3, 1e-6, 1e-9] if dtype is np.float64 else [1e-3], rel=1e-12)
+
+
 @pytest.mark.parametrize("centre", [0.0, 1e3])
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_samples_in_float32_lead_to_the_minimum_of_the_same_in_float64(n_classes, centre):

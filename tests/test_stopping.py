@@ -11,6 +11,8 @@ from matrix import WrongSign
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 
 from sklearn_gd import GDClassifier, GDRegressor, RegressionLoss
 from sklearn_gd.descent._loop import Iterate
@@ -470,6 +472,24 @@ def test_the_metric_is_renewed_where_the_curvature_has_changed(layout):
     exact = GDClassifier(penalty="l2", tol=1e-12, max_iter=10_000).fit(X, y)
     assert model.n_iter_ < 30
     assert model.loss_curve_[-1] < 1.001 * exact.loss_curve_[-1]
+
+
+@pytest.mark.filterwarnings("ignore:GDClassifier did not converge")  # to a tolerance of 1e-9
+@pytest.mark.parametrize("apart", [1e-3, 1e-4])
+@pytest.mark.parametrize("loss", ["log_loss", "exponential", "modified_huber"])
+def test_a_fit_of_nearly_collinear_features_reaches_the_minimum(loss, apart):
+    """The labels follow the small differences of two copies of each feature, whose curvature is `apart` squared."""
+    rng = np.random.default_rng(0)
+    Z, difference = rng.normal(size=(2, 1000, 4))
+    X = np.hstack([Z, Z + apart * difference])
+    y = difference.sum(axis=1) + Z[:, 0] + rng.logistic(size=1000) > 0.0
+    fits = [GDClassifier(loss, penalty=None, **exact).fit(X, y) for exact in ({}, {"tol": 1e-9, "n_iter_no_change": 10})]
+    values = [fit.loss_curve_[-1] for fit in fits]
+    assert values[0] <= 1.002 * values[1]
+    if loss == "log_loss":
+        scaled = np.hstack([Z, difference])
+        reference = LogisticRegression(C=np.inf, tol=1e-8, max_iter=10_000).fit(scaled, y)
+        assert values[1] == pytest.approx(log_loss(y, reference.predict_proba(scaled)), rel=1e-4)
 
 
 def test_a_divergence_is_in_an_epoch_that_there_was():

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..objective._preconditioner import BlockMetric, DiagonalMetric, Metric, UnitMetric
+from ..objective._preconditioner import SHRINKAGE, BlockMetric, DiagonalMetric, Metric, UnitMetric
 from ._line_search import plane_minimiser, strong_wolfe
 from ._loop import Iterate
 from ._monitor import Status
@@ -111,12 +111,13 @@ class MemoryGradient(PreconditionedMethod):
     seen: tuple[float, float, NDArray[Any]]
     advance: bool
 
-    kept: tuple[str, ...] = (*PreconditionedMethod.kept, "metric_after", "metric_due")
+    kept: tuple[str, ...] = (*PreconditionedMethod.kept, "metric_after", "metric_due", "shrinkage")
     last: tuple[NDArray[Any], float] | None = None
     known: tuple[NDArray[Any], Metric, NDArray[Any]] | None = None
     metric: Metric = UnitMetric()
     metric_after: int = FIRST_METRIC
     metric_due: int = FIRST_METRIC
+    shrinkage: float = SHRINKAGE
 
     @functools.cached_property
     def dtype(self) -> Any:
@@ -127,6 +128,7 @@ class MemoryGradient(PreconditionedMethod):
         self.seen, self.last, self.advance = self._look(), None, False
         self.stage_value = self.seen[1] + self._penalty()
         self.metric, self.metric_after, self.metric_due = UnitMetric(), FIRST_METRIC, self.n_iter + FIRST_METRIC
+        self.shrinkage = SHRINKAGE
 
     def snapshot(self) -> dict[str, Any]:
         more = {"metric": self.metric.snapshot(), "last_move": None if self.last is None else self.last[0]}
@@ -156,7 +158,7 @@ class MemoryGradient(PreconditionedMethod):
             if share > 0.0:
                 scale = np.append(self.frame.scale.max(axis=0), 1.0)
                 (grams,) = self.parts.mean("curvature_grams", self.frame.mean, scale, share, advance)
-                self.metric = BlockMetric(diagonal, grams) if np.isfinite(grams).all() else diagonal
+                self.metric = BlockMetric(diagonal, grams, self.shrinkage) if np.isfinite(grams).all() else diagonal
         self.metric_after *= 2
         self.metric_due = self.n_iter + self.metric_after
 
@@ -169,8 +171,26 @@ class MemoryGradient(PreconditionedMethod):
         least = LEAST_SAMPLES * d
         return count / n if count >= least and K * (d + 1) ** 2 <= MOST_GRAMS else 0.0
 
+    def on_plateau(self, tolerance: float) -> bool:
+        """Continue in a metric that shrinks correlations less, if F is to fall by more than the tolerance in it."""
+        certain = self.width or self.quadratic_gap(self.seen[2]) <= tolerance
+        metric, best, most = None if certain else self.metric.sharper(), None, tolerance
+        while metric is not None:
+            fall = self._second_order_fall(metric.inverse(self.seen[2]))
+            if fall > most:
+                best, most = metric, 2.0 * fall
+            metric = metric.sharper()
+        if best is None:
+            return super().on_plateau(tolerance)
+        self.metric, self.shrinkage = best, best.shrinkage
+        return True
+
+    def _second_order_fall(self, ascent):
+        """What F is to fall by, to second order, by a step against `ascent`, the inverse of a metric times the gradient at u."""
+        return 0.5 * float(self.seen[2] @ ascent)
+
     def _ascent(self):
-        """The inverse of the metric times the gradient at u; half their product is what F falls by to second order."""
+        """The inverse of the metric times the gradient at u."""
         gradient = self.seen[2]
         if self.known is None or self.known[0] is not gradient or self.known[1] is not self.metric:
             self.known = gradient, self.metric, self.metric.inverse(gradient)
@@ -219,5 +239,5 @@ class MemoryGradient(PreconditionedMethod):
                 self.seen, self.advance = self._look(), False
             value, plain, gradient = self.seen
             gap = self.quadratic_gap(gradient)
-            expected = 0.0 if self.width else min(gap, 0.5 * float(gradient @ self._ascent()))
+            expected = 0.0 if self.width else min(gap, self._second_order_fall(self._ascent()))
             yield self.iterate(value, plain, gap=gap, expected=expected)

@@ -5,13 +5,17 @@ curvature of the l2 penalty in the coefficient. In the scaled coordinates the di
 """
 
 from abc import ABC, abstractmethod
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import get_lapack_funcs
 
 LEAST_CURVATURE = 1e-6  # in a coordinate, as a share of the largest one: steps stay finite if the loss is flat
-SHRINKAGE = 0.03  # of correlations that are estimated from a part of the samples
+SHRINKAGE = 1e-3  # of correlations, which come from a part of the samples or from an earlier model
+# What the shrinkage is multiplied by where features are so collinear that it hides most of what F can still fall by, and its
+# lower limit for a factorisation in float64.
+SHARPER, LEAST_SHRINKAGE = 1e-3, 1e-9
 
 SMALLEST_VARIANCE = 1e-290  # of a feature that a model can use, for which the square of the scale is finite
 
@@ -179,6 +183,10 @@ class Metric(ABC):
     def inverse(self, gradient):
         """The inverse of the metric times a gradient, (n_coef + n_outputs,): a direction of ascent."""
 
+    def sharper(self):
+        """The same metric with less shrinkage of correlations, or None if there is no such metric."""
+        return None
+
     def snapshot(self):
         """The name of its class, and its arrays."""
         return {"kind": type(self).__name__, "arrays": dict(vars(self))}
@@ -244,14 +252,28 @@ class BlockMetric(Metric):
         The curvature in each coordinate.
     grams : ndarray, (n_outputs, n_features + 1, n_features + 1)
         Weighted sums of products of (x - mean, 1), in any units; the weights are the loss's curvature in each score.
+    shrinkage : float, default=SHRINKAGE
+        The share by which the correlations are too small: a lower limit of the curvature in directions in which the features
+        hardly differ, where the model or the samples of the Gram matrices may mislead.
     """
 
-    def __init__(self, diagonal, grams):
+    def __init__(self, diagonal, grams, shrinkage=SHRINKAGE):
         self.scale = 1.0 / np.sqrt(diagonal.of_all)
-        shares = diagonal.of_loss / diagonal.of_all
-        factors = [_inverse_factor(*given) for given in zip(grams, shares, strict=True)]
+        self.correlations = _correlations(grams, diagonal.of_loss / diagonal.of_all)
+        self._factorise(shrinkage)
+
+    def _factorise(self, shrinkage):
+        self.shrinkage = shrinkage
         # In C order, as restored from a file: products in another order differ in the last bits.
-        self.factors = np.ascontiguousarray(np.stack(factors))
+        self.factors = np.ascontiguousarray(np.stack([_inverse_factor(each, shrinkage) for each in self.correlations]))
+
+    def sharper(self):
+        """See `Metric.sharper`."""
+        if self.correlations.dtype != np.float64 or self.shrinkage <= LEAST_SHRINKAGE:
+            return None
+        metric = copy(self)
+        metric._factorise(max(SHARPER * self.shrinkage, LEAST_SHRINKAGE))
+        return metric
 
     def inverse(self, gradient):
         """See `Metric.inverse`."""
@@ -266,14 +288,19 @@ def _flat(block):
     return np.append(block[:, :-1], block[:, -1])
 
 
-def _inverse_factor(gram, share):
-    """R with R'R the inverse of a matrix with unit diagonal; off the diagonal it is a share of the correlations in `gram`."""
-    diagonal = gram.diagonal()
-    unit = np.sqrt(np.divide((1.0 - SHRINKAGE) * share, diagonal, out=np.zeros(len(diagonal)), where=diagonal > 0.0))
-    unit = unit.astype(gram.dtype)
-    matrix = gram * unit
-    matrix *= unit[:, None]
+def _correlations(grams, shares):
+    """The matrices with unit diagonal that Gram matrices are multiples of, times the share of each coordinate."""
+    diagonals = grams.diagonal(axis1=1, axis2=2)
+    unit = np.sqrt(np.divide(shares, diagonals, out=np.zeros(diagonals.shape), where=diagonals > 0.0)).astype(grams.dtype)
+    return grams * unit[:, None, :] * unit[:, :, None]
+
+
+def _inverse_factor(correlations, shrinkage):
+    """R with R'R the inverse of a matrix with unit diagonal, and `correlations` times 1 - shrinkage off the diagonal."""
+    matrix = correlations * correlations.dtype.type(1.0 - shrinkage)
     np.fill_diagonal(matrix, 1.0)
     potrf, trtri = get_lapack_funcs(("potrf", "trtri"), (matrix,))
-    factor, _ = potrf(matrix, lower=1, clean=1)
+    factor, failed = potrf(matrix, lower=1, clean=1)
+    if failed:  # by rounding errors
+        return _inverse_factor(correlations, min(100.0 * shrinkage, 1.0))
     return trtri(factor, lower=1)[0]
