@@ -148,7 +148,8 @@ def test_a_metric_is_the_curvature_of_each_score(fit_intercept):
     sums = curvature @ (X - shift) / N, curvature @ (X - shift) ** 2 / N, curvature.sum(axis=1) / N
     diagonal = DiagonalMetric(frame, shift, *sums)
     ones = np.column_stack([X - frame.mean, np.ones(N)])
-    blocks = BlockMetric(diagonal, np.stack([(ones * each[:, None]).T @ ones for each in curvature]))
+    grams = np.stack([(ones * each[:, None]).T @ ones for each in curvature])
+    blocks = BlockMetric(diagonal.of_loss, diagonal.of_all, grams)
     gradient = RNG.normal(size=K * (D + 1))
     if fit_intercept:
         gradient[: K * D].reshape(K, D)[:, CONSTANT] = 0.0
@@ -173,7 +174,8 @@ def test_a_sharper_metric_shrinks_correlations_less(dtype):
     ones = np.column_stack([X - frame.mean, np.ones(N)])
     ones[:, 1] = ones[:, 0] * (1.0 + 1e-13 * np.arange(N))
     sums = np.stack([ones.sum(axis=0)[:D]] * K), np.stack([(ones**2).sum(axis=0)[:D]] * K), np.ones(K)
-    metric = BlockMetric(DiagonalMetric(frame, frame.mean, *sums), np.stack([ones.T @ ones] * K).astype(dtype))
+    diagonal = DiagonalMetric(frame, frame.mean, *sums)
+    metric = BlockMetric(diagonal.of_loss, diagonal.of_all, np.stack([ones.T @ ones] * K).astype(dtype))
     shrinkages = []
     while metric is not None:
         assert np.isfinite(metric.factors).all()

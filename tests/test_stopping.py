@@ -11,7 +11,7 @@ from matrix import WrongSign
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss
 
 from sklearn_gd import GDClassifier, GDRegressor, RegressionLoss
@@ -490,6 +490,18 @@ def test_a_fit_of_nearly_collinear_features_reaches_the_minimum(loss, apart):
         scaled = np.hstack([Z, difference])
         reference = LogisticRegression(C=np.inf, tol=1e-8, max_iter=10_000).fit(scaled, y)
         assert values[1] == pytest.approx(log_loss(y, reference.predict_proba(scaled)), rel=1e-4)
+
+
+@pytest.mark.parametrize("apart", [1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_least_squares_of_nearly_collinear_features_are_those_of_linear_regression(apart, n_targets):
+    rng = np.random.default_rng(0)
+    Z, difference = rng.normal(size=(2, 2000, 60))
+    X = np.hstack([Z, Z + apart * difference])
+    y = (difference.sum(axis=1) + Z[:, 0])[:, None] + rng.normal(size=(2000, n_targets))
+    y = y[:, 0] if n_targets == 1 else y
+    ours, exact = GDRegressor(penalty=None).fit(X, y), LinearRegression().fit(X, y)
+    assert ours.score(X, y) == pytest.approx(exact.score(X, y), abs=1e-4)
 
 
 def test_a_divergence_is_in_an_epoch_that_there_was():

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..objective._preconditioner import BlockMetric, Metric
 from ._line_search import plane_minimiser
 from ._loop import Iterate
 from ._monitor import Status
@@ -67,6 +68,22 @@ class GramDescent(MemoryGradient):
         if self.cancelled:
             super().refresh()
 
+    def current_gradient(self) -> NDArray[Any]:
+        return super().current_gradient() if self.cancelled else self.Hu - self.right
+
+    def sharper_metric(self) -> Metric | None:
+        return super().sharper_metric() if self.cancelled or self.metric.shrinkage < 1.0 else self._curvature()
+
+    def _curvature(self):
+        """The metric of F's second derivatives, the same at all u."""
+        K, d = self.shape
+        grams = np.zeros((K, d + 1, d + 1))
+        grams[:, :d, :d], grams[:, d, d] = self.gram, 1.0
+        of_loss = np.column_stack([np.tile(self.gram.diagonal(), (K, 1)), self.diagonal[-K:]])
+        ridge = np.column_stack([self.diagonal[:-K].reshape(K, d), np.zeros(K)])
+        of_all = of_loss + ridge
+        return BlockMetric(of_loss, np.where(of_all > 0.0, of_all, 1.0), grams)
+
     def hessian_product(self, v: NDArray[Any]) -> NDArray[Any]:
         """The Hessian of F times v."""
         product = self.diagonal * v
@@ -87,24 +104,25 @@ class GramDescent(MemoryGradient):
                 super().begin_stage()
                 self.cancelled = True
                 break
-            steep = float(gradient @ gradient)
-            Hg = self.hessian_product(gradient)
-            a = float(gradient @ Hg)
+            ascent = self.metric.inverse(gradient)
+            steep = float(gradient @ ascent)
+            Ha = self.hessian_product(ascent)
+            a = float(ascent @ Ha)
             if not (steep > 0.0 and a > 0.0):
                 yield self.iterate(value, value, end=Status.PLATEAU)
-                return
-            # 1. the minimiser on the plane of -gradient and the last move; it is exact, so no line search is needed
+                continue
+            # 1. the minimiser on the plane of -ascent and the last move; it is exact, so no line search is needed
             b = c = along = 0.0
             if last is not None:
-                b, c, along = -float(Hlast @ gradient), float(last[0] @ Hlast), float(gradient @ last[0])
+                b, c, along = -float(Hlast @ ascent), float(last[0] @ Hlast), float(gradient @ last[0])
             c_0, c_1, _ = plane_minimiser(steep, a, b, c, along)
-            move, Hmove = -c_0 * gradient, -c_0 * Hg
+            move, Hmove = -c_0 * ascent, -c_0 * Ha
             if last is not None and c_1:
                 move, Hmove = move + c_1 * last[0], Hmove + c_1 * Hlast
             new = value + float(gradient @ move + 0.5 * move @ Hmove)
             if not new < value:
                 yield self.iterate(value, value, end=Status.PLATEAU)
-                return
+                continue
             # 2. the move
             self.u, self.Hu, self.last, self.Hlast = self.u + move, Hu + Hmove, (move, 1.0), Hmove
             if (self.n_iter + 1) % REFRESH == 0:

@@ -158,7 +158,9 @@ class MemoryGradient(PreconditionedMethod):
             if share > 0.0:
                 scale = np.append(self.frame.scale.max(axis=0), 1.0)
                 (grams,) = self.parts.mean("curvature_grams", self.frame.mean, scale, share, advance)
-                self.metric = BlockMetric(diagonal, grams, self.shrinkage) if np.isfinite(grams).all() else diagonal
+                self.metric = diagonal
+                if np.isfinite(grams).all():
+                    self.metric = BlockMetric(diagonal.of_loss, diagonal.of_all, grams, self.shrinkage)
         self.metric_after *= 2
         self.metric_due = self.n_iter + self.metric_after
 
@@ -173,24 +175,29 @@ class MemoryGradient(PreconditionedMethod):
 
     def on_plateau(self, tolerance: float) -> bool:
         """Continue in a metric that shrinks correlations less, if F is to fall by more than the tolerance in it."""
-        certain = self.width or self.quadratic_gap(self.seen[2]) <= tolerance
-        metric, best, most = None if certain else self.metric.sharper(), None, tolerance
-        while metric is not None:
-            fall = self._second_order_fall(metric.inverse(self.seen[2]))
-            if fall > most:
-                best, most = metric, 2.0 * fall
-            metric = metric.sharper()
+        gradient, best, most = self.current_gradient(), None, tolerance
+        if not self.width and self.quadratic_gap(gradient) > tolerance:
+            metric = self.sharper_metric()
+            while metric is not None:
+                fall = 0.5 * float(gradient @ metric.inverse(gradient))
+                if fall > most:
+                    best, most = metric, 2.0 * fall
+                metric = metric.sharper()
         if best is None:
             return super().on_plateau(tolerance)
         self.metric, self.shrinkage = best, best.shrinkage
         return True
 
-    def _second_order_fall(self, ascent):
-        """What F is to fall by, to second order, by a step against `ascent`, the inverse of a metric times the gradient at u."""
-        return 0.5 * float(self.seen[2] @ ascent)
+    def current_gradient(self) -> NDArray[Any]:
+        """The gradient of F at u."""
+        return self.seen[2]
+
+    def sharper_metric(self) -> Metric | None:
+        """The next metric with less shrinkage of correlations."""
+        return self.metric.sharper()
 
     def _ascent(self):
-        """The inverse of the metric times the gradient at u."""
+        """The inverse of the metric times the gradient at u; half their product is what F falls by to second order."""
         gradient = self.seen[2]
         if self.known is None or self.known[0] is not gradient or self.known[1] is not self.metric:
             self.known = gradient, self.metric, self.metric.inverse(gradient)
@@ -239,5 +246,5 @@ class MemoryGradient(PreconditionedMethod):
                 self.seen, self.advance = self._look(), False
             value, plain, gradient = self.seen
             gap = self.quadratic_gap(gradient)
-            expected = 0.0 if self.width else min(gap, self._second_order_fall(self._ascent()))
+            expected = 0.0 if self.width else min(gap, 0.5 * float(gradient @ self._ascent()))
             yield self.iterate(value, plain, gap=gap, expected=expected)

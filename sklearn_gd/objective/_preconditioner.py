@@ -177,14 +177,22 @@ class Preconditioner:
 
 
 class Metric(ABC):
-    """Abstract base of the metrics, in the scaled coordinates of a `Preconditioner`."""
+    """Abstract base of the metrics, in the scaled coordinates of a `Preconditioner`.
+
+    Attributes
+    ----------
+    shrinkage : float
+        The share of the correlations between coordinates that it ignores.
+    """
+
+    shrinkage = 1.0
 
     @abstractmethod
     def inverse(self, gradient):
         """The inverse of the metric times a gradient, (n_coef + n_outputs,): a direction of ascent."""
 
     def sharper(self):
-        """The same metric with less shrinkage of correlations, or None if there is no such metric."""
+        """This metric with less shrinkage of correlations, or None if there is none."""
         return None
 
     def snapshot(self):
@@ -248,8 +256,8 @@ class BlockMetric(Metric):
 
     Parameters
     ----------
-    diagonal : DiagonalMetric
-        The curvature in each coordinate.
+    of_loss, of_all : ndarray, (n_outputs, n_features + 1)
+        As in `DiagonalMetric`.
     grams : ndarray, (n_outputs, n_features + 1, n_features + 1)
         Weighted sums of products of (x - mean, 1), in any units; the weights are the loss's curvature in each score.
     shrinkage : float, default=SHRINKAGE
@@ -257,9 +265,9 @@ class BlockMetric(Metric):
         hardly differ, where the model or the samples of the Gram matrices may mislead.
     """
 
-    def __init__(self, diagonal, grams, shrinkage=SHRINKAGE):
-        self.scale = 1.0 / np.sqrt(diagonal.of_all)
-        self.correlations = _correlations(grams, diagonal.of_loss / diagonal.of_all)
+    def __init__(self, of_loss, of_all, grams, shrinkage=SHRINKAGE):
+        self.scale = 1.0 / np.sqrt(of_all)
+        self.correlations = _correlations(grams, of_loss / of_all)
         self._factorise(shrinkage)
 
     def _factorise(self, shrinkage):
