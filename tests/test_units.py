@@ -83,6 +83,16 @@ def test_prices_under_a_bounded_slope():
         assert GDRegressor(loss).fit(X, 1e3 * y).score(X, 1e3 * y) > 0.48
 
 
+@pytest.mark.parametrize("how", ["partial_fit", "sgd"])
+@pytest.mark.parametrize("loss", ["huber", "log_cosh"])
+def test_single_samples_under_a_loss_that_is_linear_at_the_size_of_y(loss, how):
+    """With targets of 1e5 Huber's loss is about 1.35 times the absolute error, and a step of that error's length is right."""
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    models = [GDRegressor(each, **({"solver": "sgd"} if how == "sgd" else {})) for each in (loss, "absolute_error")]
+    errors = [np.abs(1e3 * y - learned(model, X, 1e3 * y, "fit" if how == "sgd" else how).predict(X)).mean() for model in models]
+    assert errors[0] <= 1.03 * errors[1]
+
+
 @pytest.mark.parametrize(
     ("loss", "curvature"),
     [

@@ -1,12 +1,16 @@
 """The curvature of the loss that proximal row steps assume before the first sample. Imports no numba."""
 
 
-def known_curvature(objective):
-    """The loss's second derivative in a score, or a bound of it; None if it has to be estimated from the stream."""
+def known_curvature(objective, typical_curvature):
+    """The loss's second derivative in a score, or a bound of it; None if it has to be estimated from the stream.
+
+    A loss such as Huber's is linear at residuals of the size of the targets, and has its typical curvature there.
+    """
     loss, coupled = objective.loss, objective.array_loss.coupled
     bound = loss.largest_curvature(coupled)
     if bound is not None:
-        return float(bound)
+        bounded = loss.smooth and loss.scales_with_target and not loss.is_least_squares
+        return min(float(bound), typical_curvature) if bounded else float(bound)
     if coupled:
         return 1.0
     return None if loss.smooth or loss.scales_with_target else 1.0
@@ -21,4 +25,4 @@ def slopes_at_average(objective):
 def relative_l2(objective, typical_curvature):
     """The curvature of the l2 penalty over that of the loss, if known, or over the loss's typical curvature for the targets."""
     form = objective.penalty.elastic_net()
-    return objective.alpha * (form.l2 if form else 0.0) / (known_curvature(objective) or typical_curvature)
+    return objective.alpha * (form.l2 if form else 0.0) / (known_curvature(objective, typical_curvature) or typical_curvature)

@@ -244,7 +244,9 @@ class RowsState:
         null, averaged = self.null_model(objective), slopes_at_average(objective)
         self.null, self.typical_curvature = null.intercept, self._typical_curvature(objective)
         counters[INFORMATION] = 1.0
-        curvature = known_curvature(objective) or counters[CURVATURE_SUM] / max(counters[CURVATURE_WEIGHT], 1e-300)
+        curvature = known_curvature(objective, self.typical_curvature)
+        if curvature is None:
+            curvature = counters[CURVATURE_SUM] / max(counters[CURVATURE_WEIGHT], 1e-300)
         if not objective.loss.scales_with_target:
             counters[INFORMATION] = balance(objective, track.targets, counters[TARGET_WEIGHT])
         elif averaged and curvature > 0.0 and np.isfinite(null.curvature[0]):

@@ -195,13 +195,13 @@ class ProximalRows(Method):
         from .._kernels.row_steps import RowPlan, compiled_unit
 
         objective, state = self.objective, self.rows_state
-        curvature, smooth = known_curvature(objective), bool(objective.loss.smooth)
+        curvature, smooth = known_curvature(objective, state.typical_curvature), bool(objective.loss.smooth)
         plan = RowPlan(
             fit_intercept=bool(objective.fit_intercept),
             unit=compiled_unit(objective.penalty),
             alpha=objective.alpha,
             l2=0.0,
-            curvature=curvature or 1.0,
+            curvature=1.0,
             curvature_from_null=curvature is None and smooth,
             curvature_from_targets=curvature is None and not smooth,
             slopes_at_average=slopes_at_average(objective),
@@ -228,6 +228,7 @@ class ProximalRows(Method):
                 objective.penalty_blocks,
                 plan._replace(
                     null=state.null,
+                    curvature=known_curvature(objective, state.typical_curvature) or 1.0,
                     typical_curvature=state.typical_curvature,
                     l2=relative_l2(objective, state.typical_curvature),
                 ),
