@@ -57,8 +57,9 @@ class StreamingGD(BaseGD, metaclass=ABCMeta):
         check_device(place_of(X), solver, settings)
         targets = self._encode(y, check_weight(sample_weight, X.shape[0]), loss, coder)
         growth = self._growth(targets, loss)
-        if not first and growth is None and len(self._host_intercept()) != targets.n_outputs:
-            raise ValueError(f"y has {targets.n_outputs} outputs, but y of earlier calls had {len(self._host_intercept())}")
+        known = None if first else len(self._host_intercept())
+        if known is not None and growth is None and known != targets.n_outputs:
+            raise ValueError(f"y has {targets.n_outputs} outputs; it must have {known}, as in earlier calls")
         call = functools.partial(self._learn, targets=targets, parts=(loss, penalty, solver, settings), first=first)
         assigned = "_state" in vars(self) and self._has_assigned_model()
         if "_state" in vars(self) and growth is None and not self.verbose and not assigned:
