@@ -27,6 +27,14 @@ STREAMED_VARIANCE = 1e-307  # of a feature that a stream can use: the smallest n
 class StreamingGD(BaseGD, metaclass=ABCMeta):
     """Abstract base of the two estimators, with `partial_fit` in addition to `fit`."""
 
+    # The state from which the next call resumes, and whether `coef_` has one dimension if it is made of the state.
+    _state: Any
+    _has_flat_coef: bool
+    # The attributes that every call updates.
+    n_iter_: int
+    t_: int
+    loss_curve_: list[float]
+
     @functools.cached_property
     def coef_(self) -> np.ndarray:
         """The coefficients: stored by `fit`; made of the state after a call of `partial_fit` on few of the features."""

@@ -81,9 +81,6 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     coef_: np.ndarray
     intercept_: np.ndarray
     loss_: Any
-    n_iter_: int
-    t_: int
-    loss_curve_: list[float]
     validation_scores_: list[float]
     best_iter_: int
     n_features_in_: int
@@ -396,7 +393,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return self.coef_[None, :] if self.coef_.ndim == 1 else self.coef_
 
 
-def method_of(solver, objective, settings, state):
+def method_of(solver: Any, objective: Any, settings: Any, state: Any) -> Method:
     """The solver's method of descent; a TypeError where it returns something else."""
     method = solver.method(objective, settings, state)
     if not isinstance(method, Method):
@@ -404,6 +401,6 @@ def method_of(solver, objective, settings, state):
     return method
 
 
-def checksum(coef, intercept):
+def checksum(coef: Any, intercept: Any) -> int:
     """A number that tells these coefficients and intercepts from others; quick, as every call of a stream asks for it."""
     return zlib.crc32(np.ascontiguousarray(intercept), zlib.crc32(np.ascontiguousarray(coef)))
