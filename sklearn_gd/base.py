@@ -403,4 +403,4 @@ def method_of(solver: Any, objective: Any, settings: Any, state: Any) -> Method:
 
 def checksum(coef: Any, intercept: Any) -> int:
     """A number that tells these coefficients and intercepts from others; quick, as every call of a stream asks for it."""
-    return zlib.crc32(np.ascontiguousarray(intercept), zlib.crc32(np.ascontiguousarray(coef)))
+    return zlib.crc32(np.ascontiguousarray(intercept).data, zlib.crc32(np.ascontiguousarray(coef).data))
