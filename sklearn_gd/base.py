@@ -1,25 +1,25 @@
 """The common base of the two estimators: components -> samples -> objective -> method -> descend -> store."""
 
 import contextlib
-import functools
 import math
 import zlib
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._classes import Growth, check_comparable
-from ._collections import adapter_of, by_blocks, in_memory_values
+from ._collections import adapter_of, by_blocks
 from ._components import Configurable, Constraints, Flag, Range, check_constraints
 from ._devices import check_same_place, place_of, to_host
 from ._scoring import check_scoring_parameter, validation_score
 from ._sklearn import BaseEstimator, CallbackSupportMixin, has_callbacks, with_callbacks
 from ._validation import (
     Held,
+    Samples,
     callback_arguments,
     check_features,
     check_initial,
@@ -30,7 +30,6 @@ from ._validation import (
 )
 from ._warnings import warn_of, warn_of_underflow
 from .checkpoint import keeper_of
-from .descent._few_features import FewFeatures, NeedsAllFeatures
 from .descent._loop import Method, Settings, descend
 from .descent._monitor import Monitor, Status
 from .descent._observers import EpochTasks, VerboseLine, printed_log
@@ -55,7 +54,6 @@ CONSTRAINTS: Constraints = {
     "early_stopping": Flag(),
     "warm_start": Flag(),
 }
-STREAMED_VARIANCE = 1e-307  # of a feature that a stream can use: the smallest normal number, about
 NUMBERS_OR_FLAGS = {"average": Range(0, integer=True), "verbose": Range(0, integer=True)}
 
 
@@ -80,11 +78,9 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     learning_rate: Any
     average: Any
     # The attributes that `fit` and `partial_fit` store.
+    coef_: np.ndarray
     intercept_: np.ndarray
     loss_: Any
-    n_iter_: int
-    t_: int
-    loss_curve_: list[float]
     validation_scores_: list[float]
     best_iter_: int
     n_features_in_: int
@@ -100,25 +96,6 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
         `coder` has the classes of earlier calls, or of the training samples; None in `fit`, and in regression.
         """
-
-    @functools.cached_property
-    def coef_(self) -> np.ndarray:
-        """The coefficients: stored by `fit`; made of the state after a call of `partial_fit` on few of the features."""
-        if "_state" not in vars(self):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'coef_'")
-        coef = self._state.coefficients()
-        coef = coef[0] if self._has_flat_coef else coef
-        if not self._has_assigned_model():
-            self._known_model = _checksum(coef, self._host_intercept())
-        return coef
-
-    def __copy__(self) -> Any:
-        """A copy that continues its stream separately: a call may change the state in place."""
-        copied = object.__new__(type(self))
-        vars(copied).update(vars(self))
-        for name in {"_state", "loss_curve_"} & vars(self).keys():
-            setattr(copied, name, getattr(self, name).copy())
-        return copied
 
     # --- fitting ---------------------------------------------------------------------------------------------------------
 
@@ -202,6 +179,53 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             vars(self).update(before)
             raise
 
+    def fit(
+        self,
+        X: Samples,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        coef_init: ArrayLike | None = None,
+        intercept_init: ArrayLike | None = None,
+        X_val: Samples | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, (n_samples, n_features)
+            The samples. float32 and float64 are used as they are; sparse formats other than CSR are converted.
+        y : array-like, (n_samples,) or (n_samples, n_outputs)
+            The targets, or the labels of a classifier. Only regression takes several outputs.
+        sample_weight : array-like, (n_samples,), optional
+            Sample weights >= 0; a sample of weight zero is ignored.
+        coef_init, intercept_init : array-like, optional
+            Initial coefficients and intercept, in the shapes of `coef_` and `intercept_`. By default both are zero; the memory
+            gradient method starts from the null model.
+        X_val, y_val, sample_weight_val : array-like, optional
+            Validation samples, scored by `scoring` after every epoch. The fit stops when the score no longer improves, and keeps
+            the model with the best score.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or an input is invalid. The message names it and its value, and the estimator is left unchanged.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If the fit has not converged after `max_iter` epochs, or has diverged. In both cases the best finite model is kept.
+        """
+        with self._unchanged_when_refused():
+            return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
+
     @with_callbacks
     def _fit(self, X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val):
         """Run `fit`: no attribute is stored before the descent has ended."""
@@ -233,7 +257,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         context.call_on_fit_task_begin(estimator=self, **hooks)
         with self._objective(X, targets, loss, penalty) as objective:
             # 3. the method, its monitor and observers
-            method = _method(solver, objective, settings, start)
+            method = method_of(solver, objective, settings, start)
             tasks = []
             # Without callbacks epochs are not tasks, to save thousands of unused contexts.
             if has_callbacks(self):
@@ -331,125 +355,10 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         given = X_val, y_val, sample_weight_val
         return check_validation_samples(self, *given, encode, numeric_y=self._has_numeric_targets)
 
-    def _partial_fit(self, X, y, sample_weight, coder=None):
-        """Run `partial_fit`: one pass over the samples, in their order; a call that raises changes nothing."""
-        adapter = adapter_of(X)
-        if adapter is not None:
-            return self._partial_fit_blocks(adapter.stream(X), in_memory_values(y), in_memory_values(sample_weight), coder)
-        loss, penalty, solver, settings = self._resolve_parts(streaming=True)
-        first = not ("_state" in vars(self) or hasattr(self, "coef_"))
-        X, y = check_samples(self, X, y, reset=first, numeric_y=self._has_numeric_targets)
-        check_device(place_of(X), solver, settings)
-        targets = self._encode(y, check_weight(sample_weight, X.shape[0]), loss, coder)
-        growth = self._growth(targets, loss)
-        if not first and growth is None and len(self._host_intercept()) != targets.n_outputs:
-            raise ValueError(f"y has {targets.n_outputs} outputs, but y of earlier calls had {len(self._host_intercept())}")
-        call = functools.partial(self._learn, targets=targets, parts=(loss, penalty, solver, settings), first=first)
-        assigned = "_state" in vars(self) and self._has_assigned_model()
-        if "_state" in vars(self) and growth is None and not self.verbose and not assigned:
-            few = FewFeatures.of(X, self._state, solver, settings, penalty, self.alpha)
-            if few is not None:
-                with contextlib.suppress(NeedsAllFeatures):
-                    return call(few.X, few.state, few)
-        return call(X, self._resumed(growth, (targets.n_outputs, X.shape[1]) if assigned else None))
-
-    def _learn(self, X, state, few=None, *, targets, parts, first):
-        """One pass over the samples, from the given state; on few features, the state of the stream then takes in the result."""
-        loss, penalty, solver, settings = parts
-        seen = state.seen if penalty.standardize and state is not None else None
-        with self._objective(X, targets, loss, penalty, seen=seen, elsewhere=few) as objective:
-            if state is not None:
-                state.adapt(objective)
-            method = _method(solver, objective, settings, state)
-            monitor = Monitor(None, 1, 0.0, observers=self._verbose_line(objective, getattr(self, "n_iter_", 0)))
-            with printed_log(self.verbose):
-                status = descend(method, monitor, 1)
-            if status is Status.DIVERGED:
-                warn_of(self, status, method, monitor, stacklevel=4)
-                if not first:
-                    return self
-                self._offer_null_model(objective, monitor)
-                state = ModelState(*objective.unpack(monitor.best))
-            else:
-                state = method.state(monitor.best, monitor.best_objective, 1)
-            if penalty.standardize:
-                state.seen = objective.moments
-            warn_of_underflow(self, objective, STREAMED_VARIANCE, math.nan, stacklevel=4)
-            named = self._named(objective, monitor.best, targets)
-            if few is not None:
-                state = few.keep(objective)
-                # `coef_` is made of the state when it is asked for.
-                vars(self).pop("coef_", None)
-                self._has_flat_coef = named.pop("coef_").ndim == 1
-        self._state, self.t_ = state, state.steps
-        # In place, as a copy in each of a million calls would take longer than the calls.
-        self.loss_curve_ = getattr(self, "loss_curve_", [])
-        self.loss_curve_ += monitor.curve
-        self.n_iter_ = getattr(self, "n_iter_", 0) + 1
-        vars(self).update(named)
-        self._known_model = self._model_in_hand()
-        return self
-
-    def _partial_fit_blocks(self, blocks, y, sample_weight, coder):
-        """Run `partial_fit` on each block; all labels are known before the first one."""
-        if coder is not None:
-            check_comparable(y)
-            counted = slice(None) if sample_weight is None or np.ndim(sample_weight) == 0 else np.asarray(sample_weight) > 0
-            coder = coder.expecting(np.asarray(y)[counted])
-        # Blocks change the curve and the state in place, and a refused call must leave the old ones.
-        self.loss_curve_ = list(getattr(self, "loss_curve_", []))
-        if "_state" in vars(self):
-            self._state = self._state.copy()
-        y, stop = np.asarray(y), 0
-        for place, X in enumerate(blocks):
-            start, stop = stop, stop + X.shape[0]
-            if stop == start:
-                continue
-            if stop > len(y):
-                break
-            weight = sample_weight if sample_weight is None or np.ndim(sample_weight) == 0 else sample_weight[start:stop]
-            try:
-                self._partial_fit(X, y[start:stop], weight, coder)
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"block {place} of X: {error}") from error
-            coder = coder and self._class_coder
-        if stop != len(y):
-            raise ValueError(f"y has {len(y)} samples, but X has {'more' if stop > len(y) else stop}")
-        return self
-
-    def _resumed(self, growth, assigned):
-        """A copy of the last call's state, with room for new classes; None before the first.
-
-        If the user has assigned other coefficients since, such as the mean of several models, `assigned` is their expected shape,
-        and a new state starts from them.
-        """
-        if "_state" not in vars(self):
-            return None
-        state = self._state.copy()
-        if assigned is not None:
-            coef, seen = to_host(self._coef_2d()), state.seen
-            shape = assigned if growth is None else (coef.shape[0], assigned[1])
-            state = ModelState(*check_initial(coef, self._host_intercept(), shape, self.fit_intercept), steps=state.steps)
-            state.seen = seen
-        if growth is not None:
-            state.grow(growth)
-        return state
-
-    def _has_assigned_model(self):
-        """Whether the user has assigned or changed coefficients or intercepts since the last call."""
-        return getattr(self, "_known_model", None) not in (None, self._model_in_hand())
-
     def _model_in_hand(self):
         """The checksum of the coefficients, where they are stored, and the intercepts."""
         coef = to_host(self._coef_2d()) if "coef_" in vars(self) else np.zeros(0)
-        return _checksum(coef, self._host_intercept())
-
-    def _growth(self, targets, loss):
-        """The growth of the scores with the classes; None without new classes."""
-        known = to_host(getattr(self, "classes_", None))
-        if known is None:
-            return None
-        return Growth.between(known, targets.classes, loss.has_row_functions(), self._state.rows)
+        return checksum(coef, self._host_intercept())
 
     @staticmethod
     def _named(objective, theta, targets):
@@ -484,7 +393,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return self.coef_[None, :] if self.coef_.ndim == 1 else self.coef_
 
 
-def _method(solver, objective, settings, state):
+def method_of(solver: Any, objective: Any, settings: Any, state: Any) -> Method:
     """The solver's method of descent; a TypeError where it returns something else."""
     method = solver.method(objective, settings, state)
     if not isinstance(method, Method):
@@ -492,6 +401,6 @@ def _method(solver, objective, settings, state):
     return method
 
 
-def _checksum(coef, intercept):
+def checksum(coef: Any, intercept: Any) -> int:
     """A number that tells these coefficients and intercepts from others; quick, as every call of a stream asks for it."""
-    return zlib.crc32(np.ascontiguousarray(intercept), zlib.crc32(np.ascontiguousarray(coef)))
+    return zlib.crc32(np.ascontiguousarray(intercept).data, zlib.crc32(np.ascontiguousarray(coef).data))

@@ -14,9 +14,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from ._classes import ClassCoder, Targets, check_comparable, gives_probabilities, most_likely, probabilities
 from ._collections import by_blocks, in_memory_values
 from ._docstrings import CLASSIFIER, REGRESSOR
+from ._partial_fit import StreamingGD
 from ._sklearn import ClassifierMixin, RegressorMixin
 from ._validation import Samples, check_weight
-from .base import BaseGD
 from .losses import REGRESSION_LOSSES, ClassificationLoss, RegressionLoss, resolve_loss
 from .optimizers import Optimizer
 from .penalties import Penalty
@@ -24,7 +24,7 @@ from .schedules import RateLike
 from .solvers import Solver
 
 
-class GDRegressor(RegressorMixin, BaseGD):
+class GDRegressor(RegressorMixin, StreamingGD):
     __doc__ = REGRESSOR
 
     _has_numeric_targets = True
@@ -81,53 +81,6 @@ class GDRegressor(RegressorMixin, BaseGD):
         tags.target_tags.positive_only = isinstance(loss, RegressionLoss) and loss.positive_only
         tags.target_tags.multi_output = not tags.target_tags.positive_only
         return tags
-
-    def fit(
-        self,
-        X: Samples,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        coef_init: ArrayLike | None = None,
-        intercept_init: ArrayLike | None = None,
-        X_val: Samples | None = None,
-        y_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
-    ) -> Self:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix, (n_samples, n_features)
-            The samples. float32 and float64 are used as they are; sparse formats other than CSR are converted.
-        y : array-like, (n_samples,) or (n_samples, n_outputs)
-            The targets.
-        sample_weight : array-like, (n_samples,), optional
-            Sample weights >= 0; a sample of weight zero is ignored.
-        coef_init, intercept_init : array-like, optional
-            Initial coefficients and intercept, in the shapes of `coef_` and `intercept_`. By default both are zero; the memory
-            gradient method starts from the null model.
-        X_val, y_val, sample_weight_val : array-like, optional
-            Validation samples, scored by `scoring` after every epoch. The fit stops when the score no longer improves, and keeps
-            the model with the best score.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If a parameter or an input is invalid. The message names it and its value, and the estimator is left unchanged.
-
-        Warns
-        -----
-        sklearn.exceptions.ConvergenceWarning
-            If the fit has not converged after `max_iter` epochs, or has diverged. In both cases the best finite model is kept.
-        """
-        with self._unchanged_when_refused():
-            return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
 
     def partial_fit(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Update the model by one pass over more samples, in the order given.
@@ -212,7 +165,7 @@ class GDRegressor(RegressorMixin, BaseGD):
         return Targets(target, weight, target.shape[1], flat_coef=y.ndim == 1)
 
 
-class GDClassifier(ClassifierMixin, BaseGD):
+class GDClassifier(ClassifierMixin, StreamingGD):
     __doc__ = CLASSIFIER
 
     _has_numeric_targets = False
@@ -263,53 +216,6 @@ class GDClassifier(ClassifierMixin, BaseGD):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
-
-    def fit(
-        self,
-        X: Samples,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        coef_init: ArrayLike | None = None,
-        intercept_init: ArrayLike | None = None,
-        X_val: Samples | None = None,
-        y_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
-    ) -> Self:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix, (n_samples, n_features)
-            The samples. float32 and float64 are used as they are; sparse formats other than CSR are converted.
-        y : array-like, (n_samples,)
-            The labels.
-        sample_weight : array-like, (n_samples,), optional
-            Sample weights >= 0; a sample of weight zero is ignored.
-        coef_init, intercept_init : array-like, optional
-            Initial coefficients and intercept, in the shapes of `coef_` and `intercept_`. By default both are zero; the memory
-            gradient method starts from the null model.
-        X_val, y_val, sample_weight_val : array-like, optional
-            Validation samples, scored by `scoring` after every epoch. The fit stops when the score no longer improves, and keeps
-            the model with the best score.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If a parameter or an input is invalid. The message names it and its value, and the estimator is left unchanged.
-
-        Warns
-        -----
-        sklearn.exceptions.ConvergenceWarning
-            If the fit has not converged after `max_iter` epochs, or has diverged. In both cases the best finite model is kept.
-        """
-        with self._unchanged_when_refused():
-            return self._fit(X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val)
 
     def partial_fit(
         self, X: Samples, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None

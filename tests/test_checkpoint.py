@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from versions import skip_below
+from versions import SEED_OF_MATRIX, skip_below
 
 from sklearn_gd import SAGA, SVRG, Batch, Checkpoint, GDClassifier, GDRegressor, MiniBatch
 from sklearn_gd._checkpoint_file import read, write
@@ -33,7 +33,7 @@ D, DIABETES = load_diabetes(return_X_y=True)
 B, BENIGN = load_breast_cancer(return_X_y=True)
 B = StandardScaler().fit_transform(B)
 THREE = np.digitize(DIABETES, [100.0, 180.0])
-SPARSE = sp.random_array((200, 30), density=0.2, format="csr", rng=np.random.default_rng(0))
+SPARSE = sp.random_array((200, 30), density=0.2, format="csr", **{SEED_OF_MATRIX: np.random.default_rng(0)})
 SPARSE_Y = np.asarray(SPARSE @ np.linspace(-1.0, 1.0, 30)) + 0.1
 
 

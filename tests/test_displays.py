@@ -369,7 +369,7 @@ def path_of(features, **more):
         (
             lambda: FitEvolutionDisplay.from_estimator(GDRegressor(**PLAIN), X[:, :1], Y, epochs=[1, 2], axes=[None]),
             ValueError,
-            "1 axes were given for 2 epochs",
+            "axes has 1 entries, but there are 2 epochs",
         ),
         (lambda: DescentPathDisplay.from_function(sum, [0.0] * 3), ValueError, r"a path must have shape \(n_points, 1\)"),
         (lambda: DescentPathDisplay.from_result(minimize(bowl, [0.0, 0.0]), bowl), ValueError, "has no path: call minimize with"),

@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from versions import SEED_OF_MATRIX
 
 from sklearn_gd import GDClassifier, GDRegressor
 from sklearn_gd._layout import NONZEROS
@@ -18,7 +19,8 @@ from sklearn_gd.descent._few_features import FewFeatures
 
 N, D = 60, 6000
 RNG = np.random.default_rng(0)
-X = sp.random_array((N, D), density=4 / D, format="csr", rng=RNG, data_sampler=lambda size: RNG.normal(size=size)).tocsr()
+NORMAL = {"data_sampler": lambda size: RNG.normal(size=size), SEED_OF_MATRIX: RNG}
+X = sp.random_array((N, D), density=4 / D, format="csr", **NORMAL).tocsr()
 SCORE = X @ RNG.normal(size=D) + 1.0
 LABELS = np.digitize(SCORE, [0.5, 1.5])
 PLAIN = {"solver": "sgd", "optimizer": "gd", "learning_rate": 0.1, "penalty": "l2", "alpha": 1e-2}
@@ -206,7 +208,7 @@ def test_samples_without_a_value():
 def test_updates_of_all_features_and_of_the_penalty():
     """A long stream: the scales are updated and the penalty acts in the middle of calls, and most features have come."""
     rng = np.random.default_rng(1)
-    wide = sp.random_array((500, 4200), density=10 / 4200, format="csr", rng=rng).tocsr()
+    wide = sp.random_array((500, 4200), density=10 / 4200, format="csr", **{SEED_OF_MATRIX: rng}).tocsr()
     y = wide @ rng.normal(size=4200)
     model, other = GDRegressor(alpha=0.1), GDRegressor(alpha=0.1)
     for _ in range(4):

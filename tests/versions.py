@@ -8,9 +8,10 @@ from packaging.version import Version
 SKLEARN = Version(Version(sklearn.__version__).base_version)
 SCIPY = Version(Version(scipy.__version__).base_version)
 
-# The arguments for l1 in LogisticRegression, and for the seed in SciPy's functions.
+# The arguments for l1 in LogisticRegression, and for the seed in SciPy's functions and in its random matrices.
 L1_OF_LOGISTIC_REGRESSION = {"l1_ratio": 1.0} if Version("1.8") <= SKLEARN else {"penalty": "l1"}
 SEED = "rng" if Version("1.15") <= SCIPY else "seed"
+SEED_OF_MATRIX = "rng" if Version("1.15") <= SCIPY else "random_state"
 
 
 def skip_below(package, version, reason):

@@ -9,6 +9,7 @@ from pathlib import Path
 from docutils import nodes
 from make_tables import public
 from sphinx import addnodes
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
@@ -64,9 +65,20 @@ def keep_initials(app, what, name, obj, options, lines):
     lines[:] = [re.sub(r"^(\s*)([A-Z])\. ", r"\1\\\2. ", line) for line in lines]
 
 
+def source_of_inherited(app, module):
+    """The source of `fit`, which both estimators inherit: their pages link to it, as to the methods of their own."""
+    if module != "sklearn_gd.base":
+        return None
+    analyzer = ModuleAnalyzer.for_module(module)
+    tags = dict(analyzer.find_tags())
+    tags |= {f"{name}.fit": tags["BaseGD.fit"] for name in ("GDRegressor", "GDClassifier")}
+    return analyzer.code, tags
+
+
 def setup(app):
     app.add_transform(LinkPublicNames)
     app.connect("source-read", link_the_gallery)
     app.connect("autodoc-process-docstring", keep_initials)
+    app.connect("viewcode-find-source", source_of_inherited)
     app.connect("env-check-consistency", warn_of_missing)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

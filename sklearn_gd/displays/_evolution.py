@@ -190,7 +190,7 @@ class FitEvolutionDisplay:
             figure.supxlabel(self.names[0], fontsize="medium")
             figure.supylabel(self.names[1], fontsize="medium")
         elif len(np.ravel(axes)) != n:
-            raise ValueError(f"{len(np.ravel(axes))} axes were given for {n} epochs")
+            raise ValueError(f"axes has {len(np.ravel(axes))} entries, but there are {n} epochs: pass one for each, or None")
         else:
             axes = np.ravel(axes)
             for ax in axes:

@@ -280,7 +280,7 @@ class Residents:
             for at, result in zip(stale, again):
                 results[at] = result
         if any(isinstance(result, Stale) for result in results):
-            raise RuntimeError(f"parts of X were lost {LOSSES} times in a row during {call.verb!r}")
+            raise RuntimeError(f"parts of X were lost {LOSSES} times in a row in {call.verb!r}: the workers may lack memory")
         if call.changes:
             self.history.add(call)
             self.version += 1
