@@ -141,7 +141,8 @@ class ClassCoder:
                 f"y has only one class, {classes[:1].tolist()[0]!r}, among the samples of positive weight; a classifier needs at "
                 f"least two classes"
             )
-        code = np.clip(np.searchsorted(classes, y), 0, len(classes) - 1)
+        code = np.searchsorted(classes, y)
+        np.minimum(code, len(classes) - 1, out=code)
         unknown = (classes[code] != y)[counted]
         if unknown.any():
             raise ValueError(
