@@ -304,6 +304,8 @@ class Part:
 def sampled(n, share):
     """The indices of a random share of n samples, always the same."""
     count = math.ceil(share * n)
+    if count >= n:
+        return np.arange(n)
     # One sample from each of equal intervals, so that sorted samples are sampled evenly.
     return ((np.arange(count) + np.random.RandomState(0).random_sample(count)) * (n / count)).astype(int)
 
