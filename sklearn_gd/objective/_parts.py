@@ -386,7 +386,7 @@ class Threads:
         self.limit = single_threaded_blas()
         self.limit.__enter__()
         if self.count > 1:
-            self.pool = ThreadPoolExecutor(self.count - 1)
+            self.pool = ThreadPoolExecutor(self.count)
         return self
 
     def __exit__(self, *_):
@@ -401,9 +401,7 @@ class Threads:
             return [call(part) for part in parts]
         bounds = np.linspace(0, len(parts), self.count + 1).astype(int).tolist()
         shares = [parts[start:stop] for start, stop in pairwise(bounds)]
-        # This thread takes a share too: one less to wake, and its arrays take the memory that validation has freed.
-        others = self.pool.map(functools.partial(_in_turn, call), shares[1:])
-        return [result for results in (_in_turn(call, shares[0]), *others) for result in results]
+        return [result for results in self.pool.map(functools.partial(_in_turn, call), shares) for result in results]
 
 
 def _in_turn(call, parts):
