@@ -141,8 +141,11 @@ class ClassCoder:
                 f"y has only one class, {classes[:1].tolist()[0]!r}, among the samples of positive weight; a classifier needs at "
                 f"least two classes"
             )
-        code = np.clip(np.searchsorted(classes, y), 0, len(classes) - 1)
-        unknown = (classes[code] != y)[counted]
+        code = np.searchsorted(classes, y)
+        np.minimum(code, len(classes) - 1, out=code)
+        # Labels of which all are counted are among their own classes: no comparison, which would take memory.
+        may_be_unknown = self.fixed or not isinstance(counted, slice) or y.dtype.kind not in "biuUS"
+        unknown = (classes[code] != y)[counted] if may_be_unknown else np.zeros(0, dtype=bool)
         if unknown.any():
             raise ValueError(
                 f"y has the label {y[counted][unknown][:1].tolist()[0]!r}, which is not among the classes {classes.tolist()!r}"

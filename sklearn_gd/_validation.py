@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 from ._collections import adapter_of, in_memory_values
 from ._devices import FLOATS, place_of, to_host
 
+ONE = np.ones(1).data.toreadonly()
 SMALLEST_TOTAL = 1e-100  # smallest sum of weights; the largest is its inverse
 
 
@@ -150,9 +151,12 @@ def summed(X):
 
 
 def check_weight(sample_weight, n_samples, name="sample_weight"):
-    """Sample weights as float64: finite, non-negative, not all zero; ones if `sample_weight` is None."""
+    """Sample weights as float64: finite, non-negative, not all zero; ones if `sample_weight` is None.
+
+    The ones are a read-only view of a single number.
+    """
     if sample_weight is None:
-        return np.ones(n_samples)
+        return np.ndarray((n_samples,), np.float64, ONE, strides=(0,))
     sample_weight = in_memory_values(sample_weight)
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, sample_weight, dtype=np.float64)

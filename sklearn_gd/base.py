@@ -146,7 +146,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return Objective(
             X,
             np.require(targets.y, dtype=np.float64, requirements="CW"),
-            np.require(targets.weight, requirements="CW"),
+            targets.weight,
             loss=loss,
             penalty=penalty,
             alpha=self.alpha,

@@ -350,11 +350,18 @@ class GDClassifier(ClassifierMixin, StreamingGD):
 
     def _encode(self, y, weight, loss, coder=None):
         check_comparable(y)
-        if coder is None or not coder.knows(y):
+        whole = coder is None
+        # Integers, flags and text are labels whatever their values, but scikit-learn warns of many of them.
+        are_labels = y.dtype.kind in "biuUS"
+        if whole and not are_labels:
+            check_classification_targets(y)
+        elif not whole and not coder.knows(y):
             # A call of a stream may have few samples per class, for which scikit-learn warns that labels look like numbers, but
             # not with three copies of each.
-            check_classification_targets(y if coder is None else np.tile(y, 3))
-        coder = ClassCoder(fewest=2) if coder is None else coder
+            check_classification_targets(np.tile(y, 3))
+        coder = ClassCoder(fewest=2) if whole else coder
         targets = coder.encode(y, weight, self.class_weight, loss)
+        if whole and are_labels and 2 * len(targets.classes) > len(y):
+            check_classification_targets(y)
         loss.try_probability(targets.n_outputs)
         return targets

@@ -48,7 +48,7 @@ class ArrayLoss(ABC):
         -------
         ndarray
             float64 of shape (n_outputs, n_samples), -1 or +1 in one-vs-rest; class indices of shape
-            (n_samples,) for a coupled loss.
+            (n_samples,) for a coupled loss. Read-only: it may be a view of the target.
         """
 
     @abstractmethod
@@ -182,7 +182,7 @@ class ElementwiseLoss(ArrayLoss):
     def encode(self, target):
         """One row for each output; the signs of the classes in one-vs-rest."""
         if self._classes is None:
-            return np.array(target.T, dtype=np.float64, order="C")
+            return np.ascontiguousarray(target.T, dtype=np.float64)
         return np.where(target[:, 0] == self._classes, 1.0, -1.0)
 
     def value(self, y, raw):

@@ -78,12 +78,13 @@ class DevicePart(Part):
         self._hold(advance)
         self.dtype = coef.dtype
         a = self.move = self.rows.scores(coef, intercept)
-        forms = [self._dot(self._bent(self.curvature, a), a)]
+        curvature = self._curvature_here()
+        bent = self._bent(curvature, a)
+        forms = [self._dot(bent, a)]
         if with_last:
-            # The last look, at what is now the current point, has computed the curvature times the last direction.
-            bent = self.bent if advance else self._bent(self.curvature, self.last)
-            forms += [self._dot(bent, a), self._dot(bent, self.last)]
-        self.bent = None
+            # The last look, at what is now the current point, has computed the curvature along the last direction.
+            along = self.bend if advance else self._dot(self._bent(curvature, self.last), self.last)
+            forms += [self._dot(bent, self.last), along]
         found = np.zeros(3)
         found[: len(forms)] = self.place.take(self.place.xp.stack(forms))
         return (found,)
@@ -96,11 +97,11 @@ class DevicePart(Part):
         return super().again(float(t))
 
     def largest_curvature(self):
-        return (largest(self.place.xp, self.loss.hessian_blocks(self.y, self.curvature, tuple(self.raw.shape))),)
+        return (largest(self.place.xp, self.loss.hessian_blocks(self.y, self._curvature_here(), tuple(self.raw.shape))),)
 
     def hessian(self, coordinates, mean, peak, caution, advance):
         self._hold(advance)
-        blocks = self.loss.newton_blocks(self.y, self.raw, self.curvature, self.width, peak, caution)
+        blocks = self.loss.newton_blocks(self.y, self.raw, self._curvature_here(), self.width, peak, caution)
         weights = blocks * self.given_weight
         if weights.shape[1] == 1:
             weights = self.place.namespace.maximum(weights, 0.0)
@@ -134,21 +135,21 @@ class DevicePart(Part):
 
     def _curvatures(self, advance):
         self._hold(advance)
-        diagonal = self.loss.diagonal(self.y, self.curvature, tuple(self.raw.shape))
+        diagonal = self.loss.diagonal(self.y, self._curvature_here(), tuple(self.raw.shape))
         # A numerical derivative may be slightly below zero.
         return self._weighted(self.place.namespace.maximum(diagonal, 0.0))
 
     # ----------------------------------------------------------------------------------------------------------------------
 
-    def _look(self, raw, move):
+    def _look(self, move=None):
         xp = self.place.xp
-        value, slope, self.curvature_ahead = self.loss.second_order(self.y, raw, self.width)
+        self.curvature, raw = None, self._ahead()
+        value, slope, self.curvature = self.loss.second_order(self.y, raw, self.width)
         slope, value = self._weighted(slope), self._summed(value)
         first = second = xp.zeros_like(value)
         if move is not None:
             first = self._dot(slope, move)
-            self.bent = self._bent(self.curvature_ahead, move)
-            second = self._dot(self.bent, move)
+            second = self.bend = self._dot(self._bent(self.curvature, move), move)
         plain = self._summed(self.loss.value(self.y, raw)) if self.width else value
         return self._pulled(slope, xp.stack([value, first, second, plain]))
 

@@ -386,7 +386,7 @@ class Objective:
     @functools.cached_property
     def data(self):
         """The samples in the form that the compiled loops read."""
-        return Data(self.rows.arrays, self.target, self.weight)
+        return Data(self.rows.arrays, self.target, np.require(self.weight, requirements="CW"))
 
     @functools.cached_property
     def functions(self):

@@ -46,6 +46,19 @@ class Part:
     -----
     A *look* is the result of one pass over the samples at a point: an array of four sums (loss, its derivative and its curvature
     along the line, the loss without smoothing), and the gradient with respect to coefficients and intercept.
+
+    Attributes
+    ----------
+    raw : ndarray, (n_outputs, n)
+        The scores of the current point.
+    last, move : ndarray, (n_outputs, n), or None
+        The last direction of the scores, and that of a plane until a step is taken on it.
+    t : float
+        The last look was at ``raw + t * last``.
+    curvature : object
+        The curvature of the loss there, in the form of `ArrayLoss.second_order`; None if that point has been left.
+    bend : float
+        The curvature of the loss along the last direction, at the last look.
     """
 
     def __init__(self, rows, target, weight, loss, place=None):
@@ -105,10 +118,8 @@ class Part:
     def start(self, coef, intercept, width):
         """Look at a model, with the loss smoothed over `width`, and make it the current point; the last direction is kept."""
         self.width, self.dtype = width, coef.dtype
-        self.raw = self.ahead = self.rows.scores(coef, intercept)
-        looked = self._look(self.raw, None)
-        self.curvature = self.curvature_ahead
-        return looked
+        self.raw, self.t = self.rows.scores(coef, intercept), 0.0
+        return self._look()
 
     def plane(self, coef, intercept, with_last, advance):
         """The quadratic forms a'Ha, a'Hb, b'Hb of a direction a and the last direction b, at the current point.
@@ -119,13 +130,13 @@ class Part:
         self._hold(advance)
         self.dtype = coef.dtype
         a = self.move = self.rows.scores(coef, intercept)
-        forms = np.zeros(3)
-        forms[0] = np.vdot(self._bent(self.curvature, a), a)
+        forms, curvature = np.zeros(3), self._curvature_here()
+        bent = self._bent(curvature, a)
+        forms[0] = np.vdot(bent, a)
         if with_last:
-            # The last look, at what is now the current point, has computed the curvature times the last direction.
-            bent = self.bent if advance else self._bent(self.curvature, self.last)
-            forms[1], forms[2] = np.vdot(bent, a), np.vdot(bent, self.last)
-        self.bent = None
+            forms[1] = np.vdot(bent, self.last)
+            # The last look, at what is now the current point, has computed the curvature along the last direction.
+            forms[2] = self.bend if advance else np.vdot(self._bent(curvature, self.last), self.last)
         return (forms,)
 
     def step(self, c_0, c_1, t):
@@ -149,8 +160,8 @@ class Part:
 
     def again(self, t):
         """Look t along the last direction."""
-        self.ahead = self.raw + self.last if t == 1.0 else self.raw + t * self.last
-        return self._look(self.ahead, self.last)
+        self.t = t
+        return self._look(self.last)
 
     # --- on some of the features ------------------------------------------------------------------------------------------
 
@@ -167,14 +178,12 @@ class Part:
     def widen(self):
         """Look with all features at the point of the last look with the selected ones."""
         self.width = self.selected.width
-        self.raw = self.ahead = self.selected.ahead
-        looked = self._look(self.raw, None)
-        self.curvature = self.curvature_ahead
-        return looked
+        self.raw, self.t = self.selected._ahead(), 0.0
+        return self._look()
 
     def largest_curvature(self):
         """The largest curvature of a pair of scores at the current point; see `largest`."""
-        return (largest(np, self.loss.hessian_blocks(self.y, self.curvature, self.raw.shape)),)
+        return (largest(np, self.loss.hessian_blocks(self.y, self._curvature_here(), self.raw.shape)),)
 
     def hessian(self, coordinates, mean, peak, caution, advance):
         """The second derivatives of the losses at the current point, a matrix for each block of scores that share a loss.
@@ -184,7 +193,7 @@ class Part:
         curvature where the loss is not differentiable. `advance` as in `plane`.
         """
         self._hold(advance)
-        blocks = self.loss.newton_blocks(self.y, self.raw, self.curvature, self.width, peak, caution)
+        blocks = self.loss.newton_blocks(self.y, self.raw, self._curvature_here(), self.width, peak, caution)
         weights, own = blocks * self.given_weight, np.arange(blocks.shape[1])
         # A derivative that is taken numerically may be a little below zero.
         weights[:, own, own] = np.maximum(weights[:, own, own], 0.0)
@@ -201,7 +210,7 @@ class Part:
 
     def _slopes_ahead(self):
         """The slopes of the last look."""
-        return self.loss.second_order(self.y, self.ahead, self.width)[1]
+        return self.loss.second_order(self.y, self._ahead(), self.width)[1]
 
     def group_sums(self):
         """The sums of the slopes over the groups of samples of `ArrayLoss.balancing_shares`."""
@@ -243,23 +252,36 @@ class Part:
         """The loss's curvature in each score at the current point, times the weights, (n_outputs, n)."""
         self._hold(advance)
         # A numerical derivative may be slightly below zero.
-        return self._weighted(np.maximum(self.loss.diagonal(self.y, self.curvature, self.raw.shape), 0.0))
+        return self._weighted(np.maximum(self.loss.diagonal(self.y, self._curvature_here(), self.raw.shape), 0.0))
+
+    def _ahead(self):
+        """The scores at the last look; they are computed when they are needed, as memory is scarcer than a sum."""
+        if self.t == 0.0:
+            return self.raw
+        return self.raw + self.last if self.t == 1.0 else self.raw + self.t * self.last
 
     def _hold(self, advance):
-        """With `advance`, make the point of the last look the current one."""
+        """With `advance`, make the point of the last look the current one; otherwise leave it for the current one."""
         if advance:
-            self.raw, self.curvature = self.ahead, self.curvature_ahead
+            self.raw = self._ahead()
+        elif self.t != 0.0:
+            self.curvature = None
+        self.t = 0.0
 
-    def _look(self, raw, move):
-        """Take a look at the scores `raw`; the curvature is kept for the next plane."""
-        value, slope, self.curvature_ahead = self.loss.second_order(self.y, raw, self.width)
+    def _curvature_here(self):
+        """The curvature at the current point, which is that of the last look unless a line search has failed."""
+        return self.loss.second_order(self.y, self.raw, self.width)[2] if self.curvature is None else self.curvature
+
+    def _look(self, move=None):
+        """Take a look at t, along the direction `move`; the curvature is kept for the next plane."""
+        self.curvature, raw = None, self._ahead()  # one curvature at a time
+        value, slope, self.curvature = self.loss.second_order(self.y, raw, self.width)
         slope = self._weighted(slope)
         sums = np.zeros(4)
         sums[0] = sums[3] = self._summed(value)
         if move is not None:
             sums[1] = np.vdot(slope, move)
-            self.bent = self._bent(self.curvature_ahead, move)
-            sums[2] = np.vdot(self.bent, move)
+            sums[2] = self.bend = np.vdot(self._bent(self.curvature, move), move)
         if self.width:
             sums[3] = self._summed(self.loss.value(self.y, raw))
         return sums, self.rows.pull_back(slope.astype(self.dtype, copy=False)), np.add.reduce(slope, axis=1)
@@ -282,6 +304,8 @@ class Part:
 def sampled(n, share):
     """The indices of a random share of n samples, always the same."""
     count = math.ceil(share * n)
+    if count >= n:
+        return np.arange(n)
     # One sample from each of equal intervals, so that sorted samples are sampled evenly.
     return ((np.arange(count) + np.random.RandomState(0).random_sample(count)) * (n / count)).astype(int)
 

@@ -168,7 +168,7 @@ class Preconditioner:
         tuple of ndarray, (n_outputs, n_features) and (n_outputs,)
             Gradient in U and b.
         """
-        return (G - np.outer(g, self.mean)) * self.scale, g * self.intercept_scale
+        return (G - g[:, None] * self.mean) * self.scale, g * self.intercept_scale
 
 
 # --- the metric of a gradient ------------------------------------------------------------------------------------------------
@@ -285,15 +285,20 @@ class BlockMetric(Metric):
 
     def inverse(self, gradient):
         """See `Metric.inverse`."""
-        n_outputs, size = self.scale.shape
-        coef, intercept = gradient[: n_outputs * (size - 1)].reshape(n_outputs, size - 1), gradient[-n_outputs:]
-        block = (np.column_stack([coef, intercept]) * self.scale).astype(self.factors.dtype)[..., None]
+        block = (_blocks(gradient, len(self.scale)) * self.scale).astype(self.factors.dtype, copy=False)[..., None]
         return _flat(np.matmul(self.factors.transpose(0, 2, 1), np.matmul(self.factors, block))[..., 0] * self.scale)
 
 
 def _flat(block):
     """Coefficients and intercept of each score, (n_outputs, n_features + 1), as the flat vector of the batch methods."""
-    return np.append(block[:, :-1], block[:, -1])
+    return block[0] if len(block) == 1 else np.concatenate([block[:, :-1].ravel(), block[:, -1]])
+
+
+def _blocks(flat, n_outputs):
+    """The inverse of `_flat`."""
+    if n_outputs == 1:
+        return flat[None]
+    return np.column_stack([flat[:-n_outputs].reshape(n_outputs, -1), flat[-n_outputs:]])
 
 
 def _correlations(grams, shares):

@@ -46,7 +46,8 @@ class Race:
 
     def value_of_ours(self, model):
         coef = model.coef_ * self.scaler.scale_
-        mean = 0.0 if self.scaler.mean_ is None else self.scaler.mean_
+        # A scaler that does not centre knows the means too.
+        mean = self.scaler.mean_ if self.scaler.with_mean else 0.0
         return self._value(coef, model.intercept_ + model.coef_ @ np.broadcast_to(mean, coef.shape[1]))
 
     def _value(self, coef, intercept):
