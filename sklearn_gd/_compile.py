@@ -405,6 +405,9 @@ def abi(value):
         return FLOAT
     if isinstance(value, tuple):
         members = tuple(abi(each) for each in value)
+        for name in value.strided() if hasattr(value, "strided") else ():
+            at = value._fields.index(name)
+            members = (*members[:at], members[at].copy(layout="A"), *members[at + 1 :])
         return types.NamedTuple(members, type(value)) if hasattr(value, "_fields") else types.BaseTuple.from_types(members)
     return value.function_type
 

@@ -233,6 +233,7 @@ SPECIAL += [math.inf, -math.inf, math.nan, -2.0]
 ONE = {"exp": lambda x: np.exp(x), "log1p": lambda x: np.log1p(x), "abs": lambda x: np.abs(x), "sign": lambda x: np.sign(x)}
 ONE |= {
     "absolute": lambda x: np.absolute(x),
+    "expm1": lambda x: np.expm1(x),
     "log": lambda x: np.log(x),
     "sqrt": lambda x: np.sqrt(x),
     "tanh": lambda x: np.tanh(x),

@@ -24,6 +24,8 @@ from versions import skip_below
 
 from sklearn_gd import SGD, Batch, GDClassifier, GDRegressor, MiniBatch
 from sklearn_gd._validation import held_out
+from sklearn_gd.descent import steps
+from sklearn_gd.descent._order import sample_order
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Hinge, Huber, LogLoss, Quantile, SquaredError, Tweedie
 from sklearn_gd.optimizers import OPTIMIZERS, Adam
 from sklearn_gd.penalties import L1, L2, PENALTIES, ElasticNet, NoPenalty
@@ -665,6 +667,27 @@ def test_random_state_decides_everything():
     assert same_bits(one, generator)
     batch = [clone(model).set_params(solver="batch", random_state=seed).fit(X, SCORE) for seed in (1, 2)]
     assert same_bits(*batch)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 999, 1000, 1001, 1024, 1025, 5000, 65_537, 200_000])
+def test_an_order_is_that_of_numpy(n):
+    """A shuffle is that of the generator, whose later numbers are the same too."""
+    ours, theirs = np.random.RandomState(n), np.random.RandomState(n)
+    for _ in range(2):
+        np.testing.assert_array_equal(sample_order(n, ours), theirs.permutation(n))
+    assert ours.randint(1 << 30) == theirs.randint(1 << 30)
+    np.testing.assert_array_equal(sample_order(n), np.arange(n))
+
+
+@pytest.mark.parametrize("average", [False, True])
+@pytest.mark.parametrize("solver", ["sgd", MiniBatch(3)])
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_matrix])
+def test_an_epoch_in_blocks_is_that_in_one(layout, solver, average, monkeypatch):
+    """An epoch calls its compiled loop on blocks of samples; the model is the same to the last bit."""
+    parts = {"solver": solver, "learning_rate": "invscaling", "max_iter": 3, "tol": None, "random_state": 0, "average": average}
+    one = GDRegressor(optimizer="gd", penalty="l2", **parts).fit(layout(X), SCORE)
+    monkeypatch.setattr(steps, "BLOCK", 7)
+    assert same_bits(one, GDRegressor(optimizer="gd", penalty="l2", **parts).fit(layout(X), SCORE))
 
 
 def test_fit_does_not_touch_parameters():

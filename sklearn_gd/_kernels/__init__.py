@@ -4,6 +4,7 @@ rows              the design matrix, dense or CSR: scores of some samples, and t
 blocks            the functions of a loss, penalty or optimizer, applied to a block of samples or coefficients
 passes            one pass of explicit steps on batches
 plain             plain descent with explicit steps on single samples
+order             the shuffle of the samples
 proximal          one pass of implicit (proximal) steps on single samples
 row_steps         the implicit step on one sample
 variance_reduced  one pass of SVRG or SAGA

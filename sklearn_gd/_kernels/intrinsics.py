@@ -42,3 +42,13 @@ def prefetch(context, values, at):
         return target.get_dummy_value()
 
     return types.void(values, types.intp), generate
+
+
+@intrinsic
+def values_per_line(context, values):
+    """The number of values of an array in a cache line; known to the compiler, so that loops divide by it without a division."""
+
+    def generate(target, builder, signature, arguments):
+        return ir.Constant(ir.IntType(64), 64 * 8 // values.dtype.bitwidth)
+
+    return types.int64(values), generate

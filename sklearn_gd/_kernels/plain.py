@@ -62,9 +62,9 @@ def fetch_csr(values, indices, indptr, labels, n_labels, weight, order, at):
         prefetch(weight, soon)
 
 
-def dot(matrix, row, w):
-    """The product of a row of X and the coefficients."""
-    total = 0.0
+def score(matrix, row, w, intercept):
+    """The score of a row of X."""
+    total = intercept
     for j in range(matrix.shape[1]):
         total += matrix[row, j] * w[j]
     return total
@@ -73,7 +73,7 @@ def dot(matrix, row, w):
 # --- dense ---------------------------------------------------------------------------------------------------------------
 
 
-def make_row_pass(soft_threshold, dot, fetch):
+def make_row_pass(soft_threshold, score, fetch):
     """One pass over dense samples with one score."""
 
     def row_pass(data, order, model, loss, plan, rates, counters):
@@ -94,7 +94,7 @@ def make_row_pass(soft_threshold, dot, fetch):
             rows += 1.0
             steps += 1.0
             # 1. the score  2. its slope, by the weight relative to the mean weight so far
-            raw = dot(matrix, row, w) + intercept
+            raw = score(matrix, row, w, intercept)
             g = loss.slope(labels[row], raw, loss.parameters) * (weight[row] / (weight_sum / rows))
             # 3. the step along the gradient of loss and l2 penalty
             for j in range(n_features):
@@ -383,8 +383,8 @@ def make_shrinking_pass(kept, fetch):
 
 def row_pass(data, model, loss, plan, counters, order, rates):
     """Run `make_row_pass`; `loss` is a `SlopeOfOne`."""
-    leaves = (leaf(soft_threshold), leaf(dot, fastmath=True), leaf(fetch_dense))
-    run(make_row_pass, leaves, data, order, model, loss, plan, rates, counters)
+    leaves = (leaf(soft_threshold), leaf(score, fastmath=True), leaf(fetch_dense))
+    run(make_row_pass, leaves, data, order, model, loss, plan, rates, counters, allocates=False)
 
 
 def rows_pass(data, model, loss, plan, counters, order, rates):

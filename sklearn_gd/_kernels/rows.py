@@ -7,7 +7,7 @@ the rest is two products of small matrices by BLAS.
 import numpy as np
 
 from .._compile import leaf
-from .intrinsics import prefetch
+from .intrinsics import prefetch, values_per_line
 
 PREFETCH_ROWS = 8  # samples between the current one and the one that is prefetched
 LEAST_GATHERED = 64  # scores of a batch, with at least two per sample, above which BLAS is faster
@@ -15,7 +15,7 @@ LEAST_GATHERED = 64  # scores of a batch, with at least two per sample, above wh
 
 def fetch_dense(flat, row, n_features):
     """Prefetch a row of a dense matrix with the values `flat`."""
-    for j in range(0, n_features, max(64 // flat.itemsize, 1)):
+    for j in range(0, n_features, values_per_line(flat)):
         prefetch(flat, row * n_features + j)
 
 

@@ -38,6 +38,25 @@ def exponential(x):
     return np.inf if x > 710.0 else out
 
 
+def exponential_less_one(x):
+    """e^x - 1 without cancellation; -1 below -708.
+
+    2^n (e^r - 1) + (2^n - 1), with n and r as in `exponential`; here too the power is half of 2^n.
+    """
+    shifted = x * 1.4426950408889634 + 6755399441055744.0
+    n = shifted - 6755399441055744.0
+    r = (x - n * LOG_2_HIGH) - n * LOG_2_LOW
+    square = r * r
+    fourth = square * square
+    low = (1.0 / 2.0 + r * (1.0 / 6.0)) + (1.0 / 24.0 + r * (1.0 / 120.0)) * square
+    middle = (1.0 / 720.0 + r * (1.0 / 5040.0)) + (1.0 / 40320.0 + r * (1.0 / 362880.0)) * square
+    high = (1.0 / 3628800.0 + r * (1.0 / 39916800.0)) + (1.0 / 479001600.0 + r * (1.0 / 6227020800.0)) * square
+    power = as_float((as_integer(shifted) + 1022) << 52)
+    out = 2.0 * (power * (r + (low + (middle + high * fourth) * fourth) * square) + (power - 0.5))
+    out = -1.0 if x < -708.0 else out
+    return np.inf if x > 710.0 else out
+
+
 def log_of_one_plus(x):
     """log(1 + x) for every x; -infinity at -1, nan below.
 
@@ -115,6 +134,7 @@ NUMPY = python_types.ModuleType("numpy_of_numbers")
 vars(NUMPY).update({name: getattr(np, name) for name in dir(np) if not name.startswith("_")})
 for name, function, n_arguments in [
     ("exp", exponential, 1),
+    ("expm1", exponential_less_one, 1),
     ("log1p", log_of_one_plus, 1),
     ("absolute", absolute, 1),
     ("sign", sign, 1),

@@ -8,11 +8,15 @@ import numpy as np
 from .._compile import leaf, run
 from .._layout import ROWS, STEPS, WEIGHT_SUM
 from .intrinsics import prefetch
-from .plain import dot, soft_threshold
+from .plain import score, soft_threshold
 from .rows import PREFETCH_ROWS, fetch_dense
 
+LANES = 8  # numbers in a vector of the processor
+LEAST_VECTOR = 24  # coefficients from which the compiled loops of the optimizers are vectorised
+MOST_PADDED = 64  # coefficients above which the last ones, outside the vectors, hardly count
 
-def make_stepped_row_pass(soft_threshold, dot, fetch):
+
+def make_stepped_row_pass(soft_threshold, score, fetch):
     """One pass over dense samples of one score, with one step of the optimizer per sample."""
 
     def stepped_row_pass(data, order, model, loss, step, plan, decay, rates, counters, work):
@@ -32,7 +36,7 @@ def make_stepped_row_pass(soft_threshold, dot, fetch):
             rows += 1.0
             steps += 1.0
             # 1. the score  2. its slope, by the weight relative to the mean weight so far
-            raw = dot(matrix, row, w) + w[n_features]
+            raw = score(matrix, row, w, w[n_features])
             g = loss.slope(labels[row], raw, loss.parameters) * weight[row] / (weight_sum / rows)
             # 3. the gradient of loss and l2 penalty
             for j in range(n_features):
@@ -57,9 +61,20 @@ def make_stepped_row_pass(soft_threshold, dot, fetch):
     return stepped_row_pass
 
 
-def stepped_row_pass(data, model, loss, step, plan, decay, counters, order, rates):
-    """Run `make_stepped_row_pass`; `loss` is a `SlopeOfOne`, `step` the `StepBlocks` of an optimizer."""
-    leaves = (leaf(soft_threshold), leaf(dot, fastmath=True), leaf(fetch_dense))
-    work = np.zeros((2, len(model.theta)))
-    arguments = data, order, model, loss, step, plan, decay, rates, counters, work
+def stepped_row_pass(data, model, loss, step, pads, plan, decay, counters, order, rates):
+    """Run `make_stepped_row_pass`; `loss` is a `SlopeOfOne`, `step` the `StepBlocks` of an optimizer.
+
+    With few features, if it `pads`, the optimizer also moves coefficients that no feature has, at first zero, so that its loop is
+    vectorised.
+    """
+    leaves = (leaf(soft_threshold), leaf(score, fastmath=True), leaf(fetch_dense))
+    n = len(model.theta)
+    padded = max(-(-n // LANES) * LANES, LEAST_VECTOR) if pads and n <= MOST_PADDED else n
+    wide = model
+    if padded > n:
+        wide = model._replace(theta=np.zeros(padded), slots=np.zeros((len(model.slots), padded)))
+        wide.theta[:n], wide.slots[:, :n] = model.theta, model.slots
+    arguments = data, order, wide, loss, step, plan, decay, rates, counters, np.zeros((2, padded))
     run(make_stepped_row_pass, leaves, *arguments, allocates=False)
+    if padded > n:
+        model.theta[:], model.slots[:] = wide.theta[:n], wide.slots[:, :n]

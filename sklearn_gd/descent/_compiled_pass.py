@@ -64,7 +64,8 @@ def _stepped_pass(objective, state, optimizer, form):
     functions = objective.functions
     loss = plain.SlopeOfOne(blocks.slope_of_one(functions), functions.parameters)
     step, plan = blocks.step_blocks(optimizer), _plain_plan(objective, state, form, _units(objective))
-    more = plan, float(optimizer.decay), state.counters
+    # A total would include coefficients that no feature has.
+    more = not optimizer.totals, plan, float(optimizer.decay), state.counters
     return functools.partial(stepped.stepped_row_pass, objective.data, _model(objective, state), loss, step, *more)
 
 

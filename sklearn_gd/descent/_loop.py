@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._monitor import Status
+from ._order import sample_order
 from ._state import ModelState
 
 
@@ -51,6 +52,23 @@ class Settings:
     def automatic(self) -> bool:
         """Whether optimizer and learning rate are both "auto"."""
         return self.optimizer is None and self.schedule is None
+
+    def order(self, n_samples: int, shuffles: bool = True) -> NDArray[Any]:
+        """Return the order of the samples in the next epoch, shuffled where the solver `shuffles` and the user agrees.
+
+        Parameters
+        ----------
+        n_samples : int
+            The number of samples.
+        shuffles : bool
+            Whether the solver shuffles.
+
+        Returns
+        -------
+        ndarray of uint32, (n_samples,)
+            Their indices.
+        """
+        return sample_order(n_samples, self.rng if self.shuffle and shuffles else None)
 
     @property
     def averages(self) -> bool:

@@ -160,7 +160,7 @@ class AutomaticSteps(Method):
             return
         n, settings, state = self.objective.n_samples, self.settings, self.automatic_state
         while True:
-            order = settings.rng.permutation(n) if settings.shuffle and self.solver.shuffles else np.arange(n)
+            order = settings.order(n, self.solver.shuffles)
             self.epoch += 1
             values = [self._epoch(track, order, low) for track, low in zip(state.tracks, self.lows, strict=True)]
             self._keep(values)

@@ -17,6 +17,7 @@ from ._loop import Iterate, Method
 from ._plain import from_plain, to_plain
 from ._state import StepState
 
+BLOCK = 65536  # samples of a call of a pass, about; with more, the rates of its steps do not fit the cache
 Pass = Callable[[NDArray[Any], NDArray[Any]], float | None]  # from the order of the samples and the rates to F, if known
 
 
@@ -42,7 +43,6 @@ class Steps(Method):
     steps_state: StepState
     run: Run
     batch: int
-    n_steps: int
     full_batch: bool
     expected_decrease: Callable[[NDArray[Any]], float] | None
     rate: float | None
@@ -55,10 +55,10 @@ class Steps(Method):
         self.steps_state = StepState.resumed(state, objective, self.optimizer, settings.average_from)
         n = objective.n_samples
         self.batch = min(solver.checked_batch_rows(n), n)
-        self.n_steps = -(-n // self.batch)
         self.run = Run(objective.alpha, objective.loss)
         if not settings.streaming:
-            self.run = Run(objective.alpha, objective.loss, self.n_steps, self.n_steps * settings.max_iter)
+            n_steps = -(-n // self.batch)
+            self.run = Run(objective.alpha, objective.loss, n_steps, n_steps * settings.max_iter)
         # An adaptive schedule must react to an oscillation by lowering the rate.
         adapts = self.schedule is not None and self.schedule.plateau_factor is not None
         self.full_batch = self.batch >= n and not adapts
@@ -70,15 +70,18 @@ class Steps(Method):
 
     def iterates(self) -> Iterator[Iterate]:
         n, state, settings = self.objective.n_samples, self.steps_state, self.settings
-        one_pass = self.make_pass()
+        one_pass, block = self.make_pass(), self.rows_at_once()
         while True:
             # 1. an order of the samples
-            order = settings.rng.permutation(n) if settings.shuffle and self.solver.shuffles else np.arange(n)
-            # 2. a learning rate for every step
-            rates = self.rates(order)
-            self.rate, self.last_rate = float(rates.max()), float(rates[-1])
-            # 3. one pass: scores, slopes, gradient, penalty, optimizer, proximal step, for each batch
-            value = one_pass(order, rates)
+            order = settings.order(n, self.solver.shuffles)
+            self.rate = 0.0
+            for start in range(0, n, block):
+                taken = order[start : start + block]
+                # 2. a learning rate for every step
+                rates = self.rates(taken)
+                self.rate, self.last_rate = max(self.rate, float(rates.max())), float(rates[-1])
+                # 3. scores, slopes, gradient, penalty, optimizer, proximal step, for each batch
+                value = one_pass(taken, rates)
             # 4. F of the model that would predict now
             theta = state.predicting(self.objective)
             yield Iterate(theta, self.objective.value(theta) if value is None else value, rate=self.last_rate)
@@ -102,8 +105,12 @@ class Steps(Method):
         self.steps_state = from_plain(StepState, saved["state"])
         self.rate, self.last_rate = saved["rate"], saved["last_rate"]
 
+    def rows_at_once(self) -> int:
+        """The number of samples of a call of the pass; their rates are in memory."""
+        return self.batch * max(max(BLOCK, self.objective.n_features) // self.batch, 1)
+
     def make_pass(self) -> Pass:
-        """The function of (order, rates) that moves the state by one epoch; it returns F if known, else None."""
+        """The function of (order, rates) that moves the state by steps on these samples; it returns F if known, else None."""
         if self.solver.full_batch:
             return full_batch_pass(self.objective, self.steps_state, self.optimizer)
         # The requested size even if there are fewer samples: it determines how products are computed, to the last bit.
@@ -113,8 +120,9 @@ class Steps(Method):
     def rates(self, order: NDArray[Any]) -> NDArray[Any]:
         """The learning rate of each step over the samples in `order`."""
         state = self.steps_state
-        t = np.arange(state.steps + 1.0, state.steps + self.n_steps + 1.0)
-        return self.schedule.checked_rates(t, self.run) * state.rate_scale
+        n_steps = -(-len(order) // self.batch)
+        rates = self.schedule.checked_rates(np.arange(state.steps + 1.0, state.steps + n_steps + 1.0), self.run)
+        return rates if state.rate_scale == 1.0 else rates * state.rate_scale
 
     def stable_rate(self) -> float | None:
         """A learning rate at which descent cannot diverge if the curvature of the loss is bounded; None if unknown.

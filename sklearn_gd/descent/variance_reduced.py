@@ -42,6 +42,9 @@ class ReducedSteps(Steps):
     def make_pass(self) -> Pass:
         return self._reduction.one_pass
 
+    def rows_at_once(self) -> int:
+        return self.objective.n_samples
+
     def rates(self, order: NDArray[Any]) -> NDArray[Any]:
         return super().rates(order) if self.schedule is not None else self._reduction.rates(order)
 

@@ -25,11 +25,19 @@ POWER_STEPS = 20  # iterations of the power method, each a product with X and on
 
 
 class Data(NamedTuple):
-    """The data of the compiled loops: X in the form of its rows, targets (n, n_outputs or 1), positive weights (n,)."""
+    """The data of the compiled loops: X in the form of its rows, targets (n, n_outputs or 1), positive weights (n,).
+
+    Weights of one may be n views of a single number.
+    """
 
     X: tuple
     target: np.ndarray
     weight: np.ndarray
+
+    @staticmethod
+    def strided():
+        """The fields whose arrays need not be contiguous."""
+        return ("weight",)
 
 
 class Objective:

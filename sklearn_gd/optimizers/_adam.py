@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .._components import Constraints, Numbers, Range
-from ._base import Optimizer
+from ._base import Optimizer, total_weight
 
 
 class _TwoMoments(Optimizer):
@@ -68,8 +68,10 @@ class Adam(_TwoMoments):
         """Divide the bias-corrected mean by the root mean square."""
         mean = beta_1 * mean + (1.0 - beta_1) * g
         square_mean = beta_2 * square_mean + (1.0 - beta_2) * g * g
-        step = rate / (np.sqrt(square_mean) / np.sqrt(1.0 - beta_2**t) + epsilon)
-        return w - step * mean / (1.0 - beta_1**t), step, mean, square_mean
+        unbiased = mean * (1.0 / total_weight(beta_1, t))
+        root = np.sqrt(square_mean) * (1.0 / np.sqrt(total_weight(beta_2, t)))
+        step = rate / (root + epsilon)
+        return w - step * unbiased, step, mean, square_mean
 
 
 class AdamW(_TwoMoments):
@@ -158,8 +160,10 @@ class AMSGrad(_TwoMoments):
         mean = beta_1 * mean + (1.0 - beta_1) * g
         square_mean = beta_2 * square_mean + (1.0 - beta_2) * g * g
         largest = np.maximum(largest, square_mean)
-        step = rate / (np.sqrt(largest) / np.sqrt(1.0 - beta_2**t) + epsilon)
-        return w - step * mean / (1.0 - beta_1**t), step, mean, square_mean, largest
+        unbiased = mean * (1.0 / total_weight(beta_1, t))
+        root = np.sqrt(largest) * (1.0 / np.sqrt(total_weight(beta_2, t)))
+        step = rate / (root + epsilon)
+        return w - step * unbiased, step, mean, square_mean, largest
 
 
 class Nadam(Optimizer):
@@ -226,7 +230,7 @@ class Nadam(Optimizer):
         product = now if t == 1.0 else product * now
         mean = beta_1 * mean + (1.0 - beta_1) * g
         square_mean = beta_2 * square_mean + (1.0 - beta_2) * g * g
-        step = rate / (np.sqrt(square_mean / (1.0 - beta_2**t)) + epsilon)
+        step = rate / (np.sqrt(square_mean * (1.0 / total_weight(beta_2, t))) + epsilon)
         new, old = (1.0 - now) / (1.0 - product), following / (1.0 - product * following)
-        prox_step = step * (new + old * (1.0 - beta_1**t))
+        prox_step = step * (new + old * total_weight(beta_1, t))
         return w - step * (new * g + old * mean), prox_step, mean, square_mean, product

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._components import Constraints, Numbers, Range
-from ._base import Optimizer
+from ._base import Optimizer, total_weight
 
 
 class GradientDescent(Optimizer):
@@ -66,7 +66,7 @@ class Momentum(Optimizer):
     def update(w: Numbers, g: Numbers, rate: float, t: float, velocity: Numbers, momentum: float) -> tuple[Numbers, ...]:
         """Take one step; the proximal step is the total step length so far of a gradient that stays constant."""
         velocity = momentum * velocity + g
-        return w - rate * velocity, rate * (1.0 - momentum**t) / (1.0 - momentum), velocity
+        return w - rate * velocity, rate * total_weight(momentum, t) / (1.0 - momentum), velocity
 
 
 class Nesterov(Optimizer):
