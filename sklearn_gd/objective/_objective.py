@@ -394,7 +394,7 @@ class Objective:
     @functools.cached_property
     def data(self):
         """The samples in the form that the compiled loops read."""
-        return Data(self.rows.arrays, self.target, np.require(self.weight, requirements="CW"))
+        return Data(self.rows.arrays, self.target, self.weight)
 
     @functools.cached_property
     def functions(self):
