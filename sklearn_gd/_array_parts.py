@@ -219,13 +219,13 @@ class _CompiledPenalty:
     """The functions of a penalty in scalar style, compiled, as functions of arrays."""
 
     def __init__(self, penalty):
-        from ._kernels.blocks import penalty_blocks
+        from ._kernels.blocks import penalty_blocks, penalty_value
 
-        self._blocks = penalty_blocks(penalty)
+        self._blocks, self._value = penalty_blocks(penalty), penalty_value(penalty)
 
     def total(self, coef):
         """The sum of the values."""
-        return self._blocks.value(np.ascontiguousarray(coef), self._blocks.scale, self._blocks.parameters)
+        return self._value(np.ascontiguousarray(coef), self._blocks.scale, self._blocks.parameters)
 
     def gradient(self, coef):
         """The slopes of the smooth part."""

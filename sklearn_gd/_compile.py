@@ -35,11 +35,13 @@ FLOAT = types.float64
 REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
 # Options of all compiled functions. A division by zero gives an infinity, as on arrays; the monitor detects it.
 OPTIONS = {"nogil": True, "error_model": "numpy"}
-LEAF_OPTIONS = OPTIONS | {"forceinline": True}
+ENTRY_OPTIONS = OPTIONS | {"no_cfunc_wrapper": True}
+# Entry points for Python and C take a fifth of the time of compilation. Python must not call a leaf: it has none.
+LEAF_OPTIONS = OPTIONS | {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 class Leaf:
-    """A function to be inlined into a kernel, pickled as the stamp of its sources.
+    """A function to be inlined into a kernel, which Python cannot call, pickled as the stamp of its sources.
 
     `written` has the functions of the component's author with the types of their arguments, for error messages.
     """
@@ -172,9 +174,9 @@ def _named(function, stamp):
     return function
 
 
-def _with_compiled_helpers(function, jit):
-    """A copy of `function`, under a unique name, with its plain Python helpers compiled too."""
-    replaced = {name: jit(_with_compiled_helpers(helper, jit)) for name, helper in _helpers(function).items()}
+def _with_compiled_helpers(function, fastmath=False):
+    """A copy of `function`, under a unique name, that calls the leaves of its plain Python helpers."""
+    replaced = {name: leaf(helper, fastmath).dispatcher for name, helper in _helpers(function).items()}
     replaced |= {name: other for name, (other, _) in _modules_replaced(globals_of(function)).items()}
     return _named(with_globals(function, replaced), _stamp(function))
 
@@ -187,7 +189,7 @@ def leaf(function, fastmath=False):
 @functools.cache
 def _leaf(function, fastmath):
     jit = functools.partial(numba.njit, fastmath=REASSOCIATE if fastmath else False, **LEAF_OPTIONS)
-    return Leaf(jit(_with_compiled_helpers(function, jit)), _stamp(function))
+    return Leaf(jit(_with_compiled_helpers(function, fastmath)), _stamp(function))
 
 
 def _stamp_of(make, leaves, *more):
@@ -377,7 +379,7 @@ def _explained(error, leaves):
     written = sum((each.written for each in leaves), ())
     for function, arguments in written:
         try:
-            numba.njit(_with_compiled_helpers(function, numba.njit)).compile(arguments)
+            numba.njit(_with_compiled_helpers(function)).compile(arguments)
         except Exception as own:
             code, text, location = function.__code__, str(own), getattr(own, "loc", None)
             line = code.co_firstlineno if location is None else location.line
@@ -435,7 +437,7 @@ def run(make, leaves, *arguments, allocates=True):
 
 def _entry_point(make, leaves, types_of_arguments, allocates):
     stamp = _stamp_of(make, leaves, allocates, _described(types_of_arguments))
-    options = OPTIONS if allocates else OPTIONS | {"_nrt": False}
+    options = ENTRY_OPTIONS if allocates else ENTRY_OPTIONS | {"_nrt": False}
 
     def build(cache):
         dispatcher = numba.njit(cache=cache, **options)(_named(make(*leaves), stamp))

@@ -10,7 +10,7 @@ import pytest
 from test_losses import LOSSES, OBJECTS, ROWS, kinks, of, targets
 
 from sklearn_gd import ClassificationLoss, RegressionLoss, check_loss
-from sklearn_gd._kernels.blocks import loss_blocks, loss_functions
+from sklearn_gd._kernels.blocks import loss_blocks, loss_functions, loss_value
 from sklearn_gd._namespaces import Namespace, under
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, Hinge, Huber, LogLoss, MulticlassHinge, Tweedie
 from sklearn_gd.losses._base import N_ARGUMENTS
@@ -267,10 +267,11 @@ def test_a_twin_in_scalar_style_gives_the_same(scalar, built_in, n_outputs, one_
         assert found.flags.writeable
     results = []
     for loss in (scalar, built_in):
-        blocks, out = loss_blocks(loss_functions(loss, n_outputs, one_vs_rest)), np.empty((50, n_outputs))
+        functions, out = loss_functions(loss, n_outputs, one_vs_rest), np.empty((50, n_outputs))
+        blocks = loss_blocks(functions)
         rows = raw.T.copy()
         blocks.gradient(target, rows, out, blocks.parameters)
-        results.append([*out.ravel(), blocks.value(target, rows, np.ones(50), blocks.parameters)])
+        results.append([*out.ravel(), loss_value(functions)(target, rows, np.ones(50), blocks.parameters)])
     np.testing.assert_allclose(*results, rtol=1e-12, atol=1e-12)
 
 

@@ -11,7 +11,7 @@ from oracle import function_of
 
 from sklearn_gd import Optimizer, Penalty
 from sklearn_gd._array_parts import ArrayPenalty, ArrayStep
-from sklearn_gd._kernels.blocks import penalty_blocks, step_blocks
+from sklearn_gd._kernels.blocks import penalty_blocks, penalty_value, step_blocks
 from sklearn_gd.optimizers import OPTIMIZERS, DoG, Momentum
 from sklearn_gd.penalties import L1, PENALTIES, ElasticNet, NoPenalty
 
@@ -192,7 +192,7 @@ def blocks_of(penalty, alpha, scale):
     out, coef = np.ones(N), COEF.copy()
     blocks.gradient(COEF, out, alpha, blocks.scale, blocks.parameters)
     blocks.prox(coef, STEP, alpha, blocks.scale, blocks.parameters)
-    return alpha * blocks.value(COEF, blocks.scale, blocks.parameters), out, coef
+    return alpha * penalty_value(penalty)(COEF, blocks.scale, blocks.parameters), out, coef
 
 
 def numbers_of(penalty, alpha, scale):

@@ -281,9 +281,10 @@ def test_every_kernel_has_a_name_of_its_own():
     kernels = []
     for cls, n_classes in LOSSES.values():
         several = n_classes == 3
-        kernels += blocks.loss_blocks(blocks.loss_functions(cls(), 3 if several else 1, several))
+        functions = blocks.loss_functions(cls(), 3 if several else 1, several)
+        kernels += [*blocks.loss_blocks(functions), blocks.loss_value(functions)]
     for penalty in PENALTY_OBJECTS.values():
-        kernels += blocks.penalty_blocks(penalty or NoPenalty())
+        kernels += [*blocks.penalty_blocks(penalty or NoPenalty()), blocks.penalty_value(penalty or NoPenalty())]
     for optimizer in OPTIMIZERS.values():
         kernels += blocks.step_blocks(optimizer())
     names = {id(kernel): kernel.py_func.__qualname__ for kernel in kernels if hasattr(kernel, "py_func")}

@@ -242,9 +242,15 @@ ONE |= {"clip": lambda x: np.clip(x, -0.5, 2), "where": lambda x: np.where(x > 0
 TWO = {"maximum": lambda x, y: np.maximum(x, y), "minimum": lambda x, y: np.minimum(x, y)}
 
 
+def callable_leaf(function):
+    """A function that calls the leaf of `function`, which Python cannot call itself."""
+    inner = leaf(function).dispatcher
+    return numba.njit(lambda *arguments: inner(*arguments), error_model="numpy")
+
+
 @pytest.mark.parametrize("name", ONE)
 def test_a_function_of_a_number_is_that_of_numpy(name):
-    function, kernel = ONE[name], leaf(ONE[name]).dispatcher
+    function, kernel = ONE[name], callable_leaf(ONE[name])
     spread = np.concatenate([rng.uniform(-1, 1, 500), rng.normal(size=500) * 100.0, 10.0 ** rng.uniform(-300, 300, 500)])
     with np.errstate(all="ignore"):
         for x in [*SPECIAL, *spread.tolist()]:
@@ -254,7 +260,7 @@ def test_a_function_of_a_number_is_that_of_numpy(name):
 
 @pytest.mark.parametrize("name", TWO)
 def test_the_larger_and_the_smaller_of_two_are_those_of_numpy(name):
-    kernel = leaf(TWO[name]).dispatcher
+    kernel = callable_leaf(TWO[name])
     for x in SPECIAL:
         for y in (*SPECIAL, 2):
             np.testing.assert_array_equal(kernel(x, y), TWO[name](x, y))
@@ -267,7 +273,7 @@ def of_arrays(x):
 
 def test_arrays_and_the_rest_of_numpy_are_there_too():
     x = rng.normal(size=20)
-    assert leaf(of_arrays).dispatcher(x) == pytest.approx(of_arrays(x), rel=1e-14)
+    assert callable_leaf(of_arrays)(x) == pytest.approx(of_arrays(x), rel=1e-14)
 
 
 def test_a_helper_and_another_name_of_numpy_are_served_alike(directory):
@@ -621,6 +627,46 @@ def test_a_script_that_was_run_under_another_name_runs(tmp_path, code):
     for name in ("gone_module", "__main__", "other_module", "other_module"):
         found = run(["-c", code.format(path=path, name=name), "Third"], NUMBA_CACHE_DIR=cache)
         np.testing.assert_allclose(found[0], one_pass("epsilon_insensitive", BATCHES), rtol=1e-14)
+
+
+COMPILED = """\
+import json
+from collections import Counter
+
+from numba.core import event
+from sklearn_gd import GDClassifier, MiniBatch
+
+found = Counter()
+
+
+class Compilations(event.Listener):
+    def on_start(self, event):
+        function = event.data["dispatcher"].py_func
+        found[function.__qualname__] += not (function.__module__ or "").startswith("numba.")
+
+    def on_end(self, event):
+        pass
+
+
+event.register("numba:compile", Compilations())
+GDClassifier({parts}, max_iter=1, tol=None).fit([[0.0, 1.0], [1.0, 0.0]] * 8, [0, 1] * 8)
+print(json.dumps([sum(found.values()), max(found.values())]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("parts", "most"),
+    [
+        ("solver='sgd', learning_rate=0.01", 10),
+        ("solver=MiniBatch(), optimizer='adam', learning_rate=0.01", 21),
+        ("solver='sgd'", 44),
+    ],
+)
+def test_a_first_fit_compiles_what_it_runs_and_nothing_twice(parts, most, tmp_path):
+    """The time of a first fit grows with the number of functions. A helper may be compiled for two kinds of arguments."""
+    n_compiled, most_of_one = run(["-c", COMPILED.format(parts=parts)], NUMBA_CACHE_DIR=str(tmp_path))
+    assert n_compiled <= most
+    assert most_of_one <= 2
 
 
 READ_ONLY = """\

@@ -15,7 +15,7 @@ from sklearn import metrics
 from sklearn.exceptions import UndefinedMetricWarning
 
 from sklearn_gd import ClassificationLoss, GDClassifier, GDRegressor, RegressionLoss, check_loss
-from sklearn_gd._kernels.blocks import loss_blocks, loss_functions
+from sklearn_gd._kernels.blocks import loss_blocks, loss_functions, loss_value
 from sklearn_gd.losses import (
     CLASSIFICATION_LOSSES,
     REGRESSION_LOSSES,
@@ -322,13 +322,14 @@ def rounding_of(loss, y, raw):
 
 def compiled_value_and_gradient(loss):
     """The compiled value and gradient of one score, as a function of (y, raw)."""
-    blocks = loss_blocks(loss_functions(loss, 1, False))
+    functions = loss_functions(loss, 1, False)
+    blocks = loss_blocks(functions)
     out = np.empty((1, 1))
 
     def both(y, raw):
         y, raw = np.array([[y]]), np.array([[raw]])
         blocks.gradient(y, raw, out, blocks.parameters)
-        return blocks.value(y, raw, np.ones(1), blocks.parameters), out[0, 0]
+        return loss_value(functions)(y, raw, np.ones(1), blocks.parameters), out[0, 0]
 
     return both
 
@@ -1005,31 +1006,35 @@ def test_compiled_functions_are_the_written_ones(loss):
 
 @pytest.mark.parametrize("loss", OBJECTS, ids=repr)
 def test_a_compiled_block_takes_every_row_and_output_with_its_weight(loss):
-    blocks = loss_blocks(loss_functions(loss, 3, False))
+    functions = loss_functions(loss, 3, False)
+    blocks = loss_blocks(functions)
     rng = np.random.default_rng(7)
     y, raw = rng.choice(targets(loss), size=(5, 3)), rng.normal(size=(5, 3))
     weight, out = rng.uniform(0.5, 2.0, 5), np.full((5, 3), np.nan)
     blocks.gradient(y, raw, out, blocks.parameters)
     value, gradient = np.vectorize(of(loss, "value"))(y, raw), np.vectorize(of(loss, "gradient"), otypes=[float])(y, raw)
     np.testing.assert_allclose(out, gradient, rtol=1e-15, atol=1e-15)
-    assert blocks.value(y, raw, weight, blocks.parameters) == pytest.approx((weight * value.sum(axis=1)).sum(), rel=1e-14)
+    found = loss_value(functions)(y, raw, weight, blocks.parameters)
+    assert found == pytest.approx((weight * value.sum(axis=1)).sum(), rel=1e-14)
 
 
 @pytest.mark.parametrize("name", [name for name in CLASSIFICATION_LOSSES if name not in ROW_POINTS])
 def test_beyond_two_classes_each_is_set_against_the_rest(name):
     loss = LOSSES[name]()
-    blocks = loss_blocks(loss_functions(loss, 3, True))
+    functions = loss_functions(loss, 3, True)
+    blocks = loss_blocks(functions)
     raw, y, out = np.random.default_rng(8).normal(size=(4, 3)), np.array([[0.0], [2.0], [1.0], [2.0]]), np.empty((4, 3))
     signs = 2.0 * np.eye(3)[y[:, 0].astype(int)] - 1.0
     blocks.gradient(y, raw, out, blocks.parameters)
     np.testing.assert_allclose(out, np.vectorize(of(loss, "gradient"))(signs, raw), rtol=1e-15)
     value = np.vectorize(of(loss, "value"))(signs, raw).sum()
-    assert blocks.value(y, raw, np.ones(4), blocks.parameters) == pytest.approx(value, rel=1e-15)
+    assert loss_value(functions)(y, raw, np.ones(4), blocks.parameters) == pytest.approx(value, rel=1e-15)
 
 
 @pytest.mark.parametrize("loss", ROWS, ids=repr)
 def test_compiled_functions_of_a_row_are_the_written_ones(loss):
-    blocks = loss_blocks(loss_functions(loss, 4, True))
+    functions = loss_functions(loss, 4, True)
+    blocks = loss_blocks(functions)
     rng = np.random.default_rng(9)
     raw, y, weight = rng.normal(size=(6, 4)), np.arange(6.0)[:, None] % 4, rng.uniform(1, 2, 6)
     out, plain, value = np.empty((6, 4)), np.empty(4), 0.0
@@ -1039,7 +1044,7 @@ def test_compiled_functions_of_a_row_are_the_written_ones(loss):
         of(loss, "multiclass_gradient")(label, raw[i], plain)
         np.testing.assert_allclose(out[i], plain, rtol=1e-14, atol=1e-15)
         value += weight[i] * of(loss, "multiclass_value")(label, raw[i])
-    assert blocks.value(y, raw, weight, blocks.parameters) == pytest.approx(value, rel=1e-14)
+    assert loss_value(functions)(y, raw, weight, blocks.parameters) == pytest.approx(value, rel=1e-14)
 
 
 class ValueOnly(ClassificationLoss):
@@ -1061,7 +1066,8 @@ def test_derivatives_that_are_not_written_are_taken_numerically():
 
 
 def test_derivatives_of_a_row_that_are_not_written_are_taken_numerically():
-    blocks = loss_blocks(loss_functions(ValueOnly(), 3, True))
+    functions = loss_functions(ValueOnly(), 3, True)
+    blocks = loss_blocks(functions)
     raw, y, out = np.random.default_rng(10).normal(size=(4, 3)), np.array([[0.0], [2.0], [1.0], [2.0]]), np.empty((4, 3))
     before = raw.copy()
     blocks.gradient(y, raw, out, blocks.parameters)

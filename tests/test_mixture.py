@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from scipy.optimize import minimize
 
 from sklearn_gd import GDClassifier, GDRegressor
-from sklearn_gd._kernels.mixture import NULL_HANDICAP, PRIOR_ROWS, weigh
+from sklearn_gd._kernels.mixture import NULL_HANDICAP, PRIOR_ROWS, compiled_weigh
 from sklearn_gd._layout import INFORMATION, MIXED_HORIZON, MIXED_WEIGHT, N_ROW_COUNTERS
 from sklearn_gd.descent._rows_arrays import new_mixture
 
@@ -42,7 +42,7 @@ def test_the_weights_minimise_the_quadratic_model(seed):
     mixture.products[:], mixture.right[:] = terms.T @ terms, terms.T @ draw.normal(size=50)
     mixture.sums[[MIXED_WEIGHT, MIXED_HORIZON]] = 50.0
     losses = 25.0 + draw.random(n - 1)
-    weigh(losses, mixture, counters)
+    compiled_weigh()(losses, mixture.weights, mixture.products, mixture.right, mixture.sums, np.empty(n), counters)
     unit = losses.min() / 50.0 * 1.1
     handicap = np.append(np.ones(n - 2), NULL_HANDICAP)
     prior = np.append(np.exp((losses.min() - handicap * losses) / unit), 0.0)

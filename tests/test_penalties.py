@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
 from sklearn_gd import GDRegressor, Penalty
-from sklearn_gd._kernels.blocks import penalty_blocks
+from sklearn_gd._kernels.blocks import penalty_blocks, penalty_value
 from sklearn_gd.penalties import L1, L2, PENALTIES, ElasticNet, NoPenalty
 
 EVERY = {**PENALTIES, "none": NoPenalty}
@@ -216,7 +216,7 @@ def compiled(penalty, coef, alpha, steps, scale=None):
     gradient, moved = np.ones(len(coef)), coef.copy()
     blocks.gradient(coef, gradient, alpha, blocks.scale, blocks.parameters)
     blocks.prox(moved, steps, alpha, blocks.scale, blocks.parameters)
-    return blocks.value(coef, blocks.scale, blocks.parameters), gradient, moved
+    return penalty_value(penalty)(coef, blocks.scale, blocks.parameters), gradient, moved
 
 
 @pytest.mark.parametrize("penalty", OBJECTS, ids=repr)

@@ -67,7 +67,7 @@ def test_the_step_of_a_row_solves_its_equation(name, g):
     """u = -g slope(z + q u), compared with another root finder if the loss is smooth, else with the one-sided slopes."""
     loss = {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES}[name]()
     functions = loss_functions(loss, 1, False)
-    compiled = row_loss(functions, loss_blocks(functions), averaged=True)
+    compiled = row_loss(functions, loss_blocks(functions), averaged=True, from_null=True)
     slope = loss_blocks(functions).gradient
     for y, z, q in ((1.0, -0.7, 3.0), (1.0, 2.5, 1.0), (1.0, 0.9, 40.0)):
 
@@ -92,7 +92,7 @@ def test_the_step_of_a_row_solves_its_equation(name, g):
 @pytest.mark.parametrize("g", [0.01, 1.0, 30.0])
 def test_the_step_of_a_softmax_row_nearly_solves_its_equation(g):
     functions = loss_functions(LogLoss(), 4, True)
-    compiled = row_loss(functions, loss_blocks(functions), averaged=True)
+    compiled = row_loss(functions, loss_blocks(functions), averaged=True, from_null=True)
     z, q, u, slope = np.array([0.3, -1.0, 2.0, 0.1]), 5.0, np.empty(4), np.empty((1, 4))
     compiled.prox(np.array([[1.0]]), z, z, g, q, 1.0, u, functions.parameters)
     loss_blocks(functions).gradient(np.array([[1.0]]), (z + q * u)[None], slope, functions.parameters)
@@ -250,7 +250,7 @@ def test_the_step_of_a_row_never_overshoots_it(name):
     """For all samples, the slope after the step has the same sign as before, or is zero."""
     loss = {**REGRESSION_LOSSES, **CLASSIFICATION_LOSSES}[name]()
     functions = loss_functions(loss, 1, False)
-    compiled, slope = row_loss(functions, loss_blocks(functions), averaged=True), loss_blocks(functions).gradient
+    compiled, slope = row_loss(functions, loss_blocks(functions), averaged=True, from_null=True), loss_blocks(functions).gradient
     draw, found, out = np.random.default_rng(0), np.empty(1), np.empty((1, 1))
 
     def slope_at(y, z):

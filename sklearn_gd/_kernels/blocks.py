@@ -22,17 +22,15 @@ STEP = types.void(VECTOR, VECTOR, MATRIX, VECTOR, FLOAT, FLOAT, VECTOR)
 
 
 class LossBlocks(NamedTuple):
-    """The compiled functions of a loss, and its parameters."""
+    """The compiled slopes of a loss, and its parameters."""
 
     gradient: object
-    value: object
     parameters: np.ndarray
 
 
 class PenaltyBlocks(NamedTuple):
-    """The compiled functions of a penalty, the unit of each coefficient (empty if all are 1), and its parameters."""
+    """The compiled functions of a step, the unit of each coefficient (empty if all are 1), and the parameters."""
 
-    value: object
     gradient: object
     prox: object
     scale: np.ndarray
@@ -208,14 +206,19 @@ def loss_functions(loss, n_outputs, one_vs_rest):
 
 
 def loss_blocks(functions):
-    """The compiled slope and value of a loss."""
+    """The compiled slopes of a loss; steps do not need its value, whose compilation would delay the first fit."""
     if functions.whole_row:
         gradient = compiled(make_row_gradient, GRADIENT, functions.gradient)
-        value = compiled(make_row_value, VALUE, functions.value)
     else:
         gradient = compiled(make_gradient, GRADIENT, functions.target, functions.gradient)
-        value = compiled(make_value, VALUE, functions.target, functions.value)
-    return LossBlocks(gradient, value, functions.parameters)
+    return LossBlocks(gradient, functions.parameters)
+
+
+def loss_value(functions):
+    """The compiled value of a loss."""
+    if functions.whole_row:
+        return compiled(make_row_value, VALUE, functions.value)
+    return compiled(make_value, VALUE, functions.target, functions.value)
 
 
 def slope_of_one(functions):
@@ -299,18 +302,16 @@ def make_nothing(function):
 
 
 def penalty_blocks(penalty, scale=None):
-    """The compiled functions of a penalty; one that it lacks costs a call that returns immediately.
+    """The compiled functions of a penalty's step; one that it lacks costs a call that returns immediately.
 
     `scale` has the unit of each coefficient, None for 1; a coefficient with the scale zero is not penalised.
     """
-    value = bound_leaf(penalty, "value", (FLOAT,))
     prox = bound_leaf(penalty, "prox", (FLOAT, FLOAT)) if penalty.has_prox() else None
     gradient = bound_leaf(penalty, "gradient", (FLOAT,)) if penalty.has_gradient() else None
     if gradient is None and prox is None and type(penalty).written_functions("gradient") is None:
-        gradient = derived_leaf(make_numeric_penalty_gradient, value)
+        gradient = derived_leaf(make_numeric_penalty_gradient, bound_leaf(penalty, "value", (FLOAT,)))
     empty = leaf(nothing_to_add)
     return PenaltyBlocks(
-        compiled(make_penalty_value, PENALTY_VALUE, value),
         compiled(make_penalty_gradient, PENALTY_GRADIENT, gradient)
         if gradient is not None
         else compiled(make_nothing, PENALTY_GRADIENT, empty),
@@ -318,6 +319,11 @@ def penalty_blocks(penalty, scale=None):
         np.empty(0) if scale is None else scale,
         parameter_vector(penalty),
     )
+
+
+def penalty_value(penalty):
+    """The compiled value of a penalty."""
+    return compiled(make_penalty_value, PENALTY_VALUE, bound_leaf(penalty, "value", (FLOAT,)))
 
 
 # --- optimizers ----------------------------------------------------------------------------------------------------------

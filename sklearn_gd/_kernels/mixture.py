@@ -3,9 +3,14 @@
 `descent.proximal_rows` describes the method, `proximal` has the passes that call `judge` and `weigh`.
 """
 
-import numpy as np
+import math
 
+import numpy as np
+from numba import types
+
+from .._compile import compiled, leaf
 from .._layout import MIXED_CURVATURE, MIXED_HORIZON, MIXED_LOSS, MIXED_SLOPE, MIXED_WEIGHT, PAST_WEIGHT, ROWS, TAKEN_AT
+from .blocks import MATRIX, VECTOR
 from .row_steps import information_share
 
 MEMORY = 2000.0  # information after which all sums have been discounted by a factor of e
@@ -26,64 +31,85 @@ JUDGE_PERIOD = 3.0
 SWEEPS = 100
 ACCURACY = 1e-6
 SMALLEST = 1e-300
+N_JUDGED = 4  # scores and slopes in the workspace of `judge`, after the terms
 NEGLIGIBLE = 1e-6  # squared difference of two scores, relative to the squared residual, below which models count as equal
 
 
-def gain(mixture, prior, ridge, c):
+WEIGH = types.void(VECTOR, VECTOR, MATRIX, VECTOR, VECTOR, VECTOR, VECTOR)
+
+
+def gain(weights, products, right, prior, ridge, c):
     """The negative derivative of the quadratic model of the loss with respect to weight c."""
-    slope = mixture.right[c] + ridge * (prior[c] - mixture.weights[c])
+    slope = right[c] + ridge * (prior[c] - weights[c])
     for e in range(len(prior)):
-        slope -= mixture.products[c, e] * mixture.weights[e]
+        slope -= products[c, e] * weights[e]
     return slope
 
 
-def weigh(losses, mixture, counters):
-    """Set the weights to the minimum of the quadratic model of the loss over non-negative weights.
+def likelihood(loss, unit):
+    """That of a model in the Bayesian mixture, by its loss above the least one."""
+    return np.exp(-loss / unit)
 
-    The weights of the models add up to one. The squared distance from the weights of a Bayesian mixture, which depend on the
-    losses alone, is added: it determines the weights if models are similar or samples are few.
-    """
-    n_models, n_terms = len(losses), len(mixture.weights)
-    weights, products = mixture.weights, mixture.products
-    rows = mixture.sums[MIXED_WEIGHT]
-    if not rows > 0.0:
-        return
-    # 1. weights by the losses alone; losses of samples that are predicted at once have less information
-    horizon = mixture.sums[MIXED_HORIZON] / rows
-    least = losses[0]
-    for c in range(n_models):
-        least = min(least, losses[c])
-    unit = least / (rows + mixture.sums[PAST_WEIGHT]) * (1.0 + horizon / SHARED_ROWS)
-    prior, total = np.zeros(n_terms), 0.0
-    trace = NEGLIGIBLE * mixture.sums[MIXED_SLOPE] ** 2 / max(mixture.sums[MIXED_CURVATURE], SMALLEST)
-    for c in range(n_models):
-        handicap = NULL_HANDICAP if c == n_models - 1 else 1.0
-        prior[c] = np.exp(-(handicap * losses[c] - least) / max(unit, SMALLEST))
-        total += prior[c]
-    for c in range(n_terms):
-        prior[c] /= total
-        trace += products[c, c] / n_terms
-        weights[c] = prior[c]
-    ridge = (PRIOR_ROWS / information_share(counters) + horizon + mixture.sums[PAST_WEIGHT]) / rows * trace
-    if not (ridge > 0.0 and np.isfinite(ridge)):
-        return
-    # 2. the minimum, by coordinate descent: weight moves between pairs of models; that of the offset is at most one
-    for _ in range(SWEEPS):
-        largest = 0.0
+
+def make_weigh(gain, likelihood, information_share):
+    """The weights of the models. Passes call this function by its address: it is called rarely, and they share its code."""
+
+    def weigh(losses, weights, products, right, sums, prior, counters):
+        """Set the weights to the minimum of the quadratic model of the loss over non-negative weights.
+
+        The weights of the models add up to one. The squared distance from the weights of a Bayesian mixture, which depend on the
+        losses alone, is added: it determines the weights if models are similar or samples are few. They are written to `prior`.
+        """
+        n_models, n_terms = len(losses), len(weights)
+        rows = sums[MIXED_WEIGHT]
+        if not rows > 0.0:
+            return
+        # 1. weights by the losses alone; losses of samples that are predicted at once have less information
+        horizon = sums[MIXED_HORIZON] / rows
+        least = losses[0]
         for c in range(n_models):
-            for e in range(c):
-                moved = gain(mixture, prior, ridge, c) - gain(mixture, prior, ridge, e)
-                moved /= products[c, c] + products[e, e] - 2.0 * products[c, e] + 2.0 * ridge
-                moved = min(max(moved, -weights[c]), weights[e])
-                weights[c] += moved
-                weights[e] -= moved
-                largest = max(largest, abs(moved))
+            least = min(least, losses[c])
+        unit = least / (rows + sums[PAST_WEIGHT]) * (1.0 + horizon / SHARED_ROWS)
+        total, slopes = 0.0, sums[MIXED_SLOPE]
+        trace = NEGLIGIBLE * (slopes * slopes) / max(sums[MIXED_CURVATURE], SMALLEST)
         for c in range(n_models, n_terms):
-            before = weights[c]
-            weights[c] = min(max(before + gain(mixture, prior, ridge, c) / (products[c, c] + ridge), 0.0), 1.0)
-            largest = max(largest, abs(weights[c] - before))
-        if largest <= ACCURACY:
-            break
+            prior[c] = 0.0
+        for c in range(n_models):
+            handicap = NULL_HANDICAP if c == n_models - 1 else 1.0
+            prior[c] = likelihood(handicap * losses[c] - least, max(unit, SMALLEST))
+            total += prior[c]
+        for c in range(n_terms):
+            prior[c] /= total
+            trace += products[c, c] / n_terms
+            weights[c] = prior[c]
+        ridge = (PRIOR_ROWS / information_share(counters) + horizon + sums[PAST_WEIGHT]) / rows * trace
+        if not (ridge > 0.0 and math.isfinite(ridge)):
+            return
+        # 2. the minimum, by coordinate descent: weight moves between pairs of models; that of the offset is at most one
+        for _ in range(SWEEPS):
+            largest = 0.0
+            for c in range(n_models):
+                for e in range(c):
+                    moved = gain(weights, products, right, prior, ridge, c) - gain(weights, products, right, prior, ridge, e)
+                    moved /= products[c, c] + products[e, e] - 2.0 * products[c, e] + 2.0 * ridge
+                    moved = min(max(moved, -weights[c]), weights[e])
+                    weights[c] += moved
+                    weights[e] -= moved
+                    largest = max(largest, abs(moved))
+            for c in range(n_models, n_terms):
+                before = weights[c]
+                moved = gain(weights, products, right, prior, ridge, c) / (products[c, c] + ridge)
+                weights[c] = min(max(before + moved, 0.0), 1.0)
+                largest = max(largest, abs(weights[c] - before))
+            if largest <= ACCURACY:
+                break
+
+    return weigh
+
+
+def compiled_weigh():
+    """The function of `make_weigh`, compiled."""
+    return compiled(make_weigh, WEIGH, leaf(gain), leaf(likelihood), leaf(information_share), allocates=False)
 
 
 def samples_judged(mixture, counters):
@@ -93,43 +119,43 @@ def samples_judged(mixture, counters):
     return JUDGE_PERIOD if counters[ROWS] % JUDGE_PERIOD == 0.0 else 0.0
 
 
-def follow(target, raw, mixture, loss, plan, relative, curvature):
+def follow(target, raw, offset, loss, plan, relative, curvature, scored, step):
     """Move the offset by a proximal step of an intercept that is added to the track with the shortest steps.
 
     `raw` has the sample's scores by each track; `relative` is the weight over the mean weight, and `curvature` the loss's
-    second derivative or a bound.
+    second derivative or a bound. `scored` and `step` are workspaces.
     """
     if not plan.fit_intercept:
         return
-    n_outputs = len(mixture.offset)
+    n_outputs = len(offset)
     first = 0
     for s in range(len(plan.lengths)):
         if plan.lengths[s] < plan.lengths[first]:
             first = s
-    scored, step = np.empty(n_outputs), np.empty(n_outputs)
     for k in range(n_outputs):
-        scored[k] = raw[first * n_outputs + k] + mixture.offset[k]
+        scored[k] = raw[first * n_outputs + k] + offset[k]
     loss.prox(target, scored, scored, relative * FOLLOWING / curvature, 1.0, curvature, step, loss.parameters)
     for k in range(n_outputs):
-        mixture.offset[k] += step[k]
+        offset[k] += step[k]
 
 
-def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, times, curvature, counters):
+def judge(target, snapshot_raw, offset, losses, mixture, loss, plan, relative, times, curvature, terms, one, counters):
     """Add the loss of a sample, for the models of the snapshot and for their mixture, to the sums, `times` times.
 
     `snapshot_raw` has the sample's scores by the snapshot, whose offset is `offset`; `relative` is the weight over the mean
-    weight, and `curvature` the loss's second derivative or a bound.
+    weight, and `curvature` the loss's second derivative or a bound. `terms` is a workspace of `N_JUDGED` samples more than there
+    are terms, and `one` has the weight one.
     """
     # Before any sample there is no model to score.
-    if not np.isfinite(plan.null[0]):
+    if not math.isfinite(plan.null[0]):
         return
     relative = relative * times
-    n_outputs, n_models, n_terms, sums = len(offset), len(track.losses), len(mixture.weights), mixture.sums
+    n_outputs, n_models, n_terms, sums = len(offset), len(losses), len(mixture.weights), mixture.sums
     anchor, rows = (len(plan.lengths) - 1) * n_outputs, counters[ROWS]
-    least, worst = track.losses[0], track.losses[0]
+    least, worst = losses[0], losses[0]
     for c in range(n_models - 1):
-        least, worst = min(least, track.losses[c]), max(worst, track.losses[c])
-    best = min(least, track.losses[n_models - 1]) / max(sums[MIXED_WEIGHT] + sums[PAST_WEIGHT], 1.0)
+        least, worst = min(least, losses[c]), max(worst, losses[c])
+    best = min(least, losses[n_models - 1]) / max(sums[MIXED_WEIGHT] + sums[PAST_WEIGHT], 1.0)
     # 1. discount the sums; the first samples most, as the models were not trained yet
     # Rare events have much information each, so the memory is measured in information, and their losses may be larger.
     share = information_share(counters)
@@ -144,12 +170,12 @@ def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, ti
     sums[MIXED_HORIZON] += relative * (1.0 + 2.0 * (rows - 1.0 - sums[TAKEN_AT]))
     # 2. the losses of the models
     usual = worst
-    if np.isfinite(plan.clip):
+    if math.isfinite(plan.clip):
         # A model that an outlier has spoilt must not set the limit. In `fit` F includes the outliers, so there the worst may.
         usual = min(worst, WORST_OF_USE * least)
     limit = LARGEST_RELATIVE_LOSS / share * (1.0 - memory) * usual if rows > 100.0 else OVERFLOW
-    scored, weight = np.empty((1, n_outputs)), np.ones(1)
-    terms = np.empty((n_terms, n_outputs))
+    scored, slope = terms[n_terms : n_terms + 1], terms[n_terms + 1 : n_terms + 2]
+    nearby, nearby_slope = terms[n_terms + 2 : n_terms + 3], terms[n_terms + 3 : n_terms + 4]
     for k in range(n_outputs):
         for c in range(n_models - 1):
             terms[c, k] = snapshot_raw[c * n_outputs + k]
@@ -158,25 +184,24 @@ def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, ti
     for c in range(n_models):
         for k in range(n_outputs):
             scored[0, k] = terms[c, k]
-        value = loss.value(target, scored, weight, loss.parameters)
-        value = min(relative * value, limit) if np.isfinite(value) else limit
-        track.losses[c] = memory * track.losses[c] + value
+        value = loss.value(target, scored, one, loss.parameters)
+        value = min(relative * value, limit) if math.isfinite(value) else limit
+        losses[c] = memory * losses[c] + value
     # 3. the terms: the offset, and the models minus the first average, as their weights add up to one; the score of the mixture,
     # and slope and curvature of the loss there
-    slope, nearby, nearby_slope = np.empty((1, n_outputs)), np.empty((1, n_outputs)), np.empty((1, n_outputs))
     for k in range(n_outputs):
         scored[0, k] = snapshot_raw[anchor + k]
         for c in range(n_models):
             terms[c, k] -= snapshot_raw[anchor + k]
         for c in range(n_terms):
             scored[0, k] += mixture.weights[c] * terms[c, k]
-    value = loss.value(target, scored, weight, loss.parameters)
-    sums[MIXED_LOSS] += min(relative * value, limit) if np.isfinite(value) else limit
+    value = loss.value(target, scored, one, loss.parameters)
+    sums[MIXED_LOSS] += min(relative * value, limit) if math.isfinite(value) else limit
     loss.gradient(target, scored, slope, loss.parameters)
     square, fall = 0.0, 0.0
     for k in range(n_outputs):
         square += slope[0, k] * slope[0, k]
-    if np.isfinite(value) and np.isfinite(square) and rows > FIRST_ROW:
+    if math.isfinite(value) and math.isfinite(square) and rows > FIRST_ROW:
         if sums[MIXED_SLOPE] == 0.0:
             sums[MIXED_SLOPE], sums[MIXED_CURVATURE] = FIRST_SLOPES * square, FIRST_SLOPES * square * curvature
         mean = curvature
@@ -189,7 +214,7 @@ def judge(target, snapshot_raw, offset, track, mixture, loss, plan, relative, ti
             loss.gradient(target, nearby, nearby_slope, loss.parameters)
             for k in range(n_outputs):
                 fall += (slope[0, k] - nearby_slope[0, k]) * slope[0, k]
-            if np.isfinite(fall):
+            if math.isfinite(fall):
                 bend = max(fall * mean / square, bend)
                 sums[MIXED_SLOPE] += relative * square
                 sums[MIXED_CURVATURE] += relative * square * bend

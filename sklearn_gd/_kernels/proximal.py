@@ -6,6 +6,7 @@ samples. On CSR a step costs the stored values of its sample: centring subtracts
 sample, so its effect on a model is a multiple of r, which `Track` stores separately.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +24,8 @@ from .._layout import (
     TAKEN_AT,
     WEIGHT_SUM,
 )
-from .mixture import follow, judge, samples_judged, weigh
-from .row_steps import add_value, begin_sample, is_far, penalty_step, step_scores, update_scale
+from .mixture import N_JUDGED, compiled_weigh, follow, judge, samples_judged
+from .row_steps import PENALTY_VECTORS, add_target, add_value, begin_sample, is_far, penalty_step, step_scores, update_scale
 
 REJUDGE_ROWS = 1000.0  # refresh the snapshot that is scored every 25% more samples, at most every 1000
 
@@ -37,15 +38,29 @@ class Snapshot(NamedTuple):
     offset: np.ndarray
 
 
-def begin_snapshot(track, mixture, snapshot, counters):
-    """Whether the snapshot is due for a refresh; if so, set its weights and offset, and the time of the next one."""
+class Workspace(NamedTuple):
+    """Arrays that a pass writes. The pass itself allocates nothing, so its slices cost no reference counting."""
+
+    features: np.ndarray  # vectors of the features: the standardised sample, and those of `penalty_step`
+    terms: np.ndarray  # of `judge`
+    raw: np.ndarray
+    centre: np.ndarray
+    snapshot_raw: np.ndarray
+    u: np.ndarray
+    intercept_step: np.ndarray
+    prior: np.ndarray
+    null_terms: np.ndarray
+    one: np.ndarray
+
+
+def begin_snapshot(mixture, offset, counters):
+    """Whether the snapshot is due for a refresh; if so, set its offset, and the time of the next one."""
     if counters[ROWS] < counters[SNAPSHOT_AT]:
         return False
     counters[SNAPSHOT_AT] = counters[ROWS] + min(max(0.25 * counters[ROWS], 1.0), REJUDGE_ROWS)
     mixture.sums[TAKEN_AT] = counters[ROWS]
-    weigh(track.losses, mixture, counters)
-    for k in range(len(snapshot.offset)):
-        snapshot.offset[k] = mixture.offset[k]
+    for k in range(len(offset)):
+        offset[k] = mixture.offset[k]
     return True
 
 
@@ -74,35 +89,37 @@ def make_dense_pass(
     is_far,
     add_value,
     penalty_step,
+    add_target,
+    curvature_of,
     step_scores,
     follow,
     samples_judged,
     judge,
-    weigh,
     begin_snapshot,
     take_snapshot,
 ):
     """One pass over dense samples."""
 
-    def dense_pass(data, order, track, mixture, columns, snapshot, loss, penalty, plan, counters):
+    def dense_pass(data, order, track, mixture, columns, snapshot, loss, penalty, weigh, plan, work, counters):
         matrix = data.X[0]
         d, n_scores = matrix.shape[1], len(track.intercept)
-        n_outputs = n_scores // len(plan.lengths)
-        x = np.zeros(d)
-        raw, centre, snapshot_raw = np.zeros(n_scores), np.zeros(n_outputs), np.zeros(len(snapshot.intercept))
-        u, intercept_step = np.zeros(n_scores), np.zeros(n_scores)
-        mean, scale = columns.mean, columns.scale
+        n_outputs, n_terms = n_scores // len(plan.lengths), len(mixture.weights)
+        x, scored, slope = work.features[0], work.terms[n_terms], work.terms[n_terms + 1]
+        raw, centre, snapshot_raw, u, intercept_step = work.raw, work.centre, work.snapshot_raw, work.u, work.intercept_step
+        mean, scale, losses, targets = columns.mean, columns.scale, track.losses, track.targets
         for at in range(len(order)):
             row = order[at]
             values, weight = matrix[row], data.weight[row]
             # 1. the snapshot of the models to be scored
-            if begin_snapshot(track, mixture, snapshot, counters):
+            if begin_snapshot(mixture, snapshot.offset, counters):
+                weigh(losses, mixture.weights, mixture.products, mixture.right, mixture.sums, work.prior, counters)
                 take_snapshot(track, columns, counters, snapshot)
             # 2. the penalty, for all steps since its last application
             if counters[NONZEROS] >= PENALTY_PERIOD * d:
                 if plan.alpha > 0.0:
                     for m in range(n_scores):
-                        penalty_step(track.v[m], columns, plan, track.pending_step[m // n_outputs], penalty)
+                        pending_step = track.pending_step[m // n_outputs]
+                        penalty_step(track.v[m], scale, columns.unit, plan.alpha, pending_step, penalty, work.features[1:])
                 for s in range(len(track.pending_step)):
                     track.pending_step[s] = 0.0
                 counters[NONZEROS] = 0.0
@@ -112,14 +129,12 @@ def make_dense_pass(
             for j in range(d):
                 nonzeros += values[j] != 0.0
                 add_value(columns, j, values[j], weight, largest)
-            if counters[ROWS] >= counters[REFRESH_AT]:
-                for j in range(d):
+            refresh_is_due = counters[ROWS] >= counters[REFRESH_AT]
+            for j in range(d):
+                if refresh_is_due or is_far(values[j], mean[j], scale[j]):
                     update_scale(columns, j, counters[WEIGHT_SUM], plan)
-                counters[REFRESH_AT] = np.floor(1.1 * counters[ROWS]) + 1.0
-            else:
-                for j in range(d):
-                    if is_far(values[j], mean[j], scale[j]):
-                        update_scale(columns, j, counters[WEIGHT_SUM], plan)
+            if refresh_is_due:
+                counters[REFRESH_AT] = math.floor(1.1 * counters[ROWS]) + 1.0
             # 4. the standardised sample, and its scores
             square = 0.0
             for j in range(d):
@@ -138,10 +153,26 @@ def make_dense_pass(
                 for j in range(d):
                     a += x[j] * total[j]
                 centre[m] = (a + track.intercept_total[m]) / weight_sum
-            # 5. the proximal step of each score; the progressive losses of the models
+            # 5. the curvature and the proximal step of each score; the progressive losses of the models
             target = data.target[row : row + 1]
-            curvature = step_scores(target, raw, centre, track, loss, plan, square, relative, counters, u, intercept_step)
-            follow(target, raw, mixture, loss, plan, relative, curvature)
+            add_target(target, targets, counters, relative * counters[WEIGHT_SUM] / counters[ROWS])
+            curvature = curvature_of(target, targets, loss, plan, relative, work.null_terms, counters)
+            step_scores(
+                target,
+                raw,
+                centre,
+                track.step,
+                track.pending_step,
+                loss,
+                plan,
+                square,
+                relative,
+                curvature,
+                counters,
+                u,
+                intercept_step,
+            )
+            follow(target, raw, mixture.offset, loss, plan, relative, curvature, scored, slope)
             times = samples_judged(mixture, counters)
             if times > 0.0:
                 for m in range(len(snapshot_raw)):
@@ -150,9 +181,23 @@ def make_dense_pass(
                     for j in range(d):
                         a += values[j] * w[j]
                     snapshot_raw[m] = a + snapshot.intercept[m]
-                judge(target, snapshot_raw, snapshot.offset, track, mixture, loss, plan, relative, times, curvature, counters)
+                judge(
+                    target,
+                    snapshot_raw,
+                    snapshot.offset,
+                    losses,
+                    mixture,
+                    loss,
+                    plan,
+                    relative,
+                    times,
+                    curvature,
+                    work.terms,
+                    work.one,
+                    counters,
+                )
             # 6. the models move along the sample; iterate n is added to their sums with the weight t, the root of n
-            t = np.sqrt(counters[ROWS])
+            t = math.sqrt(counters[ROWS])
             counters[ITERATE_WEIGHT] += t
             for m in range(n_scores):
                 v, step = track.v[m], u[m]
@@ -165,7 +210,7 @@ def make_dense_pass(
                     total[j] += t * v[j]
                 track.intercept_total[m] += t * track.intercept[m]
             counters[NONZEROS] += nonzeros
-        weigh(track.losses, mixture, counters)
+        weigh(losses, mixture.weights, mixture.products, mixture.right, mixture.sums, work.prior, counters)
 
     return dense_pass
 
@@ -204,16 +249,20 @@ def write_out(track, columns, counters):
             track.total[j, m] += pending * track.v[j, m] - track.centring_total[m] * r
         for m in range(n_scores):
             track.v[j, m] -= track.centring[m] * r
-    track.centring[:] = 0.0
-    track.centring_total[:] = 0.0
+    for m in range(n_scores):
+        track.centring[m] = 0.0
+    for m in range(len(track.centring_total)):
+        track.centring_total[m] = 0.0
     counters[PENDING_WEIGHT] = 0.0
 
 
 def sum_over_features(track, columns, counters):
     """Compute the sums over all features for the steps on CSR, after a change of the models or the scales."""
     d, n_scores = track.v.shape
-    track.mean_score[:] = 0.0
-    track.mean_score_total[:] = 0.0
+    for m in range(n_scores):
+        track.mean_score[m] = 0.0
+    for m in range(len(track.mean_score_total)):
+        track.mean_score_total[m] = 0.0
     counters[R_SQUARE] = 0.0
     for j in range(d):
         r = columns.mean[j] * columns.scale[j]
@@ -245,11 +294,12 @@ def make_csr_pass(
     is_far,
     add_value,
     penalty_step,
+    add_target,
+    curvature_of,
     step_scores,
     follow,
     samples_judged,
     judge,
-    weigh,
     begin_snapshot,
     take_snapshot,
     write_out,
@@ -261,18 +311,21 @@ def make_csr_pass(
     All coefficients are written out when the penalty is applied or the scales are updated, which is rare.
     """
 
-    def csr_pass(data, order, track, mixture, columns, snapshot, loss, penalty, plan, counters):
+    def csr_pass(data, order, track, mixture, columns, snapshot, loss, penalty, weigh, plan, work, counters):
         values, indices, indptr = data.X
         d, n_scores = track.v.shape
         n_averaged, n_outputs = len(track.intercept_total), n_scores // len(plan.lengths)
-        raw, centre, snapshot_raw = np.zeros(n_scores), np.zeros(n_outputs), np.zeros(len(snapshot.intercept))
-        u, intercept_step = np.zeros(n_scores), np.zeros(n_scores)
+        n_terms = len(mixture.weights)
+        v, scored, slope = work.features[0], work.terms[n_terms], work.terms[n_terms + 1]
+        raw, centre, snapshot_raw, u, intercept_step = work.raw, work.centre, work.snapshot_raw, work.u, work.intercept_step
         mean, scale, centring, centring_total = columns.mean, columns.scale, track.centring, track.centring_total
+        losses, targets = track.losses, track.targets
         for at in range(len(order)):
             row = order[at]
             begin, end, weight = indptr[row], indptr[row + 1], data.weight[row]
             # 1. the snapshot of the models to be scored
-            if begin_snapshot(track, mixture, snapshot, counters):
+            if begin_snapshot(mixture, snapshot.offset, counters):
+                weigh(losses, mixture.weights, mixture.products, mixture.right, mixture.sums, work.prior, counters)
                 take_snapshot(track, columns, counters, snapshot)
             penalty_is_due = counters[NONZEROS] >= PENALTY_PERIOD * plan.n_features
             refresh_is_due = counters[ROWS] + 1.0 >= counters[REFRESH_AT]
@@ -282,9 +335,12 @@ def make_csr_pass(
             if penalty_is_due:
                 if plan.alpha > 0.0:
                     for m in range(n_scores):
-                        v = track.v[:, m].copy()
-                        penalty_step(v, columns, plan, track.pending_step[m // n_outputs], penalty)
-                        track.v[:, m] = v
+                        for j in range(d):
+                            v[j] = track.v[j, m]
+                        pending_step = track.pending_step[m // n_outputs]
+                        penalty_step(v, scale, columns.unit, plan.alpha, pending_step, penalty, work.features[1:])
+                        for j in range(d):
+                            track.v[j, m] = v[j]
                 for s in range(len(track.pending_step)):
                     track.pending_step[s] = 0.0
                 counters[NONZEROS] = 0.0
@@ -295,7 +351,7 @@ def make_csr_pass(
             if refresh_is_due:
                 for j in range(d):
                     update_scale(columns, j, counters[WEIGHT_SUM], plan)
-                counters[REFRESH_AT] = np.floor(1.1 * counters[ROWS]) + 1.0
+                counters[REFRESH_AT] = math.floor(1.1 * counters[ROWS]) + 1.0
             if penalty_is_due or refresh_is_due:
                 sum_over_features(track, columns, counters)
             if not refresh_is_due:
@@ -324,11 +380,27 @@ def make_csr_pass(
                     centre[m] += x * (pending * track.v[j, m] + track.total[j, m] - centring_total[m] * r)
             for m in range(n_outputs):
                 centre[m] /= max(counters[ITERATE_WEIGHT], 1.0)
-            # 5. the proximal step of each score; the progressive losses of the models
+            # 5. the curvature and the proximal step of each score; the progressive losses of the models
             target = data.target[row : row + 1]
             square = max(square, 0.0)
-            curvature = step_scores(target, raw, centre, track, loss, plan, square, relative, counters, u, intercept_step)
-            follow(target, raw, mixture, loss, plan, relative, curvature)
+            add_target(target, targets, counters, relative * counters[WEIGHT_SUM] / counters[ROWS])
+            curvature = curvature_of(target, targets, loss, plan, relative, work.null_terms, counters)
+            step_scores(
+                target,
+                raw,
+                centre,
+                track.step,
+                track.pending_step,
+                loss,
+                plan,
+                square,
+                relative,
+                curvature,
+                counters,
+                u,
+                intercept_step,
+            )
+            follow(target, raw, mixture.offset, loss, plan, relative, curvature, scored, slope)
             times = samples_judged(mixture, counters)
             if times > 0.0:
                 for m in range(len(snapshot_raw)):
@@ -336,9 +408,23 @@ def make_csr_pass(
                 for place in range(begin, end):
                     for m in range(len(snapshot_raw)):
                         snapshot_raw[m] += values[place] * snapshot.coef[indices[place], m]
-                judge(target, snapshot_raw, snapshot.offset, track, mixture, loss, plan, relative, times, curvature, counters)
+                judge(
+                    target,
+                    snapshot_raw,
+                    snapshot.offset,
+                    losses,
+                    mixture,
+                    loss,
+                    plan,
+                    relative,
+                    times,
+                    curvature,
+                    work.terms,
+                    work.one,
+                    counters,
+                )
             # 6. the models move along the sample; iterate n is added to their sums with the weight t, the root of n
-            t = np.sqrt(counters[ROWS])
+            t = math.sqrt(counters[ROWS])
             counters[ITERATE_WEIGHT] += t
             for place in range(begin, end):
                 j = indices[place]
@@ -357,7 +443,7 @@ def make_csr_pass(
                 track.mean_score_total[m] += t * track.mean_score[m]
                 track.intercept_total[m] += t * track.intercept[m]
             counters[NONZEROS] += nonzeros
-        weigh(track.losses, mixture, counters)
+        weigh(losses, mixture.weights, mixture.products, mixture.right, mixture.sums, work.prior, counters)
 
     return csr_pass
 
@@ -369,7 +455,24 @@ def new_snapshot(rows, track, n_outputs):
     return Snapshot(coef, np.empty(n_scores), np.empty(n_outputs))
 
 
-def row_pass(rows, data, order, track, mixture, columns, snapshot, loss, penalty, plan, counters):
+def new_workspace(rows, track, mixture, snapshot):
+    """The workspace of the passes over some rows."""
+    n_scores, n_outputs, n_terms, d = len(track.intercept), len(snapshot.offset), len(mixture.weights), rows.shape[1]
+    return Workspace(
+        features=np.empty((1 + PENALTY_VECTORS, d)),
+        terms=np.empty((n_terms + N_JUDGED, n_outputs)),
+        raw=np.empty(n_scores),
+        centre=np.empty(n_outputs),
+        snapshot_raw=np.empty(len(snapshot.intercept)),
+        u=np.empty(n_scores),
+        intercept_step=np.empty(n_scores),
+        prior=np.empty(n_terms),
+        null_terms=np.empty(2),
+        one=np.ones(1),
+    )
+
+
+def row_pass(rows, data, order, track, mixture, columns, snapshot, loss, penalty, plan, curvature_of, work, counters):
     """Run the pass for the layout of the rows over the samples in `order`."""
     functions = (
         begin_sample,
@@ -377,11 +480,12 @@ def row_pass(rows, data, order, track, mixture, columns, snapshot, loss, penalty
         is_far,
         add_value,
         penalty_step,
+        add_target,
+        curvature_of,
         step_scores,
         follow,
         samples_judged,
         judge,
-        weigh,
         begin_snapshot,
     )
     if rows.layout == "csr":
@@ -389,4 +493,5 @@ def row_pass(rows, data, order, track, mixture, columns, snapshot, loss, penalty
     else:
         make, functions = make_dense_pass, (*functions, take_dense_snapshot)
     leaves = tuple(map(leaf, functions))
-    run(make, leaves, data, order, track, mixture, columns, snapshot, loss, penalty, plan, counters)
+    weigh = compiled_weigh()
+    run(make, leaves, data, order, track, mixture, columns, snapshot, loss, penalty, weigh, plan, work, counters, allocates=False)

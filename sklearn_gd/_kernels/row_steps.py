@@ -3,6 +3,7 @@
 `descent.proximal_rows` describes the method, `proximal` has the passes that call these functions.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from .._layout import (
     WEIGHT_SUM,
     rounding_error,
 )
-from .blocks import MATRIX, VECTOR
+from .blocks import MATRIX, VECTOR, loss_value
 from .implicit import WORK_ROWS, make_coupled_implicit, make_implicit
 
 UNIT = FLOAT(FLOAT, FLOAT, FLOAT)
@@ -45,6 +46,7 @@ CURVATURE_PERIOD = 8.0
 # splits: 0.9485 and 0.9480 after one pass).
 TOLERANCE = 1e-13
 COUPLED_TOLERANCE = 0.03
+PENALTY_VECTORS = 5  # in the workspace of `penalty_step`
 NEARBY = 1e-3  # distance between scores in the difference for the Hessian of coupled scores
 
 
@@ -78,8 +80,6 @@ class RowPlan(NamedTuple):
     alpha: float
     l2: float
     curvature: float
-    curvature_from_null: bool
-    curvature_from_targets: bool
     slopes_at_average: bool
     lengths: np.ndarray
     null: np.ndarray
@@ -98,7 +98,7 @@ def make_prox(target, implicit):
         """Write u to `out`."""
         for k in range(len(raw)):
             c, _ = implicit(target(y, 0, k), raw[k], 0.0, g * q, curvature, TOLERANCE, p)
-            out[k] = -g * c if np.isfinite(c) else 0.0
+            out[k] = -g * c if math.isfinite(c) else 0.0
 
     return prox
 
@@ -118,12 +118,12 @@ def make_averaged_prox(target, slope, implicit):
             y_k, h = target(y, 0, k), 0.0
             first = slope(y_k, centre[k], p)
             c = first / damping
-            if not np.isfinite(c):
+            if not math.isfinite(c):
                 out[k] = 0.0
                 continue
             if length * c != 0.0:
                 fall = first - slope(y_k, centre[k] - length * c, p)
-                if (first - fall) * np.sign(c) >= abs(c) / FARTHEST:
+                if (first - fall) * math.copysign(1.0, c) >= abs(c) / FARTHEST:
                     h = fall / (length * c)
                 else:
                     # The curvature of the loss exceeds L: take an implicit step, which cannot overshoot the sample.
@@ -141,10 +141,11 @@ def make_coupled_prox(implicit):
 
     def prox(y, raw, centre, g, q, curvature, out, p):
         work = np.empty((WORK_ROWS, len(raw)))
-        out[:] = 0.0
+        for k in range(len(raw)):
+            out[k] = 0.0
         implicit(int(y[0, 0]), raw, g * q, curvature, COUPLED_TOLERANCE, work, p, out)
         for k in range(len(raw)):
-            out[k] = -g * out[k] if np.isfinite(out[k]) else 0.0
+            out[k] = -g * out[k] if math.isfinite(out[k]) else 0.0
 
     return prox
 
@@ -183,7 +184,7 @@ def make_coupled_averaged_prox(gradient):
         for k in range(n_outputs):
             change = (nearby_slope[k] - slope[k]) / share if share > 0.0 else 0.0
             u = -g * (slope[k] + change) / damping
-            out[k] = u if np.isfinite(u) else 0.0
+            out[k] = u if math.isfinite(u) else 0.0
 
     return averaged_prox
 
@@ -192,11 +193,11 @@ def make_null_terms(target, slope, implicit):
     """At the null model: the sum of the squared slopes, and the sum of these times the curvature down to the minimum."""
 
     def null_terms(y, null, out, p):
-        out[:] = 0.0
+        out[0] = out[1] = 0.0
         for k in range(len(null)):
             y_k = target(y, 0, k)
             first = slope(y_k, null[k], p)
-            if first == 0.0 or not np.isfinite(first):
+            if first == 0.0 or not math.isfinite(first):
                 continue
             # A step of this length ends near the minimum.
             length = 1e3 / abs(first)
@@ -209,26 +210,31 @@ def make_null_terms(target, slope, implicit):
 
 
 def make_no_null_terms():
-    """The null terms for a loss of all scores, whose curvature is not estimated."""
+    """The null terms of a loss whose curvature is not estimated at the null model."""
 
     def no_null_terms(y, null, out, p):
-        out[:] = 0.0
+        out[0] = out[1] = 0.0
 
     return no_null_terms
 
 
-def row_loss(functions, blocks, averaged):
-    """The compiled steps of a loss, with its value and gradient; `averaged` if slopes can be taken at the average."""
+def row_loss(functions, blocks, averaged, from_null):
+    """The compiled steps of a loss, with its value and gradient.
+
+    `averaged` says whether slopes can be taken at the average, `from_null` whether the curvature is estimated at the null model.
+    """
     if functions.whole_row:
         prox = compiled(make_coupled_prox, PROX, derived_leaf(make_coupled_implicit, functions.gradient))
         averaged_prox = compiled(make_coupled_averaged_prox, PROX, functions.gradient) if averaged else prox
-        null_terms = compiled(make_no_null_terms, NULL_TERMS)
     else:
         implicit = derived_leaf(make_implicit, functions.gradient)
         prox = compiled(make_prox, PROX, functions.target, implicit)
         averaged_prox = compiled(make_averaged_prox, PROX, functions.target, functions.gradient, implicit) if averaged else prox
+    if from_null and not functions.whole_row:
         null_terms = compiled(make_null_terms, NULL_TERMS, functions.target, functions.gradient, implicit)
-    return RowLoss(averaged_prox, prox, null_terms, blocks.value, blocks.gradient, functions.parameters)
+    else:
+        null_terms = compiled(make_no_null_terms, NULL_TERMS)
+    return RowLoss(averaged_prox, prox, null_terms, loss_value(functions), blocks.gradient, functions.parameters)
 
 
 # --- features, penalty, step ---------------------------------------------------------------------------------------------
@@ -245,13 +251,13 @@ def update_scale(columns, j, weight_sum, plan):
     mean, variance = shift + offset, mean_square - offset * offset
     if variance <= rounding_error(mean, mean_square):
         variance = 0.0
-    columns.unit[j] = plan.unit(np.sqrt(variance), columns.nonzero[j] / weight_sum, plan.typical_curvature)
+    columns.unit[j] = plan.unit(math.sqrt(variance), columns.nonzero[j] / weight_sum, plan.typical_curvature)
     l2 = plan.l2 * columns.unit[j] * columns.unit[j]
     if not plan.fit_intercept:
         variance = mean_square + shift * (shift + 2.0 * offset)
         mean = 0.0
     columns.mean[j] = mean
-    columns.scale[j] = 1.0 / np.sqrt(variance + l2) if variance > 0.0 else 0.0
+    columns.scale[j] = 1.0 / math.sqrt(variance + l2) if variance > 0.0 else 0.0
 
 
 def is_far(x, mean, scale):
@@ -275,22 +281,24 @@ def add_value(columns, j, x, weight, largest):
     columns.square[j] += weight * offset * offset
 
 
-def penalty_step(v, columns, plan, pending_step, penalty):
-    """Apply the penalty to v of one score over a step of `pending_step`: an implicit step of the smooth part, then the prox."""
+def penalty_step(v, scale, unit, alpha, pending_step, penalty, work):
+    """Apply the penalty to v of one score over a step of `pending_step`: an implicit step of the smooth part, then the prox.
+
+    `work` is a workspace of `PENALTY_VECTORS` vectors.
+    """
     n = len(v)
-    scale = columns.scale
-    coef, step, nearby = np.empty(n), np.empty(n), np.empty(n)
-    slope, nearby_slope = np.zeros(n), np.zeros(n)
+    coef, step, nearby, slope, nearby_slope = work[0], work[1], work[2], work[3], work[4]
     for j in range(n):
+        slope[j] = nearby_slope[j] = 0.0
         coef[j] = v[j] * scale[j]
         step[j] = pending_step * scale[j] * scale[j]
         nearby[j] = coef[j] + 1e-6 * max(abs(coef[j]), 1e-6)
-    penalty.gradient(coef, slope, plan.alpha, columns.unit, penalty.parameters)
-    penalty.gradient(nearby, nearby_slope, plan.alpha, columns.unit, penalty.parameters)
+    penalty.gradient(coef, slope, alpha, unit, penalty.parameters)
+    penalty.gradient(nearby, nearby_slope, alpha, unit, penalty.parameters)
     for j in range(n):
         curvature = max((nearby_slope[j] - slope[j]) / (nearby[j] - coef[j]), 0.0)
         coef[j] -= step[j] * slope[j] / (1.0 + step[j] * curvature)
-    penalty.prox(coef, step, plan.alpha, columns.unit, penalty.parameters)
+    penalty.prox(coef, step, alpha, unit, penalty.parameters)
     for j in range(n):
         if scale[j] > 0.0:
             v[j] = coef[j] / scale[j]
@@ -306,16 +314,16 @@ def begin_sample(counters, weight, clip):
     counters[STEPS] += 1.0
     counters[ROWS] += 1.0
     counters[WEIGHT_SUM] += weight
-    return weight / (counters[WEIGHT_SUM] / counters[ROWS]), max(clip, CLIP_GROWTH * np.sqrt(counters[ROWS]))
+    return weight / (counters[WEIGHT_SUM] / counters[ROWS]), max(clip, CLIP_GROWTH * math.sqrt(counters[ROWS]))
 
 
-def add_target(target, track, counters, weight):
+def add_target(target, targets, counters, weight):
     """Add a sample to the sums of the targets, with its distance from their mean clipped at `TARGET_CLIP` standard deviations.
 
     One target among n can be sqrt(n) standard deviations from the mean without being an outlier, for example that of a rare
     class. Such a target is not clipped.
     """
-    shift, total, square = track.targets[0], track.targets[1], track.targets[2]
+    shift, total, square = targets[0], targets[1], targets[2]
     before = counters[TARGET_WEIGHT]
     counters[TARGET_WEIGHT] += weight
     if target.shape[1] < len(total):
@@ -325,31 +333,42 @@ def add_target(target, track, counters, weight):
         offset = target[0, k] - shift[k]
         if counters[ROWS] > 10.0 and before > 0.0:
             mean = total[k] / before
-            widest = max(TARGET_CLIP, np.sqrt(counters[ROWS])) * np.sqrt(max(square[k] / before - mean * mean, 0.0))
+            widest = max(TARGET_CLIP, math.sqrt(counters[ROWS])) * math.sqrt(max(square[k] / before - mean * mean, 0.0))
             if widest > 0.0:
                 offset = min(max(offset, mean - widest), mean + widest)
         total[k] += weight * offset
         square[k] += weight * offset * offset
 
 
-def target_deviation(track, counters):
+def target_deviation(targets, counters):
     """The standard deviation of the targets, averaged over the outputs; if it is 0, the size of their mean, or 1."""
-    total, square = track.targets[1] / counters[TARGET_WEIGHT], track.targets[2] / counters[TARGET_WEIGHT]
+    n_outputs, weight = targets.shape[1], counters[TARGET_WEIGHT]
     deviation, size = 0.0, 0.0
-    for k in range(len(total)):
-        deviation += np.sqrt(max(square[k] - total[k] * total[k], 0.0)) / len(total)
-        size += abs(track.targets[0, k] + total[k]) / len(total)
+    for k in range(n_outputs):
+        mean = targets[1, k] / weight
+        deviation += math.sqrt(max(targets[2, k] / weight - mean * mean, 0.0)) / n_outputs
+        size += abs(targets[0, k] + mean) / n_outputs
     if deviation > 0.0:
         return deviation
     return size if size > 0.0 else 1.0
 
 
-def null_curvature(target, loss, plan, relative, counters, terms):
+def plan_curvature(target, targets, loss, plan, relative, terms, counters):
+    """The curvature of the plan."""
+    return plan.curvature
+
+
+def target_curvature(target, targets, loss, plan, relative, terms, counters):
+    """One over the standard deviation of the targets."""
+    return 1.0 / target_deviation(targets, counters)
+
+
+def null_curvature(target, targets, loss, plan, relative, terms, counters):
     """The mean over samples of the curvature from the null model to the sample's minimum, weighted by the squared slope."""
     rows = counters[ROWS]
-    if np.isfinite(plan.null[0]) and (rows <= EVERY_CURVATURE or rows % CURVATURE_PERIOD == 0.0):
+    if math.isfinite(plan.null[0]) and (rows <= EVERY_CURVATURE or rows % CURVATURE_PERIOD == 0.0):
         loss.null_terms(target, plan.null, terms, loss.parameters)
-        if terms[0] > 0.0 and np.isfinite(terms[1]):
+        if terms[0] > 0.0 and math.isfinite(terms[1]):
             weight, curvature = relative * relative * terms[0], relative * terms[1] / terms[0]
             count, weight_sum = counters[CURVATURE_ROWS], counters[CURVATURE_WEIGHT]
             if count > 10.0:
@@ -361,17 +380,26 @@ def null_curvature(target, loss, plan, relative, counters, terms):
     return counters[CURVATURE_SUM] / counters[CURVATURE_WEIGHT] if counters[CURVATURE_SUM] > 0.0 else 1.0
 
 
+def curvature_function(known, smooth):
+    """The function that returns the curvature at a sample, by whether the loss's is known, and whether the loss is smooth.
+
+    Passes are compiled for one of them, without the code of the others.
+    """
+    if known:
+        return plan_curvature
+    return null_curvature if smooth else target_curvature
+
+
 def information_share(counters):
     """The information of a sample, from 0 to 1: low if most samples are predicted with certainty."""
     return min(max(counters[INFORMATION], LEAST_INFORMATION), 1.0)
 
 
-def step_scores(target, raw, centre, track, loss, plan, square, relative, counters, u, intercept_step):
+def step_scores(target, raw, centre, step, pending_step, loss, plan, square, relative, curvature, counters, u, intercept_step):
     """Take the proximal step of every score of a sample.
 
     `raw` has the sample's scores by each track, `centre` those by the average of the cautious one; `square` is |x~|^2 and
-    `relative` the weight over the mean weight. Writes the steps u along x~ and those of the intercepts; returns the loss's
-    curvature.
+    `relative` the weight over the mean weight. Writes the steps u along x~ and those of the intercepts.
     """
     n_tracks = len(plan.lengths)
     n_outputs = len(raw) // n_tracks
@@ -381,25 +409,18 @@ def step_scores(target, raw, centre, track, loss, plan, square, relative, counte
     if rows > 10.0:
         norm = min(norm, LARGEST_RELATIVE_NORM * counters[MEAN_SQUARE])
     counters[MEAN_SQUARE] += (norm - counters[MEAN_SQUARE]) / rows
-    # 2. the loss's curvature
-    add_target(target, track, counters, relative * counters[WEIGHT_SUM] / rows)
-    curvature = plan.curvature
-    if plan.curvature_from_null:
-        curvature = null_curvature(target, loss, plan, relative, counters, np.zeros(2))
-    elif plan.curvature_from_targets:
-        curvature = 1.0 / target_deviation(track, counters)
-    # 3. the steps, once a null model is known. If slopes are not taken at an average, the intercept begins as the coefficient of
+    # 2. the steps, once a null model is known. If slopes are not taken at an average, the intercept begins as the coefficient of
     # a feature with so large a squared value that it is a running mean of the intercepts that the first samples require.
     for m in range(len(raw)):
         u[m] = intercept_step[m] = 0.0
-    if plan.slopes_at_average and not np.isfinite(plan.null[0]):
-        return curvature
+    if plan.slopes_at_average and not math.isfinite(plan.null[0]):
+        return
     information = information_share(counters) * rows
     for s in range(n_tracks):
         scores = slice(s * n_outputs, (s + 1) * n_outputs)
         g = plan.lengths[s] / (curvature * counters[MEAN_SQUARE])
         if s == 0:
-            g /= np.sqrt(1.0 + information / CONSTANT_LENGTH)
+            g /= math.sqrt(1.0 + information / CONSTANT_LENGTH)
         intercept_square = 1.0 if plan.fit_intercept else 0.0
         if plan.fit_intercept and not plan.slopes_at_average:
             intercept_square = max(1.0, (1.0 / (g * curvature) + counters[MEAN_SQUARE]) / max(rows - 1.0, 0.05))
@@ -409,8 +430,7 @@ def step_scores(target, raw, centre, track, loss, plan, square, relative, counte
             loss.averaged_prox(target, raw[scores], about, relative * g, q, curvature, u[scores], loss.parameters)
         else:
             loss.prox(target, raw[scores], centre, relative * g, q, curvature, u[scores], loss.parameters)
-        track.step[s] = g
-        track.pending_step[s] += relative * g
+        step[s] = g
+        pending_step[s] += relative * g
         for k in range(s * n_outputs, (s + 1) * n_outputs):
             intercept_step[k] = intercept_square * u[k]
-    return curvature

@@ -90,19 +90,20 @@ def _plain_pass(objective, state, optimizer, form):
     functions, single, unit = objective.functions, objective.n_outputs == 1, objective.unit
     csr, averages = objective.rows.layout == "csr", state.average_from < math.inf
     has_l1 = form.l1 * objective.alpha > 0.0
-    loss = objective.loss_blocks
     if single:
-        loss_of_one = plain.SlopeOfOne(blocks.slope_of_one(functions), functions.parameters)
+        loss = plain.SlopeOfOne(blocks.slope_of_one(functions), functions.parameters)
+    else:
+        loss = objective.loss_blocks
     # A threshold that is applied late changes the average of the iterates.
     if csr and unit is None and not (averages and (has_l1 or form.nonnegative)):
         plan = _plain_plan(objective, state, form, 1.0)
         state.enter_lazy(form.nonnegative)
-        lazy_pass, its_loss = (plain.lazy_row_pass, loss_of_one) if single else (plain.lazy_pass, loss)
-        steps = functools.partial(lazy_pass, objective.data, state.lazy, its_loss, plan, state.counters)
+        lazy_pass = plain.lazy_row_pass if single else plain.lazy_pass
+        steps = functools.partial(lazy_pass, objective.data, state.lazy, loss, plan, state.counters)
         return steps if objective.elsewhere is None else functools.partial(_steps_on_few, steps, state, plan)
     plan = _plain_plan(objective, state, form, _units(objective))
     if single and not csr:
-        return functools.partial(plain.row_pass, objective.data, _model(objective, state), loss_of_one, plan, state.counters)
+        return functools.partial(plain.row_pass, objective.data, _model(objective, state), loss, plan, state.counters)
     if not csr:
         return functools.partial(plain.rows_pass, objective.data, _model(objective, state), loss, plan, state.counters)
     if csr and not averages and not has_l1:

@@ -187,12 +187,14 @@ class ProximalRows(Method):
         """The compiled proximal step of the loss."""
         from .._kernels.row_steps import row_loss
 
-        return row_loss(self.objective.functions, self.objective.loss_blocks, slopes_at_average(self.objective))
+        objective = self.objective
+        from_null = known_curvature(objective, 1.0) is None and bool(objective.loss.smooth)
+        return row_loss(objective.functions, objective.loss_blocks, slopes_at_average(objective), from_null)
 
     def _one_pass(self, order):
         """Take a step on each sample in `order`, from one update of the features' scales to the next."""
-        from .._kernels.proximal import new_snapshot, row_pass
-        from .._kernels.row_steps import RowPlan, compiled_unit
+        from .._kernels.proximal import new_snapshot, new_workspace, row_pass
+        from .._kernels.row_steps import RowPlan, compiled_unit, curvature_function
 
         objective, state = self.objective, self.rows_state
         curvature, smooth = known_curvature(objective, state.typical_curvature), bool(objective.loss.smooth)
@@ -202,8 +204,6 @@ class ProximalRows(Method):
             alpha=objective.alpha,
             l2=0.0,
             curvature=1.0,
-            curvature_from_null=curvature is None and smooth,
-            curvature_from_targets=curvature is None and not smooth,
             slopes_at_average=slopes_at_average(objective),
             lengths=state.length * np.array(LENGTHS),
             null=np.empty(0),
@@ -212,6 +212,7 @@ class ProximalRows(Method):
             n_features=objective.n_all_features,
         )
         snapshot = new_snapshot(objective.rows, state.track, state.n_outputs)
+        work = new_workspace(objective.rows, state.track, state.mixture, snapshot)
         state.counters[SNAPSHOT_AT] = state.counters[ROWS]
         at = 0
         while at < len(order):
@@ -232,6 +233,8 @@ class ProximalRows(Method):
                     typical_curvature=state.typical_curvature,
                     l2=relative_l2(objective, state.typical_curvature),
                 ),
+                curvature_function(curvature is not None, smooth),
+                work,
                 state.counters,
             )
             state.update_null(objective)
