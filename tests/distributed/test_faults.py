@@ -175,6 +175,19 @@ def test_a_block_that_is_not_where_it_was_is_found(client):
     assert engine.round_trips == before + 2
 
 
+def test_the_scheduler_sees_that_the_cluster_is_in_use(client, monkeypatch):
+    """A task from time to time, besides the messages."""
+    from sklearn_gd.distributed import _dask
+
+    engine = _dask.DaskCluster(da.from_array(X, chunks=(250, -1)), client)
+    blocks = engine.blocks()
+    engine.map([total] * 4, blocks)
+    assert engine.sign is None
+    monkeypatch.setattr(_dask, "SIGN", 0.0)
+    engine.map([total] * 4, blocks)
+    assert engine.sign.result(timeout=60) == 0
+
+
 def test_a_fit_may_be_a_task(cluster):
     """It holds the only thread that its worker has for tasks."""
     with distributed.Client(cluster) as client:
