@@ -4,8 +4,10 @@ With a client each block is computed once and stays on its worker. Without one t
 that a file larger than memory is read block by block; ``X.persist()`` keeps them in memory.
 """
 
+import asyncio
 import contextlib
 import sys
+import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +20,8 @@ from dask.utils import is_arraylike
 from ..objective._parts import available_threads, single_threaded_blas
 from ._blocked import Predict, check_blocked_samples
 from ._engine import Engine, Raised, drop
+
+SIGN = 60.0  # seconds after which a task without work shows the scheduler that the cluster is in use
 
 
 def samples(estimator, X, y, *, reset, numeric_y):
@@ -142,13 +146,14 @@ def _graph(block):
 class DaskCluster(Engine):
     """Blocks on the workers of a cluster: computed once, and recomputed by Dask when their worker is lost.
 
-    The calls of an iteration go to a worker in one message for each of its threads.
+    The calls of an iteration go to a worker in one message, outside Dask's tasks, whose scheduling takes longer than their work.
     """
 
     def __init__(self, X, client):
         self.client, self.delayed = client, _delayed_blocks(X)
         self.places = None  # the worker of each block, once known
         self.round_trips = 0  # messages to workers so far, each with its reply
+        self.sign, self.signed = None, time.monotonic()
 
     def blocks(self):
         futures = self.client.compute(self.delayed, optimize_graph=True)
@@ -160,29 +165,50 @@ class DaskCluster(Engine):
         return futures
 
     def map(self, calls, blocks):
-        results = [None] * len(blocks)
-        groups = self._groups(blocks)
-        self.round_trips += len(groups)
+        self._show_use()
+        of_worker, results = self._of_worker(blocks), {}
+        self.round_trips += len(of_worker)
+        answers = self.client.sync(self._ask, calls, blocks, of_worker)
+        for (worker, own), answer in zip(of_worker.items(), answers, strict=True):
+            results |= {own[number]: result for number, result in answer.get(worker, {}).items()}
+        left = [at for at in range(len(blocks)) if at not in results]
+        if left:
+            results |= self._submit(calls, blocks, left)
+        return [results[at] for at in range(len(blocks))]
+
+    def _show_use(self):
+        """Submit a task from time to time: a scheduler with an idle timeout counts tasks, not messages."""
+        if time.monotonic() - self.signed > SIGN:
+            self.sign, self.signed = self.client.submit(int, pure=False), time.monotonic()
+
+    async def _ask(self, calls, blocks, of_worker):
+        """What `answered` returns at each of the workers; nothing of one that is lost."""
+        asked = [
+            self.client.run(answered, [(blocks[at].key, calls[at]) for at in own], workers=[worker], on_error="ignore")
+            for worker, own in of_worker.items()
+        ]
+        return await asyncio.gather(*asked)
+
+    def _submit(self, calls, blocks, left):
+        """The results of the calls whose blocks are not where they were, as tasks: Dask moves a block, or computes it again."""
+        self.round_trips += len(left)
         sent = [
             self.client.submit(
-                run_all,
-                [calls[at] for at in group],
-                *[blocks[at] for at in group],
-                workers=[worker],
-                allow_other_workers=True,
-                pure=False,
+                run_one, calls[at], blocks[at], workers=self._known(blocks[at]), allow_other_workers=True, pure=False
             )
-            for worker, group in groups
+            for at in left
         ]
-        for (worker, group), (address, answers) in zip(groups, self.client.gather(sent), strict=True):
-            for at, answer in zip(group, answers, strict=True):
-                results[at] = answer
-                if address != worker:
-                    self.places[blocks[at].key] = address
-        return results
+        found = dict(zip(left, self.client.gather(sent), strict=True))
+        self.places |= {blocks[at].key: address for at, (address, _) in found.items()}
+        return {at: result for at, (_, result) in found.items()}
 
-    def _groups(self, blocks):
-        """Pairs of a worker and the indices of the blocks that one of its threads processes."""
+    def _known(self, block):
+        """The worker of a block, for `Client.submit`."""
+        place = self.places[block.key]
+        return [place] if place else None
+
+    def _of_worker(self, blocks):
+        """The indices of the blocks that each of the present workers has, or had when it was asked last."""
         if self.places is None:
             self.places = {}
         if any(block.key not in self.places for block in blocks):
@@ -190,23 +216,36 @@ class DaskCluster(Engine):
             for block in blocks:
                 workers = holders.get(block.key, ())
                 self.places.setdefault(block.key, min(workers) if workers else "")
-        of_worker = defaultdict(list)
+        present, of_worker = self.client.nthreads(), defaultdict(list)
         for at, block in enumerate(blocks):
-            of_worker[self.places[block.key]].append(at)
-        threads = self.client.nthreads()
-        groups = []
-        for worker, own in of_worker.items():
-            count = min(threads.get(worker, 1), len(own))
-            groups += [(worker, own[start::count]) for start in range(count)]
-        return groups
+            if self.places[block.key] in present:
+                of_worker[self.places[block.key]].append(at)
+        return of_worker
 
     def forget(self, fit):
         with contextlib.suppress(OSError, TimeoutError):  # a lost worker holds nothing
             self.client.run(drop, fit, on_error="ignore")
 
 
-def run_all(calls, *blocks):
-    """On a worker: its address, and the result of each call for its block."""
+async def answered(asked, dask_worker):
+    """On a worker: the results of calls, by their position, for the blocks that are there.
+
+    Each thread that the worker has for tasks takes a share of them. These are threads of their own: a fit may itself be a task.
+    """
+    held = [(at, call, dask_worker.data[key]) for at, (key, call) in enumerate(asked) if key in dask_worker.data]
+    count = dask_worker.state.nthreads
+    shares = [held[start::count] for start in range(min(count, len(held)))]
+    found = await asyncio.gather(*[asyncio.to_thread(run_all, share) for share in shares])
+    return {at: result for share in found for at, result in share}
+
+
+def run_all(share):
+    """In a thread of a worker: the results of calls for their blocks, with their positions."""
     with single_threaded_blas():
-        answers = [call(block) for call, block in zip(calls, blocks, strict=True)]
-    return sys.modules["distributed"].get_worker().address, answers
+        return [(at, call(block)) for at, call, block in share]
+
+
+def run_one(call, block):
+    """In a task: the address of the worker, and the result of a call for its block."""
+    with single_threaded_blas():
+        return sys.modules["distributed"].get_worker().address, call(block)

@@ -151,6 +151,54 @@ def test_a_worker_that_is_killed_costs_recomputation_and_nothing_else(client, na
     np.testing.assert_allclose(model.loss_curve_, known.loss_curve_, rtol=1e-10)
 
 
+def total(block):
+    """The sum of a block, and the process where it was computed."""
+    return float(block.sum()), os.getpid()
+
+
+def test_a_block_that_is_not_where_it_was_is_found(client):
+    """One is at another worker, and the worker of another is gone."""
+    from sklearn_gd.distributed._dask import DaskCluster
+
+    engine = DaskCluster(da.from_array(X, chunks=(250, -1)), client)
+    blocks, calls = engine.blocks(), [total] * 4
+    known = engine.map(calls, blocks)
+    assert [found for found, _ in known] == [float(X[at : at + 250].sum()) for at in range(0, 1000, 250)]
+    assert engine.round_trips == 2  # for two workers
+    one, other = client.nthreads()
+    wrong = other if engine.places[blocks[0].key] == one else one
+    engine.places |= {blocks[0].key: wrong, blocks[1].key: "tcp://127.0.0.1:1"}
+    assert [found for found, _ in engine.map(calls, blocks)] == [found for found, _ in known]
+    assert "tcp://127.0.0.1:1" not in engine.places.values()
+    before = engine.round_trips
+    assert [found for found, _ in engine.map(calls, blocks)] == [found for found, _ in known]
+    assert engine.round_trips == before + 2
+
+
+def test_the_scheduler_sees_that_the_cluster_is_in_use(client, monkeypatch):
+    """A task from time to time, besides the messages."""
+    from sklearn_gd.distributed import _dask
+
+    engine = _dask.DaskCluster(da.from_array(X, chunks=(250, -1)), client)
+    blocks = engine.blocks()
+    engine.map([total] * 4, blocks)
+    assert engine.sign is None
+    monkeypatch.setattr(_dask, "SIGN", 0.0)
+    engine.map([total] * 4, blocks)
+    assert engine.sign.result(timeout=60) == 0
+
+
+def test_a_fit_may_be_a_task(cluster):
+    """It holds the only thread that its worker has for tasks."""
+    with distributed.Client(cluster) as client:
+        client.wait_for_workers(2, timeout=60)
+
+        def fit():
+            return GDClassifier().fit(da.from_array(X, chunks=(125, -1)), SCORE > 0).coef_
+
+        np.testing.assert_allclose(client.submit(fit).result(timeout=120), GDClassifier().fit(X, SCORE > 0).coef_, rtol=1e-8)
+
+
 def slow(block):
     """The block, after a delay."""
     time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""The messages of an iteration: a call for each thread of the cluster, and results of the size of the model."""
+"""The messages of an iteration: a call for each worker of the cluster, and results of the size of the model."""
 
 import pickle
 
