@@ -658,7 +658,7 @@ print(json.dumps([sum(found.values()), max(found.values())]))
     ("parts", "most"),
     [
         ("solver='sgd', learning_rate=0.01", 10),
-        ("solver=MiniBatch(), optimizer='adam', learning_rate=0.01", 21),
+        ("solver=MiniBatch(), optimizer='adam', learning_rate=0.01", 25),
         ("solver='sgd'", 44),
     ],
 )
