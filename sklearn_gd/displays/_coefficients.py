@@ -46,7 +46,7 @@ class CoefficientPathDisplay:
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
     >>> display = CoefficientPathDisplay.from_estimator(GDRegressor(max_iter=20), X, y)
     >>> print(display.coefficients.shape, display.names[2])
-    (12, 10) bmi
+    (15, 10) bmi
     """
 
     ax_: Any
