@@ -12,10 +12,10 @@ import numpy as np
 from scipy.linalg import get_lapack_funcs
 
 LEAST_CURVATURE = 1e-6  # in a coordinate, as a share of the largest one: steps stay finite if the loss is flat
-SHRINKAGE = 1e-3  # of correlations, which come from a part of the samples or from an earlier model
+SHRINKAGE = 1e-2  # of correlations, which come from a part of the samples or from an earlier model
 # What the shrinkage is multiplied by where features are so collinear that it hides most of what F can still fall by, and its
 # lower limit for a factorisation in float64.
-SHARPER, LEAST_SHRINKAGE = 1e-3, 1e-9
+SHARPER, LEAST_SHRINKAGE = 1e-4, 1e-9
 
 SMALLEST_VARIANCE = 1e-290  # of a feature that a model can use, for which the square of the scale is finite
 
