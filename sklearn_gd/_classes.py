@@ -144,7 +144,7 @@ class ClassCoder:
         code = np.searchsorted(classes, y)
         np.minimum(code, len(classes) - 1, out=code)
         # Labels of which all are counted are among their own classes: no comparison, which would take memory.
-        may_be_unknown = self.fixed or not isinstance(counted, slice) or y.dtype.kind not in "biuUS"
+        may_be_unknown = self.fixed or not isinstance(counted, slice) or not are_labels(y)
         unknown = (classes[code] != y)[counted] if may_be_unknown else np.zeros(0, dtype=bool)
         if unknown.any():
             raise ValueError(
@@ -166,6 +166,11 @@ class ClassCoder:
         target = np.where(code == 1, 1.0, -1.0)[:, None]
         loss.check_targets(target[:0])
         return Targets(target, weight, 1, coder=coder)
+
+
+def are_labels(y):
+    """Whether y has integers, flags or text, which are labels whatever their values; NaN is not among them."""
+    return y.dtype.kind in "biuUS"
 
 
 def check_comparable(y):

@@ -11,7 +11,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from ._classes import ClassCoder, Targets, check_comparable, gives_probabilities, most_likely, probabilities
+from ._classes import ClassCoder, Targets, are_labels, check_comparable, gives_probabilities, most_likely, probabilities
 from ._collections import by_blocks, in_memory_values
 from ._docstrings import CLASSIFIER, REGRESSOR
 from ._partial_fit import StreamingGD
@@ -351,9 +351,8 @@ class GDClassifier(ClassifierMixin, StreamingGD):
     def _encode(self, y, weight, loss, coder=None):
         check_comparable(y)
         whole = coder is None
-        # Integers, flags and text are labels whatever their values, but scikit-learn warns of many of them.
-        are_labels = y.dtype.kind in "biuUS"
-        if whole and not are_labels:
+        # scikit-learn warns of many labels.
+        if whole and not are_labels(y):
             check_classification_targets(y)
         elif not whole and not coder.knows(y):
             # A call of a stream may have few samples per class, for which scikit-learn warns that labels look like numbers, but
@@ -361,7 +360,7 @@ class GDClassifier(ClassifierMixin, StreamingGD):
             check_classification_targets(np.tile(y, 3))
         coder = ClassCoder(fewest=2) if whole else coder
         targets = coder.encode(y, weight, self.class_weight, loss)
-        if whole and are_labels and 2 * len(targets.classes) > len(y):
+        if whole and are_labels(y) and 2 * len(targets.classes) > len(y):
             check_classification_targets(y)
         loss.try_probability(targets.n_outputs)
         return targets

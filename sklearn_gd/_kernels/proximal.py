@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._compile import leaf, run
+from .._compile import derived_leaf, leaf, run
 from .._layout import (
     ITERATE_WEIGHT,
     NONZEROS,
@@ -25,7 +25,17 @@ from .._layout import (
     WEIGHT_SUM,
 )
 from .mixture import N_JUDGED, compiled_weigh, follow, judge, samples_judged
-from .row_steps import PENALTY_VECTORS, add_target, add_value, begin_sample, is_far, penalty_step, step_scores, update_scale
+from .row_steps import (
+    PENALTY_VECTORS,
+    add_target,
+    add_value,
+    begin_sample,
+    information_share,
+    is_far,
+    make_step_scores,
+    penalty_step,
+    update_scale,
+)
 
 REJUDGE_ROWS = 1000.0  # refresh the snapshot that is scored every 25% more samples, at most every 1000
 
@@ -89,8 +99,6 @@ def make_dense_pass(
     is_far,
     add_value,
     penalty_step,
-    add_target,
-    curvature_of,
     step_scores,
     follow,
     samples_judged,
@@ -106,7 +114,7 @@ def make_dense_pass(
         n_outputs, n_terms = n_scores // len(plan.lengths), len(mixture.weights)
         x, scored, slope = work.features[0], work.terms[n_terms], work.terms[n_terms + 1]
         raw, centre, snapshot_raw, u, intercept_step = work.raw, work.centre, work.snapshot_raw, work.u, work.intercept_step
-        mean, scale, losses, targets = columns.mean, columns.scale, track.losses, track.targets
+        mean, scale, losses = columns.mean, columns.scale, track.losses
         for at in range(len(order)):
             row = order[at]
             values, weight = matrix[row], data.weight[row]
@@ -155,23 +163,7 @@ def make_dense_pass(
                 centre[m] = (a + track.intercept_total[m]) / weight_sum
             # 5. the curvature and the proximal step of each score; the progressive losses of the models
             target = data.target[row : row + 1]
-            add_target(target, targets, counters, relative * counters[WEIGHT_SUM] / counters[ROWS])
-            curvature = curvature_of(target, targets, loss, plan, relative, work.null_terms, counters)
-            step_scores(
-                target,
-                raw,
-                centre,
-                track.step,
-                track.pending_step,
-                loss,
-                plan,
-                square,
-                relative,
-                curvature,
-                counters,
-                u,
-                intercept_step,
-            )
+            curvature = step_scores(target, track, loss, plan, square, relative, work, counters)
             follow(target, raw, mixture.offset, loss, plan, relative, curvature, scored, slope)
             times = samples_judged(mixture, counters)
             if times > 0.0:
@@ -294,8 +286,6 @@ def make_csr_pass(
     is_far,
     add_value,
     penalty_step,
-    add_target,
-    curvature_of,
     step_scores,
     follow,
     samples_judged,
@@ -319,7 +309,7 @@ def make_csr_pass(
         v, scored, slope = work.features[0], work.terms[n_terms], work.terms[n_terms + 1]
         raw, centre, snapshot_raw, u, intercept_step = work.raw, work.centre, work.snapshot_raw, work.u, work.intercept_step
         mean, scale, centring, centring_total = columns.mean, columns.scale, track.centring, track.centring_total
-        losses, targets = track.losses, track.targets
+        losses = track.losses
         for at in range(len(order)):
             row = order[at]
             begin, end, weight = indptr[row], indptr[row + 1], data.weight[row]
@@ -383,23 +373,7 @@ def make_csr_pass(
             # 5. the curvature and the proximal step of each score; the progressive losses of the models
             target = data.target[row : row + 1]
             square = max(square, 0.0)
-            add_target(target, targets, counters, relative * counters[WEIGHT_SUM] / counters[ROWS])
-            curvature = curvature_of(target, targets, loss, plan, relative, work.null_terms, counters)
-            step_scores(
-                target,
-                raw,
-                centre,
-                track.step,
-                track.pending_step,
-                loss,
-                plan,
-                square,
-                relative,
-                curvature,
-                counters,
-                u,
-                intercept_step,
-            )
+            curvature = step_scores(target, track, loss, plan, square, relative, work, counters)
             follow(target, raw, mixture.offset, loss, plan, relative, curvature, scored, slope)
             times = samples_judged(mixture, counters)
             if times > 0.0:
@@ -474,24 +448,13 @@ def new_workspace(rows, track, mixture, snapshot):
 
 def row_pass(rows, data, order, track, mixture, columns, snapshot, loss, penalty, plan, curvature_of, work, counters):
     """Run the pass for the layout of the rows over the samples in `order`."""
-    functions = (
-        begin_sample,
-        update_scale,
-        is_far,
-        add_value,
-        penalty_step,
-        add_target,
-        curvature_of,
-        step_scores,
-        follow,
-        samples_judged,
-        judge,
-        begin_snapshot,
-    )
+    step_scores = derived_leaf(make_step_scores, *map(leaf, (add_target, curvature_of, information_share)))
+    first = (begin_sample, update_scale, is_far, add_value, penalty_step)
+    more = (follow, samples_judged, judge, begin_snapshot)
     if rows.layout == "csr":
-        make, functions = make_csr_pass, (*functions, take_csr_snapshot, write_out, sum_over_features, rescale)
+        make, more = make_csr_pass, (*more, take_csr_snapshot, write_out, sum_over_features, rescale)
     else:
-        make, functions = make_dense_pass, (*functions, take_dense_snapshot)
-    leaves = tuple(map(leaf, functions))
+        make, more = make_dense_pass, (*more, take_dense_snapshot)
+    leaves = (*map(leaf, first), step_scores, *map(leaf, more))
     weigh = compiled_weigh()
     run(make, leaves, data, order, track, mixture, columns, snapshot, loss, penalty, weigh, plan, work, counters, allocates=False)

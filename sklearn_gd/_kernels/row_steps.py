@@ -395,42 +395,53 @@ def information_share(counters):
     return min(max(counters[INFORMATION], LEAST_INFORMATION), 1.0)
 
 
-def step_scores(target, raw, centre, step, pending_step, loss, plan, square, relative, curvature, counters, u, intercept_step):
-    """Take the proximal step of every score of a sample.
+def make_step_scores(add_target, curvature_of, information_share):
+    """The steps of all scores on a sample, which do not depend on the layout of X."""
 
-    `raw` has the sample's scores by each track, `centre` those by the average of the cautious one; `square` is |x~|^2 and
-    `relative` the weight over the mean weight. Writes the steps u along x~ and those of the intercepts.
-    """
-    n_tracks = len(plan.lengths)
-    n_outputs = len(raw) // n_tracks
-    rows = counters[ROWS]
-    # 1. the mean squared norm, which sets the length of the steps
-    norm = square + 1.0
-    if rows > 10.0:
-        norm = min(norm, LARGEST_RELATIVE_NORM * counters[MEAN_SQUARE])
-    counters[MEAN_SQUARE] += (norm - counters[MEAN_SQUARE]) / rows
-    # 2. the steps, once a null model is known. If slopes are not taken at an average, the intercept begins as the coefficient of
-    # a feature with so large a squared value that it is a running mean of the intercepts that the first samples require.
-    for m in range(len(raw)):
-        u[m] = intercept_step[m] = 0.0
-    if plan.slopes_at_average and not math.isfinite(plan.null[0]):
-        return
-    information = information_share(counters) * rows
-    for s in range(n_tracks):
-        scores = slice(s * n_outputs, (s + 1) * n_outputs)
-        g = plan.lengths[s] / (curvature * counters[MEAN_SQUARE])
-        if s == 0:
-            g /= math.sqrt(1.0 + information / CONSTANT_LENGTH)
-        intercept_square = 1.0 if plan.fit_intercept else 0.0
-        if plan.fit_intercept and not plan.slopes_at_average:
-            intercept_square = max(1.0, (1.0 / (g * curvature) + counters[MEAN_SQUARE]) / max(rows - 1.0, 0.05))
-        q = square + intercept_square
-        if s == 0:
-            about = centre if information >= CENTRED_FROM else raw[scores]
-            loss.averaged_prox(target, raw[scores], about, relative * g, q, curvature, u[scores], loss.parameters)
-        else:
-            loss.prox(target, raw[scores], centre, relative * g, q, curvature, u[scores], loss.parameters)
-        step[s] = g
-        pending_step[s] += relative * g
-        for k in range(s * n_outputs, (s + 1) * n_outputs):
-            intercept_step[k] = intercept_square * u[k]
+    def step_scores(target, track, loss, plan, square, relative, work, counters):
+        """Add the target to its sums, take the proximal step of every score, and return the curvature of the loss.
+
+        `work.raw` has the sample's scores by each track, `work.centre` those by the average of the cautious one; `square` is
+        |x~|^2 and `relative` the weight over the mean weight. Writes the steps u along x~ and those of the intercepts.
+        """
+        raw, centre, u, intercept_step = work.raw, work.centre, work.u, work.intercept_step
+        step, pending_step = track.step, track.pending_step
+        n_tracks = len(plan.lengths)
+        n_outputs = len(raw) // n_tracks
+        rows = counters[ROWS]
+        # 1. the mean squared norm, which sets the length of the steps
+        norm = square + 1.0
+        if rows > 10.0:
+            norm = min(norm, LARGEST_RELATIVE_NORM * counters[MEAN_SQUARE])
+        counters[MEAN_SQUARE] += (norm - counters[MEAN_SQUARE]) / rows
+        # 2. the loss's curvature
+        add_target(target, track.targets, counters, relative * counters[WEIGHT_SUM] / rows)
+        curvature = curvature_of(target, track.targets, loss, plan, relative, work.null_terms, counters)
+        # 3. the steps, once a null model is known. If slopes are not taken at an average, the intercept begins as the coefficient
+        # of a feature with so large a squared value that it is a running mean of the intercepts that the first samples require.
+        for m in range(len(raw)):
+            u[m] = intercept_step[m] = 0.0
+        if plan.slopes_at_average and not math.isfinite(plan.null[0]):
+            return curvature
+        information = information_share(counters) * rows
+        for s in range(n_tracks):
+            scores = slice(s * n_outputs, (s + 1) * n_outputs)
+            g = plan.lengths[s] / (curvature * counters[MEAN_SQUARE])
+            if s == 0:
+                g /= math.sqrt(1.0 + information / CONSTANT_LENGTH)
+            intercept_square = 1.0 if plan.fit_intercept else 0.0
+            if plan.fit_intercept and not plan.slopes_at_average:
+                intercept_square = max(1.0, (1.0 / (g * curvature) + counters[MEAN_SQUARE]) / max(rows - 1.0, 0.05))
+            q = square + intercept_square
+            if s == 0:
+                about = centre if information >= CENTRED_FROM else raw[scores]
+                loss.averaged_prox(target, raw[scores], about, relative * g, q, curvature, u[scores], loss.parameters)
+            else:
+                loss.prox(target, raw[scores], centre, relative * g, q, curvature, u[scores], loss.parameters)
+            step[s] = g
+            pending_step[s] += relative * g
+            for k in range(s * n_outputs, (s + 1) * n_outputs):
+                intercept_step[k] = intercept_square * u[k]
+        return curvature
+
+    return step_scores

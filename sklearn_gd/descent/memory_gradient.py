@@ -111,13 +111,12 @@ class MemoryGradient(PreconditionedMethod):
     seen: tuple[float, float, NDArray[Any]]
     advance: bool
 
-    kept: tuple[str, ...] = (*PreconditionedMethod.kept, "metric_after", "metric_due", "shrinkage")
+    kept: tuple[str, ...] = (*PreconditionedMethod.kept, "metric_after", "metric_due")
     last: tuple[NDArray[Any], float] | None = None
     known: tuple[NDArray[Any], Metric, NDArray[Any]] | None = None
     metric: Metric = UnitMetric()
     metric_after: int = FIRST_METRIC
     metric_due: int = FIRST_METRIC
-    shrinkage: float = SHRINKAGE
 
     @functools.cached_property
     def dtype(self) -> Any:
@@ -128,7 +127,6 @@ class MemoryGradient(PreconditionedMethod):
         self.seen, self.last, self.advance = self._look(), None, False
         self.stage_value = self.seen[1] + self._penalty()
         self.metric, self.metric_after, self.metric_due = UnitMetric(), FIRST_METRIC, self.n_iter + FIRST_METRIC
-        self.shrinkage = SHRINKAGE
 
     def snapshot(self) -> dict[str, Any]:
         more = {"metric": self.metric.snapshot(), "last_move": None if self.last is None else self.last[0]}
@@ -153,14 +151,14 @@ class MemoryGradient(PreconditionedMethod):
         shift = self.objective.rows.first_row()
         moments = self.parts.mean("curvature_moments", shift, advance)
         if all(np.isfinite(each).all() for each in moments):
+            shrinkage = min(self.metric.shrinkage, SHRINKAGE)
             self.metric = diagonal = DiagonalMetric(self.frame, shift, *moments)
             share = self._share_for_grams()
             if share > 0.0:
                 scale = np.append(self.frame.scale.max(axis=0), 1.0)
                 (grams,) = self.parts.mean("curvature_grams", self.frame.mean, scale, share, advance)
-                self.metric = diagonal
                 if np.isfinite(grams).all():
-                    self.metric = BlockMetric(diagonal.of_loss, diagonal.of_all, grams, self.shrinkage)
+                    self.metric = BlockMetric(diagonal.of_loss, diagonal.of_all, grams, shrinkage)
         self.metric_after *= 2
         self.metric_due = self.n_iter + self.metric_after
 
@@ -185,7 +183,7 @@ class MemoryGradient(PreconditionedMethod):
                 metric = metric.sharper()
         if best is None:
             return super().on_plateau(tolerance)
-        self.metric, self.shrinkage = best, best.shrinkage
+        self.metric = best
         return True
 
     def current_gradient(self) -> NDArray[Any]:

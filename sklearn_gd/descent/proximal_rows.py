@@ -136,8 +136,7 @@ class ProximalRows(Method):
         """
         n, settings = self.objective.n_samples, self.settings
         while True:
-            drawn = settings.shuffle and self.solver.shuffles
-            self._one_pass(settings.rng.permutation(n) if drawn else np.arange(n))
+            self._one_pass(settings.order(n, self.solver.shuffles))
             theta = self.rows_state.predicting(self.objective)
             value = self.objective.value(theta)
             # A feature may be the reason, too: such a sample does not end a stream.
@@ -185,19 +184,25 @@ class ProximalRows(Method):
     @functools.cached_property
     def _loss(self):
         """The compiled proximal step of the loss."""
-        from .._kernels.row_steps import row_loss
+        from .._kernels.row_steps import null_curvature, row_loss
 
-        objective = self.objective
-        from_null = known_curvature(objective, 1.0) is None and bool(objective.loss.smooth)
+        objective, from_null = self.objective, self._curvature_of is null_curvature
         return row_loss(objective.functions, objective.loss_blocks, slopes_at_average(objective), from_null)
+
+    @functools.cached_property
+    def _curvature_of(self):
+        """The function that returns the curvature at a sample."""
+        from .._kernels.row_steps import curvature_function
+
+        is_known = known_curvature(self.objective, self.rows_state.typical_curvature) is not None
+        return curvature_function(is_known, bool(self.objective.loss.smooth))
 
     def _one_pass(self, order):
         """Take a step on each sample in `order`, from one update of the features' scales to the next."""
         from .._kernels.proximal import new_snapshot, new_workspace, row_pass
-        from .._kernels.row_steps import RowPlan, compiled_unit, curvature_function
+        from .._kernels.row_steps import RowPlan, compiled_unit
 
         objective, state = self.objective, self.rows_state
-        curvature, smooth = known_curvature(objective, state.typical_curvature), bool(objective.loss.smooth)
         plan = RowPlan(
             fit_intercept=bool(objective.fit_intercept),
             unit=compiled_unit(objective.penalty),
@@ -233,7 +238,7 @@ class ProximalRows(Method):
                     typical_curvature=state.typical_curvature,
                     l2=relative_l2(objective, state.typical_curvature),
                 ),
-                curvature_function(curvature is not None, smooth),
+                self._curvature_of,
                 work,
                 state.counters,
             )

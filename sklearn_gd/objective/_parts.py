@@ -255,7 +255,7 @@ class Part:
         return self._weighted(np.maximum(self.loss.diagonal(self.y, self._curvature_here(), self.raw.shape), 0.0))
 
     def _ahead(self):
-        """The scores at the last look; they are computed when they are needed, as memory is scarcer than a sum."""
+        """The scores at the last look, computed on demand: an array of them would be kept between looks."""
         if self.t == 0.0:
             return self.raw
         return self.raw + self.last if self.t == 1.0 else self.raw + self.t * self.last
