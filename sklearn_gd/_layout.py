@@ -112,7 +112,7 @@ class Mixture(NamedTuple):
 class Columns(NamedTuple):
     """Sums of x - shift, of its square, and of ones where x is not zero, for each feature; mean, scale and unit in use.
 
-    The scale is that of the preconditioner, 0 for a constant feature; the unit is the penalty's unit of the
+    `outlying` counts the values far beyond the limit at which they are clipped, which rises with it. The scale is that of the preconditioner, 0 for a constant feature; the unit is the penalty's unit of the
     coefficient. Mean, scale and unit are updated every 10% more samples.
     """
 
@@ -123,6 +123,7 @@ class Columns(NamedTuple):
     scale: np.ndarray
     unit: np.ndarray
     nonzero: np.ndarray = np.empty(0)  # not counted in pickles of older versions
+    outlying: np.ndarray = np.empty(0)  # as above
 
 
 def rounding_error(mean, mean_square):

@@ -435,3 +435,21 @@ def test_values_that_mark_missing_ones_do_not_end_a_fit_at_the_null_model(loss):
     models = kind(loss).fit(rows, y), kind(loss, solver="sgd", random_state=0).fit(rows, y), kind(loss).fit(np.zeros((500, 1)), y)
     least, found, constant = (each.loss_curve_[-1] for each in models)
     assert found - least < 0.02 * (constant - least)
+
+
+@pytest.mark.parametrize("rows", [1, 32, 1000])
+@pytest.mark.parametrize("loss", ["squared_error", "poisson", "log_loss", "squared_hinge"])
+def test_values_that_mark_missing_ones_do_not_end_a_stream_at_the_null_model(loss, rows):
+    """The scale of a feature follows the first few outlying values, and what they cost does not count against a model."""
+    draw = np.random.default_rng(0)
+    X = draw.normal(size=(6000, 8))
+    z = X @ [1.0, -1.0, 2.0, 0.5, -0.5, 1.0, 0.0, 1.0]
+    X[:, 5:][draw.random((6000, 3)) < 0.01] = 1e6
+    kind = GDRegressor if loss in REGRESSION_LOSSES else GDClassifier
+    noisy = z + draw.normal(size=6000)
+    y = {"squared_error": noisy, "poisson": draw.poisson(np.exp(0.5 * z)) + 0.0}.get(loss, noisy > 0.0)
+    batch, stream = kind(loss).fit(X[:4000], y[:4000]), kind(loss)
+    first = {} if kind is GDRegressor else {"classes": [False, True]}
+    for start in range(0, 4000, rows):
+        stream.partial_fit(X[start : start + rows], y[start : start + rows], **first)
+    assert stream.score(X[4000:], y[4000:]) > batch.score(X[4000:], y[4000:]) - 0.03

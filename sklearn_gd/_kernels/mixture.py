@@ -112,8 +112,13 @@ def compiled_weigh():
     return compiled(make_weigh, WEIGH, leaf(gain), leaf(likelihood), leaf(information_share), allocates=False)
 
 
-def samples_judged(mixture, counters):
-    """The number of samples that the current one represents when it is scored; 0 if it is not scored."""
+def samples_judged(mixture, outlying, counters):
+    """The number of samples that the current one represents when it is scored; 0 if it is not scored.
+
+    A sample with outlying values is not scored: its loss would exceed those of all others, before the scales follow.
+    """
+    if outlying > 0.0:
+        return 0.0
     if counters[ROWS] - mixture.sums[TAKEN_AT] <= EVERY_AGE:
         return 1.0
     return JUDGE_PERIOD if counters[ROWS] % JUDGE_PERIOD == 0.0 else 0.0

@@ -133,10 +133,10 @@ def make_dense_pass(
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
             relative, largest = begin_sample(counters, weight, plan.clip)
-            nonzeros = 0
+            nonzeros, outlying = 0, 0.0
             for j in range(d):
                 nonzeros += values[j] != 0.0
-                add_value(columns, j, values[j], weight, largest)
+                outlying += add_value(columns, j, values[j], weight, largest)
             refresh_is_due = counters[ROWS] >= counters[REFRESH_AT]
             for j in range(d):
                 if refresh_is_due or is_far(values[j], mean[j], scale[j]):
@@ -163,9 +163,9 @@ def make_dense_pass(
                 centre[m] = (a + track.intercept_total[m]) / weight_sum
             # 5. the curvature and the proximal step of each score; the progressive losses of the models
             target = data.target[row : row + 1]
-            curvature = step_scores(target, track, loss, plan, square, relative, work, counters)
+            curvature = step_scores(target, track, loss, plan, square, relative, outlying, work, counters)
             follow(target, raw, mixture.offset, loss, plan, relative, curvature, scored, slope)
-            times = samples_judged(mixture, counters)
+            times = samples_judged(mixture, outlying, counters)
             if times > 0.0:
                 for m in range(len(snapshot_raw)):
                     a = 0.0
@@ -336,8 +336,9 @@ def make_csr_pass(
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
             relative, largest = begin_sample(counters, weight, plan.clip)
+            outlying = 0.0
             for place in range(begin, end):
-                add_value(columns, indices[place], values[place], weight, largest)
+                outlying += add_value(columns, indices[place], values[place], weight, largest)
             if refresh_is_due:
                 for j in range(d):
                     update_scale(columns, j, counters[WEIGHT_SUM], plan)
@@ -373,9 +374,9 @@ def make_csr_pass(
             # 5. the curvature and the proximal step of each score; the progressive losses of the models
             target = data.target[row : row + 1]
             square = max(square, 0.0)
-            curvature = step_scores(target, track, loss, plan, square, relative, work, counters)
+            curvature = step_scores(target, track, loss, plan, square, relative, outlying, work, counters)
             follow(target, raw, mixture.offset, loss, plan, relative, curvature, scored, slope)
-            times = samples_judged(mixture, counters)
+            times = samples_judged(mixture, outlying, counters)
             if times > 0.0:
                 for m in range(len(snapshot_raw)):
                     snapshot_raw[m] = snapshot.intercept[m]

