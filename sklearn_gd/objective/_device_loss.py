@@ -10,7 +10,8 @@ import numpy as np
 from .._array_style import runs_on_arrays
 from .._namespaces import under
 from ..losses._base import N_ARGUMENTS, pairs, tried_targets
-from ._array_loss import WIDTH, ArrayLoss, CoupledLoss, ElementwiseLoss
+from ._array_functions import WIDTH
+from ._array_loss import ArrayLoss, CoupledLoss, ElementwiseLoss
 
 CLASSWISE = ("classwise_value", "classwise_second_order", "classwise_hessian_product")
 
@@ -117,6 +118,9 @@ class DeviceCoupledLoss(_OnDevice, CoupledLoss):
         self._diagonal = self._diagonal_of_products
         if of_curvature:
             self._diagonal = lambda y, curvature, shape: of_curvature(y, curvature)
+
+    def _scores_of(self, host):
+        return self.place.put(host)
 
     def gradient(self, y, raw):
         """See `ArrayLoss.gradient`."""
