@@ -13,6 +13,8 @@ from .._array_style import runs_on_arrays
 from ..losses._base import N_ARGUMENTS, pairs, tried_targets
 
 WIDTH = 0.25  # of the smoothing in the test for the style of `second_order`
+TRIED, SHIFTS = 3, (0.0, 1.0, -2.0)  # samples, and numbers that are added to their scores
+ROUNDING = 1e-12  # of the largest value; a smaller difference counts as zero
 
 
 def compiled(name, *arguments):
@@ -82,6 +84,24 @@ def _whole(result, raw):
 def _element_by_element(loss, name, function):
     """The function compiled and called for each number."""
     return compiled("second_order_of_pairs", loss) if name == "second_order" else compiled("of_pairs", loss, name)
+
+
+def ignores_shift(loss, n_outputs):
+    """Whether a loss of all scores of a sample stays the same when a number is added to all of them; found by a trial."""
+    written = type(loss).written_functions("multiclass_value")
+    return _stays(written, loss.numbers_for("multiclass_value", N_ARGUMENTS["multiclass_value"]), n_outputs)
+
+
+@functools.lru_cache(maxsize=512)
+def _stays(value, parameters, n_outputs):
+    """Whether the value is the same for shifted scores, at random scores."""
+    scores = np.random.RandomState(0).standard_normal((TRIED, n_outputs))
+    try:
+        with np.errstate(all="ignore"):
+            values = [[value(k % n_outputs, raw + shift, *parameters) for shift in SHIFTS] for k, raw in enumerate(scores)]
+            return bool(np.allclose(np.ptp(values, axis=1), 0.0, rtol=0.0, atol=ROUNDING * float(np.max(np.abs(values)))))
+    except Exception:
+        return False  # a mistake in the function, which is reported where it is compiled
 
 
 def together(value, gradient, curvature):

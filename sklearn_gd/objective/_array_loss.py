@@ -10,6 +10,7 @@ import numpy as np
 from ..losses._base import N_ARGUMENTS
 from ._array_functions import (
     compiled,
+    ignores_shift,
     numeric_gradient,
     numeric_gradient_of_classes,
     numeric_product,
@@ -21,8 +22,6 @@ from ._array_functions import (
 )
 from ._narrowed import narrowed
 
-BALANCED = 1e-5  # of the largest derivative; a smaller sum of derivatives counts as zero: they may be numerical, or in float32
-
 
 class ArrayLoss(ABC):
     """A loss on arrays, with its parameters bound.
@@ -33,17 +32,15 @@ class ArrayLoss(ABC):
     ----------
     coupled : bool
         Whether the loss is a function of all scores of a sample; otherwise it is a sum over the scores.
+    ignores_shift : bool
+        Whether the loss stays the same when a number is added to all scores of a sample.
     xp : module
         The array functions of the library of the scores.
     """
 
     coupled = False
+    ignores_shift = False
     xp: Any = np
-
-    @property
-    def ignores_shift(self):
-        """Whether the loss of a sample stays the same when a number is added to all of its scores."""
-        return False
 
     @abstractmethod
     def encode(self, target):
@@ -248,7 +245,7 @@ class CoupledLoss(ArrayLoss):
     _of_sample = staticmethod(np.asarray)
 
     def __init__(self, loss, n_outputs):
-        self._n_outputs = n_outputs
+        self.ignores_shift = ignores_shift(loss, n_outputs)
         bound = {name: loss.bound_function(name, N_ARGUMENTS[name]) for name in N_ARGUMENTS if not name.startswith("second")}
         self._value = bound["classwise_value"] or compiled("values_of_rows", loss)
         second_order, product = bound["classwise_second_order"], bound["classwise_hessian_product"]
@@ -269,19 +266,6 @@ class CoupledLoss(ArrayLoss):
         if of_curvature:
             self._diagonal = lambda y, curvature, shape: of_curvature(y, curvature)
         self._conjugate = bound["classwise_conjugate"]
-
-    @functools.cached_property
-    def ignores_shift(self):
-        """See `ArrayLoss.ignores_shift`: then the derivatives with respect to the scores of a sample add up to zero."""
-        n = self._n_outputs
-        tried = np.random.RandomState(0).standard_normal((n, n))
-        slope = self.second_order(self.encode(np.arange(n)[:, None]), self._scores_of(tried), 0.0)[1]
-        sums, largest = (float(self.xp.max(abs(each))) for each in (self.xp.sum(slope, axis=0), slope))
-        return sums <= BALANCED * largest
-
-    def _scores_of(self, host):
-        """Scores from a host array."""
-        return host
 
     def encode(self, target):
         """The class indices."""
