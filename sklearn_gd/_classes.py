@@ -4,8 +4,10 @@ classes."""
 import math
 from dataclasses import dataclass, field, replace
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import compute_class_weight
 
 from ._stored import stored
@@ -39,17 +41,17 @@ class Targets:
     flat_coef: bool = False
     coder: "ClassCoder | None" = None
 
-    def rows(self, which):
+    def rows(self, which: NDArray[np.intp] | NDArray[np.bool_] | slice) -> "Targets":
         """The targets of some samples."""
         return replace(self, y=self.y[which], weight=self.weight[which])
 
     @property
-    def classes(self):
+    def classes(self) -> NDArray[Any] | None:
         """The labels, sorted; None in regression."""
         return None if self.coder is None else self.coder.classes
 
     @property
-    def strata(self):
+    def strata(self) -> NDArray[np.float64]:
         """The strata of a split: the class of each sample; in regression the same for all."""
         return np.zeros(len(self.y)) if self.coder is None else self.y[:, 0]
 
@@ -76,7 +78,7 @@ class ClassCoder:
     fixed: bool = False
     fewest: int = 1
 
-    def naming(self, classes):
+    def naming(self, classes: ArrayLike) -> "ClassCoder":
         """A coder that accepts the given classes only; they must be those known so far, if any."""
         classes = np.unique(classes)
         if len(self.classes) and not np.array_equal(self.classes, classes):
@@ -85,7 +87,7 @@ class ClassCoder:
             raise ValueError(f"classes={classes!r} must contain at least two classes")
         return replace(self, classes=classes, totals=self.totals if len(self.classes) else np.zeros(len(classes)), fixed=True)
 
-    def expecting(self, y):
+    def expecting(self, y: NDArray[Any]) -> "ClassCoder":
         """A coder that also knows the labels of `y`, without counting these samples."""
         if self.fixed or not len(y):
             return self
@@ -96,18 +98,24 @@ class ClassCoder:
         totals[np.searchsorted(classes, self.classes)] = self.totals
         return replace(self, classes=classes, totals=totals)
 
-    def for_validation(self):
+    def for_validation(self) -> "ClassCoder":
         """A coder that accepts the same classes only, and has counted no samples."""
         return replace(self, totals=np.zeros(len(self.classes)), fixed=True)
 
-    def knows(self, y):
+    def knows(self, y: NDArray[Any]) -> bool:
         """Whether all labels are of known classes."""
         known = self.classes
         if not len(known) or _is_text(y) != _is_text(known):
             return False
         return bool((known[np.clip(np.searchsorted(known, y), 0, len(known) - 1)] == y).all())
 
-    def encode(self, y, weight, class_weight, loss):
+    def encode(
+        self,
+        y: NDArray[Any],
+        weight: NDArray[np.float64],
+        class_weight: dict[Any, float] | str | None,
+        loss: Any,
+    ) -> Targets:
         """Encode the labels of some samples.
 
         Parameters
@@ -126,9 +134,8 @@ class ClassCoder:
         Targets
             The targets, with a coder that includes these samples.
         """
-        counted = weight > 0
-        if counted.all():
-            counted = slice(None)  # no copies
+        positive = weight > 0
+        counted = slice(None) if positive.all() else positive  # no copies
         known = self.classes
         if len(known) and len(y) and _is_text(y) != _is_text(known):
             raise ValueError(

@@ -27,13 +27,13 @@ l1_ratio : float in [0, 1] or None, default=0.15
 fit_intercept : bool, default=True
     Whether to fit an intercept. The intercept is not regularized.
 solver : {_strings("auto", *SOLVERS)} or Solver, default="auto"
-    How many samples each step uses. If `optimizer` and `learning_rate` are both "auto", "auto" is batch descent in `fit`, and
-    stochastic descent (one sample per step) in `partial_fit` and with `average`. If either is given, "auto" is mini-batch
-    descent with 32 samples per step. If both are "auto", "sgd" takes proximal steps on single samples, and "minibatch" takes
-    Adam steps at an automatic learning rate.
+    How many samples each step uses. If `optimizer` and `learning_rate` are both "auto", "auto" is batch gradient descent in
+    `fit`, and stochastic gradient descent (one sample per step) in `partial_fit` and with `average`. If either is given, "auto"
+    is mini-batch gradient descent with 32 samples per step. If both are "auto", "sgd" takes proximal steps on single samples,
+    and "minibatch" takes Adam steps at an automatic learning rate.
 optimizer : {_strings("auto", *OPTIMIZERS)} or Optimizer, default="auto"
     How a step is computed from the gradient. If `learning_rate` is "auto" too, "auto" is the memory gradient method in batch
-    descent and Adam in mini-batch descent; otherwise it is plain gradient descent.
+    gradient descent and Adam in mini-batch gradient descent; otherwise it is plain gradient descent.
 learning_rate : {_strings("auto", *SCHEDULES)}, float, callable or Schedule, default="auto"
     The learning rate. A number is a constant rate and gives the textbook update, without any internal scaling. A string
     selects a schedule with its default parameters. A callable takes the step number, 1, 2, ..., and returns the rate.
@@ -116,7 +116,7 @@ It minimises
 
 .. math:: F(W, b) = \frac{{\sum_i s_i\, loss(y_i, x_i W + b)}}{{\sum_i s_i}} + \alpha R(W)
 
-by batch, stochastic or mini-batch descent, where s are the sample weights and R is the penalty.
+by batch, stochastic or mini-batch gradient descent, where s are the sample weights and R is the penalty.
 
 Parameters
 ----------
@@ -157,8 +157,8 @@ It minimises
 
 .. math:: F(W, b) = \frac{{\sum_i s_i\, loss(y_i, x_i W + b)}}{{\sum_i s_i}} + \alpha R(W)
 
-by batch, stochastic or mini-batch descent, where s are the products of sample and class weights and R is the penalty. With two
-classes, the model computes one score per sample. With more classes, "log_loss" is the softmax (multinomial) loss, and
+by batch, stochastic or mini-batch gradient descent, where s are the products of sample and class weights and R is the penalty.
+With two classes, the model computes one score per sample. With more classes, "log_loss" is the softmax (multinomial) loss, and
 "multiclass_hinge" is the hinge loss of Weston and Watkins. The other losses are applied one-vs-rest, in one pass over the data,
 and F is the sum over the classes.
 

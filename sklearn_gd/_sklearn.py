@@ -11,6 +11,7 @@ __all__ = [
     "CallbackContext",
     "CallbackSupportMixin",
     "ClassifierMixin",
+    "InconsistentVersionWarning",
     "RegressorMixin",
     "array_api_compat",
     "has_callbacks",
@@ -67,11 +68,20 @@ if TYPE_CHECKING:
 
     def with_callbacks(method: Any) -> Any: ...
 
+    class InconsistentVersionWarning(UserWarning):
+        """The warning about an object that another version stored."""
+
+        estimator_name: str
+
+        def __init__(self, *, estimator_name: str, current_sklearn_version: str, original_sklearn_version: str) -> None: ...
+
 elif HAS_CALLBACKS:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
     from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
+    from sklearn.exceptions import InconsistentVersionWarning
 else:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.exceptions import InconsistentVersionWarning
 
     class CallbackContext:
         """Replaces the callback context of a fit when there are no callbacks."""

@@ -28,8 +28,8 @@ class Checkpoint(Callback):
         The file; its folder must exist. If the file exists, `fit` resumes from it; otherwise `fit` starts from the beginning.
         Use each path for one fit at a time.
     every : int >= 1, default=10
-        Number of epochs (iterations, in batch descent) between two checkpoints. With a larger number the fit spends less time
-        on checkpoints, and repeats more epochs after an interruption. A fit that ends earlier writes no file.
+        Number of epochs (iterations, in batch gradient descent) between two checkpoints. With a larger number the fit spends
+        less time on checkpoints, and repeats more epochs after an interruption. A fit that ends earlier writes no file.
 
     Raises
     ------
@@ -52,10 +52,11 @@ class Checkpoint(Callback):
     The file remains after the fit. If the same fit is run again, it repeats only the epochs after the last checkpoint. Delete
     the file to get a new random run with ``random_state=None``.
 
-    While batch descent with "auto" runs, it stores one number per sample. These numbers are not in the file: at each checkpoint
-    they are recomputed from the coefficients, in the running fit as well as in a resumed one, which takes the time of one or two
-    iterations. Therefore the model equals that of a fit without this callback, or with a different `every`, only up to rounding
-    errors. With all other methods the models are equal bit for bit. The file of SAGA contains one number per sample and score.
+    While batch gradient descent with "auto" runs, it stores one number per sample. These numbers are not in the file: at each
+    checkpoint they are recomputed from the coefficients, in the running fit as well as in a resumed one, which takes the time
+    of one or two iterations. Therefore the model equals that of a fit without this callback, or with a different `every`, only
+    up to rounding errors. With all other methods the models are equal bit for bit. The file of SAGA contains one number per
+    sample and score.
 
     Callbacks need scikit-learn 1.9 or later; with an older version an estimator has no `set_callbacks`.
 

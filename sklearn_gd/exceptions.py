@@ -1,7 +1,6 @@
 """Warning classes of the package that scikit-learn does not provide."""
 
-from sklearn.exceptions import InconsistentVersionWarning as _OfScikitLearn
-
+from ._sklearn import InconsistentVersionWarning as _OfScikitLearn
 from ._version import __version__
 
 __all__ = ["InconsistentVersionWarning"]

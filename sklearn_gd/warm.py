@@ -23,9 +23,9 @@ def warm_up(
 ) -> None:
     """Compile ahead of time what later fits of the given estimators need, and cache it on disk.
 
-    Only loops over single samples and mini-batches, and custom parts in scalar style, are compiled; batch descent with the
-    parts of this package needs no compilation. Each estimator is cloned and fitted to a few samples by `fit` and, if its solver
-    supports it, by `partial_fit`.
+    Only loops over single samples and mini-batches, and custom parts in scalar style, are compiled; batch gradient descent with
+    the parts of this package needs no compilation. Each estimator is cloned and fitted to a few samples by `fit` and, if its
+    solver supports it, by `partial_fit`.
 
     Parameters
     ----------

@@ -513,6 +513,25 @@ def test_check_loss_says_which_functions_are_in_scalar_style(capsys):
     assert capsys.readouterr().out == ""
 
 
+class OneAgainstMargins(ClassificationLoss):
+    """A loss of all scores that a constant in all of them changes."""
+
+    @staticmethod
+    def multiclass_value(y, raw):
+        total = 0.0
+        for k in range(len(raw)):
+            total += np.log1p(np.exp(-raw[k] if k == y else raw[k]))
+        return total
+
+
+@pytest.mark.parametrize(
+    ("loss", "ignores"), [(LogLoss(), True), (MulticlassHinge(), True), (OneAgainstMargins(), False), (Hinge(), False)]
+)
+def test_which_losses_ignore_a_constant_in_all_scores(loss, ignores):
+    assert array_loss(loss, 4, True).ignores_shift is ignores
+    assert array_loss(loss, 1, False).ignores_shift is False
+
+
 def test_largest_curvature_is_that_of_one_score_or_of_a_coupled_sample():
     assert (LogLoss().largest_curvature(False), LogLoss().largest_curvature(True)) == (0.25, 0.5)
     assert (Hinge().largest_curvature(False), Hinge().largest_curvature(True)) == (None, None)

@@ -196,6 +196,20 @@ def test_samples_in_float32_lead_to_the_minimum_of_the_same_in_float64(n_classes
     np.testing.assert_allclose(single.decision_function(X), double.decision_function(X), atol=2e-3)
 
 
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("penalty", ["auto", "l1"])
+@pytest.mark.parametrize("loss", ["log_loss", "multiclass_hinge"])
+def test_a_constant_in_all_scores_does_not_depend_on_the_path(loss, penalty, layout):
+    """F of softmax and of the multi-class hinge ignores it: the scores of the mean sample add up to zero."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(size=(60, 8)) * [1.0, 1.0, 1.0, 1.0, 1e3, 1.0, 1.0, 1e-3]
+    y = np.digitize(X[:, 0] + X[:, 5] + 0.3 * rng.normal(size=60), [0.8, 1.1])
+    model = GDClassifier(loss, penalty=penalty).fit(layout(X), y)
+    scores = model.decision_function(X)
+    assert np.ptp(scores) > 1.0
+    assert abs(scores.mean()) < 1e-13 * np.abs(model.coef_ * X.mean(axis=0)).sum()
+
+
 def test_which_samples_have_products_in_float32():
     def objective(X):
         y = np.where(np.arange(len(X)) % 2, 1.0, -1.0)[:, None]

@@ -93,6 +93,10 @@ class PreconditionedMethod(ScaledCoordinates, Method):
         The start; by default the null model.
     """
 
+    parts: Any
+    frame: Preconditioner
+    shape: tuple[int, int]
+    width: float
     theta: NDArray[Any]
     u: NDArray[Any]
     ridge: NDArray[Any]
@@ -138,6 +142,7 @@ class PreconditionedMethod(ScaledCoordinates, Method):
             objective.alpha * (1.0 if form is None else form.l2),
             fit_intercept=objective.fit_intercept,
             unit=objective.unit,
+            ignores_shift=objective.array_loss.ignores_shift,
         )
         self.ridge = np.concatenate([self.frame.ridge.ravel(), np.zeros(objective.n_outputs)])
         self.inverse_ridge = np.concatenate([self.frame.inverse_ridge.ravel(), np.ones(objective.n_outputs)])

@@ -113,7 +113,7 @@ class GramDescent(MemoryGradient):
                 continue
             # 1. the minimiser on the plane of -ascent and the last move; it is exact, so no line search is needed
             b = c = along = 0.0
-            if last is not None:
+            if last is not None and Hlast is not None:
                 b, c, along = -float(Hlast @ ascent), float(last[0] @ Hlast), float(gradient @ last[0])
             c_0, c_1, _ = plane_minimiser(steep, a, b, c, along)
             move, Hmove = -c_0 * ascent, -c_0 * Ha

@@ -163,7 +163,7 @@ def expected_decrease(objective: Any) -> Callable[[NDArray[Any]], float] | None:
     """A function that estimates the decrease of F by a Newton step from theta; None for a non-smooth F.
 
     The estimate is half the squared gradient in preconditioned coordinates, where the curvature is about one: half the squared
-    Newton Newton decrement.
+    Newton decrement.
     """
     form = objective.penalty.elastic_net()
     if not objective.loss.smooth or form is None or form.nonnegative or form.l1 * objective.alpha > 0.0:

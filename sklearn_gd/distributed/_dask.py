@@ -17,7 +17,7 @@ import numpy as np
 from dask.delayed import Delayed
 from dask.utils import is_arraylike
 
-from ..objective._parts import available_threads, single_threaded_blas
+from ..objective._threads import available_threads, single_threaded_blas
 from ._blocked import Predict, check_blocked_samples
 from ._engine import Engine, Raised, drop
 

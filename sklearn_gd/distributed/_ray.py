@@ -11,7 +11,7 @@ import pandas as pd
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ..objective._parts import single_threaded_blas
+from ..objective._threads import single_threaded_blas
 from ._blocked import Predict, check_blocked_samples
 from ._engine import Engine, Raised, drop
 

@@ -17,9 +17,9 @@ arguments they may take any of the constructor's parameters by name:
 
 `width` is a number. Preferably write these functions in *array style*: without ``if`` on y or raw, but with ``np.where``,
 ``np.maximum``, ``np.exp`` and similar functions. The same code then works on numbers in a compiled loop over samples, and on
-whole arrays in batch descent, without compilation. `np.where` evaluates both alternatives: the one that is not selected may
-overflow, but it must not raise an error. A function in *scalar style* (``if``, ``math``) works too, but batch descent must
-compile it, which takes seconds at first use, and calls it for each element in turn.
+whole arrays in batch gradient descent, without compilation. `np.where` evaluates both alternatives: the one that is not
+selected may overflow, but it must not raise an error. A function in *scalar style* (``if``, ``math``) works too, but batch
+gradient descent must compile it, which takes seconds at first use, and calls it for each element in turn.
 
 In classification y is -1 or +1. With more than two classes, the loss is applied one-vs-rest, unless it couples the classes. A
 loss that couples the classes defines the following functions of one sample, which are compiled. y is the index of the class; raw
@@ -34,7 +34,8 @@ and the other arrays have one entry per class:
 ====================================================================  =========================================================
 
 Only the first is required. A coupled loss may also be defined over all samples at once, in NumPy, with reductions along the
-first axis; batch descent then needs no compilation. y contains class indices, (n_samples,); raw and a are (n_classes, n_samples):
+first axis; batch gradient descent then needs no compilation. y contains class indices, (n_samples,); raw and a are (n_classes,
+n_samples):
 
 ==================================================  ===========================================================================
 ``classwise_value(y, raw, ...)``                    the loss of each sample

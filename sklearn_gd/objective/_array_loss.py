@@ -1,22 +1,26 @@
-"""A loss as functions of whole arrays of scores, for batch descent.
-
-A function in array style runs unchanged; one in scalar style is compiled and called for each element; a missing derivative is
-approximated by central differences. Scores are (n_outputs, n_samples): those of an output are contiguous.
-"""
+"""A loss on whole arrays of scores, for batch descent. Scores are (n_outputs, n_samples): those of an output are contiguous."""
 
 import functools
 import operator
 from abc import ABC, abstractmethod
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from .._array_style import runs_on_arrays
-from ..losses._base import N_ARGUMENTS, pairs, tried_targets
+from ..losses._base import N_ARGUMENTS
+from ._array_functions import (
+    compiled,
+    ignores_shift,
+    numeric_gradient,
+    numeric_gradient_of_classes,
+    numeric_product,
+    numeric_second,
+    numeric_second_of_value,
+    on_arrays,
+    scores,
+    together,
+)
 from ._narrowed import narrowed
-
-WIDTH = 0.25  # of the smoothing in the test for the style of `second_order`
 
 
 class ArrayLoss(ABC):
@@ -28,11 +32,14 @@ class ArrayLoss(ABC):
     ----------
     coupled : bool
         Whether the loss is a function of all scores of a sample; otherwise it is a sum over the scores.
+    ignores_shift : bool
+        Whether the loss stays the same when a number is added to all scores of a sample.
     xp : module
         The array functions of the library of the scores.
     """
 
     coupled = False
+    ignores_shift = False
     xp: Any = np
 
     @abstractmethod
@@ -153,7 +160,7 @@ def array_loss(loss, n_outputs, one_vs_rest):
         The loss bound to its parameters.
     """
     coupled = one_vs_rest and loss.has_row_functions()
-    made = CoupledLoss(loss) if coupled else ElementwiseLoss(loss, n_outputs, one_vs_rest)
+    made = CoupledLoss(loss, n_outputs) if coupled else ElementwiseLoss(loss, n_outputs, one_vs_rest)
     made.made_of = (loss, n_outputs, one_vs_rest)
     return made
 
@@ -164,7 +171,7 @@ class ElementwiseLoss(ArrayLoss):
     def __init__(self, loss, n_outputs, one_vs_rest):
         self._classes = np.arange(n_outputs, dtype=np.float64)[:, None] if one_vs_rest else None
         self._of_sample = operator.itemgetter(0) if n_outputs == 1 else functools.partial(np.sum, axis=0)
-        self._bind(loss, functools.partial(_on_arrays, loss), np)
+        self._bind(loss, functools.partial(on_arrays, loss), np)
 
     def _bind(self, loss, find, xp):
         """Bind the functions that the methods call; `find` maps a name to a function of arrays of the library `xp`."""
@@ -177,7 +184,7 @@ class ElementwiseLoss(ArrayLoss):
             second = find("second_derivative")
             if second is None:
                 second = numeric_second(written, xp) if written else numeric_second_of_value(self._value, xp)
-            self._second_order = _together(self._value, self._gradient, second)
+            self._second_order = together(self._value, self._gradient, second)
 
     def encode(self, target):
         """One row for each output; the signs of the classes in one-vs-rest."""
@@ -237,21 +244,22 @@ class CoupledLoss(ArrayLoss):
     coupled = True
     _of_sample = staticmethod(np.asarray)
 
-    def __init__(self, loss):
+    def __init__(self, loss, n_outputs):
+        self.ignores_shift = ignores_shift(loss, n_outputs)
         bound = {name: loss.bound_function(name, N_ARGUMENTS[name]) for name in N_ARGUMENTS if not name.startswith("second")}
-        self._value = bound["classwise_value"] or _compiled("values_of_rows", loss)
+        self._value = bound["classwise_value"] or compiled("values_of_rows", loss)
         second_order, product = bound["classwise_second_order"], bound["classwise_hessian_product"]
         if second_order and product:
             self._gradient = lambda y, raw: second_order(y, raw, 0.0)[1]
         elif bound["multiclass_gradient"]:
-            self._gradient = _compiled("gradients_of_rows", loss)
+            self._gradient = compiled("gradients_of_rows", loss)
         else:
             self._gradient = numeric_gradient_of_classes(self._value)
         if not (second_order and product):
             if bound["multiclass_second_order"] and bound["multiclass_hessian_product"]:
-                second_order, product = _compiled("second_orders_of_rows", loss), _compiled("products_of_rows", loss)
+                second_order, product = compiled("second_orders_of_rows", loss), compiled("products_of_rows", loss)
             else:
-                second_order, product = _together(self._value, self._gradient, _scores), numeric_product(self._gradient)
+                second_order, product = together(self._value, self._gradient, scores), numeric_product(self._gradient)
         self._second_order, self._product = second_order, product
         of_curvature = bound["classwise_diagonal"] if second_order is bound["classwise_second_order"] else None
         self._diagonal = self._diagonal_of_products
@@ -316,151 +324,3 @@ class CoupledLoss(ArrayLoss):
             one[k] = 1.0
             yield self._product(y, curvature, one)
             one[k] = 0.0
-
-
-# --- from the functions of a loss to functions of arrays ------------------------------------------------------------------------
-
-
-def _compiled(name, *arguments):
-    """The function `name` of `_kernels.elementwise`, imported here because it imports the compiler."""
-    from .._kernels import elementwise
-
-    return getattr(elementwise, name)(*arguments)
-
-
-def _on_arrays(loss, name):
-    """The loss's function `name` of single scores as a function of arrays; None if the loss has none."""
-    function = loss.bound_function(name, N_ARGUMENTS[name])
-    if function is None:
-        return None
-    written, parameters = type(loss).written_functions(name), loss.numbers_for(name, N_ARGUMENTS[name])
-    targets = tuple(tried_targets(loss).tolist())
-    return _style(written, parameters, name == "second_order", targets)(loss, name, function)
-
-
-@functools.lru_cache(maxsize=512)
-def _style(written, parameters, takes_width, targets):
-    """The way to apply a function to arrays: `_as_written`, `_made_whole` or `_element_by_element`."""
-
-    def function(y, raw):
-        return written(y, raw, WIDTH, *parameters) if takes_width else written(y, raw, *parameters)
-
-    y, raw = pairs(np.array(targets or (1.0,)))
-    if not runs_on_arrays(function, y, raw):
-        return _element_by_element
-    with np.errstate(all="ignore"):
-        results = function(y, raw)
-    results = results if takes_width else (results,)
-    if not all(isinstance(each, (np.ndarray, Real)) for each in results) or len(results) != (3 if takes_width else 1):
-        raise TypeError(
-            f"{written.__qualname__} returns a wrong number or type of values; see its documentation for what it must return"
-        )
-    # The curvature may be one number for all scores, and the value may be an argument; gradients are overwritten.
-    whole = [_is_whole(each, y, raw) for each in results[:2]]
-    kept = np.ndim(results[-1]) == 0 or _is_whole(results[-1], y, raw)
-    apart = len(results) == 1 or not any(np.shares_memory(results[1], each) for each in (results[0], results[2]))
-    return _as_written if all(whole) and kept and apart else _made_whole
-
-
-def _is_whole(result, y, raw):
-    """Whether a result is an array of float64 in the shape of the scores, and not y or raw themselves."""
-    right = isinstance(result, np.ndarray) and result.shape == raw.shape and result.dtype == np.float64
-    return right and not np.shares_memory(result, raw) and not np.shares_memory(result, y)
-
-
-def _as_written(loss, name, function):
-    """The function itself."""
-    return function
-
-
-def _made_whole(loss, name, function):
-    """The function with results copied to the shape of the scores, for one that returns a number or one of its arguments."""
-    if name == "second_order":
-        return lambda y, raw, width: tuple([_whole(each, raw) for each in function(y, raw, width)])
-    return lambda y, raw: _whole(function(y, raw), raw)
-
-
-def _whole(result, raw):
-    """A copy of a result in the shape of the scores."""
-    return np.array(np.broadcast_to(result, raw.shape), dtype=np.float64)
-
-
-def _element_by_element(loss, name, function):
-    """The function compiled and called for each number."""
-    return _compiled("second_order_of_pairs", loss) if name == "second_order" else _compiled("of_pairs", loss, name)
-
-
-def _together(value, gradient, curvature):
-    """A function that returns value, gradient and curvature, for a smooth loss without `second_order`."""
-
-    def second_order(y, raw, width):
-        return value(y, raw), gradient(y, raw), curvature(y, raw)
-
-    return second_order
-
-
-# --- numerical derivatives -----------------------------------------------------------------------------------------------
-# The steps balance rounding and truncation: 6e-6 for a first difference, 1e-4 for a second one. `np` may be another namespace.
-
-
-def numeric_gradient(value, np=np):
-    """The central difference of a value."""
-
-    def gradient(y, raw):
-        h = 6e-6 * np.maximum(1.0, np.abs(raw))
-        return (value(y, raw + h) - value(y, raw - h)) / (2.0 * h)
-
-    return gradient
-
-
-def numeric_second(gradient, np=np):
-    """The central difference of a gradient, but at least 0."""
-
-    def second(y, raw):
-        h = 6e-6 * np.maximum(1.0, np.abs(raw))
-        return np.maximum((gradient(y, raw + h) - gradient(y, raw - h)) / (2.0 * h), 0.0)
-
-    return second
-
-
-def numeric_second_of_value(value, np=np):
-    """The second difference of a value, for a loss without a gradient; at least 0."""
-
-    def second(y, raw):
-        h = 1e-4 * np.maximum(1.0, np.abs(raw))
-        return np.maximum((value(y, raw + h) - 2.0 * value(y, raw) + value(y, raw - h)) / (h * h), 0.0)
-
-    return second
-
-
-def numeric_gradient_of_classes(value):
-    """The central differences of a value of all scores of a sample, for each class."""
-
-    def gradient(y, raw):
-        moved, out = raw.copy(), np.empty(raw.shape)
-        for k in range(len(raw)):
-            h = 6e-6 * np.maximum(1.0, np.abs(raw[k]))
-            moved[k] = raw[k] + h
-            above = value(y, moved)
-            moved[k] = raw[k] - h
-            out[k] = (above - value(y, moved)) / (2.0 * h)
-            moved[k] = raw[k]
-        return out
-
-    return gradient
-
-
-def _scores(y, raw):
-    """The curvature in the form that `numeric_product` takes: the scores themselves."""
-    return raw.copy()
-
-
-def numeric_product(gradient):
-    """The Hessian times a direction, from the change of the gradient along it."""
-
-    def product(y, raw, a):
-        length = np.max(np.abs(a), axis=0)
-        h = 6e-6 / np.where(length > 0.0, length, 1.0)
-        return (gradient(y, raw + h * a) - gradient(y, raw - h * a)) / (2.0 * h)
-
-    return product

@@ -7,13 +7,15 @@ penalty in the coefficient. So a coordinate is at most about one, and its curvat
 and target.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from .._layout import LEAST_GRADIENT
 from .._stored import stored
-from ._preconditioner import SMALLEST_VARIANCE, l2_of_features, usable_variance
+from ._moments import Moments
+from ._preconditioner import SMALLEST_VARIANCE, Array, l2_of_features, usable_variance
 
 
 @stored
@@ -41,7 +43,7 @@ class Coordinates(NamedTuple):
 
     @classmethod
     @np.errstate(over="ignore", invalid="ignore")
-    def of(cls, objective, moments, curvature, spread):
+    def of(cls, objective: Any, moments: Moments, curvature: Array, spread: Array) -> Self:
         """The scaled coordinates of an objective.
 
         Parameters
@@ -82,7 +84,7 @@ class Coordinates(NamedTuple):
             objective.rows.from_coef(output).astype(np.int64),
         )
 
-    def theta(self, point):
+    def theta(self, point: Array) -> Array:
         """The model whose coordinates are `point`; in the coordinates of the data, `point` itself."""
         if not len(self.size):
             return point
@@ -91,7 +93,7 @@ class Coordinates(NamedTuple):
         theta[n_coef:] -= np.bincount(self.output, theta[:n_coef] * self.mean, len(point) - n_coef)
         return theta
 
-    def point(self, theta):
+    def point(self, theta: Array) -> Array:
         """The coordinates of a model, the inverse of `theta`; the coefficient of a constant feature is dropped."""
         if not len(self.size):
             return theta
@@ -100,7 +102,7 @@ class Coordinates(NamedTuple):
         point[n_coef:] += np.bincount(self.output, point[:n_coef] * self.mean, len(point) - n_coef)
         return np.divide(point, self.size, out=np.zeros(len(point)), where=self.size > 0.0)
 
-    def gradient(self, gradient):
+    def gradient(self, gradient: Array) -> Array:
         """The gradient for the optimizer, from that in theta; in scaled coordinates rounding errors are set to 0."""
         if not len(self.size):
             return gradient
@@ -110,7 +112,7 @@ class Coordinates(NamedTuple):
         scaled = centred * self.gradient_size
         return np.where(np.abs(scaled) < LEAST_GRADIENT, 0.0, scaled)
 
-    def prox(self, point, step, prox):
+    def prox(self, point: Array, step: Array, prox: Callable[[Array, Array], Any]) -> None:
         """Apply the penalty's proximal step to the coordinates of the coefficients, in place.
 
         Parameters

@@ -10,7 +10,8 @@ import numpy as np
 from .._array_style import runs_on_arrays
 from .._namespaces import under
 from ..losses._base import N_ARGUMENTS, pairs, tried_targets
-from ._array_loss import WIDTH, ArrayLoss, CoupledLoss, ElementwiseLoss
+from ._array_functions import WIDTH, ignores_shift
+from ._array_loss import ArrayLoss, CoupledLoss, ElementwiseLoss
 
 CLASSWISE = ("classwise_value", "classwise_second_order", "classwise_hessian_product")
 
@@ -107,6 +108,7 @@ class DeviceCoupledLoss(_OnDevice, CoupledLoss):
 
     def __init__(self, loss, n_outputs, place):
         self.place, self._n_outputs = place, n_outputs
+        self.ignores_shift = ignores_shift(loss, n_outputs)
         bound = {name: _bound(loss, name, place) for name in (*CLASSWISE, "classwise_diagonal", "classwise_conjugate")}
         for name in CLASSWISE:
             if bound[name] is None:

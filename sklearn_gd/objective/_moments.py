@@ -1,8 +1,10 @@
 """Mean, variance and share of non-zero values of each feature, over all samples seen so far."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._layout import rounding_error
 from .._stored import stored
@@ -36,20 +38,20 @@ class Moments:
     target: "Moments | None" = None
     since: np.ndarray | None = None
 
-    def copy(self):
+    def copy(self) -> "Moments":
         """Moments that do not change with these: arrays that `take` may write to are copied."""
         if self.since is None:
             return self
         arrays = {name: getattr(self, name).copy() for name in ("mean", "variance", "share", "since")}
         return replace(self, **arrays)
 
-    def current(self):
+    def current(self) -> "Moments":
         """The same, each feature's of all samples."""
         return self if self.since is None else self.part(slice(None))
 
-    def part(self, index):
+    def part(self, index: NDArray[np.intp] | slice) -> "Moments":
         """Those of some of the features, of all samples."""
-        mean, variance, share = self.mean[index], self.variance[index], self.share[index]
+        mean, variance, share = self.mean[index], self.variance[index], self.known_share[index]
         if self.since is None:
             return replace(self, mean=mean, variance=variance, share=share)
         known = self.since[index] / self.weight
@@ -57,38 +59,38 @@ class Moments:
         moments = known * mean, known * (variance + away * mean), known * share
         return Moments(self.weight, *moments, target=self.target)
 
-    def take(self, index, part):
+    def take(self, index: NDArray[np.intp], part: "Moments") -> "Moments":
         """These with the features `index` as in `part`, all others zero in the samples that `part` has more.
 
         The arrays are written to, once they are its own.
         """
         own = self if self.since is not None else replace(self, since=np.full(len(self.mean), self.weight)).copy()
-        for name in ("mean", "variance", "share"):
-            getattr(own, name)[index] = getattr(part, name)
-        own.since[index] = part.weight
+        of_part = {"mean": part.mean, "variance": part.variance, "share": part.share, "since": part.weight}
+        for name, values in of_part.items():
+            getattr(own, name)[index] = values
         return replace(own, weight=part.weight, target=part.target)
 
     @property
-    def known_variance(self):
+    def known_variance(self) -> NDArray[np.float64]:
         """The variance, exactly 0 for features that are constant up to rounding."""
         with np.errstate(over="ignore"):
             return np.where(self.variance <= rounding_error(self.mean, 0.0), 0.0, self.variance)
 
     @property
-    def known_share(self):
+    def known_share(self) -> NDArray[np.float64]:
         """The share of non-zero values, 1 where zeros have not been counted."""
         return np.ones(len(self.mean)) if self.share is None else self.share
 
     @property
-    def deviation(self):
+    def deviation(self) -> NDArray[np.float64]:
         """The standard deviation, exactly 0 for features that are constant up to rounding."""
         return np.sqrt(self.known_variance)
 
-    def unit(self, penalty, curvature):
+    def unit(self, penalty: Any, curvature: float) -> NDArray[np.float64] | None:
         """The penalty's unit of the coefficient of each feature, for a loss of this typical curvature."""
         return penalty.unit()(self.deviation, self.known_share, curvature)
 
-    def merged(self, other):
+    def merged(self, other: "Moments | None") -> "Moments":
         """The moments over all samples of both; `other` may be None.
 
         References

@@ -7,9 +7,13 @@ curvature of the l2 penalty in the coefficient. In the scaled coordinates the di
 from abc import ABC, abstractmethod
 from copy import copy
 from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import get_lapack_funcs
+
+from ._moments import Moments
 
 LEAST_CURVATURE = 1e-6  # in a coordinate, as a share of the largest one: steps stay finite if the loss is flat
 SHRINKAGE = 1e-2  # of correlations, which come from a part of the samples or from an earlier model
@@ -17,6 +21,7 @@ SHRINKAGE = 1e-2  # of correlations, which come from a part of the samples or fr
 # lower limit for a factorisation in float64.
 SHARPER, LEAST_SHRINKAGE = 1e-4, 1e-9
 
+Array = NDArray[np.float64]
 SMALLEST_VARIANCE = 1e-290  # of a feature that a model can use, for which the square of the scale is finite
 
 
@@ -72,16 +77,29 @@ class Preconditioner:
         Curvature of the l2 penalty in U.
     inverse_ridge : ndarray, (n_outputs, n_features)
         One over `ridge`: infinite without a penalty, 0 for a constant feature, whose gradient in U is 0.
+    ignores_shift : bool
+        Whether F stays the same when a number is added to all intercepts. Then the model is the one of all such models whose
+        scores of the mean sample add up to zero; otherwise the sum would depend on the path and on rounding.
     """
 
-    scale: np.ndarray
-    mean: np.ndarray
-    intercept_scale: np.ndarray
-    ridge: np.ndarray
-    inverse_ridge: np.ndarray
+    scale: Array
+    mean: Array
+    intercept_scale: Array
+    ridge: Array
+    inverse_ridge: Array
+    ignores_shift: bool = False
 
     @classmethod
-    def from_moments(cls, moments, curvature, l2, *, fit_intercept, unit):
+    def from_moments(
+        cls,
+        moments: Moments,
+        curvature: Array,
+        l2: float,
+        *,
+        fit_intercept: bool,
+        unit: Array | None,
+        ignores_shift: bool = False,
+    ) -> Self:
         """Build the preconditioner of an objective.
 
         Parameters
@@ -96,6 +114,8 @@ class Preconditioner:
             Whether an intercept absorbs the means; without one the features are scaled about zero.
         unit : ndarray, (n_features,), or None
             The penalty's unit of each feature's coefficient; None for 1.
+        ignores_shift : bool, default=False
+            Whether F stays the same when a number is added to all intercepts.
 
         Returns
         -------
@@ -109,14 +129,14 @@ class Preconditioner:
         if fit_intercept:
             mean, intercept_scale = moments.mean, 1.0 / np.sqrt(curvature)
         inverse_ridge = np.divide(1.0, ridge, out=np.where(scale > 0.0, np.inf, 0.0), where=ridge > 0.0)
-        return cls(scale, mean, intercept_scale, ridge, inverse_ridge)
+        return cls(scale, mean, intercept_scale, ridge, inverse_ridge, ignores_shift)
 
-    def columns(self, index):
+    def columns(self, index: NDArray[np.intp]) -> "Preconditioner":
         """The preconditioner of some of the features."""
         some = {name: getattr(self, name)[:, index] for name in ("scale", "ridge", "inverse_ridge")}
         return replace(self, mean=self.mean[index], **some)
 
-    def to_theta(self, U, b):
+    def to_theta(self, U: Array, b: Array) -> tuple[Array, Array]:
         """The model of the scaled coordinates.
 
         Parameters
@@ -131,11 +151,15 @@ class Preconditioner:
         tuple of ndarray, (n_outputs, n_features) and (n_outputs,)
             Coefficients and intercept in the units of X.
         """
-        coef = U * self.scale
-        return coef, b * self.intercept_scale - coef @ self.mean
+        coef, centred = U * self.scale, b * self.intercept_scale
+        if self.ignores_shift:
+            centred -= centred.mean()
+        return coef, centred - coef @ self.mean
 
-    def to_u(self, coef, intercept):
-        """The scaled coordinates of a model, the inverse of `to_theta`; the coefficient of a constant feature is dropped.
+    def to_u(self, coef: Array, intercept: Array) -> tuple[Array, Array]:
+        """The scaled coordinates of a model, the inverse of `to_theta`.
+
+        The coefficient of a constant feature is dropped; with `ignores_shift`, `to_theta` drops the mean of the scores.
 
         Parameters
         ----------
@@ -153,7 +177,7 @@ class Preconditioner:
         centred = intercept + (U * self.scale) @ self.mean
         return U, np.divide(centred, self.intercept_scale, out=np.zeros(len(centred)), where=self.intercept_scale > 0.0)
 
-    def gradient_to_u(self, G, g):
+    def gradient_to_u(self, G: Array, g: Array) -> tuple[Array, Array]:
         """A gradient in the scaled coordinates, by the chain rule.
 
         Parameters
@@ -185,22 +209,22 @@ class Metric(ABC):
         The share of the correlations between coordinates that it ignores.
     """
 
-    shrinkage = 1.0
+    shrinkage: float = 1.0
 
     @abstractmethod
-    def inverse(self, gradient):
+    def inverse(self, gradient: Array) -> Array:
         """The inverse of the metric times a gradient, (n_coef + n_outputs,): a direction of ascent."""
 
-    def sharper(self):
+    def sharper(self) -> "Metric | None":
         """This metric with less shrinkage of correlations, or None if there is none."""
         return None
 
-    def snapshot(self):
+    def snapshot(self) -> dict[str, Any]:
         """The name of its class, and its arrays."""
         return {"kind": type(self).__name__, "arrays": dict(vars(self))}
 
     @staticmethod
-    def restored(saved):
+    def restored(saved: dict[str, Any]) -> "Metric":
         """The metric of a `snapshot`."""
         kind = {each.__name__: each for each in (UnitMetric, DiagonalMetric, BlockMetric)}[saved["kind"]]
         metric = kind.__new__(kind)

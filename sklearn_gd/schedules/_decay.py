@@ -44,7 +44,7 @@ class InvScaling(Schedule):
     eta0 : float > 0, default=0.01
         Initial learning rate.
     power_t : float >= 0, default=0.25
-        The power p. Stochastic descent converges to the minimum for 0.5 < p <= 1.
+        The power p. Stochastic gradient descent converges to the minimum for 0.5 < p <= 1.
 
     References
     ----------

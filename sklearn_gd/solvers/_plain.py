@@ -1,4 +1,4 @@
-"""Batch, stochastic and mini-batch descent, and the solver that "auto" selects of them."""
+"""Batch, stochastic and mini-batch gradient descent, and which of them "auto" selects."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ class Automatic(Solver):
 
 
 class Batch(Solver):
-    """Batch descent: every step uses all samples.
+    """Batch gradient descent: every step uses all samples.
 
     With ``optimizer="auto"`` and ``learning_rate="auto"`` the memory gradient method is used, which needs neither. For
     squared error with few features it works on the Gram matrix. With l1 or `nonnegative`, and for a non-smooth loss with few
@@ -123,7 +123,7 @@ class SGD(Solver):
 
 
 class MiniBatch(Solver):
-    """Mini-batch descent: every step uses a batch of samples; samples are shuffled each epoch.
+    """Mini-batch gradient descent: every step uses a batch of samples; samples are shuffled each epoch.
 
     With ``optimizer="auto"`` and ``learning_rate="auto"`` the steps are Adam steps, at a learning rate selected on the data.
 
