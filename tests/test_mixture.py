@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from scipy.optimize import minimize
 
 from sklearn_gd import GDClassifier, GDRegressor
-from sklearn_gd._kernels.mixture import NULL_HANDICAP, PRIOR_ROWS, compiled_weigh
+from sklearn_gd._kernels.mixture import BOLD_ROWS, LEAST_BOUND, NULL_HANDICAP, PRIOR_ROWS, SHARED_ROWS, compiled_weigh
 from sklearn_gd._layout import INFORMATION, MIXED_HORIZON, MIXED_WEIGHT, N_ROW_COUNTERS
 from sklearn_gd.descent._rows_arrays import new_mixture
 
@@ -32,28 +32,30 @@ def explained(y, found):
 # --- the weights ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("horizon", [1.0, 40.0, 1000.0])
 @pytest.mark.parametrize("seed", range(4))
-def test_the_weights_minimise_the_quadratic_model(seed):
-    """Over non-negative weights, with a sum of one over the models: compared with another solver."""
+def test_the_weights_minimise_the_quadratic_model(seed, horizon):
+    """Over non-negative weights, with a sum of one over the models and a bound for the first: compared with another solver."""
     draw, mixture, counters = np.random.default_rng(seed), new_mixture(1), np.zeros(N_ROW_COUNTERS)
     counters[INFORMATION] = 1.0
     n = len(mixture.weights)
     terms = draw.normal(size=(50, n))
-    mixture.products[:], mixture.right[:] = terms.T @ terms, terms.T @ draw.normal(size=50)
-    mixture.sums[[MIXED_WEIGHT, MIXED_HORIZON]] = 50.0
+    mixture.products[:], mixture.right[:] = terms.T @ terms, terms.T @ (draw.normal(size=50) + terms[:, 0])
+    mixture.sums[[MIXED_WEIGHT, MIXED_HORIZON]] = 50.0, 50.0 * horizon
     losses = 25.0 + draw.random(n - 1)
     compiled_weigh()(losses, mixture.weights, mixture.products, mixture.right, mixture.sums, np.empty(n), counters)
-    unit = losses.min() / 50.0 * 1.1
+    unit = losses.min() / 50.0 * (1.0 + horizon / SHARED_ROWS)
     handicap = np.append(np.ones(n - 2), NULL_HANDICAP)
     prior = np.append(np.exp((losses.min() - handicap * losses) / unit), 0.0)
     prior /= prior.sum()
-    ridge = (PRIOR_ROWS + 1.0) / 50.0 * np.trace(mixture.products) / n
+    ridge = (PRIOR_ROWS + horizon) / 50.0 * np.trace(mixture.products) / n
 
     def value(w):
         return 0.5 * w @ mixture.products @ w - mixture.right @ w + 0.5 * ridge * np.sum((w - prior) ** 2)
 
     sums_to_one = {"type": "eq", "fun": lambda w: w[:-1].sum() - 1.0}
-    best = minimize(value, prior, bounds=[(0.0, 1.0)] * n, constraints=sums_to_one, tol=1e-12)
+    bounds = [(0.0, min(max(BOLD_ROWS / horizon, LEAST_BOUND), 1.0)), *[(0.0, 1.0)] * (n - 1)]
+    best = minimize(value, prior, bounds=bounds, constraints=sums_to_one, tol=1e-12)
     np.testing.assert_allclose(mixture.weights, best.x, atol=1e-4)
 
 
@@ -147,6 +149,26 @@ def test_it_does_not_drift_where_the_rows_do_not(rows):
     for start in range(0, 6000, rows):
         model.partial_fit(X[start : start + rows], y[start : start + rows], classes=[0, 1])
     assert log_loss(model) < 1.02 * log_loss(GDClassifier().fit(X[:6000], y[:6000]))
+
+
+def test_a_class_that_begins_at_the_end_of_a_call():
+    """All samples of the next call have it; no model at the start of the earlier call could predict it."""
+    rng = np.random.default_rng(6)
+    y = np.zeros(5000, dtype=int)
+    y[:3800][rng.random(3800) < 0.05], y[3800:] = 1, 2
+    X = rng.normal(size=(5000, 6)) + np.array([np.zeros(6), np.full(6, -2.0), np.full(6, 3.0)])[y]
+    found = before_learning(GDClassifier(), X, y, 1000)
+    assert np.mean(found[4000:] == y[4000:]) > 0.95
+
+
+def test_the_null_model_does_not_predict_after_a_change():
+    """A model that was wrong after a change has a larger loss than the null model, but predicts better one call later."""
+    rng = np.random.default_rng(8)
+    X = rng.normal(size=(20_000, 6))
+    w = np.repeat(rng.normal(size=(8, 6)), 2500, axis=0)
+    y = (2.0 * (w * X).sum(axis=1) + rng.logistic(size=20_000) > 0).astype(int)
+    found = before_learning(GDClassifier(), X, y, 1000)
+    assert np.mean(found[1000:] == y[1000:]) > 0.7
 
 
 def test_a_feature_that_wakes_up_is_standardised_at_once():

@@ -21,6 +21,8 @@ OVERFLOW = 1e200  # limit of the losses of the first hundred samples
 PRIOR_ROWS = 10.0  # information by which the Bayesian weights count, in addition to the samples predicted at once
 SHARED_ROWS = 10.0  # number of samples predicted at once that halves the information in their losses
 NULL_HANDICAP = 1.05  # factor by which the null model must predict better than another model for an equal weight
+BOLD_ROWS = 10.0  # number of samples predicted at once above which the last iterate of the longest steps has a bounded weight
+LEAST_BOUND = 0.1  # lower limit of this bound, which is otherwise `BOLD_ROWS` over the number of samples predicted at once
 FIRST_ROW = 10.0  # number of samples before weights are learned
 FOLLOWING = 9.0  # relative step length of the offset: for squared loss a step removes 0.9 of a residual
 LEAST_CURVATURE = 0.1  # lower limit of a sample's curvature, relative to the mean
@@ -57,8 +59,10 @@ def make_weigh(gain, likelihood, information_share):
     def weigh(losses, weights, products, right, sums, prior, counters):
         """Set the weights to the minimum of the quadratic model of the loss over non-negative weights.
 
-        The weights of the models add up to one. The squared distance from the weights of a Bayesian mixture, which depend on the
-        losses alone, is added: it determines the weights if models are similar or samples are few. They are written to `prior`.
+        The weights of the models add up to one, and that of the first is bounded: with the longest steps it depends on few
+        samples, so an outlying one just before a call could spoil all predictions of the call. The squared distance from the
+        weights of a Bayesian mixture, which depend on the losses alone, is added: it determines the weights if models are similar
+        or samples are few. They are written to `prior`.
         """
         n_models, n_terms = len(losses), len(weights)
         rows = sums[MIXED_WEIGHT]
@@ -66,6 +70,7 @@ def make_weigh(gain, likelihood, information_share):
             return
         # 1. weights by the losses alone; losses of samples that are predicted at once have less information
         horizon = sums[MIXED_HORIZON] / rows
+        most = max(BOLD_ROWS / horizon, LEAST_BOUND)
         least = losses[0]
         for c in range(n_models):
             least = min(least, losses[c])
@@ -93,6 +98,8 @@ def make_weigh(gain, likelihood, information_share):
                     moved = gain(weights, products, right, prior, ridge, c) - gain(weights, products, right, prior, ridge, e)
                     moved /= products[c, c] + products[e, e] - 2.0 * products[c, e] + 2.0 * ridge
                     moved = min(max(moved, -weights[c]), weights[e])
+                    if e == 0:
+                        moved = max(moved, weights[0] - most)
                     weights[c] += moved
                     weights[e] -= moved
                     largest = max(largest, abs(moved))

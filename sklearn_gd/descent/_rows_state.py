@@ -324,20 +324,24 @@ class RowsState:
 
     def _weights(self, objective):
         """The weights of the models and of the offset: those of the mixture, or all on one model."""
-        losses, mixed = self.track.losses, self.mixture.sums[MIXED_LOSS]
+        losses = self.track.losses
+        # After a change the mixture's loss is due to earlier weights; the present ones are those of a model that did better.
+        least = min(self.mixture.sums[MIXED_LOSS], losses[:-1].min())
         unbiased = slopes_at_average(objective) and not objective.loss.is_least_squares
         if self.null_leads():
             best = N_MODELS - 1
         elif self.averaged_only:
             best = FIRST_AVERAGE + losses[FIRST_AVERAGE:].argmin()
-        elif unbiased and not mixed < (1.0 - self._clear_gain()) * losses[FIRST_AVERAGE]:
+        elif unbiased and not least < (1.0 - self._clear_gain()) * losses[FIRST_AVERAGE]:
             best = FIRST_AVERAGE
         else:
             return self.mixture.weights
         return alone(best)
 
     def null_leads(self):
-        """Whether the null model has predicted better than all others, or worse within what chance explains."""
+        """Whether events are rare or samples few, and no model has predicted better than the null model by more than chance."""
+        if self.counters[INFORMATION] >= RARE and self._information() >= NULL_UNTIL:
+            return False
         information = min(self._information(), NULL_MEMORY)
         *others, null = self.track.losses
         return bool(np.isfinite(null) and null * (1.0 - 1.0 / information) <= min(others))

@@ -18,15 +18,18 @@ the average has no such bias. A step is never longer than an implicit one of ten
 
 Until the samples provide enough information, the intercepts are those of the null model. A sample provides less information if
 events are rare: if 1% of the samples are positive, a 25th of what it provides if half of them are. The progressive losses below
-have a memory of 1000 units of information, and the null model predicts until another model is clearly better.
+have a memory of 1000 units of information. The null model predicts until another model is clearly better if events are rare;
+otherwise it has a weight like the other models.
 
 The model that predicts is a convex combination of the last iterates, the averages and the null model, and so is linear too. Its
 weights minimise a quadratic model of the progressive loss with exponential forgetting, plus a squared distance from the weights
 of a Bayesian mixture. An offset is added: an intercept that follows the last residuals, with a separate weight from 0 to 1. It
 helps if successive labels are alike. Samples are scored by a snapshot of the models taken at the start of the call (refreshed
 after 25% more samples, at most 1000), with which the caller would predict: calls of one sample weight the models by their
-predictions one sample ahead, calls of 100 by their predictions 100 ahead. The models do not depend on how the stream is split
-into calls; the weights do.
+predictions one sample ahead, calls of 100 by their predictions 100 ahead. The last sixteenth of a call is scored by a snapshot of
+its own: what begins late in a call, such as a class, no model at its start could predict, and all would count as equally wrong.
+The last iterate of the longest steps follows single samples, so it has a tenth of the weight at most in calls of 100. The models
+do not depend on how the stream is split into calls; the weights do.
 
 References
 ----------
@@ -66,6 +69,7 @@ OUTLYING = 100.0
 LARGEST = 1e200  # the mean loss up to which products of losses stay finite
 LARGE_TARGET = 1e50  # targets above it may be the reason for a mean loss above `LARGEST`
 NEAR = 0.1
+LATEST = 16  # the last of this many parts of a call is scored by a snapshot of its own
 SHORTER = 0.25
 CLEARLY = 0.01  # relative fall of F for which averages that predict better than the null model are given up
 
@@ -245,9 +249,13 @@ class ProximalRows(Method):
         snapshot = new_snapshot(objective.rows, state.track, state.n_outputs)
         work = new_workspace(objective.rows, state.track, state.mixture, snapshot)
         state.counters[SNAPSHOT_AT] = state.counters[ROWS]
-        at = 0
-        while at < len(order):
-            part = order[at : at + state.rows_to_refresh()]
+        at, n = 0, len(order)
+        latest = n - n // LATEST if self.settings.streaming else n
+        while at < n:
+            if at == latest:
+                state.counters[SNAPSHOT_AT] = state.counters[ROWS]
+            end = min(at + state.rows_to_refresh(), n)
+            part = order[at : latest if at < latest < end else end]
             row_pass(
                 objective.rows,
                 objective.data,
