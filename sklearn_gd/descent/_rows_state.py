@@ -30,7 +30,7 @@ from ..objective._moments import Moments
 from ..objective._null_model import NullModel, balance, running_null_model
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
 from . import _rows_parts as parts
-from ._rows_arrays import FIRST_AVERAGE, LENGTHS, N_AVERAGED, N_MODELS, PAST_LOSSES, grown_targets, new_mixture, new_track
+from ._rows_arrays import FIRST_AVERAGE, LENGTHS, N_AVERAGED, N_MODELS, PAST_LOSSES, alone, grown_targets, new_mixture, new_track
 from ._rows_curvature import known_curvature, relative_l2, slopes_at_average
 from ._rows_upgrade import complete
 from ._state import ModelState, copied
@@ -283,8 +283,17 @@ class RowsState:
 
     def predicting(self, objective):
         """theta of the mixture of the models, after a last step of the penalty's prox."""
+        return self._theta(objective, self._weights(objective))
+
+    def alternatives(self, objective):
+        """theta of every model that may predict alone, but for the null model."""
+        for model in range(FIRST_AVERAGE if self.averaged_only else 0, N_MODELS - 1):
+            yield self._theta(objective, alone(model))
+
+    def _theta(self, objective, weights):
+        """theta of the models with these weights, after a last step of the penalty's prox."""
         # 1. the mixture: a sum of models, with the null model and the offset in its intercept
-        weights, track, has_prox = self._weights(objective), self.track, objective.penalty.has_prox()
+        track, has_prox = self.track, objective.penalty.has_prox()
         coef, intercept = self._mixed(weights), self._mixed_scores(weights, track.intercept, track.intercept_total)
         null = np.nan_to_num(self.null_model(objective).intercept) if weights[-2] > 0.0 else 0.0
         intercept = intercept + weights[-2] * null + weights[-1] * self.mixture.offset
@@ -316,7 +325,7 @@ class RowsState:
         """The weights of the models and of the offset: those of the mixture, or all on one model."""
         losses, mixed = self.track.losses, self.mixture.sums[MIXED_LOSS]
         unbiased = slopes_at_average(objective) and not objective.loss.is_least_squares
-        if self._null_leads():
+        if self.null_leads():
             best = N_MODELS - 1
         elif self.averaged_only:
             best = FIRST_AVERAGE + losses[FIRST_AVERAGE:].argmin()
@@ -324,11 +333,9 @@ class RowsState:
             best = FIRST_AVERAGE
         else:
             return self.mixture.weights
-        weights = np.zeros(N_MODELS + 1)
-        weights[best] = 1.0
-        return weights
+        return alone(best)
 
-    def _null_leads(self):
+    def null_leads(self):
         """Whether the null model has predicted better than all others, or worse within what chance explains."""
         information = min(self._information(), NULL_MEMORY)
         *others, null = self.track.losses

@@ -164,7 +164,7 @@ class ElementwiseLoss(ArrayLoss):
     def __init__(self, loss, n_outputs, one_vs_rest):
         self._classes = np.arange(n_outputs, dtype=np.float64)[:, None] if one_vs_rest else None
         self._of_sample = operator.itemgetter(0) if n_outputs == 1 else functools.partial(np.sum, axis=0)
-        self._bind(loss, functools.partial(_on_arrays, loss), np)
+        self._bind(loss, functools.partial(_on_arrays, loss, tuple(tried_targets(loss).tolist())), np)
 
     def _bind(self, loss, find, xp):
         """Bind the functions that the methods call; `find` maps a name to a function of arrays of the library `xp`."""
@@ -328,13 +328,12 @@ def _compiled(name, *arguments):
     return getattr(elementwise, name)(*arguments)
 
 
-def _on_arrays(loss, name):
-    """The loss's function `name` of single scores as a function of arrays; None if the loss has none."""
+def _on_arrays(loss, targets, name):
+    """The loss's function `name` of single scores as a function of arrays, tried on `targets`; None if the loss has none."""
     function = loss.bound_function(name, N_ARGUMENTS[name])
     if function is None:
         return None
     written, parameters = type(loss).written_functions(name), loss.numbers_for(name, N_ARGUMENTS[name])
-    targets = tuple(tried_targets(loss).tolist())
     return _style(written, parameters, name == "second_order", targets)(loss, name, function)
 
 

@@ -7,6 +7,7 @@ gradients, a few numbers. The state of a part after a look can be recreated from
 only: for the table of SVRG and SAGA.
 """
 
+import contextlib
 import copy
 import functools
 import math
@@ -24,6 +25,7 @@ from ._rows import grams
 BLOCK = 65536  # scores in a part: with fewer the overhead of Python counts, with more they do not fit the cache
 THREADED = 1_500_000  # values of a dense X, or scores of a sparse one, above which a second thread is faster
 LEAST_PARTS = 8  # of such an X, for the threads to share
+FEW_VALUES = 2048  # up to which BLAS uses one thread anyway, and a limit would take as long as the products of a small call
 
 
 class Part:
@@ -378,12 +380,12 @@ class Threads:
 
     in_process = True
 
-    def __init__(self, n_parts):
+    def __init__(self, n_parts, limits_blas=True):
         self.count = min(n_parts, available_threads()) if n_parts > 1 else 1
-        self.pool = self.limit = None
+        self.limits_blas, self.pool, self.limit = limits_blas, None, None
 
     def __enter__(self):
-        self.limit = single_threaded_blas()
+        self.limit = single_threaded_blas() if self.limits_blas else contextlib.nullcontext()
         self.limit.__enter__()
         if self.count > 1:
             self.pool = ThreadPoolExecutor(self.count)
@@ -465,4 +467,5 @@ def in_memory(rows, target, weight, loss, n_outputs):
             Part(rows.part(start, stop), target[start:stop], weight[start:stop], loss, (start, len(target)))
             for start, stop in bounds
         ]
-    return Parts(parts, float(weight.sum()), Threads(len(parts) if is_threaded(rows, n_outputs) else 1))
+    large = rows.n_values * n_outputs > FEW_VALUES
+    return Parts(parts, float(weight.sum()), Threads(len(parts) if is_threaded(rows, n_outputs) else 1, limits_blas=large))
