@@ -33,19 +33,12 @@ def new_track(n_outputs, n_features, dense):
     )
 
 
-def alone(model):
-    """The weights of the models and of the offset for a prediction by one model."""
-    weights = np.zeros(N_MODELS + 1)
-    weights[model] = 1.0
-    return weights
-
-
 def new_mixture(n_outputs):
     """A mixture that has seen no sample: the first average predicts."""
     n_terms = N_MODELS + 1
-    return Mixture(
-        alone(FIRST_AVERAGE), np.zeros((n_terms, n_terms)), np.zeros(n_terms), np.zeros(n_outputs), np.zeros(N_MIXTURE_SUMS)
-    )
+    weights = np.zeros(n_terms)
+    weights[FIRST_AVERAGE] = 1.0
+    return Mixture(weights, np.zeros((n_terms, n_terms)), np.zeros(n_terms), np.zeros(n_outputs), np.zeros(N_MIXTURE_SUMS))
 
 
 def grown_targets(targets, weight, growth):

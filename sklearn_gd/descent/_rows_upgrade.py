@@ -17,13 +17,15 @@ from ._rows_arrays import LENGTHS, N_MODELS, PAST_LOSSES, new_mixture
 
 
 def complete(state):
-    """Add to a `RowsState` the fields that its version lacked: the null model, the counts of zeros, the mixture."""
+    """Add to a `RowsState` what its version lacked: the null model, the counts of zeros, the times of updates, the mixture."""
     if len(state.counters) < N_ROW_COUNTERS:
         _add_null_model(state)
     columns = state.columns
     if len(columns.nonzero) < len(columns.total):
         state.columns = columns._replace(nonzero=np.full(len(columns.total), state.counters[WEIGHT_SUM]))
         state.counters[REFRESH_AT] = 0.0  # update the units at the next sample
+    if len(columns.due) < len(columns.total):
+        state.columns = state.columns._replace(due=np.full(len(columns.total), state.counters[REFRESH_AT]))
     if not hasattr(state, "mixture"):
         _add_mixture(state)
 

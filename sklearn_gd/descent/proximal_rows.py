@@ -67,7 +67,6 @@ LARGEST = 1e200  # the mean loss up to which products of losses stay finite
 LARGE_TARGET = 1e50  # targets above it may be the reason for a mean loss above `LARGEST`
 NEAR = 0.1
 SHORTER = 0.25
-CLEARLY = 0.01  # relative fall of F for which averages that predict better than the null model are given up
 
 
 class ProximalRows(Method):
@@ -150,14 +149,8 @@ class ProximalRows(Method):
             if settings.streaming or value <= self.first or not self._has_long_steps():
                 break
             self._shorten()
-        if settings.streaming:
-            return theta, value
-        falls = value < self.kept[1]
-        if falls:
+        if not settings.streaming and value < self.kept[1]:
             self.kept = theta, value
-        null_leads = self.rows_state.null_leads()
-        if (null_leads or not falls) and self._finds_better_model(0.0 if null_leads else CLEARLY):
-            return self.kept
         return theta, value
 
     def on_plateau(self, tolerance: float) -> bool:
@@ -168,30 +161,12 @@ class ProximalRows(Method):
         self._shorten()
         return True
 
-    def _finds_better_model(self, share):
-        """Continue from the model of lowest F, if it is below the best so far by more than this share; returns whether it is.
-
-        The mixture is weighted by predictions of samples before their steps. If the loss of an outlying sample exceeds those of
-        all others together, these favour the null model, or short steps, long after F of another model has fallen.
-        """
-        models = [(theta, self.objective.value(theta)) for theta in self.rows_state.alternatives(self.objective)]
-        best = min(models, key=lambda each: each[1])
-        if not best[1] < self.kept[1] - share * abs(self.kept[1]):
-            return False
-        self.kept = best
-        self._continue_from_kept(self.rows_state.length)
-        return True
-
     def _shorten(self):
-        """Take shorter steps from the best model."""
-        self._continue_from_kept(SHORTER * self.rows_state.length)
-
-    def _continue_from_kept(self, length):
-        """Continue from the best model, with steps of this length."""
-        objective = self.objective
+        """Continue from the best model with shorter steps."""
+        objective, length = self.objective, self.rows_state.length
         model = ModelState.of(objective, *self.kept, self.rows_state.steps)
         self.rows_state = RowsState.at(model, objective, self.settings.averages)
-        self.rows_state.length = length
+        self.rows_state.length = SHORTER * length
 
     def _has_long_steps(self):
         """Whether there are outlying samples, and steps so long that theirs are shortened."""
