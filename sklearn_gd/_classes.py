@@ -142,7 +142,9 @@ class ClassCoder:
                 f"y has the label {y[:1].tolist()[0]!r}, but the classes are {known.tolist()!r}: labels must be all strings or "
                 f"all numbers"
             )
-        classes = known if self.fixed else np.unique(np.concatenate([known, y[counted]]) if len(known) else y[counted])
+        classes = known
+        if not (self.fixed or self.knows(y)):
+            classes = np.unique(np.concatenate([known, y[counted]]) if len(known) else y[counted])
         if len(classes) < self.fewest:
             raise ValueError(
                 f"y has only one class, {classes[:1].tolist()[0]!r}, among the samples of positive weight; a classifier needs at "

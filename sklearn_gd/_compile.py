@@ -298,8 +298,15 @@ def compiled(make, signature, *leaves, fastmath=False, allocates=True):
     TypeError
         If a leaf cannot be compiled; the message names its function, file and line.
     """
-    # The first lookup is by identity of the leaves; `leaf` and the related functions return one leaf for a function.
-    return _compiled(make, signature, leaves, fastmath, allocates)
+    # The lookup is by identity of leaves and signature: `leaf` and the related functions return one leaf for a function, and the
+    # hash of a signature takes longer than a step on a sample.
+    key = make, id(signature), leaves, fastmath, allocates
+    if key not in _kernels:
+        _kernels[key] = _compiled(make, signature, leaves, fastmath, allocates), signature  # which keeps its identity
+    return _kernels[key][0]
+
+
+_kernels = {}
 
 
 @functools.cache
@@ -416,10 +423,12 @@ def abi(value):
 
 def _layout(value):
     """A key that determines the type of an argument and is faster to compare than the type."""
-    if isinstance(value, tuple):
-        return (type(value), *[_layout(each) for each in value])
-    if hasattr(value, "dtype"):
+    if isinstance(value, np.ndarray):
         return value.dtype.char, value.ndim
+    if isinstance(value, tuple):
+        # Most members are arrays: a call for each would take as long as a step on a sample.
+        members = [(each.dtype.char, each.ndim) if type(each) is np.ndarray else _layout(each) for each in value]
+        return (type(value), *members)
     return id(value.function_type) if hasattr(value, "function_type") else type(value)
 
 

@@ -21,7 +21,7 @@ SCALE, THRESHOLD, SCALE_SUM = range(3, 6)
 N_STEP_COUNTERS = 6
 
 # Implicit steps (`proximal`).
-REFRESH_AT = 3  # number of samples at which mean and scale of the features are updated next
+REFRESH_AT = 3  # number of samples from which on mean and scale of the features are out of date
 SNAPSHOT_AT = 4  # number of samples at which the next snapshot of the models is taken
 NONZEROS = 5  # non-zero values since the penalty was last applied
 MEAN_SQUARE = 6  # mean of |x|^2 + 1 over the standardised samples
@@ -35,6 +35,9 @@ INFORMATION = 13  # of a sample: the mean curvature at the null model, relative 
 TARGET_WEIGHT = 14  # weight of the samples in `Track.targets`
 N_ROW_COUNTERS = 15
 
+# The features up to which all means and scales are updated at `REFRESH_AT`: that costs less than a few samples.
+REFRESHED_AT_ONCE = 4096
+REFRESH_PERIOD = 1  # those of more features are updated each time that this many values per feature, other than zero, have come
 PENALTY_PERIOD = 4  # the penalty acts once this many values per feature, other than zero, have come
 
 # Indices of `Mixture.sums`. All except the last are discounted with each sample.
@@ -112,8 +115,11 @@ class Mixture(NamedTuple):
 class Columns(NamedTuple):
     """Sums of x - shift, of its square, and of ones where x is not zero, for each feature; mean, scale and unit in use.
 
-    `outlying` counts the values far beyond the limit at which they are clipped, which rises with it. The scale is that of the preconditioner, 0 for a constant feature; the unit is the penalty's unit of the
-    coefficient. Mean, scale and unit are updated every 10% more samples.
+    `outlying` counts the values far beyond the limit at which they are clipped; each raises it. The scale is that of the
+    preconditioner, 0 for a constant feature; the unit is the penalty's unit of the coefficient. Mean, scale and unit are out of
+    date after 10% more samples: from `due` samples on. Those of few features are then updated at once. With more features than
+    `REFRESHED_AT_ONCE` each is updated with the next sample in which it is not zero, as a sample may cost only what its own
+    features do, or with all others after a `REFRESH_PERIOD`.
     """
 
     shift: np.ndarray
@@ -124,6 +130,7 @@ class Columns(NamedTuple):
     unit: np.ndarray
     nonzero: np.ndarray = np.empty(0)  # not counted in pickles of older versions
     outlying: np.ndarray = np.empty(0)  # as above
+    due: np.ndarray = np.empty(0)  # in older versions that of all features was `REFRESH_AT`
 
 
 def rounding_error(mean, mean_square):

@@ -154,7 +154,8 @@ class GDRegressor(RegressorMixin, StreamingGD):
         return self.loss_.score(target, raw[:, 0] if target.ndim == 1 and raw.shape[1] == 1 else raw, weight)
 
     def _resolve_loss(self):
-        return clone(resolve_loss(self.loss, RegressionLoss))
+        loss = resolve_loss(self.loss, RegressionLoss)
+        return clone(loss) if loss is self.loss else loss
 
     def _encode(self, y, weight, loss, coder=None):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=0)
@@ -346,7 +347,8 @@ class GDClassifier(ClassifierMixin, StreamingGD):
         return probabilities(self.loss_, raw, self.classes_.shape[0], place), place
 
     def _resolve_loss(self):
-        return clone(resolve_loss(self.loss, ClassificationLoss))
+        loss = resolve_loss(self.loss, ClassificationLoss)
+        return clone(loss) if loss is self.loss else loss
 
     def _encode(self, y, weight, loss, coder=None):
         check_comparable(y)

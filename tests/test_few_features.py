@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from versions import SEED_OF_MATRIX
 
 from sklearn_gd import GDClassifier, GDRegressor
-from sklearn_gd._layout import NONZEROS
+from sklearn_gd._layout import NONZEROS, REFRESH_PERIOD
 from sklearn_gd.descent import _few_features
 from sklearn_gd.descent._few_features import FewFeatures
 
@@ -252,3 +252,50 @@ def test_features_far_from_zero():
     model, other = GDRegressor(alpha=0.1), GDRegressor(alpha=0.1)
     for _ in range(3):
         assert_same(calls(model, SCORE, X=rows), on_all_features(other, SCORE, X=rows))
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_wide_samples_give_one_model_dense_and_sparse(fit_intercept):
+    """Features that come rarely keep their scale meanwhile, in either layout, and in calls of any length."""
+    models = [GDRegressor(alpha=0.01, fit_intercept=fit_intercept) for _ in range(4)]
+    sparse, cut, dense, cut_dense = models
+    for model, rows, size in zip(models, (X, X, X.toarray(), X.toarray()), (60, 7, 60, 7), strict=True):
+        for _ in range(3):
+            calls(model, SCORE, size=size, X=rows)
+    for one, other in ((sparse, cut), (dense, cut_dense)):
+        for ours, theirs in zip(one._state.models(), other._state.models(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(sparse.coef_, dense.coef_, rtol=1e-6, atol=1e-9 * np.abs(dense.coef_).max())
+
+
+def test_a_call_changes_what_its_samples_have():
+    """Also where 10% more samples have come: means and scales of other features wait until they come."""
+    model = GDRegressor().partial_fit(X[:3], SCORE[:3])
+    before = model._state.columns.due.copy()
+    with patch.object(FewFeatures, "keep", autospec=True, side_effect=FewFeatures.keep) as kept:
+        for start in range(3, N, 3):
+            model.partial_fit(X[start : start + 3], SCORE[start : start + 3])
+            (few, _), _ = kept.call_args
+            np.testing.assert_array_equal(few.index, np.unique(X[start : start + 3].indices))
+    assert (model._state.columns.due[np.unique(X.indices)] > 0).all()
+    others = np.setdiff1d(np.arange(D), X[3:].indices)
+    np.testing.assert_array_equal(model._state.columns.due[others], before[others])
+
+
+def test_all_scales_are_updated_once_so_many_values_have_come():
+    first, later = X[:3], X[3:]
+    model = GDRegressor().partial_fit(first, SCORE[:3])
+    alone = np.setdiff1d(first.indices, later.indices)
+    before = model._state.columns.due[alone]
+    while model._state.counters[NONZEROS] + later.nnz < REFRESH_PERIOD * D:
+        np.testing.assert_array_equal(model.partial_fit(later, SCORE[3:])._state.columns.due[alone], before)
+    rows = model._state.rows
+    assert (model.partial_fit(later, SCORE[3:])._state.columns.due[alone] > rows).all()
+
+
+def test_a_pickle_has_the_numbers_of_a_feature_once():
+    model = calls(GDRegressor(), SCORE)
+    state = pickle.loads(pickle.dumps(model._state))
+    assert model._state.columns.mean.base is model._state.table
+    assert state.table is None
+    assert len(pickle.dumps(model._state)) < 1.1 * model._state.table.nbytes

@@ -1,11 +1,13 @@
 """Proximal row steps on features standardised online: one pass over the samples, dense or CSR.
 
 `descent.proximal_rows` describes the method. A model is v = coef / scale for each score of each track, so that a sample enters as
-x~ = (x - mean) * scale. Means and scales come from sums to which every sample is added; those in use are updated every 10% more
-samples. On CSR a step costs the stored values of its sample: centring subtracts r = mean * scale from every feature of every
-sample, so its effect on a model is a multiple of r, which `Track` stores separately.
+x~ = (x - mean) * scale. Means and scales come from sums to which every sample is added; those in use are out of date after 10%
+more samples, and are then updated: all at once if they are few, else each with the next sample in which it is not zero. On CSR a
+step costs the stored values of its sample: centring subtracts r = mean * scale from every feature of every sample, so its effect
+on a model is a multiple of r, which `Track` stores separately.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -18,20 +20,21 @@ from .._layout import (
     PENALTY_PERIOD,
     PENDING_WEIGHT,
     R_SQUARE,
-    REFRESH_AT,
+    REFRESHED_AT_ONCE,
     ROWS,
     SNAPSHOT_AT,
     TAKEN_AT,
-    WEIGHT_SUM,
 )
 from .mixture import N_JUDGED, compiled_weigh, follow, judge, samples_judged
 from .row_steps import (
     PENALTY_VECTORS,
     add_target,
     add_value,
+    all_are_refreshed,
     begin_sample,
     information_share,
-    is_far,
+    is_due,
+    is_late,
     make_step_scores,
     penalty_step,
     update_scale,
@@ -96,7 +99,9 @@ def take_dense_snapshot(track, columns, counters, snapshot):
 def make_dense_pass(
     begin_sample,
     update_scale,
-    is_far,
+    is_late,
+    is_due,
+    all_are_refreshed,
     add_value,
     penalty_step,
     step_scores,
@@ -123,7 +128,12 @@ def make_dense_pass(
                 weigh(losses, mixture.weights, mixture.products, mixture.right, mixture.sums, work.prior, counters)
                 take_snapshot(track, columns, counters, snapshot)
             # 2. the penalty, for all steps since its last application
-            if counters[NONZEROS] >= PENALTY_PERIOD * d:
+            penalty_is_due = counters[NONZEROS] >= PENALTY_PERIOD * d
+            nonzeros = 0
+            for j in range(d):
+                nonzeros += values[j] != 0.0
+            all_are_due = penalty_is_due or all_are_refreshed(counters, nonzeros, d)
+            if penalty_is_due:
                 if plan.alpha > 0.0:
                     for m in range(n_scores):
                         pending_step = track.pending_step[m // n_outputs]
@@ -132,17 +142,17 @@ def make_dense_pass(
                     track.pending_step[s] = 0.0
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
+            if d > REFRESHED_AT_ONCE:
+                for j in range(d):
+                    if is_late(columns, j, values[j], counters):
+                        update_scale(columns, j, counters, plan)
             relative, largest = begin_sample(counters, weight, plan.clip)
-            nonzeros, outlying = 0, 0.0
+            outlying = 0.0
             for j in range(d):
-                nonzeros += values[j] != 0.0
                 outlying += add_value(columns, j, values[j], weight, largest)
-            refresh_is_due = counters[ROWS] >= counters[REFRESH_AT]
             for j in range(d):
-                if refresh_is_due or is_far(values[j], mean[j], scale[j]):
-                    update_scale(columns, j, counters[WEIGHT_SUM], plan)
-            if refresh_is_due:
-                counters[REFRESH_AT] = math.floor(1.1 * counters[ROWS]) + 1.0
+                if (all_are_due and counters[ROWS] >= columns.due[j]) or is_due(columns, j, values[j], counters):
+                    update_scale(columns, j, counters, plan)
             # 4. the standardised sample, and its scores
             square = 0.0
             for j in range(d):
@@ -265,8 +275,10 @@ def sum_over_features(track, columns, counters):
             track.mean_score_total[m] += r * track.total[j, m]
 
 
-def rescale(track, columns, j, r_before, counters):
-    """Keep the models of CSR unchanged after a change of the mean and scale of feature j, and so of its r."""
+def rescale(track, columns, j, counters, plan):
+    """Update mean and scale of feature j, and so its r, with the models of CSR unchanged."""
+    r_before = columns.mean[j] * columns.scale[j]
+    update_scale(columns, j, counters, plan)
     r = columns.mean[j] * columns.scale[j]
     change = r - r_before
     counters[R_SQUARE] += r * r - r_before * r_before
@@ -283,7 +295,9 @@ def rescale(track, columns, j, r_before, counters):
 def make_csr_pass(
     begin_sample,
     update_scale,
-    is_far,
+    is_late,
+    is_due,
+    all_are_refreshed,
     add_value,
     penalty_step,
     step_scores,
@@ -298,7 +312,7 @@ def make_csr_pass(
 ):
     """One pass over CSR samples; a step costs the stored values of its sample.
 
-    All coefficients are written out when the penalty is applied or the scales are updated, which is rare.
+    All coefficients are written out when the penalty is applied or all scales are updated, which is rare.
     """
 
     def csr_pass(data, order, track, mixture, columns, snapshot, loss, penalty, weigh, plan, work, counters):
@@ -318,8 +332,11 @@ def make_csr_pass(
                 weigh(losses, mixture.weights, mixture.products, mixture.right, mixture.sums, work.prior, counters)
                 take_snapshot(track, columns, counters, snapshot)
             penalty_is_due = counters[NONZEROS] >= PENALTY_PERIOD * plan.n_features
-            refresh_is_due = counters[ROWS] + 1.0 >= counters[REFRESH_AT]
-            if penalty_is_due or refresh_is_due:
+            nonzeros = 0
+            for place in range(begin, end):
+                nonzeros += values[place] != 0.0
+            all_are_due = penalty_is_due or all_are_refreshed(counters, nonzeros, plan.n_features)
+            if all_are_due:
                 write_out(track, columns, counters)
             # 2. the penalty, for all steps since its last application
             if penalty_is_due:
@@ -335,33 +352,30 @@ def make_csr_pass(
                     track.pending_step[s] = 0.0
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
+            for place in range(begin, end):
+                if is_late(columns, indices[place], values[place], counters):
+                    rescale(track, columns, indices[place], counters, plan)
             relative, largest = begin_sample(counters, weight, plan.clip)
             outlying = 0.0
             for place in range(begin, end):
                 outlying += add_value(columns, indices[place], values[place], weight, largest)
-            if refresh_is_due:
+            if all_are_due:
                 for j in range(d):
-                    update_scale(columns, j, counters[WEIGHT_SUM], plan)
-                counters[REFRESH_AT] = math.floor(1.1 * counters[ROWS]) + 1.0
-            if penalty_is_due or refresh_is_due:
+                    if counters[ROWS] >= columns.due[j]:
+                        update_scale(columns, j, counters, plan)
                 sum_over_features(track, columns, counters)
-            if not refresh_is_due:
-                for place in range(begin, end):
-                    j = indices[place]
-                    if is_far(values[place], mean[j], scale[j]):
-                        r = mean[j] * scale[j]
-                        update_scale(columns, j, counters[WEIGHT_SUM], plan)
-                        rescale(track, columns, j, r, counters)
+            for place in range(begin, end):
+                if is_due(columns, indices[place], values[place], counters):
+                    rescale(track, columns, indices[place], counters, plan)
             # 4. the squared norm of the standardised sample, and its scores
             square, pending = counters[R_SQUARE], counters[PENDING_WEIGHT]
-            nonzeros, mean_product = 0, 0.0
+            mean_product = 0.0
             for m in range(n_scores):
                 raw[m] = track.intercept[m] - track.mean_score[m]
             for m in range(n_outputs):
                 centre[m] = track.intercept_total[m] - track.mean_score_total[m]
             for place in range(begin, end):
                 j = indices[place]
-                nonzeros += values[place] != 0.0
                 r, x = mean[j] * scale[j], values[place] * scale[j]
                 square += x * (x - 2.0 * r)
                 mean_product += x * r
@@ -449,13 +463,19 @@ def new_workspace(rows, track, mixture, snapshot):
 
 def row_pass(rows, data, order, track, mixture, columns, snapshot, loss, penalty, plan, curvature_of, work, counters):
     """Run the pass for the layout of the rows over the samples in `order`."""
+    make, leaves = _pass_of(rows.layout, curvature_of)
+    weigh = compiled_weigh()
+    run(make, leaves, data, order, track, mixture, columns, snapshot, loss, penalty, weigh, plan, work, counters, allocates=False)
+
+
+@functools.cache
+def _pass_of(layout, curvature_of):
+    """The maker of the pass for a layout of the rows, and its leaves."""
     step_scores = derived_leaf(make_step_scores, *map(leaf, (add_target, curvature_of, information_share)))
-    first = (begin_sample, update_scale, is_far, add_value, penalty_step)
+    first = (begin_sample, update_scale, is_late, is_due, all_are_refreshed, add_value, penalty_step)
     more = (follow, samples_judged, judge, begin_snapshot)
-    if rows.layout == "csr":
+    if layout == "csr":
         make, more = make_csr_pass, (*more, take_csr_snapshot, write_out, sum_over_features, rescale)
     else:
         make, more = make_dense_pass, (*more, take_dense_snapshot)
-    leaves = (*map(leaf, first), step_scores, *map(leaf, more))
-    weigh = compiled_weigh()
-    run(make, leaves, data, order, track, mixture, columns, snapshot, loss, penalty, weigh, plan, work, counters, allocates=False)
+    return make, (*map(leaf, first), step_scores, *map(leaf, more))

@@ -16,6 +16,10 @@ from .._layout import (
     CURVATURE_WEIGHT,
     INFORMATION,
     MEAN_SQUARE,
+    NONZEROS,
+    REFRESH_AT,
+    REFRESH_PERIOD,
+    REFRESHED_AT_ONCE,
     ROWS,
     STEPS,
     TARGET_WEIGHT,
@@ -30,7 +34,7 @@ PROX = types.void(MATRIX, VECTOR, VECTOR, FLOAT, FLOAT, FLOAT, VECTOR, VECTOR)
 NULL_TERMS = types.void(MATRIX, VECTOR, VECTOR, VECTOR)
 
 LEAST_INFORMATION = 1e-5  # lower limit of a sample's information in the memory of its loss
-FAR = 6.0  # standardised value above which mean and scale of its feature are updated immediately
+FAR = 6.0  # standardised value above which mean and scale of its feature are updated before they are out of date
 # Times the root of the number of samples: the standardised value at which values are clipped, if above `RowPlan.clip`.
 CLIP_GROWTH = 0.3
 OUTLYING = 10.0  # times that limit: the value that counts as outlying
@@ -242,12 +246,13 @@ def row_loss(functions, blocks, averaged, from_null):
 # --- features, penalty, step ---------------------------------------------------------------------------------------------
 
 
-def update_scale(columns, j, weight_sum, plan):
+def update_scale(columns, j, counters, plan):
     """Update mean, unit and scale of feature j from its sums.
 
     The formula is that of `objective._preconditioner`: one over the square root of variance plus curvature of the l2 penalty,
     0 for a feature without variance.
     """
+    weight_sum = counters[WEIGHT_SUM]
     shift, offset = columns.shift[j], columns.total[j] / weight_sum
     mean_square = columns.square[j] / weight_sum
     mean, variance = shift + offset, mean_square - offset * offset
@@ -258,13 +263,27 @@ def update_scale(columns, j, weight_sum, plan):
     if not plan.fit_intercept:
         variance = mean_square + shift * (shift + 2.0 * offset)
         mean = 0.0
-    columns.mean[j] = mean
+    columns.mean[j], columns.due[j] = mean, counters[REFRESH_AT]
     columns.scale[j] = 1.0 / math.sqrt(variance + l2) if variance > 0.0 else 0.0
 
 
-def is_far(x, mean, scale):
-    """Whether a value shows that `mean` and `scale` no longer standardise its feature; zeros are not checked."""
-    return x != 0.0 and (scale == 0.0 or abs(x - mean) * scale > FAR)
+def all_are_refreshed(counters, nonzeros, n_features):
+    """Whether all means and scales out of date are updated with the next sample, whose number of values is `nonzeros`."""
+    if n_features <= REFRESHED_AT_ONCE:
+        return counters[ROWS] + 1.0 >= counters[REFRESH_AT]
+    before, period = counters[NONZEROS], REFRESH_PERIOD * n_features
+    return math.floor((before + nonzeros) / period) > math.floor(before / period)
+
+
+def is_late(columns, j, x, counters):
+    """Whether the scale by which the next sample's value is clipped is out of date."""
+    return x != 0.0 and columns.scale[j] > 0.0 and counters[ROWS] >= columns.due[j]
+
+
+def is_due(columns, j, x, counters):
+    """Whether mean and scale of feature j are to be updated for this value: out of date, or far from it. Zeros change nothing."""
+    scale = columns.scale[j]
+    return x != 0.0 and (counters[ROWS] >= columns.due[j] or scale == 0.0 or abs(x - columns.mean[j]) * scale > FAR)
 
 
 def add_value(columns, j, x, weight, largest):
@@ -324,6 +343,8 @@ def begin_sample(counters, weight, clip):
     counters[STEPS] += 1.0
     counters[ROWS] += 1.0
     counters[WEIGHT_SUM] += weight
+    if counters[ROWS] >= counters[REFRESH_AT]:
+        counters[REFRESH_AT] = math.floor(1.1 * counters[ROWS]) + 1.0
     return weight / (counters[WEIGHT_SUM] / counters[ROWS]), max(clip, CLIP_GROWTH * math.sqrt(counters[ROWS]))
 
 
@@ -412,7 +433,8 @@ def make_step_scores(add_target, curvature_of, information_share):
         """Add the target to its sums, take the proximal step of every score, and return the curvature of the loss.
 
         `work.raw` has the sample's scores by each track, `work.centre` those by the average of the cautious one; `square` is
-        |x~|^2, `relative` the weight over the mean weight, and `outlying` the number of outlying values. Writes the steps u along x~ and those of the intercepts.
+        |x~|^2, `relative` the weight over the mean weight, and `outlying` the number of outlying values. Writes the steps u along
+        x~ and those of the intercepts.
         """
         raw, centre, u, intercept_step = work.raw, work.centre, work.u, work.intercept_step
         step, pending_step = track.step, track.pending_step

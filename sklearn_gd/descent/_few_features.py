@@ -12,9 +12,8 @@ from ..objective._rows import assembled
 
 LEAST_FEATURES = 4096  # up to which copies of all features cost little compared with a call
 FEWER = 8  # features over stored values, from which a call works on the features that its samples have
-
-
 LARGEST_ROUNDING = 1e-12  # of F, from sums over other features that nearly cancel
+EPSILON = float(np.finfo(float).eps)
 
 
 class NeedsAllFeatures(Exception):
@@ -42,7 +41,8 @@ class FewFeatures:
     """
 
     def __init__(self, X, whole):
-        present, place = np.unique(X.indices, return_inverse=True)
+        # Also the first places, for which NumPy sorts in another way, that is faster for the sorted indices of a sample.
+        present, _, place = np.unique(X.indices, return_index=True, return_inverse=True)
         self.index = whole.features_to_change(X, present)
         if self.index is not present:
             place = np.searchsorted(self.index, X.indices)
@@ -51,9 +51,10 @@ class FewFeatures:
         self.whole, self.state, self.n_features = whole, whole.part(self.index), X.shape[1] - len(self.index)
         # Where all that are not zero are here, nothing is elsewhere.
         self.squares, self.all_squares, self.age = 0.0, 0.0, 0
+        self._largest_term = 0.0
         if self.index is present:
-            self.all_squares, here, age = whole.squares_and_those_of(self.state, self.index)
-            self.squares, self.age = self.all_squares - here, age + len(present)
+            self.all_squares, here, age = whole.squares_and_those_of(self.state)
+            self.squares, self.age = self.all_squares - here, age + 1
 
     @classmethod
     def of(cls, X, state, solver, settings, penalty, alpha):
@@ -68,21 +69,17 @@ class FewFeatures:
 
     def penalty(self, objective):
         """alpha R of the coefficients of all other features."""
-        if not np.any(self.squares):
+        if self.age == 0:
             return 0.0
-        return self._half_l2(objective) * max(self.state.sum_of_squares(self.squares, objective), 0.0)
+        half = 0.5 * objective.alpha * objective.penalty.elastic_net().l2
+        total, largest = self.state.sum_of_squares(self.squares, self.all_squares, objective)
+        self._largest_term = half * largest
+        return half * max(total, 0.0)
 
     def check_rounding(self, value, objective):
-        """Raise `NeedsAllFeatures` where the sums have lost digits of F, which is `value`."""
-        if np.any(self.all_squares):
-            largest = self._half_l2(objective) * self.state.largest_term(self.all_squares, objective)
-            if np.finfo(float).eps * largest > LARGEST_ROUNDING * abs(value):
-                raise NeedsAllFeatures
-
-    @staticmethod
-    def _half_l2(objective):
-        """Half the strength of the l2 penalty."""
-        return 0.5 * objective.alpha * objective.penalty.elastic_net().l2
+        """Raise `NeedsAllFeatures` where the sums of `penalty` have lost digits of F, which is `value`."""
+        if EPSILON * self._largest_term > LARGEST_ROUNDING * abs(value):
+            raise NeedsAllFeatures
 
     def keep(self, objective):
         """Let the state of the stream take in what has been learned; returns it."""

@@ -10,22 +10,24 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._layout import ITERATE_WEIGHT, NONZEROS, PENALTY_PERIOD, PENDING_WEIGHT, REFRESH_AT, ROWS, Columns, Track
+from .._layout import ITERATE_WEIGHT, NONZEROS, PENALTY_PERIOD, PENDING_WEIGHT, REFRESH_PERIOD, Columns, Track
 from ._rows_arrays import LENGTHS, N_AVERAGED
 from ._state import copied
 
 BY_FEATURE = ("v", "total")  # arrays of `Track` with an entry for each feature
+OF_ALL = tuple(name for name in Track._fields if name not in BY_FEATURE)
 UNITS = (False, "typical_size")  # `standardize` of the penalties whose unit is known as above
 
 
 def is_due(state, X):
-    """Whether means and scales, or the penalty, are to be updated within a call on these samples: for all features then."""
-    counters, d = state.counters, len(state.columns.mean)
-    return counters[ROWS] + X.shape[0] >= counters[REFRESH_AT] or counters[NONZEROS] + X.nnz >= PENALTY_PERIOD * d
+    """Whether all means and scales are updated, or the penalty is applied, within a call on these samples."""
+    before, d = state.counters[NONZEROS], len(state.columns.mean)
+    after, period = before + X.nnz, REFRESH_PERIOD * d
+    return after >= PENALTY_PERIOD * d or after // period > before // period
 
 
 def ever_present(state, index):
-    """The features `index`, and all that have been other than zero; an update leaves the others without a scale."""
+    """The features `index`, and all that have been other than zero; the others have no scale."""
     found = state.columns.nonzero > 0.0
     found[index] = True
     return np.flatnonzero(found)
@@ -40,49 +42,111 @@ def are_known(state, penalty):
     return counted and all(each.flags.writeable for each in (*state.track, *state.columns))
 
 
+def pack(state):
+    """Lay the numbers of a feature next to each other in one table, with the arrays of the state as views of it.
+
+    A call on few of many features reads each of its features from main memory: once then, instead of once for each array.
+    """
+    state.table = _packed(state)
+    _unpack(state, state.table)
+
+
+def _packed(state):
+    """All numbers of the features of a state, (n_features, n_numbers)."""
+    models = [getattr(state.track, name) for name in BY_FEATURE]
+    others = [*state.columns, *([] if state.seen is None else state.seen.by_feature())]
+    end = sum(each.shape[1] for each in models)
+    table = np.empty((len(others[0]), end + len(others)))
+    np.concatenate(models, axis=1, out=table[:, :end])
+    for place, each in enumerate(others):
+        table[:, end + place] = each
+    return table
+
+
+def _unpack(state, table, own=np.asarray):
+    """Set the arrays of a state that have an entry for each feature to the parts of a table, each given to `own`."""
+    widths = [getattr(state.track, name).shape[1] for name in BY_FEATURE]
+    ends = np.cumsum(widths).tolist()
+    models = [own(table[:, end - width : end]) for end, width in zip(ends, widths, strict=True)]
+    others = [own(table[:, place]) for place in range(ends[-1], table.shape[1])]
+    n_columns = len(Columns._fields)
+    state.track = state.track._replace(**dict(zip(BY_FEATURE, models, strict=True)))
+    state.columns = Columns(*others[:n_columns])
+    if state.seen is not None:
+        state.seen = state.seen.with_features(*others[n_columns:])
+
+
 def part_of(state, index):
     """A state of some of the features, which shares no array with `state`."""
-    names = state.track._fields
-    track = [each[index] if name in BY_FEATURE else each.copy() for name, each in zip(names, state.track, strict=True)]
-    return replace(
+    if state.table is None:
+        pack(state)
+    part = replace(
         state,
-        track=Track(*track),
-        columns=Columns(*[each[index] for each in state.columns]),
+        track=state.track._replace(**{name: getattr(state.track, name).copy() for name in OF_ALL}),
         mixture=copied(state.mixture),
         counters=state.counters.copy(),
         null=state.null.copy(),
-        seen=None if state.seen is None else state.seen.part(index),
     )
+    _unpack(part, state.table.take(index, axis=0), np.ascontiguousarray)
+    if part.seen is not None:
+        part.seen = part.seen.current()
+    return part
 
 
 def take(state, index, part):
     """Let a state take in the part of the features `index`."""
-    for name, each, new in zip(state.track._fields, state.track, part.track, strict=True):
-        each[index if name in BY_FEATURE else ...] = new
-    for each, new in zip(state.columns, part.columns, strict=True):
-        each[index] = new
+    state.table[index] = _packed(part)
+    for name in OF_ALL:
+        getattr(state.track, name)[...] = getattr(part.track, name)
     state.mixture, state.counters, state.null = part.mixture, part.counters, part.null
     state.typical_curvature, state.averaged_only = part.typical_curvature, part.averaged_only
     if state.seen is not None:
-        state.seen = state.seen.take(index, part.seen)
+        state.seen = replace(state.seen, weight=part.seen.weight, target=part.seen.target)
 
 
 def squares_of(state, index=slice(None)):
     """The sums of z z' over some features, (2, n_outputs, n_terms, n_terms): weighted by a and by b."""
-    columns, seen, k = state.columns, state.seen, state.n_outputs
-    scale = columns.scale[index]
-    a, b = np.ones(len(scale)), np.zeros(len(scale))
+    seen, k, n_terms = state.seen, state.n_outputs, len(LENGTHS) + N_AVERAGED + 1
+    out = np.zeros((2, k, n_terms, n_terms))
     if seen is not None:
         mean, share = seen.mean[index], np.maximum(seen.share[index], 1e-300)
         square = mean * mean / share
         a = seen.variance[index] / share + square
         b = square * (seen.weight if seen.since is None else seen.since[index])
-    v, total, r = state.track.v[index], state.track.total[index], (columns.mean[index] * scale)[:, None]
-    out = np.empty((2, k, len(LENGTHS) + N_AVERAGED + 1, len(LENGTHS) + N_AVERAGED + 1))
     for output in range(k):
-        z = np.concatenate([v[:, output::k], total[:, output::k], r], axis=1) * scale[:, None]
-        out[0, output], out[1, output] = (a[:, None] * z).T @ z, (b[:, None] * z).T @ z
+        z = terms(state, output, index)
+        if seen is None:
+            out[0, output] = z @ z.T
+            continue
+        weighted = np.empty((2, *z.shape))
+        np.multiply(z, a, out=weighted[0])
+        np.multiply(z, b, out=weighted[1])
+        out[:, output] = weighted @ z.T
     return out
+
+
+def terms(state, output, index=slice(None)):
+    """z of a score, in the unit of the coefficients, (n_terms, n_features)."""
+    columns, k = state.columns, state.n_outputs
+    scale = columns.scale[index]
+    z = np.empty((len(LENGTHS) + N_AVERAGED + 1, len(scale)))
+    of_v, of_total = z[: len(LENGTHS)], z[len(LENGTHS) : -1]
+    if state.dense_layout:
+        of_v[:], of_total[:] = state.track.v[output::k, index], state.track.total[output::k, index]
+    else:
+        of_v[:], of_total[:] = state.track.v[index, output::k].T, state.track.total[index, output::k].T
+    np.multiply(columns.mean[index], scale, out=z[-1])
+    z *= scale
+    return z
+
+
+def combined(state, output, gamma):
+    """The coefficients of a score: z @ gamma, term by term, so that those of a part are the same to the last bit."""
+    z = terms(state, output)
+    coef, term = gamma[0] * z[0], np.empty(z.shape[1])
+    for factor, each in zip(gamma[1:], z[1:], strict=True):
+        coef += np.multiply(factor, each, out=term)
+    return coef
 
 
 def gammas(state, weights):
@@ -102,4 +166,4 @@ def quadratic_form(squares, sign, gamma, objective):
     if objective.unit is not None:
         moments = objective.moments
         S = (S + sign * squares[1] / moments.weight) * objective.typical_curvature(moments.target)
-    return float(np.einsum("ki,kij,kj->", gamma, S, gamma))
+    return float((gamma[:, None] @ S @ gamma[:, :, None]).sum())

@@ -33,7 +33,7 @@ from . import _rows_parts as parts
 from ._rows_arrays import FIRST_AVERAGE, LENGTHS, N_AVERAGED, N_MODELS, PAST_LOSSES, alone, grown_targets, new_mixture, new_track
 from ._rows_curvature import known_curvature, relative_l2, slopes_at_average
 from ._rows_upgrade import complete
-from ._state import ModelState, copied
+from ._state import ModelState, copied, is_worn
 
 LAST_ITERATE_HANDICAP = 1.05  # after `fit`, whose averages are accurate, a last iterate must predict better by this factor
 NULL_MEMORY = 1000.0  # largest information behind the progressive losses
@@ -75,9 +75,9 @@ class RowsState:
     squares : ndarray or None
         The sums of `_rows_parts.squares_of` over all features; None where they are not known.
     squares_age : int
-        How many features have changed since they were summed.
+        How many calls have changed them since they were summed.
     predicts : ndarray or None
-        The weights of the models that predict, after a call on some of the features.
+        The weights of the models that predict.
     """
 
     n_outputs: int
@@ -94,6 +94,7 @@ class RowsState:
     squares: np.ndarray | None = None
     squares_age: int = 0
     predicts: np.ndarray | None = None
+    table = None  # of which the arrays are views, once a call has worked on some of the features; see `_rows_parts.pack`
 
     @classmethod
     def resumed(cls, state, objective, averaged_only):
@@ -146,7 +147,7 @@ class RowsState:
             dense,
             track=new_track(n_outputs, d, dense),
             mixture=new_mixture(n_outputs),
-            columns=Columns(*np.zeros((8, d))),
+            columns=Columns(*np.zeros((len(Columns._fields), d))),
             counters=np.zeros(N_ROW_COUNTERS),
             null=np.full(n_outputs, np.nan),
             averaged_only=averaged_only,
@@ -163,6 +164,7 @@ class RowsState:
         unit = objective.unit_at(moments)
         l2 = l2_of_features(unit, relative_l2(objective, objective.typical_curvature(moments.target)))
         scale = feature_scale(variance, l2)
+        counters[REFRESH_AT] = np.floor(1.1 * rows) + 1.0
         self.columns = Columns(
             shift.copy(),
             moments.weight * offset,
@@ -172,6 +174,7 @@ class RowsState:
             unit,
             moments.weight * moments.known_share,
             np.zeros(len(shift)),
+            np.full(len(shift), counters[REFRESH_AT]),
         )
         # 2. every track begins at the model, as does its average
         coef, intercept = model.coef, model.intercept
@@ -187,14 +190,15 @@ class RowsState:
         if not objective.one_vs_rest:
             self.track.targets[0], counters[TARGET_WEIGHT] = model.target_mean, moments.weight
             self.null = self.null_model(objective).intercept
-        counters[INFORMATION] = 1.0
-        counters[REFRESH_AT] = np.floor(1.1 * rows) + 1.0
-        counters[MEAN_SQUARE] = 1.0 + (variance * scale * scale).sum()
+        counters[INFORMATION], counters[MEAN_SQUARE] = 1.0, 1.0 + (variance * scale * scale).sum()
         # 3. the progressive losses of the models
         self.track.losses[:] = PAST_LOSSES * max(model.value, 0.0)
         self.track.losses[:FIRST_AVERAGE] *= LAST_ITERATE_HANDICAP
         self.track.losses[-1] = np.inf
         self.mixture.sums[[PAST_WEIGHT, MIXED_LOSS]] = PAST_LOSSES, self.track.losses[FIRST_AVERAGE]
+
+    def __getstate__(self):
+        return vars(self.copy())
 
     def __setstate__(self, stored):
         vars(self).update(stored)
@@ -211,7 +215,7 @@ class RowsState:
         return self.counters[ROWS]
 
     def rows_to_refresh(self):
-        """The number of samples until the next update of the features' means and scales after one that is due."""
+        """The number of samples until the next update of the null model after one that is due."""
         if not np.isfinite(self.null[0]):
             return 1
         rows, due = self.counters[ROWS], self.counters[REFRESH_AT]
@@ -230,13 +234,13 @@ class RowsState:
         if not objective.loss.scales_with_target or weight == 0.0:
             return 1.0
         shift, total, square = self.track.targets
-        away = total / weight
-        return objective.typical_curvature(Moments(weight, shift + away, np.maximum(square / weight - away * away, 0.0)))
+        away, square = total / weight, square / weight
+        return objective.typical_curvature(Moments(weight, shift + away, np.maximum(square - away * away, 0.0)))
 
     def update_null(self, objective):
         """Update the null model, and set the intercepts to it until the samples provide enough information.
 
-        This happens only with an update of the features' scales, so that the split of a stream into calls makes no difference.
+        This happens only when the features' scales get out of date, so that the split of a stream into calls makes no difference.
         """
         counters, track = self.counters, self.track
         if counters[ROWS] + 1.0 < counters[REFRESH_AT] and np.isfinite(self.null[0]):
@@ -246,8 +250,7 @@ class RowsState:
         self.null, self.typical_curvature = null.intercept, self._typical_curvature(objective)
         counters[INFORMATION] = 1.0
         curvature = known_curvature(objective, self.typical_curvature)
-        if curvature is None:
-            curvature = counters[CURVATURE_SUM] / max(counters[CURVATURE_WEIGHT], 1e-300)
+        curvature = counters[CURVATURE_SUM] / max(counters[CURVATURE_WEIGHT], 1e-300) if curvature is None else curvature
         if not objective.loss.scales_with_target:
             counters[INFORMATION] = balance(objective, track.targets, counters[TARGET_WEIGHT])
         elif averaged and curvature > 0.0 and np.isfinite(null.curvature[0]):
@@ -284,7 +287,8 @@ class RowsState:
 
     def predicting(self, objective):
         """theta of the mixture of the models, after a last step of the penalty's prox."""
-        return self._theta(objective, self._weights(objective))
+        self.predicts = self._weights(objective).copy()
+        return self._theta(objective, self.predicts)
 
     def alternatives(self, objective):
         """theta of every model that may predict alone, but for the null model."""
@@ -313,9 +317,7 @@ class RowsState:
 
     def _mixed(self, weights):
         """The coefficients of the mixture, (n_outputs, n_features)."""
-        last, average, _, _ = self.models()
-        models = np.concatenate([last[self.n_outputs :], average]).reshape(-1, self.n_outputs, last.shape[1])
-        return np.tensordot(weights[:-2], models, 1) * self.columns.scale
+        return np.stack([parts.combined(self, output, gamma) for output, gamma in enumerate(parts.gammas(self, weights))])
 
     def _mixed_scores(self, weights, last, total):
         """A number for each score of the mixture, from those of the last iterates and of the sums of iterates."""
@@ -397,22 +399,20 @@ class RowsState:
     def take(self, index, part, squares, age, objective):
         """Take in the part of the features `index`; `squares` are those of the others, `age` is that of the sum of all."""
         parts.take(self, index, part)
-        self.squares, self.squares_age, self.predicts = squares + parts.squares_of(part), age, part._weights(objective)
+        self.squares, self.squares_age, self.predicts = squares + parts.squares_of(part), age, part.predicts
 
-    def squares_and_those_of(self, part, index):
-        """The sums of `_rows_parts.squares_of`, those of a part, and how many features have changed since they were taken."""
+    def squares_and_those_of(self, part):
+        """The sums of `_rows_parts.squares_of`, those of a part, and how many calls have changed them since they were taken."""
         squares, age = self.squares, self.squares_age
-        if squares is None or age > len(self.columns.mean):  # each change has left a rounding error
+        if squares is None or is_worn(age, len(self.columns.mean)):
             squares, age = parts.squares_of(self, np.flatnonzero(self.columns.nonzero)), 0
-        return squares, parts.squares_of(self, index), age
+        return squares, parts.squares_of(part), age
 
-    def sum_of_squares(self, squares, objective):
-        """The sum of squared coefficients, each in the unit of the penalty, from the sums of `_rows_parts.squares_of`."""
-        return parts.quadratic_form(squares, -1.0, parts.gammas(self, self._weights(objective)), objective)
-
-    def largest_term(self, squares, objective):
-        """The sum of the absolute terms of `sum_of_squares`."""
-        return parts.quadratic_form(np.abs(squares), 1.0, np.abs(parts.gammas(self, self._weights(objective))), objective)
+    def sum_of_squares(self, squares, all_squares, objective):
+        """The squared coefficients that predict, in units of the penalty, summed; their absolute terms, of `all_squares`, too."""
+        gamma = parts.gammas(self, self.predicts)
+        largest = parts.quadratic_form(np.abs(all_squares), 1.0, np.abs(gamma), objective)
+        return parts.quadratic_form(squares, -1.0, gamma, objective), largest
 
     def coefficients(self):
         """The coefficients that predict, (n_outputs, n_features)."""

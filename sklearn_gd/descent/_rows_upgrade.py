@@ -17,7 +17,7 @@ from ._rows_arrays import LENGTHS, N_MODELS, PAST_LOSSES, new_mixture
 
 
 def complete(state):
-    """Add to a `RowsState` the fields that its version lacked: the null model, the counts of values, the mixture."""
+    """Add to a `RowsState` what its version lacked: the null model, the counts of values, the times of updates, the mixture."""
     if len(state.counters) < N_ROW_COUNTERS:
         _add_null_model(state)
     columns = state.columns
@@ -26,6 +26,8 @@ def complete(state):
         state.counters[REFRESH_AT] = 0.0  # update the units at the next sample
     if len(columns.outlying) < len(columns.total):
         state.columns = state.columns._replace(outlying=np.zeros(len(columns.total)))
+    if len(columns.due) < len(columns.total):
+        state.columns = state.columns._replace(due=np.full(len(columns.total), state.counters[REFRESH_AT]))
     if not hasattr(state, "mixture"):
         _add_mixture(state)
 

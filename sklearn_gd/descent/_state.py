@@ -5,6 +5,7 @@ Every state has `steps` and `rows` (counts), `predicting(objective)` (a theta), 
 and `seen` (moments of the features so far, or None).
 """
 
+import math
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -16,12 +17,19 @@ from ..objective._moments import Moments
 from ..optimizers import GradientDescent
 from ..penalties import soft_threshold
 
+FEATURES_PER_CHANGE = 64  # of a sum over all features, after which it is computed again
+
 
 def new_counters():
     """The counters of a `StepState` before its first step."""
     counters = np.zeros(N_STEP_COUNTERS)
     counters[SCALE] = 1.0
     return counters
+
+
+def is_worn(age, n_features):
+    """Whether a sum over all features is to be computed again after `age` changes, as each has left a rounding error."""
+    return age > n_features // FEATURES_PER_CHANGE
 
 
 def copied(value):
@@ -129,7 +137,7 @@ class StepState:
     squares : float
         The sum of the squares of `Lazy.v`; NaN where it is not known.
     squares_age : int
-        How many coefficients have changed since the squares were last summed.
+        How many calls have changed some of the coefficients since the squares of all were summed.
     """
 
     theta: np.ndarray
@@ -345,22 +353,21 @@ class StepState:
         self.lazy.v[index], self.lazy.intercept[:], self.counters[:] = part.lazy.v, part.lazy.intercept, part.counters
         self.squares, self.squares_age = squares + part.squares_here(), age
 
-    def squares_and_those_of(self, part, index):
-        """The sum of the squares of `Lazy.v`, that of a part, and how many coefficients have changed since it was summed."""
+    def squares_and_those_of(self, part):
+        """The sum of the squares of `Lazy.v`, that of a part, and how many calls have changed it since it was summed."""
         squares, age = self.squares, self.squares_age
-        if age > len(self.lazy.v) or not np.isfinite(squares):
-            squares, age = self.squares_here(), 0  # each change has left a rounding error
+        if is_worn(age, len(self.lazy.v)) or not math.isfinite(squares):
+            squares, age = self.squares_here(), 0
         return squares, part.squares_here(), age
 
     def squares_here(self):
         """The sum of the squares of `Lazy.v`, summed now."""
         return float(np.vdot(self.lazy.v, self.lazy.v))
 
-    def sum_of_squares(self, squares, objective):
-        """The sum of the squares of coefficients whose `Lazy.v` have this one."""
-        return squares * float(self.counters[SCALE]) ** 2
-
-    largest_term = sum_of_squares
+    def sum_of_squares(self, squares, all_squares, objective):
+        """The sum of the squares of coefficients whose `Lazy.v` have the sum `squares`, and that for `all_squares`."""
+        factor = float(self.counters[SCALE]) ** 2
+        return squares * factor, all_squares * factor
 
     def coefficients(self):
         """The coefficients that predict, (n_outputs, n_features)."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
 
-from .._components import Component, Constraints, Flag, Range, check_constraints
+from .._components import Component, Constraints, Flag, Range, check_constraints, once_for_each_class
 from .._mistakes import try_on_array
 
 # The number of arguments of each function before the parameters that it takes.
@@ -80,11 +80,7 @@ class Loss(Component):
 
     def validate(self) -> None:
         """Raise an error if `value` is missing, a function takes an unknown parameter, or a parameter is out of its range."""
-        if self.written_functions("value") is None:
-            raise TypeError(f"{type(self).__name__} has no function value(y, raw): a loss must define it")
-        for name, n_leading in N_ARGUMENTS.items():
-            if self.written_functions(name) is not None:
-                self.function_parameters(name, n_leading)
+        self._check_functions()
         super().validate()
         with self.once("as written") as due:
             if not due:
@@ -95,6 +91,16 @@ class Loss(Component):
             self.try_function("second_order", 1.0, 0.5, 0.25, returns=("the value", "the slope", "the curvature"))
             check_constraints(self, ATTRIBUTES)
             self._try_methods(f"{type(self).__name__}.")
+
+    @classmethod
+    @once_for_each_class
+    def _check_functions(cls):
+        """Raise a TypeError where `value` is missing, or a function takes an unknown parameter."""
+        if cls.written_functions("value") is None:
+            raise TypeError(f"{cls.__name__} has no function value(y, raw): a loss must define it")
+        for name, n_leading in N_ARGUMENTS.items():
+            if cls.written_functions(name) is not None:
+                cls.function_parameters(name, n_leading)
 
     @classmethod
     def _check_order(cls):

@@ -10,7 +10,7 @@ from numbers import Real
 import numpy as np
 
 from .._array_style import runs_on_arrays
-from ..losses._base import N_ARGUMENTS, pairs, tried_targets
+from ..losses._base import N_ARGUMENTS, pairs
 
 WIDTH = 0.25  # of the smoothing in the test for the style of `second_order`
 TRIED, SHIFTS = 3, (0.0, 1.0, -2.0)  # samples, and numbers that are added to their scores
@@ -24,13 +24,12 @@ def compiled(name, *arguments):
     return getattr(elementwise, name)(*arguments)
 
 
-def on_arrays(loss, name):
-    """The loss's function `name` of single scores as a function of arrays; None if the loss has none."""
+def on_arrays(loss, targets, name):
+    """The loss's function `name` of single scores as a function of arrays, tried on `targets`; None if the loss has none."""
     function = loss.bound_function(name, N_ARGUMENTS[name])
     if function is None:
         return None
     written, parameters = type(loss).written_functions(name), loss.numbers_for(name, N_ARGUMENTS[name])
-    targets = tuple(tried_targets(loss).tolist())
     return _style(written, parameters, name == "second_order", targets)(loss, name, function)
 
 

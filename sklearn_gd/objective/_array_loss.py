@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..losses._base import N_ARGUMENTS
+from ..losses._base import N_ARGUMENTS, tried_targets
 from ._array_functions import (
     compiled,
     ignores_shift,
@@ -171,7 +171,7 @@ class ElementwiseLoss(ArrayLoss):
     def __init__(self, loss, n_outputs, one_vs_rest):
         self._classes = np.arange(n_outputs, dtype=np.float64)[:, None] if one_vs_rest else None
         self._of_sample = operator.itemgetter(0) if n_outputs == 1 else functools.partial(np.sum, axis=0)
-        self._bind(loss, functools.partial(on_arrays, loss), np)
+        self._bind(loss, functools.partial(on_arrays, loss, tuple(tried_targets(loss).tolist())), np)
 
     def _bind(self, loss, find, xp):
         """Bind the functions that the methods call; `find` maps a name to a function of arrays of the library `xp`."""

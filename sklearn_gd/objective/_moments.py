@@ -39,7 +39,7 @@ class Moments:
     since: np.ndarray | None = None
 
     def copy(self) -> "Moments":
-        """Moments that do not change with these: arrays that `take` may write to are copied."""
+        """Moments that do not change with these: arrays that may be written to are copied."""
         if self.since is None:
             return self
         arrays = {name: getattr(self, name).copy() for name in ("mean", "variance", "share", "since")}
@@ -47,28 +47,23 @@ class Moments:
 
     def current(self) -> "Moments":
         """The same, each feature's of all samples."""
-        return self if self.since is None else self.part(slice(None))
-
-    def part(self, index: NDArray[np.intp] | slice) -> "Moments":
-        """Those of some of the features, of all samples."""
-        mean, variance, share = self.mean[index], self.variance[index], self.known_share[index]
         if self.since is None:
-            return replace(self, mean=mean, variance=variance, share=share)
-        known = self.since[index] / self.weight
-        away = mean * (1.0 - known)
-        moments = known * mean, known * (variance + away * mean), known * share
+            return self
+        known = self.since / self.weight
+        away = self.mean * (1.0 - known)
+        moments = known * self.mean, known * (self.variance + away * self.mean), known * self.share
         return Moments(self.weight, *moments, target=self.target)
 
-    def take(self, index: NDArray[np.intp], part: "Moments") -> "Moments":
-        """These with the features `index` as in `part`, all others zero in the samples that `part` has more.
+    def by_feature(self) -> tuple[NDArray[np.float64], ...]:
+        """The arrays with an entry for each feature: mean, variance, share, since."""
+        since = np.full(len(self.mean), self.weight) if self.since is None else self.since
+        return self.mean, self.variance, self.known_share, since
 
-        The arrays are written to, once they are its own.
-        """
-        own = self if self.since is not None else replace(self, since=np.full(len(self.mean), self.weight)).copy()
-        of_part = {"mean": part.mean, "variance": part.variance, "share": part.share, "since": part.weight}
-        for name, values in of_part.items():
-            getattr(own, name)[index] = values
-        return replace(own, weight=part.weight, target=part.target)
+    def with_features(
+        self, mean: NDArray[np.float64], variance: NDArray[np.float64], share: NDArray[np.float64], since: NDArray[np.float64]
+    ) -> "Moments":
+        """These with other features, whose arrays `by_feature` has named; the caller may write to them."""
+        return Moments(self.weight, mean, variance, share, self.target, since)
 
     @property
     def known_variance(self) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from ._threads import Threads
 BLOCK = 65536  # scores in a part: with fewer the overhead of Python counts, with more they do not fit the cache
 THREADED = 1_500_000  # values of a dense X, or scores of a sparse one, above which a second thread is faster
 LEAST_PARTS = 8  # of such an X, for the threads to share
+FEW_VALUES = 2048  # up to which BLAS uses one thread anyway, and a limit would take as long as the products of a small call
 
 
 class Part:
@@ -397,4 +398,5 @@ def in_memory(rows, target, weight, loss, n_outputs):
             Part(rows.part(start, stop), target[start:stop], weight[start:stop], loss, (start, len(target)))
             for start, stop in bounds
         ]
-    return Parts(parts, float(weight.sum()), Threads(len(parts) if is_threaded(rows, n_outputs) else 1))
+    large = rows.n_values * n_outputs > FEW_VALUES
+    return Parts(parts, float(weight.sum()), Threads(len(parts) if is_threaded(rows, n_outputs) else 1, limits_blas=large))

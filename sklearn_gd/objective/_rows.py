@@ -5,6 +5,7 @@ are NumPy's and SciPy's, in float64 for every type of X, unless X and the other 
 interpreter lock, unlike ``@``.
 """
 
+import copy
 import functools
 from itertools import pairwise
 
@@ -189,7 +190,7 @@ class CsrRows:
     @functools.cached_property
     def transposed(self):
         """X', a view."""
-        return assembled(sp.csc_array, (self.X.data, self.X.indices, self.X.indptr), self.shape[::-1])
+        return self._like(sp.csc_array, self.X.data)
 
     def scores(self, coef, intercept):
         """X coef' + intercept, as (n_outputs, n_samples)."""
@@ -207,22 +208,23 @@ class CsrRows:
         """Zero: shifting by a sample would make the matrix dense."""
         return np.zeros(self.shape[1])
 
-    def _squared(self):
-        """The matrix of squared values."""
-        X = self.X
-        return sp.csr_array((X.data * X.data, X.indices, X.indptr), shape=self.shape, copy=False)
+    def _like(self, kind, values):
+        """A matrix with other values in the places of X, or of X' as a CSC matrix."""
+        shape = self.shape if kind is sp.csr_array else self.shape[::-1]
+        return assembled(kind, (values, self.X.indices, self.X.indptr), shape)
 
     def moments(self, weight, shift):
         """Weighted sums of x, of its square, and of ones where x is not zero, for each feature; `shift` is zero."""
-        squared = self._squared()
-        square = squared.T @ weight
+        squared = self._like(sp.csc_array, self.X.data * self.X.data)
+        square = squared @ weight
         # In place, as the temporary matrix has the size of the part.
         np.not_equal(squared.data, 0.0, out=squared.data)
-        return self.transposed @ weight, square, squared.T @ weight
+        return self.transposed @ weight, square, squared @ weight
 
     def weighted_moments(self, weights, shift):
         """Weighted sums of x and of its square, (n_weights, n_features), for each row of `weights`; `shift` is zero."""
-        return (self.transposed @ weights.T).T, (self._squared().T @ weights.T).T
+        squared = self._like(sp.csc_array, self.X.data * self.X.data)
+        return (self.transposed @ weights.T).T, (squared @ weights.T).T
 
     def dense(self, index):
         """Some samples as a new array."""
@@ -257,7 +259,7 @@ class CsrRows:
 
     def square_norms(self):
         """|x|^2 of each sample."""
-        return self._squared() @ np.ones(self.shape[1])
+        return self._like(sp.csr_array, self.X.data * self.X.data) @ np.ones(self.shape[1])
 
     def view(self, flat, n_outputs):
         """`flat` as the coefficient matrix that the compiled loops take."""
@@ -305,8 +307,16 @@ class Blocks:
 
 def assembled(kind, arrays, shape):
     """A sparse matrix that shares these values, indices and pointers; SciPy's constructor copies views of longer arrays."""
-    matrix = kind(shape, dtype=arrays[0].dtype)
+    matrix = copy.copy(_empty(kind, shape))
     matrix.data, matrix.indices, matrix.indptr = arrays
+    return matrix
+
+
+@functools.lru_cache(maxsize=1024)
+def _empty(kind, shape):
+    """A sparse matrix of a shape, without values: SciPy's constructor takes longer than a product with a sample."""
+    matrix = kind(shape)
+    matrix.indptr = matrix.indptr[:0].copy()  # no memory is kept
     return matrix
 
 

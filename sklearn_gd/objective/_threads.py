@@ -1,5 +1,6 @@
 """The ordered map over the parts of a fit: threads of this process, and the threads of BLAS, which it replaces."""
 
+import contextlib
 import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +19,12 @@ class Threads:
 
     in_process = True
 
-    def __init__(self, n_parts):
+    def __init__(self, n_parts, limits_blas=True):
         self.count = min(n_parts, available_threads()) if n_parts > 1 else 1
-        self.pool = self.limit = None
+        self.limits_blas, self.pool, self.limit = limits_blas, None, None
 
     def __enter__(self):
-        self.limit = single_threaded_blas()
+        self.limit = single_threaded_blas() if self.limits_blas else contextlib.nullcontext()
         self.limit.__enter__()
         if self.count > 1:
             self.pool = ThreadPoolExecutor(self.count)
