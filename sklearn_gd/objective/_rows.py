@@ -210,7 +210,7 @@ class CsrRows:
     def _squared(self):
         """The matrix of squared values."""
         X = self.X
-        return sp.csr_array((X.data * X.data, X.indices, X.indptr), shape=self.shape, copy=False)
+        return assembled(sp.csr_array, (X.data * X.data, X.indices, X.indptr), self.shape)
 
     def moments(self, weight, shift):
         """Weighted sums of x, of its square, and of ones where x is not zero, for each feature; `shift` is zero."""
