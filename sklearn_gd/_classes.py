@@ -13,6 +13,7 @@ from ._validation import check_total
 
 BLOCK = 65536  # samples whose weights are summed at once
 
+
 @dataclass(frozen=True)
 class Targets:
     """y and the weights in the form that the objective takes.
