@@ -173,10 +173,10 @@ class CsrRows:
 
     @functools.cached_property
     def arrays(self):
-        """Values, indices and pointers as the compiled loops take them, without a copy."""
+        """Values, indices and pointers as the compiled loops take them."""
         # Unsigned views: numba tests signed indices for negative values in every access.
         index = np.uint64 if self.given.indices.dtype.itemsize == 8 else np.uint32
-        return self.given.data, self.given.indices.view(index), self.given.indptr
+        return self.given.data, self.given.indices.view(index), self.given.indptr.astype(np.int64)
 
     @functools.cached_property
     def X(self):
