@@ -13,6 +13,8 @@ from sklearn.utils import compute_class_weight
 from ._stored import stored
 from ._validation import check_total
 
+BLOCK = 65536  # samples whose weights are summed at once
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -150,7 +152,8 @@ class ClassCoder:
                 f"y has only one class, {classes[:1].tolist()[0]!r}, among the samples of positive weight; a classifier needs at "
                 f"least two classes"
             )
-        code = np.searchsorted(classes, y)
+        # A few bytes for each sample: the codes exist together with the target.
+        code = np.searchsorted(classes, y).astype(np.min_scalar_type(len(classes)))
         np.minimum(code, len(classes) - 1, out=code)
         # Labels of which all are counted are among their own classes: no comparison, which would take memory.
         may_be_unknown = self.fixed or not isinstance(counted, slice) or not are_labels(y)
@@ -159,7 +162,7 @@ class ClassCoder:
             raise ValueError(
                 f"y has the label {y[counted][unknown][:1].tolist()[0]!r}, which is not among the classes {classes.tolist()!r}"
             )
-        totals = np.bincount(code[counted], weights=weight[counted], minlength=len(classes))
+        totals = class_totals(code[counted], weight[counted], len(classes))
         if len(known):
             totals[np.searchsorted(classes, known)] += self.totals
         if class_weight is not None:
@@ -172,9 +175,18 @@ class ClassCoder:
         if len(classes) > 2:
             return Targets(code[:, None].astype(np.float64), weight, len(classes), one_vs_rest=True, coder=coder)
         # The single class of a stream so far is encoded as the first of two.
-        target = np.where(code == 1, 1.0, -1.0)[:, None]
+        target = np.full((len(code), 1), -1.0)
+        target[code == 1] = 1.0
         loss.check_targets(target[:0])
         return Targets(target, weight, 1, coder=coder)
+
+
+def class_totals(code, weight, n_classes):
+    """The sum of the weights of each class, block by block, as NumPy copies codes and weights."""
+    totals = np.zeros(n_classes)
+    for start in range(0, len(code), BLOCK):
+        np.add.at(totals, code[start : start + BLOCK].astype(np.intp), weight[start : start + BLOCK])
+    return totals
 
 
 def are_labels(y):

@@ -90,18 +90,18 @@ def arrays_of_n(model, X, y):
 
 @pytest.mark.parametrize("layout", ["float64", "float32", "csr"])
 @pytest.mark.parametrize(
-    ("parts", "most"),
-    [({"max_iter": 3}, 6.5), ({"solver": "sgd", "learning_rate": 1e-3, "max_iter": 2}, 7.0)],
+    ("parts", "most", "most_csr"),  # of CSR with the temporary memory for the moments of the features of a part
+    [({"max_iter": 3}, 6.5, 8.0), ({"solver": "sgd", "learning_rate": 1e-3, "max_iter": 2}, 3.0, 7.0)],
     ids=["batch", "single samples"],
 )
-def test_a_fit_holds_few_arrays_beside_X(layout, parts, most):
+def test_a_fit_holds_few_arrays_beside_X(layout, parts, most, most_csr):
     n = 200_000
     if layout == "csr":
         indices = RNG.integers(0, 50, size=(n, 10)).astype(np.int32)
         indices.sort(axis=1)
         Z = sp.csr_matrix((np.ones(10 * n), indices.ravel(), np.arange(0, 10 * n + 1, 10)), shape=(n, 50))
         Z.sum_duplicates()
-        most += 1.5  # the temporary memory for the moments of the features of a part
+        most = most_csr
     else:
         Z = RNG.normal(size=(n, 20)).astype(layout)
     y = RNG.integers(0, 2, n)

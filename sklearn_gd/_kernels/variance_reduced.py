@@ -246,7 +246,17 @@ def centred_dot(matrix, row, feature_mean, w):
     return total
 
 
-def make_lazy_reduced_pass(advanced, fetch):
+def one_score(coef):
+    """The number of scores, known to the compiler, so that loops over them vanish."""
+    return 1
+
+
+def any_scores(coef):
+    """The number of scores."""
+    return coef.shape[1]
+
+
+def make_lazy_reduced_pass(advanced, fetch, scores_of):
     """`make_reduced_pass` for single CSR samples, at the cost of their stored values; features are not centred.
 
     Between two samples with its feature, a coefficient takes equal steps along a constant mean gradient. `advanced` applies them
@@ -255,7 +265,7 @@ def make_lazy_reduced_pass(advanced, fetch):
 
     def lazy_reduced_pass(data, order, theta, coef, memory, metric, loss, plan, rate):
         values, indices, indptr = data.X
-        n_features, n_outputs = coef.shape
+        n_features, n_outputs = coef.shape[0], scores_of(coef)
         n_coef, n = n_features * n_outputs, len(order)
         intercept, mean = theta[n_coef:], memory.mean[:n_coef].reshape(n_features, n_outputs)
         intercept_mean = memory.mean[n_coef:]
@@ -421,7 +431,8 @@ def reduced_row_pass(data, order, theta, memory, metric, loss, plan, rates):
 
 def lazy_reduced_pass(data, order, theta, coef, memory, metric, loss, plan, rate):
     """Run `make_lazy_reduced_pass`."""
-    run(make_lazy_reduced_pass, (leaf(advanced), leaf(fetch_csr)), data, order, theta, coef, memory, metric, loss, plan, rate)
+    leaves = (leaf(advanced), leaf(fetch_csr), leaf(one_score if coef.shape[1] == 1 else any_scores))
+    run(make_lazy_reduced_pass, leaves, data, order, theta, coef, memory, metric, loss, plan, rate)
 
 
 def metric_norms(rows, mean, lengths):

@@ -163,6 +163,7 @@ class AutomaticSteps(Method):
             order = settings.order(n, self.solver.shuffles)
             self.epoch += 1
             values = [self._epoch(track, order, low) for track, low in zip(state.tracks, self.lows, strict=True)]
+            del order  # before the next one is made
             self._keep(values)
             theta = state.predicting(self.objective)
             value = float(state.losses.min())

@@ -82,6 +82,7 @@ class Steps(Method):
                 self.rate, self.last_rate = max(self.rate, float(rates.max())), float(rates[-1])
                 # 3. scores, slopes, gradient, penalty, optimizer, proximal step, for each batch
                 value = one_pass(taken, rates)
+            del order, taken  # before the next order is made
             # 4. F of the model that would predict now
             theta = state.predicting(self.objective)
             yield Iterate(theta, self.objective.value(theta) if value is None else value, rate=self.last_rate)

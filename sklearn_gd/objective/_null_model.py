@@ -12,6 +12,7 @@ NEWTON_STEPS = 50
 ABRUPT = 100.0  # a smooth loss is smoothed if the spread of the targets is this multiple of its `linear_beyond`
 NARROWEST = 10.0  # times `linear_beyond`: the narrowest smoothing
 NARROW = 0.01  # width over which the loss of a running null model is smoothed
+BLOCK = 65536  # samples whose weights are summed at once
 
 
 class NullModel(NamedTuple):
@@ -42,14 +43,9 @@ def null_model(objective, width):
     sample of each class is used, with the weight of the class.
     """
     loss, arrays, n_outputs = objective.loss, objective.array_loss, objective.n_outputs
-    target, weight = objective.target, safe_weight(objective)
+    target, weight = (objective.target, safe_weight(objective)) if loss.scales_with_target else one_of_each(objective)
     known = loss.best_constant(target, weight, n_outputs)
     first = target_centre(objective) if known is None else known
-    if not loss.scales_with_target:
-        # Labels are -1 and 1, or the indices of classes.
-        of_label = np.bincount(target[:, 0].astype(np.int64) + 1, weights=weight)
-        labels = np.flatnonzero(of_label)
-        target, weight = labels[:, None] - 1.0, of_label[labels]
     y, share = arrays.encode(target), weight / weight.sum()
     shape = (n_outputs, len(share))
 
@@ -126,6 +122,19 @@ def balance(objective, targets, weight):
 def safe_weight(objective):
     """The weights divided by a power of two, which changes no digit, so that products with targets are finite."""
     return np.ldexp(objective.weight, -math.frexp(objective.weight_sum)[1])
+
+
+def one_of_each(objective):
+    """One sample of each class, and the weight of the class: target and weights as those of the objective.
+
+    The sums are taken block by block, as NumPy copies indices and weights.
+    """
+    label, weight = objective.target[:, 0], objective.weight
+    total = np.zeros(int(label.max()) + 2)  # labels are -1 and 1, or the indices of classes
+    for start in range(0, len(label), BLOCK):
+        np.add.at(total, label[start : start + BLOCK].astype(np.intp) + 1, weight[start : start + BLOCK])
+    found = np.flatnonzero(total)
+    return found[:, None] - 1.0, np.ldexp(total[found], -math.frexp(objective.weight_sum)[1])
 
 
 def target_centre(objective):
