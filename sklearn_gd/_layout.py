@@ -115,7 +115,7 @@ class Mixture(NamedTuple):
 class Columns(NamedTuple):
     """Sums of x - shift, of its square, and of ones where x is not zero, for each feature; mean, scale and unit in use.
 
-    `outlying` counts the values far beyond the limit at which they are clipped; each raises it. The scale is that of the
+    `outlying` is the number of samples after which the last outlying value is forgotten. The scale is that of the
     preconditioner, 0 for a constant feature; the unit is the penalty's unit of the coefficient. Mean, scale and unit are out of
     date after 10% more samples: from `due` samples on. Those of few features are then updated at once. With more features than
     `REFRESHED_AT_ONCE` each is updated with the next sample in which it is not zero, as a sample may cost only what its own

@@ -149,7 +149,7 @@ def make_dense_pass(
             relative, largest = begin_sample(counters, weight, plan.clip)
             outlying = 0.0
             for j in range(d):
-                outlying += add_value(columns, j, values[j], weight, largest)
+                outlying += add_value(columns, j, values[j], weight, largest, counters[ROWS])
             for j in range(d):
                 if (all_are_due and counters[ROWS] >= columns.due[j]) or is_due(columns, j, values[j], counters):
                     update_scale(columns, j, counters, plan)
@@ -358,7 +358,7 @@ def make_csr_pass(
             relative, largest = begin_sample(counters, weight, plan.clip)
             outlying = 0.0
             for place in range(begin, end):
-                outlying += add_value(columns, indices[place], values[place], weight, largest)
+                outlying += add_value(columns, indices[place], values[place], weight, largest, counters[ROWS])
             if all_are_due:
                 for j in range(d):
                     if counters[ROWS] >= columns.due[j]:

@@ -38,7 +38,8 @@ FAR = 6.0  # standardised value above which mean and scale of its feature are up
 # Times the root of the number of samples: the standardised value at which values are clipped, if above `RowPlan.clip`.
 CLIP_GROWTH = 0.3
 OUTLYING = 10.0  # times that limit: the value that counts as outlying
-MOST_OUTLYING = 20.0  # values of a feature that count as outlying
+MOST_OUTLYING = 20.0  # outlying values of a feature that raise the limit
+REMEMBERED = 300.0  # samples after which an outlying value is forgotten
 TARGET_CLIP = 30.0  # the same for a target, whose deviation sets the step length; or the root of the number of samples, if larger
 LARGEST_RELATIVE_NORM = 100.0  # of a sample, relative to the mean squared norm: an outlier must not shorten all later steps
 LARGEST_RELATIVE_TERM = 100.0  # of a sample in the curvature, relative to the mean: as above
@@ -286,12 +287,12 @@ def is_due(columns, j, x, counters):
     return x != 0.0 and (counters[ROWS] >= columns.due[j] or scale == 0.0 or abs(x - columns.mean[j]) * scale > FAR)
 
 
-def add_value(columns, j, x, weight, largest):
+def add_value(columns, j, x, weight, largest, rows):
     """Add a value to the sums of feature j, with its distance from the mean clipped at `largest` / scale, unless it is 0.
 
-    Returns 1 if the value is outlying, else 0. A single outlying value of a feature may be an error; several are how the feature
-    is distributed, as with a code for missing values. So each raises the limit for the next by a factor of `OUTLYING`, and the
-    scale follows.
+    Returns 1 if the value is outlying, else 0. A single outlying value of a feature may be an error; several among a few hundred
+    samples, `rows` so far, are how the feature is distributed, as with a code for missing values. So each raises the limit by a
+    factor of `OUTLYING` for as many samples, and the scale follows.
     """
     scale, outlying = columns.scale[j], 0.0
     if x != 0.0:
@@ -299,10 +300,11 @@ def add_value(columns, j, x, weight, largest):
         if scale > 0.0:
             standardised = (x - columns.mean[j]) * scale
             if abs(standardised) > largest:
-                limit = largest * OUTLYING ** columns.outlying[j]
-                if abs(standardised) > OUTLYING * largest and columns.outlying[j] < MOST_OUTLYING:
+                forgotten = max(columns.outlying[j], rows)
+                limit = largest * OUTLYING ** min((forgotten - rows) / REMEMBERED, MOST_OUTLYING)
+                if abs(standardised) > OUTLYING * largest:
                     outlying = 1.0
-                    columns.outlying[j] += 1.0
+                    columns.outlying[j] = forgotten + REMEMBERED
                 x = columns.mean[j] + min(max(standardised, -limit), limit) / scale
     offset = x - columns.shift[j]
     columns.total[j] += weight * offset
