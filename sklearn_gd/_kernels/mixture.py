@@ -5,7 +5,6 @@
 
 import math
 
-import numpy as np
 from numba import types
 
 from .._compile import compiled, leaf
@@ -48,12 +47,7 @@ def gain(weights, products, right, prior, ridge, c):
     return slope
 
 
-def likelihood(loss, unit):
-    """That of a model in the Bayesian mixture, by its loss above the least one."""
-    return np.exp(-loss / unit)
-
-
-def make_weigh(gain, likelihood, information_share):
+def make_weigh(gain, information_share):
     """The weights of the models. Passes call this function by its address: it is called rarely, and they share its code."""
 
     def weigh(losses, weights, products, right, sums, prior, counters):
@@ -81,7 +75,7 @@ def make_weigh(gain, likelihood, information_share):
             prior[c] = 0.0
         for c in range(n_models):
             handicap = NULL_HANDICAP if c == n_models - 1 else 1.0
-            prior[c] = likelihood(handicap * losses[c] - least, max(unit, SMALLEST))
+            prior[c] = math.exp(-(handicap * losses[c] - least) / max(unit, SMALLEST))
             total += prior[c]
         for c in range(n_terms):
             prior[c] /= total
@@ -116,7 +110,7 @@ def make_weigh(gain, likelihood, information_share):
 
 def compiled_weigh():
     """The function of `make_weigh`, compiled."""
-    return compiled(make_weigh, WEIGH, leaf(gain), leaf(likelihood), leaf(information_share), allocates=False)
+    return compiled(make_weigh, WEIGH, leaf(gain), leaf(information_share), allocates=False)
 
 
 def samples_judged(mixture, outlying, counters):

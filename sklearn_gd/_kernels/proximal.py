@@ -27,6 +27,7 @@ from .._layout import (
 )
 from .mixture import N_JUDGED, compiled_weigh, follow, judge, samples_judged
 from .row_steps import (
+    FAR,
     PENALTY_VECTORS,
     add_target,
     add_value,
@@ -34,7 +35,6 @@ from .row_steps import (
     begin_sample,
     information_share,
     is_due,
-    is_late,
     make_step_scores,
     penalty_step,
     update_scale,
@@ -99,7 +99,6 @@ def take_dense_snapshot(track, columns, counters, snapshot):
 def make_dense_pass(
     begin_sample,
     update_scale,
-    is_late,
     is_due,
     all_are_refreshed,
     add_value,
@@ -129,7 +128,7 @@ def make_dense_pass(
                 take_snapshot(track, columns, counters, snapshot)
             # 2. the penalty, for all steps since its last application
             penalty_is_due = counters[NONZEROS] >= PENALTY_PERIOD * d
-            nonzeros = 0
+            nonzeros = 0.0
             for j in range(d):
                 nonzeros += values[j] != 0.0
             all_are_due = penalty_is_due or all_are_refreshed(counters, nonzeros, d)
@@ -144,14 +143,14 @@ def make_dense_pass(
             # 3. the moments of the features, this sample included
             if d > REFRESHED_AT_ONCE:
                 for j in range(d):
-                    if is_late(columns, j, values[j], counters):
+                    if scale[j] > 0.0 and is_due(columns, j, values[j], counters, math.inf):
                         update_scale(columns, j, counters, plan)
             relative, largest = begin_sample(counters, weight, plan.clip)
             outlying = 0.0
             for j in range(d):
                 outlying += add_value(columns, j, values[j], weight, largest, counters[ROWS])
             for j in range(d):
-                if (all_are_due and counters[ROWS] >= columns.due[j]) or is_due(columns, j, values[j], counters):
+                if (all_are_due and counters[ROWS] >= columns.due[j]) or is_due(columns, j, values[j], counters, FAR):
                     update_scale(columns, j, counters, plan)
             # 4. the standardised sample, and its scores
             square = 0.0
@@ -295,7 +294,6 @@ def rescale(track, columns, j, counters, plan):
 def make_csr_pass(
     begin_sample,
     update_scale,
-    is_late,
     is_due,
     all_are_refreshed,
     add_value,
@@ -332,7 +330,7 @@ def make_csr_pass(
                 weigh(losses, mixture.weights, mixture.products, mixture.right, mixture.sums, work.prior, counters)
                 take_snapshot(track, columns, counters, snapshot)
             penalty_is_due = counters[NONZEROS] >= PENALTY_PERIOD * plan.n_features
-            nonzeros = 0
+            nonzeros = 0.0
             for place in range(begin, end):
                 nonzeros += values[place] != 0.0
             all_are_due = penalty_is_due or all_are_refreshed(counters, nonzeros, plan.n_features)
@@ -353,8 +351,9 @@ def make_csr_pass(
                 counters[NONZEROS] = 0.0
             # 3. the moments of the features, this sample included
             for place in range(begin, end):
-                if is_late(columns, indices[place], values[place], counters):
-                    rescale(track, columns, indices[place], counters, plan)
+                j = indices[place]
+                if scale[j] > 0.0 and is_due(columns, j, values[place], counters, math.inf):
+                    rescale(track, columns, j, counters, plan)
             relative, largest = begin_sample(counters, weight, plan.clip)
             outlying = 0.0
             for place in range(begin, end):
@@ -365,7 +364,7 @@ def make_csr_pass(
                         update_scale(columns, j, counters, plan)
                 sum_over_features(track, columns, counters)
             for place in range(begin, end):
-                if is_due(columns, indices[place], values[place], counters):
+                if is_due(columns, indices[place], values[place], counters, FAR):
                     rescale(track, columns, indices[place], counters, plan)
             # 4. the squared norm of the standardised sample, and its scores
             square, pending = counters[R_SQUARE], counters[PENDING_WEIGHT]
@@ -472,7 +471,7 @@ def row_pass(rows, data, order, track, mixture, columns, snapshot, loss, penalty
 def _pass_of(layout, curvature_of):
     """The maker of the pass for a layout of the rows, and its leaves."""
     step_scores = derived_leaf(make_step_scores, *map(leaf, (add_target, curvature_of, information_share)))
-    first = (begin_sample, update_scale, is_late, is_due, all_are_refreshed, add_value, penalty_step)
+    first = (begin_sample, update_scale, is_due, all_are_refreshed, add_value, penalty_step)
     more = (follow, samples_judged, judge, begin_snapshot)
     if layout == "csr":
         make, more = make_csr_pass, (*more, take_csr_snapshot, write_out, sum_over_features, rescale)

@@ -276,15 +276,10 @@ def all_are_refreshed(counters, nonzeros, n_features):
     return math.floor((before + nonzeros) / period) > math.floor(before / period)
 
 
-def is_late(columns, j, x, counters):
-    """Whether the scale by which the next sample's value is clipped is out of date."""
-    return x != 0.0 and columns.scale[j] > 0.0 and counters[ROWS] >= columns.due[j]
-
-
-def is_due(columns, j, x, counters):
-    """Whether mean and scale of feature j are to be updated for this value: out of date, or far from it. Zeros change nothing."""
+def is_due(columns, j, x, counters, far):
+    """Whether mean and scale of feature j are to be updated for a value: out of date, or `far` from it. Zeros change nothing."""
     scale = columns.scale[j]
-    return x != 0.0 and (counters[ROWS] >= columns.due[j] or scale == 0.0 or abs(x - columns.mean[j]) * scale > FAR)
+    return x != 0.0 and (counters[ROWS] >= columns.due[j] or scale == 0.0 or abs(x - columns.mean[j]) * scale > far)
 
 
 def add_value(columns, j, x, weight, largest, rows):

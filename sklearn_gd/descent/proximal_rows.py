@@ -69,7 +69,7 @@ OUTLYING = 100.0
 LARGEST = 1e200  # the mean loss up to which products of losses stay finite
 LARGE_TARGET = 1e50  # targets above it may be the reason for a mean loss above `LARGEST`
 NEAR = 0.1
-LATEST = 16  # the last of this many parts of a call is scored by a snapshot of its own
+LATEST = 16  # the last of this many parts of a call is scored by a new snapshot
 SHORTER = 0.25
 CLEARLY = 0.01  # relative fall of F for which averages that predict better than the null model are given up
 
