@@ -330,7 +330,7 @@ class RowsState:
         # After a change the mixture's loss is due to earlier weights; the present ones are those of a model that did better.
         least = min(self.mixture.sums[MIXED_LOSS], losses[:-1].min())
         unbiased = slopes_at_average(objective) and not objective.loss.is_least_squares
-        if self.null_leads():
+        if self._null_leads():
             best = N_MODELS - 1
         elif self.averaged_only:
             best = FIRST_AVERAGE + losses[FIRST_AVERAGE:].argmin()
@@ -340,7 +340,11 @@ class RowsState:
             return self.mixture.weights
         return alone(best)
 
-    def null_leads(self):
+    def leans_on_null(self):
+        """Whether the null model had most of the weight in the last prediction."""
+        return self.predicts is not None and self.predicts[-2] > 0.5
+
+    def _null_leads(self):
         """Whether events are rare or samples few, and no model has predicted better than the null model by more than chance."""
         if self.counters[INFORMATION] >= RARE and self._information() >= NULL_UNTIL:
             return False

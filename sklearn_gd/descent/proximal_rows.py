@@ -160,8 +160,8 @@ class ProximalRows(Method):
         falls = value < self.kept[1]
         if falls:
             self.kept = theta, value
-        null_leads = self.rows_state.null_leads()
-        if (null_leads or not falls) and self._finds_better_model(0.0 if null_leads else CLEARLY):
+        leans = self.rows_state.leans_on_null()
+        if (leans or not falls) and self._finds_better_model(0.0 if leans else CLEARLY):
             return self.kept
         return theta, value
 
