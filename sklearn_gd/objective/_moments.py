@@ -51,7 +51,7 @@ class Moments:
             return self
         known = self.since / self.weight
         away = self.mean * (1.0 - known)
-        moments = known * self.mean, known * (self.variance + away * self.mean), known * self.share
+        moments = known * self.mean, known * (self.variance + away * self.mean), known * self.known_share
         return Moments(self.weight, *moments, target=self.target)
 
     def by_feature(self) -> tuple[NDArray[np.float64], ...]:
