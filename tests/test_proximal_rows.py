@@ -423,7 +423,7 @@ def test_a_fit_by_rows_reaches_a_wild_sample(loss, layout):
 
 @pytest.mark.parametrize("loss", ["squared_error", "poisson", "tweedie", "squared_hinge"])
 def test_values_that_mark_missing_ones_do_not_end_a_fit_at_the_null_model(loss):
-    """The loss of such a sample exceeds all others, so that the null model predicts new samples best, but F it does not."""
+    """The loss of such a sample exceeds all others, so the null model predicts new samples best, although its F is not lowest."""
     draw = np.random.default_rng(2)
     rows = np.column_stack([draw.normal(size=(500, 6)), np.where(draw.random((500, 2)) < 0.01, 1e6, draw.normal(size=(500, 2)))])
     z = rows[:, :6] @ [1.0, -1.0, 2.0, 0.5, -0.5, 1.0]

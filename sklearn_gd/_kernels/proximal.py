@@ -128,10 +128,10 @@ def make_dense_pass(
                 take_snapshot(track, columns, counters, snapshot)
             # 2. the penalty, for all steps since its last application
             penalty_is_due = counters[NONZEROS] >= PENALTY_PERIOD * d
-            nonzeros = 0.0
+            nonzeros = 0
             for j in range(d):
                 nonzeros += values[j] != 0.0
-            all_are_due = penalty_is_due or all_are_refreshed(counters, nonzeros, d)
+            all_are_due = penalty_is_due or all_are_refreshed(counters, float(nonzeros), d)
             if penalty_is_due:
                 if plan.alpha > 0.0:
                     for m in range(n_scores):
@@ -143,14 +143,15 @@ def make_dense_pass(
             # 3. the moments of the features, this sample included
             if d > REFRESHED_AT_ONCE:
                 for j in range(d):
-                    if scale[j] > 0.0 and is_due(columns, j, values[j], counters, math.inf):
+                    if scale[j] > 0.0 and is_due(columns, j, values[j], counters[ROWS], math.inf):
                         update_scale(columns, j, counters, plan)
             relative, largest = begin_sample(counters, weight, plan.clip)
+            rows = counters[ROWS]
             outlying = 0.0
             for j in range(d):
-                outlying += add_value(columns, j, values[j], weight, largest, counters[ROWS])
+                outlying += add_value(columns, j, values[j], weight, largest, rows)
             for j in range(d):
-                if (all_are_due and counters[ROWS] >= columns.due[j]) or is_due(columns, j, values[j], counters, FAR):
+                if (all_are_due and rows >= columns.due[j]) or is_due(columns, j, values[j], rows, FAR):
                     update_scale(columns, j, counters, plan)
             # 4. the standardised sample, and its scores
             square = 0.0
@@ -330,10 +331,10 @@ def make_csr_pass(
                 weigh(losses, mixture.weights, mixture.products, mixture.right, mixture.sums, work.prior, counters)
                 take_snapshot(track, columns, counters, snapshot)
             penalty_is_due = counters[NONZEROS] >= PENALTY_PERIOD * plan.n_features
-            nonzeros = 0.0
+            nonzeros = 0
             for place in range(begin, end):
                 nonzeros += values[place] != 0.0
-            all_are_due = penalty_is_due or all_are_refreshed(counters, nonzeros, plan.n_features)
+            all_are_due = penalty_is_due or all_are_refreshed(counters, float(nonzeros), plan.n_features)
             if all_are_due:
                 write_out(track, columns, counters)
             # 2. the penalty, for all steps since its last application
@@ -352,19 +353,20 @@ def make_csr_pass(
             # 3. the moments of the features, this sample included
             for place in range(begin, end):
                 j = indices[place]
-                if scale[j] > 0.0 and is_due(columns, j, values[place], counters, math.inf):
+                if scale[j] > 0.0 and is_due(columns, j, values[place], counters[ROWS], math.inf):
                     rescale(track, columns, j, counters, plan)
             relative, largest = begin_sample(counters, weight, plan.clip)
+            rows = counters[ROWS]
             outlying = 0.0
             for place in range(begin, end):
-                outlying += add_value(columns, indices[place], values[place], weight, largest, counters[ROWS])
+                outlying += add_value(columns, indices[place], values[place], weight, largest, rows)
             if all_are_due:
                 for j in range(d):
-                    if counters[ROWS] >= columns.due[j]:
+                    if rows >= columns.due[j]:
                         update_scale(columns, j, counters, plan)
                 sum_over_features(track, columns, counters)
             for place in range(begin, end):
-                if is_due(columns, indices[place], values[place], counters, FAR):
+                if is_due(columns, indices[place], values[place], rows, FAR):
                     rescale(track, columns, indices[place], counters, plan)
             # 4. the squared norm of the standardised sample, and its scores
             square, pending = counters[R_SQUARE], counters[PENDING_WEIGHT]

@@ -276,10 +276,10 @@ def all_are_refreshed(counters, nonzeros, n_features):
     return math.floor((before + nonzeros) / period) > math.floor(before / period)
 
 
-def is_due(columns, j, x, counters, far):
-    """Whether mean and scale of feature j are to be updated for a value: out of date, or `far` from it. Zeros change nothing."""
+def is_due(columns, j, x, rows, far):
+    """Whether mean and scale of feature j are to be updated for a value other than 0: after `rows` samples, or `far` from it."""
     scale = columns.scale[j]
-    return x != 0.0 and (counters[ROWS] >= columns.due[j] or scale == 0.0 or abs(x - columns.mean[j]) * scale > far)
+    return x != 0.0 and (rows >= columns.due[j] or scale == 0.0 or abs(x - columns.mean[j]) * scale > far)
 
 
 def add_value(columns, j, x, weight, largest, rows):

@@ -26,8 +26,8 @@ weights minimise a quadratic model of the progressive loss with exponential forg
 of a Bayesian mixture. An offset is added: an intercept that follows the last residuals, with a separate weight from 0 to 1. It
 helps if successive labels are alike. Samples are scored by a snapshot of the models taken at the start of the call (refreshed
 after 25% more samples, at most 1000), with which the caller would predict: calls of one sample weight the models by their
-predictions one sample ahead, calls of 100 by their predictions 100 ahead. The last sixteenth of a call is scored by a snapshot of
-its own: what begins late in a call, such as a class, no model at its start could predict, and all would count as equally wrong.
+predictions one sample ahead, calls of 100 by their predictions 100 ahead. The last sixteenth of a call is scored by a new
+snapshot: a model at the start of the call cannot predict what begins late in it, such as a class, so all would be equally wrong.
 The last iterate of the longest steps follows single samples, so it has a tenth of the weight at most in calls of 100. The models
 do not depend on how the stream is split into calls; the weights do.
 
