@@ -150,6 +150,25 @@ def test_a_lost_part_is_made_again_from_the_model_and_the_last_direction():
         np.testing.assert_allclose(one, other, rtol=1e-10)
 
 
+@pytest.mark.parametrize("width", [0.0, 0.5])
+def test_a_part_is_extended_from_any_point_of_the_last_direction(width):
+    """The loss at the end of the new direction, and then a look along it."""
+    X, target, _ = binary()
+    loss, weight, zero = array_loss(Hinge() if width else LogLoss(), 1, False), np.linspace(0.5, 2.0, len(target)), np.zeros(1)
+    part, other = Part(rows_of(X), target, weight, loss), Part(rows_of(X), target, weight, loss)
+    coef, first, second = 1e-3 * np.random.default_rng(0).normal(size=(3, 1, X.shape[1]))
+    part.start(coef, zero, width)
+    part.line(first, zero, 0.5, False)
+    for at, start in ((None, coef + 0.5 * first), (1.0, coef + 0.5 * first + second), (0.0, coef + 0.5 * first + second)):
+        (value,) = part.extend(second, zero, at)
+        sums, *_ = other.start(start + second, zero, width)
+        assert value == pytest.approx(sums[0], rel=1e-12)
+        sums, *gradient = part.again(1.3)
+        exact, *slopes = other.start(start + 1.3 * second, zero, width)
+        assert sums[0] == pytest.approx(exact[0], rel=1e-12)
+        np.testing.assert_allclose(gradient[0], slopes[0], rtol=1e-9)
+
+
 def test_a_part_can_be_sent_to_a_worker():
     X, target, _ = several()
     part = Part(rows_of(sp.csr_array(X)), target, np.ones(len(target)), array_loss(LogLoss(), 3, True))
@@ -230,7 +249,7 @@ def test_samples_are_cut_for_the_cache_and_for_threads_only_where_they_pay():
 def test_nothing_under_descent_sees_a_score():
     """Descent calls verbs of the parts, which return sums; arrays with an entry per sample stay with the part."""
     verbs = {"start", "plane", "step", "line", "again", "gram", "gradient", "value", "hessian", "widen"}
-    verbs |= {"group_sums", "shared_gradient", "conjugate", "curvature_moments", "curvature_grams"}
+    verbs |= {"extend", "group_sums", "shared_gradient", "conjugate", "curvature_moments", "curvature_grams"}
     seen = set()
     for path in (Path(sklearn_gd.__file__).parent / "descent").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -10,6 +10,10 @@ from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Quantile
 from versions import L1_OF_LOGISTIC_REGRESSION
 
 from sklearn_gd import GDClassifier, GDRegressor, penalties
+from sklearn_gd.descent import _working_set
+from sklearn_gd.descent._accelerated import AcceleratedSteps
+from sklearn_gd.descent._costs import MINIMISER, PRODUCT, cost_of_hessian, cost_of_minimiser, squares_of
+from sklearn_gd.descent._working_set import LEAST_COORDINATES, WorkingSet
 from sklearn_gd.descent.support_descent import expected_fall
 from sklearn_gd.losses import Huber, Quantile, RegressionLoss
 from sklearn_gd.objective._rows import rows_of
@@ -196,6 +200,81 @@ def test_several_classes():
     ]
     assert fits[0].loss_curve_[-1] <= CLOSE * fits[1].loss_curve_[-1]
     assert np.count_nonzero(fits[1].coef_) < 150
+
+
+def words(n=400, d=3000, seed=0):
+    """Counts of rare words, with labels that some of them decide, as CSR."""
+    rng = np.random.default_rng(seed)
+    X = sp.random(n, d, 0.01, "csr", random_state=seed, data_rvs=lambda size: rng.integers(1, 4, size).astype(float))
+    score = X @ np.where(rng.uniform(size=d) < 0.1, rng.normal(size=d), 0.0) + 0.5 * rng.normal(size=n)
+    return X, score, (score > np.median(score)).astype(int)
+
+
+@pytest.mark.parametrize("penalty", ["l1", penalties.L1(nonnegative=True), penalties.ElasticNet(0.5)], ids=str)
+@pytest.mark.parametrize("loss", ["log_loss", "squared_hinge", "modified_huber"])
+def test_accelerated_steps_on_sparse_samples_reach_the_minimum(penalty, loss, monkeypatch):
+    """Compared with Newton steps, at a much smaller tolerance."""
+    X, _, y = words()
+    fits = {"penalty": penalty, "loss": loss, "alpha": 1e-3}
+    exact = GDClassifier(**fits, tol=1e-9, max_iter=5000).fit(X.toarray()[:, np.asarray(X.sum(axis=0)).ravel() > 0.0], y)
+    monkeypatch.setattr(_working_set, "PRICE", 0.0)
+    monkeypatch.setattr(_working_set, "SHARE", 0.0)
+    monkeypatch.setattr(_working_set, "CHEAP", 0.0)
+    steps = []
+    monkeypatch.setattr(AcceleratedSteps, "_step", counted(AcceleratedSteps._step, steps))
+    model = in_silence(GDClassifier(**fits), X, y)
+    assert len(steps) > 10
+    assert model.loss_curve_[-1] <= CLOSE * exact.loss_curve_[-1]
+    assert (np.diff(model.loss_curve_) <= 1e-15).all()
+
+
+def counted(function, calls):
+    """The function, which also appends to a list of its calls."""
+
+    def call(*arguments):
+        calls.append(arguments)
+        return function(*arguments)
+
+    return call
+
+
+def test_features_without_a_value_cost_nothing():
+    """The vocabulary of a text is often that of more documents than the training samples."""
+    X, _, y = words()
+    wide = sp.hstack([X, sp.csr_array((X.shape[0], 5000))]).tocsr()
+    few, many = (GDClassifier(penalty="l1", alpha=1e-3).fit(each, y) for each in (X, wide))
+    np.testing.assert_allclose(many.loss_curve_, few.loss_curve_, rtol=1e-12)
+    np.testing.assert_allclose(many.coef_[:, : X.shape[1]], few.coef_, atol=1e-10)
+    assert not many.coef_[:, X.shape[1] :].any()
+
+
+def test_copies_of_a_feature_are_not_all_coordinates_of_a_step(monkeypatch):
+    """Their violations are equal, so that none of them is the last one of so many."""
+    X, y = samples(60, 300, 0.0)
+    X = np.hstack([X, np.repeat(X[:, -1:], 300, axis=1)])
+    sizes, coordinates = [], WorkingSet._coordinates
+
+    def recorded(self):
+        found = coordinates(self)
+        sizes.append((len(found[0]), np.count_nonzero(self.u)))
+        return found
+
+    monkeypatch.setattr(WorkingSet, "_coordinates", recorded)
+    GDRegressor(penalty="l1", alpha=largest_alpha(X, y) / 3).fit(X, y)
+    assert sizes
+    assert all(size <= max(LEAST_COORDINATES, 2 * support) for size, support in sizes)
+
+
+def test_the_cost_of_second_derivatives():
+    """In the products of a matrix product; those of scores that share a block grow with the square of their number."""
+    features = [np.arange(9), np.arange(4)]
+    assert squares_of(np.array([10.0, 5.0]), coupled=False) == 125.0
+    assert squares_of(np.array([10.0, 5.0]), coupled=True) == 225.0
+    assert cost_of_hessian(features, np.ones(20), 100, False) == pytest.approx(PRODUCT * 125.0)
+    few, many = (cost_of_hessian(features, np.full(1000, share), 10**9, False) for share in (0.001, 0.01))
+    assert few < many
+    assert cost_of_minimiser(features, 100, True) == pytest.approx(PRODUCT * MINIMISER * 15.0**3 / 100)
+    assert cost_of_minimiser(features, 100, False) == pytest.approx(PRODUCT * MINIMISER * 10.0 * 125.0 / 100)
 
 
 def test_a_gap_that_cannot_close_is_no_reason_to_go_on():

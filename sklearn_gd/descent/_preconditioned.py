@@ -13,29 +13,6 @@ from ._loop import Iterate, Method
 REFRESH = 25  # iterations between two recomputations of the scores from the coefficients
 NEGLIGIBLE = 0.1  # of the tolerance, what the smoothed F may exceed F by without a narrower stage
 LEAST_STAGES = 3  # of smoothing, before F decides whether another, narrower one follows
-SPARSE_PRICE = 3.0  # of a product with a stored value, in products with a dense one
-
-
-def iterations_per_square(shares: NDArray[Any], n_outputs: int) -> float:
-    """The cost of the second derivatives of a score, in iterations, over the square of the number of their features.
-
-    Parameters
-    ----------
-    shares : ndarray, (n_features,)
-        The share of non-zero values of each feature of an iteration.
-    n_outputs : int
-        Scores of a sample.
-
-    Returns
-    -------
-    float
-        Iterations.
-    """
-    # For a sample and score an iteration takes two products with its values, which wait for the memory unless several scores
-    # share them, and the loss; a Gram matrix takes d^2 / 2 products that do not wait. The share of non-zeros decides, not the
-    # layout, so that dense and CSR rows descend alike.
-    values = min(SPARSE_PRICE * float(shares.sum()), len(shares))
-    return 0.05 / ((0.2 + 1.4 / n_outputs) * values + 25.0)
 
 
 class ScaledCoordinates:

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._accelerated import AcceleratedSteps
 from ._active_set import l1_minimiser
-from ._line_search import backtrack, spectral_length, strong_wolfe
-from ._preconditioned import Line, ScaledCoordinates, iterations_per_square, parabola
-from .memory_gradient import plane_step
+from ._costs import cost_of_hessian, cost_of_iteration, cost_of_minimiser, is_sparse
+from ._line_search import backtrack
+from ._preconditioned import Line, ScaledCoordinates
 
 MOST_STEPS = 30  # on one set, before another one is chosen
-SUPPORT_SHARE = 0.1  # of the violation off the support; descent on the support continues while its gradient exceeds this
 KEEPING = 0.1  # the second derivatives are reused if a step has reduced the squared violation to less than this share
 STEEP = 0.5  # a step is doubled while the slope at its end exceeds this share of the slope at its start
 LEAST_CAUTION = 1e-6  # weight of the `narrowed` curvatures in the second derivatives of a smoothed loss
@@ -22,8 +22,7 @@ PATIENCE = 10  # working sets that are minimised with at least `SMALL_DAMPING`: 
 OFF_SINGULAR = 1e-9  # relative increase of the diagonal besides: it may be tiny where the loss has become flat
 LEAST_COORDINATES = 32  # in which they are taken
 PRICE, SHARE = 3.0, 0.5  # the iterations that they may cost: a number, or a share of those so far
-MINIMISER = 6.0  # what the minimiser of the second-order model costs, in products of a sample, over the number of coordinates
-CHEAP, CHEAP_SMOOTHED = 1e8, 1e9  # multiplications that they always may; a smoothed loss, whose curvature jumps, needs them more
+CHEAP, CHEAP_SMOOTHED = 5e6, 5e7  # costs that are always accepted; a smoothed loss, whose curvature jumps, needs them more
 
 
 def violation(u, gradient, threshold, bounded, free):
@@ -37,11 +36,6 @@ def violation(u, gradient, threshold, bounded, free):
 def penalty(u, ridge, threshold):
     """The penalty at u: l2 with the curvature `ridge`, and l1 with the slopes `threshold`."""
     return 0.5 * float((ridge * u) @ u) + float(threshold @ np.abs(u))
-
-
-def squares_of(objective: Any, sizes: NDArray[Any]) -> float:
-    """The number of second derivatives, from the number of coordinates of each score."""
-    return float(sizes.sum() ** 2 if objective.array_loss.coupled else sizes @ sizes)
 
 
 class WorkingSet(ScaledCoordinates):
@@ -69,7 +63,7 @@ class WorkingSet(ScaledCoordinates):
             self.index = np.concatenate([coefs, n_features * n_outputs + np.arange(n_outputs)])
         self.u, self.ridge, self.threshold = method.u[self.index], method.ridge[self.index], method.threshold[self.index]
         self.bounded, self.free = method.bounded[self.index], method.free[self.index]
-        self.hessians, self.steep = None, math.inf
+        self.hessians, self.steep, self.accelerated = None, math.inf, AcceleratedSteps(self)
         if columns is None:
             self.value, self.plain, self.slopes = method.seen
             self.advance = method.advance
@@ -90,8 +84,9 @@ class WorkingSet(ScaledCoordinates):
 
         Returns 0, or the predicted decrease of F if the last step has failed to decrease it.
         """
-        steps = self._newton_steps() if self._has_cheap_hessian() else self._plane_steps()
-        for _, promised in zip(range(MOST_STEPS), steps):
+        if not self._is_cheap(self._coordinates()):
+            return self.accelerated.minimise(enough)
+        for _, promised in zip(range(MOST_STEPS), self._newton_steps()):
             if promised:
                 return promised
             left = self.violation()
@@ -105,24 +100,22 @@ class WorkingSet(ScaledCoordinates):
         rank = np.where(on, math.inf, np.abs(self.violation()[: self.n_coef]))
         size = max(LEAST_COORDINATES, 2 * np.count_nonzero(on))
         if 3 * size < 2 * len(rank):
-            rank[rank < np.partition(rank, -size)[-size]] = 0.0
+            rank[np.argpartition(rank, -size)[:-size]] = 0.0  # not more: copies of a feature violate alike
         else:
             rank[:] = math.inf
         return [np.flatnonzero(each) for each in rank.reshape(self.shape)]
 
-    def _has_cheap_hessian(self):
-        """Whether the second derivatives are cheap compared with the iterations so far."""
+    def _is_cheap(self, coordinates):
+        """Whether the second derivatives in some coordinates are cheap compared with the iterations so far."""
         objective, n_outputs = self.method.objective, self.shape[0]
-        sizes = np.array([len(features) + 1.0 for features in self._coordinates()])
-        coupled = objective.array_loss.coupled
-        squares = squares_of(objective, sizes)
-        # The minimiser of the model costs the cube, whatever the samples.
-        more = MINIMISER * float(sizes.sum() if coupled else sizes.max()) / objective.n_samples
-        shares = objective.moments.known_share
-        per_square = iterations_per_square(shares if self.columns is None else shares[self.columns], n_outputs)
-        price = squares / n_outputs * (1.0 + more) * per_square
-        cheap = CHEAP_SMOOTHED if self.width else CHEAP
-        return price <= max(PRICE, SHARE * self.method.spent) or squares * objective.n_samples <= cheap
+        shares, coupled = objective.moments.known_share, objective.array_loss.coupled
+        if self.columns is not None:
+            shares = shares[self.columns]
+        n = objective.n_samples
+        cost = cost_of_hessian(coordinates, shares, n, coupled)
+        price = (cost + cost_of_minimiser(coordinates, n, coupled)) / (n_outputs * cost_of_iteration(shares, n_outputs))
+        least = CHEAP_SMOOTHED if self.width else 0.0 if self.columns is None and is_sparse(shares) else CHEAP
+        return price <= max(PRICE, SHARE * self.method.spent) or n * cost <= least
 
     # --- steps ------------------------------------------------------------------------------------------------------------
     # Each generator takes one step at a time. It yields 0, or the predicted decrease of a step that has failed to decrease F.
@@ -136,6 +129,8 @@ class WorkingSet(ScaledCoordinates):
             steep = float(left @ left)
             if self.hessians is None or steep > KEEPING * self.steep:
                 chosen, curvature = self._coordinates(), (method.peak, method.caution)
+                if not self._is_cheap(chosen):
+                    return
                 self.hessians = self.parts.mean("hessian", chosen, self.frame.mean, *curvature, self.advance)
                 self.advance = False
                 own = [np.append(k * n + features, n_outputs * n + k) for k, features in enumerate(chosen)]
@@ -157,29 +152,9 @@ class WorkingSet(ScaledCoordinates):
                 method.caution = max(0.3 * method.caution, LEAST_CAUTION)
             yield promised
 
-    def _plane_steps(self):
-        """Steps of the memory gradient method on the support, which proximal steps of spectral length determine."""
-        last, length, chosen = None, 1.0, False
-        while True:
-            self.method.spent += 1
-            left = self.violation()
-            on = (self.u != 0.0) | self.free
-            inside, off = np.where(on, left, 0.0), np.where(on, 0.0, left)
-            if chosen and math.sqrt(inside @ inside) >= SUPPORT_SHARE * math.sqrt(off @ off):
-                chosen, last = self._support_step(inside, last)
-                if chosen:
-                    yield 0.0
-                    continue
-            u, before = self.u, self.slopes
-            t, promised = self._towards(self.prox(u - length * before, length))
-            chosen, last = t > 0.0, None
-            if chosen:
-                length = spectral_length(self.u - u, self.slopes - before, length)
-            yield promised
-
-    def prox(self, v, step):
-        """The proximal step of the l1 part and of the bound at zero."""
-        moved = np.sign(v) * np.maximum(np.abs(v) - step * self.threshold, 0.0)
+    def prox(self, v, curvature):
+        """The minimiser of ``curvature / 2 * u^2 - v * u`` plus the l1 part and the bound at zero, in each coordinate."""
+        moved = np.sign(v) * np.maximum(np.abs(v) - self.threshold, 0.0) / curvature
         return np.where(self.bounded & (moved < 0.0), 0.0, moved)
 
     def _towards(self, target):
@@ -223,39 +198,6 @@ class WorkingSet(ScaledCoordinates):
         """Make the point of the last look along a line the current one."""
         self.u, self.value, self.plain, self.advance = u, value, line.plain, True
         self.slopes = line.gradient + self.ridge * u
-
-    def _support_step(self, inside, last):
-        """Take one plane step on the support; a coefficient that would change its sign stops at zero.
-
-        Returns whether a step was taken, and the last move (None if the support has changed).
-        """
-        u, value, ridge = self.u, self.value, self.ridge
-        (forms,) = self.parts.mean("plane", *self.model(-inside), last is not None, self.advance)
-        self.advance = False
-        direction, slope, step = plane_step(self, inside, inside, last, forms)
-        line = Line(self, step, penalty=parabola(ridge, u, direction, self.threshold * np.sign(u)))
-        t, new = strong_wolfe(line, value, slope)
-        if t == 0.0:
-            return False, None
-        moved = u + t * direction
-        crossed = (u * moved < 0.0) & ~self.free
-        if not crossed.any():
-            line.settle(t)
-            self._arrive(moved, new, line)
-            return True, (t * direction, t)
-        # Project onto the orthant if this decreases F; otherwise stop at the first crossing.
-        crossings = np.full(len(u), math.inf)
-        np.divide(-u, direction, out=crossings, where=crossed)
-        first = int(crossings.argmin())
-        stopped = u + crossings[first] * direction
-        stopped[first] = 0.0
-        for end in (np.where(crossed, 0.0, moved), stopped):
-            line = Line(self, ("line", *self.model(end - u)), (False,))
-            new = line(1.0)[0] + self.penalty(end)
-            if new < value:
-                self._arrive(end, new, line)
-                return True, None
-        return False, None
 
     # ----------------------------------------------------------------------------------------------------------------------
 

@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..objective._preconditioner import SHRINKAGE, BlockMetric, DiagonalMetric, Metric, UnitMetric
+from ._costs import PRODUCT, cost_of_iteration
 from ._line_search import plane_minimiser, strong_wolfe
 from ._loop import Iterate
 from ._monitor import Status
-from ._preconditioned import REFRESH, Line, PreconditionedMethod, iterations_per_square, parabola
+from ._preconditioned import REFRESH, Line, PreconditionedMethod, parabola
 
 FIRST_METRIC = 4  # iterations before the first metric; the number doubles for each further one
 MOST_GRAMS = 1 << 23  # largest number of values in the Gram matrices of all scores
@@ -165,7 +166,7 @@ class MemoryGradient(PreconditionedMethod):
     def _share_for_grams(self):
         """The number of samples from which to compute the correlations of the features; 0 if they cost too much."""
         n, d, K = self.objective.n_samples, self.objective.n_features, self.objective.n_outputs
-        cost = d * d * iterations_per_square(self.objective.moments.known_share, K)  # of all samples
+        cost = d * d * PRODUCT / cost_of_iteration(self.objective.moments.known_share, K)  # of all samples
         count = min(n, MOST_SAMPLES * (d + 20), n * GRAM_SHARE * self.n_iter / cost)
         # Most samples have next to no curvature in a smoothed loss: all of them are too few where features are more than half.
         least = LEAST_SAMPLES * d

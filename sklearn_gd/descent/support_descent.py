@@ -3,8 +3,8 @@ r"""Batch descent on working sets: with an l1 penalty or non-negative coefficien
 Most coefficients are zero at the minimum. F is minimised over a *working set* of features, the support and those that violate
 the optimality conditions most, the other coefficients staying zero; then one look at all features tells how far the minimum may
 still be, and the next set is chosen. On the set every step goes to the minimiser of the second-order model plus the l1 part, in
-the support and the coefficients that violate the optimality conditions most. Before that matrix is cheap compared with the
-steps taken so far, the memory gradient method descends on the support, which proximal steps choose.
+the support and the coefficients that violate the optimality conditions most. Before the second derivatives are cheap compared
+with the iterations so far, accelerated proximal steps descend on all coordinates.
 
 A non-smooth loss is minimised in the same way under an l2 penalty, where the second derivatives are cheap.
 
@@ -17,8 +17,6 @@ M. Massias, A. Gramfort and J. Salmon, "Celer: a fast solver for the lasso with 
 duality gaps).
 Q. Bertrand, Q. Klopfenstein, P.-A. Bannier, G. Gidel and M. Massias, "Beyond L1: faster and better sparse models with skglm",
 2022 (the same for other losses).
-G. Andrew and J. Gao, "Scalable training of L1-regularized log-linear models", 2007 (descent within an orthant).
-S. J. Wright, R. D. Nowak and M. A. T. Figueiredo, "Sparse reconstruction by separable approximation", 2009 (the proximal steps).
 """
 
 import math
@@ -28,12 +26,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._costs import is_sparse, squares_of
 from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH, PreconditionedMethod
-from ._working_set import LEAST_DAMPING, SMALL_DAMPING, WorkingSet, penalty, squares_of, violation
+from ._working_set import LEAST_DAMPING, SMALL_DAMPING, WorkingSet, penalty, violation
 
-LEAST_FEATURES = 32  # of a working set
+LEAST_FEATURES, MOST_SELECTED = 32, 64  # of a working set; the latter of sparse samples
 ENOUGH = 0.1  # of the possible decrease: the tolerance for a working set and for a stage of smoothing
 BALANCED = 1e-12  # of the size of slopes; a smaller sum of slopes counts as zero
 LEAST_JUDGED = 2  # stages of smoothing before the decrease in one bounds that of the next ones
@@ -71,7 +70,7 @@ def has_cheap_newton(objective: Any) -> bool:
     n, d = objective.n_samples, objective.n_features
     if objective.loss.smooth or n < LEAST_SAMPLES * d:
         return False
-    cost = n * squares_of(objective, np.full(objective.n_outputs, float(d)))
+    cost = n * squares_of(np.full(objective.n_outputs, float(d)), objective.array_loss.coupled)
     return cost <= MOST_PRODUCTS and objective.null_model(0.0).value > 0.0
 
 
@@ -90,6 +89,8 @@ class SupportDescent(PreconditionedMethod):
         The smoothed objective after each iteration of the stage.
     spent : int
         Steps of the stage without second derivatives.
+    steepness : float
+        A bound on the curvature of the loss in u along these steps.
     """
 
     u: NDArray[Any]
@@ -107,10 +108,11 @@ class SupportDescent(PreconditionedMethod):
     stalls: int
     values: list[float]
     spent: int
+    steepness: float
 
     kept: tuple[str, ...] = (
         *PreconditionedMethod.kept,
-        *("damping", "bend", "caution", "lower", "stalls", "values", "spent"),
+        *("damping", "bend", "caution", "lower", "stalls", "values", "spent", "steepness"),
     )
     lower: float = -math.inf  # the best lower bound on the minimum of F so far
 
@@ -123,10 +125,11 @@ class SupportDescent(PreconditionedMethod):
         self.bounded = np.zeros(len(self.u), dtype=bool)
         self.bounded[:n_coef] = form.nonnegative
         self.free = (self.threshold == 0.0) & ~self.bounded
+        self.free[:n_coef] &= frame.scale.ravel() > 0.0  # the coefficient of a constant feature stays zero
         self.u = np.where(self.bounded, np.maximum(self.u, 0.0), self.u)
         self.least_damping = SMALL_DAMPING if self.width else LEAST_DAMPING
         self.damping, self.caution = SMALL_DAMPING, 1.0
-        self.stalls, self.values, self.spent = 0, [], 0
+        self.stalls, self.values, self.spent, self.steepness = 0, [], 0, 1.0
         self.refresh()
         self.stage_value = self._value(self.seen[1])
 
@@ -205,7 +208,9 @@ class SupportDescent(PreconditionedMethod):
         excess = np.where((u != 0.0) | self.free[:n_coef], math.inf, excess).reshape(self.shape).max(axis=0)
         on_support = int(np.count_nonzero(excess == math.inf))
         size = max(LEAST_FEATURES, on_support + min(on_support, self.objective.n_samples))
-        if 2 * size >= n_features:
+        # Zero coefficients of sparse features save little, and the selection of the others costs several iterations.
+        most = MOST_SELECTED if is_sparse(self.objective.moments.known_share) else n_features
+        if size > most or 2 * size >= n_features:
             return None
         return np.sort(np.argpartition(excess, -size)[-size:])
 

@@ -44,7 +44,12 @@ class Level:
         self.calls.append(Call(verb, arguments))
         if verb in ADVANCING and arguments[-1]:
             self.raw = self.ahead
-        if verb == "plane":
+        if verb == "extend":
+            at = arguments[2]
+            self.raw = self.ahead if at is None else _sum(1.0, self.raw, at, self.last or self.raw)
+            self.last = arguments[:2]
+            self.ahead = _sum(1.0, self.raw, 1.0, self.last)
+        elif verb == "plane":
             self.move = arguments[:2]
         elif verb == "line":
             self.last = arguments[:2]

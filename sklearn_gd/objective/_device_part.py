@@ -93,6 +93,9 @@ class DevicePart(Part):
         # NumPy's scalars would convert the arrays of some libraries to NumPy's.
         return super().step(float(c_0), float(c_1), t)
 
+    def extend(self, coef, intercept, at):
+        return self._taken(*super().extend(coef, intercept, at))
+
     def again(self, t):
         return super().again(float(t))
 

@@ -156,6 +156,19 @@ class Part:
         self.last = self.rows.scores(coef, intercept)
         return self.again(t)
 
+    def extend(self, coef, intercept, at):
+        """The loss at the end of a direction, which becomes the last one.
+
+        The current point first moves to `at` along the last direction, or, where that is None, to the point of the last look.
+        """
+        self.t = self.t if at is None else at
+        self._hold(True)
+        self.dtype = coef.dtype
+        self.last, self.t, self.curvature = self.rows.scores(coef, intercept), 1.0, None
+        raw = self._ahead()
+        value = self.loss.second_order(self.y, raw, self.width)[0] if self.width else self.loss.value(self.y, raw)
+        return (self._summed(value),)
+
     def again(self, t):
         """Look t along the last direction."""
         self.t = t
