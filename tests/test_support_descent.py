@@ -220,6 +220,7 @@ def test_accelerated_steps_on_sparse_samples_reach_the_minimum(penalty, loss, mo
     monkeypatch.setattr(_working_set, "PRICE", 0.0)
     monkeypatch.setattr(_working_set, "SHARE", 0.0)
     monkeypatch.setattr(_working_set, "CHEAP", 0.0)
+    monkeypatch.setattr(_working_set, "CHEAP_SMOOTHED", 0.0)
     steps = []
     monkeypatch.setattr(AcceleratedSteps, "_step", counted(AcceleratedSteps._step, steps))
     model = in_silence(GDClassifier(**fits), X, y)
@@ -273,8 +274,8 @@ def test_the_cost_of_second_derivatives():
     assert cost_of_hessian(features, np.ones(20), 100, False) == pytest.approx(PRODUCT * 125.0)
     few, many = (cost_of_hessian(features, np.full(1000, share), 10**9, False) for share in (0.001, 0.01))
     assert few < many
-    assert cost_of_minimiser(features, 100, True) == pytest.approx(PRODUCT * MINIMISER * 15.0**3 / 100)
-    assert cost_of_minimiser(features, 100, False) == pytest.approx(PRODUCT * MINIMISER * 10.0 * 125.0 / 100)
+    assert cost_of_minimiser(features, np.ones(20), 100, True) == pytest.approx(PRODUCT * MINIMISER * 15.0**3 / 100)
+    assert cost_of_minimiser(features, np.ones(20), 100, False) == pytest.approx(PRODUCT * MINIMISER * 10.0 * 125.0 / 100)
 
 
 def test_a_gap_that_cannot_close_is_no_reason_to_go_on():

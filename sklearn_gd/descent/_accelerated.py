@@ -18,7 +18,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-MOST_STEPS = 100  # between two looks at all features
+MOST_STEPS = 1000  # between two looks at all features
+CLOSE = 0.01  # of half the squared violation that is asked for, as a smoothed loss may be steeper elsewhere
 EASED = 0.9  # factor on L after each step
 STEEPEST = 1e12  # largest L: beyond it the loss does not match its gradient
 
@@ -82,7 +83,7 @@ class AcceleratedSteps:
             self.move, u, value = target - u, target, new
             if float(away @ self.move) > 0.0:
                 self.weight = 1.0
-            if method.steepness * promised <= enough:
+            if method.steepness * promised <= (CLOSE * enough if some.width else enough):
                 break
             point, loss, slopes = self._extrapolated(u)
             at = 1.0

@@ -71,12 +71,12 @@ def cost_of_hessian(coordinates: Sequence[NDArray[Any]], shares: NDArray[Any], n
     return PRODUCT * (SELECTED * float(shares.sum()) + SPARSE_PRICE * stored + ASSEMBLED * squares / n_samples)
 
 
-def cost_of_minimiser(coordinates: Sequence[NDArray[Any]], n_samples: int, coupled: bool) -> float:
+def cost_of_minimiser(coordinates: Sequence[NDArray[Any]], shares: NDArray[Any], n_samples: int, coupled: bool) -> float:
     """The cost of the minimiser of the second-order model in some coordinates, divided by the number of samples.
 
     Parameters
     ----------
-    coordinates, n_samples, coupled
+    coordinates, shares, n_samples, coupled
         As in `cost_of_hessian`.
 
     Returns

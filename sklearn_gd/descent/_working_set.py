@@ -21,8 +21,9 @@ LEAST_DAMPING, SMALL_DAMPING = 1e-15, 1e-6  # the latter for a smoothed loss, wh
 PATIENCE = 10  # working sets that are minimised with at least `SMALL_DAMPING`: it keeps rounding small where F is flat
 OFF_SINGULAR = 1e-9  # relative increase of the diagonal besides: it may be tiny where the loss has become flat
 LEAST_COORDINATES = 32  # in which they are taken
-PRICE, SHARE = 3.0, 0.5  # the iterations that they may cost: a number, or a share of those so far
-CHEAP, CHEAP_SMOOTHED = 5e6, 5e7  # costs that are always accepted; a smoothed loss, whose curvature jumps, needs them more
+# Second derivatives may cost a number of iterations, or a share of those so far, and all of them together a multiple of these.
+PRICE, SHARE, MOST_SHARE = 3.0, 0.5, 4.0
+CHEAP, CHEAP_SMOOTHED = 5e6, 1e7  # costs that are always accepted; the latter, for a smoothed loss, with that of the minimiser
 
 
 def violation(u, gradient, threshold, bounded, free):
@@ -105,17 +106,23 @@ class WorkingSet(ScaledCoordinates):
             rank[:] = math.inf
         return [np.flatnonzero(each) for each in rank.reshape(self.shape)]
 
-    def _is_cheap(self, coordinates):
-        """Whether the second derivatives in some coordinates are cheap compared with the iterations so far."""
+    def _costs(self, coordinates):
+        """The costs of second derivatives in some coordinates and of the minimiser, for a sample, and both in iterations."""
         objective, n_outputs = self.method.objective, self.shape[0]
-        shares, coupled = objective.moments.known_share, objective.array_loss.coupled
-        if self.columns is not None:
-            shares = shares[self.columns]
-        n = objective.n_samples
-        cost = cost_of_hessian(coordinates, shares, n, coupled)
-        price = (cost + cost_of_minimiser(coordinates, n, coupled)) / (n_outputs * cost_of_iteration(shares, n_outputs))
-        least = CHEAP_SMOOTHED if self.width else 0.0 if self.columns is None and is_sparse(shares) else CHEAP
-        return price <= max(PRICE, SHARE * self.method.spent) or n * cost <= least
+        shares = objective.moments.known_share if self.columns is None else objective.moments.known_share[self.columns]
+        sizes = coordinates, shares, objective.n_samples, objective.array_loss.coupled
+        hessian, minimiser = cost_of_hessian(*sizes), cost_of_minimiser(*sizes)
+        return hessian, minimiser, (hessian + minimiser) / (n_outputs * cost_of_iteration(shares, n_outputs))
+
+    def _is_cheap(self, coordinates):
+        """Whether the second derivatives are cheap in themselves, or compared with the iterations so far."""
+        method, n = self.method, self.method.objective.n_samples
+        hessian, minimiser, price = self._costs(coordinates)
+        if price <= PRICE or (price <= SHARE * method.spent and method.spent_on_newton + price <= MOST_SHARE * method.spent):
+            return True
+        if self.width:
+            return n * (hessian + minimiser) <= CHEAP_SMOOTHED
+        return n * hessian <= CHEAP and not (self.columns is None and is_sparse(method.objective.moments.known_share))
 
     # --- steps ------------------------------------------------------------------------------------------------------------
     # Each generator takes one step at a time. It yields 0, or the predicted decrease of a step that has failed to decrease F.
@@ -131,6 +138,7 @@ class WorkingSet(ScaledCoordinates):
                 chosen, curvature = self._coordinates(), (method.peak, method.caution)
                 if not self._is_cheap(chosen):
                     return
+                method.spent_on_newton += self._costs(chosen)[-1]
                 self.hessians = self.parts.mean("hessian", chosen, self.frame.mean, *curvature, self.advance)
                 self.advance = False
                 own = [np.append(k * n + features, n_outputs * n + k) for k, features in enumerate(chosen)]

@@ -89,6 +89,8 @@ class SupportDescent(PreconditionedMethod):
         The smoothed objective after each iteration of the stage.
     spent : int
         Steps of the stage without second derivatives.
+    spent_on_newton : float
+        The cost of the second derivatives of the stage, in such steps.
     steepness : float
         A bound on the curvature of the loss in u along these steps.
     """
@@ -108,11 +110,12 @@ class SupportDescent(PreconditionedMethod):
     stalls: int
     values: list[float]
     spent: int
+    spent_on_newton: float
     steepness: float
 
     kept: tuple[str, ...] = (
         *PreconditionedMethod.kept,
-        *("damping", "bend", "caution", "lower", "stalls", "values", "spent", "steepness"),
+        *("damping", "bend", "caution", "lower", "stalls", "values", "spent", "spent_on_newton", "steepness"),
     )
     lower: float = -math.inf  # the best lower bound on the minimum of F so far
 
@@ -129,7 +132,7 @@ class SupportDescent(PreconditionedMethod):
         self.u = np.where(self.bounded, np.maximum(self.u, 0.0), self.u)
         self.least_damping = SMALL_DAMPING if self.width else LEAST_DAMPING
         self.damping, self.caution = SMALL_DAMPING, 1.0
-        self.stalls, self.values, self.spent, self.steepness = 0, [], 0, 1.0
+        self.stalls, self.values, self.spent, self.spent_on_newton, self.steepness = 0, [], 0, 0.0, 1.0
         self.refresh()
         self.stage_value = self._value(self.seen[1])
 
