@@ -227,6 +227,18 @@ def test_rows_of_weight_zero(solver, layout):
     assert model.t_ == EPOCHS * -(-n // min(SOLVER_OBJECTS[solver].batch_rows(n), n))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("batch_size", [32, 33, 35])
+@pytest.mark.parametrize("n_outputs", [2, 5, 10])
+def test_blocks_of_samples_and_outputs(n_outputs, batch_size, dtype):
+    """Four samples and two outputs share their loads in a batch of many scores; the others are handled singly."""
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(150, D))
+    y = X @ rng.normal(size=(D, n_outputs)) + rng.normal(size=(150, n_outputs))
+    weight = rng.uniform(0.3, 2.0, 150)
+    compare(X, y, weight, dtype=dtype, solver=MiniBatch(batch_size), learning_rate=0.05, epochs=2)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("batch_size", [256, 300, 600, 1000])
 @pytest.mark.parametrize("loss", ["huber", "log_loss"])

@@ -150,8 +150,6 @@ def batch_pass(rows, data, model, coordinates, leaves, plan, counters, order, ra
     layout, d = rows.layout, rows.shape[1]
     if layout == "dense" and n_outputs > 1 and plan.batch_size * n_outputs >= LEAST_GATHERED:
         layout = "gathered"
-        data = data._replace(X=(*data.X, np.empty((tile, d)), np.empty((n_outputs, d))))
+        data = data._replace(X=(*data.X, np.empty((tile, d))))
     inlined = (*leaves_of(layout), fetch_of(layout), leaf(to_theta))
-    # Numba's np.dot returns the array that it has written, which counts as an allocation.
-    allocates = layout == "gathered"
-    run(make_batch_pass, inlined, data, order, model, coordinates, leaves, plan, rates, counters, work, allocates=allocates)
+    run(make_batch_pass, inlined, data, order, model, coordinates, leaves, plan, rates, counters, work, allocates=False)
