@@ -18,7 +18,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-MOST_STEPS = 1000  # between two looks at all features
+MOST_STEPS, MOST_SMOOTHED = 100, 1000  # between two looks at all features; the latter for a smoothed loss
 CLOSE = 0.01  # of half the squared violation that is asked for, as a smoothed loss may be steeper elsewhere
 EASED = 0.9  # factor on L after each step
 STEEPEST = 1e12  # largest L: beyond it the loss does not match its gradient
@@ -69,7 +69,7 @@ class AcceleratedSteps:
             point, loss, slopes = self._extrapolated(u)
             at = 1.0
         promised = 0.0
-        for _ in range(MOST_STEPS):
+        for _ in range(MOST_SMOOTHED if some.width else MOST_STEPS):
             method.spent += 1
             target, end = self._step(point, loss, slopes, at, u)
             away, new = point - target, end + some.penalty(target)
