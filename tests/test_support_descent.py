@@ -1,5 +1,6 @@
 """l1, elastic net and non-negativity, more features than samples: F at the default tolerance compared with other solvers."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -237,6 +238,23 @@ def counted(function, calls):
         return function(*arguments)
 
     return call
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_accelerated_steps_after_newton_steps_begin_at_the_current_model(layout, monkeypatch):
+    """The parts have the scores of the model, whichever steps come next; F of the last iteration is that of the model."""
+    X, y = samples(200, 60, 0.5)
+    y = (y > np.median(y)).astype(int)
+    turns = itertools.cycle([False, True, True, False])
+    monkeypatch.setattr(WorkingSet, "_is_cheap", lambda self, coordinates: next(turns))
+    monkeypatch.setattr(_working_set, "backtrack", lambda look, value, decrease: (0.5, look(0.5)))
+    model = GDClassifier(penalty="l1", alpha=1e-3, tol=1e-12, max_iter=15)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(layout(X), y)
+    assert model.n_iter_ > 4
+    value = np.logaddexp(0.0, np.where(y > 0, -1.0, 1.0) * model.decision_function(X)).mean()
+    assert min(model.loss_curve_) == pytest.approx(value + 1e-3 * np.abs(model.coef_).sum(), rel=1e-12)
 
 
 def test_features_without_a_value_cost_nothing():

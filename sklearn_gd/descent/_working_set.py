@@ -87,6 +87,7 @@ class WorkingSet(ScaledCoordinates):
         """
         if not self._is_cheap(self._coordinates()):
             return self.accelerated.minimise(enough)
+        self.accelerated = AcceleratedSteps(self)  # its last move is not the last one of the scores after other steps
         for _, promised in zip(range(MOST_STEPS), self._newton_steps()):
             if promised:
                 return promised
