@@ -268,7 +268,7 @@ def test_features_without_a_value_cost_nothing():
 
 
 def test_copies_of_a_feature_are_not_all_coordinates_of_a_step(monkeypatch):
-    """Their violations are equal, so that none of them is the last one of so many."""
+    """Their violations are equal, so that a threshold on the violation would select all of them."""
     X, y = samples(60, 300, 0.0)
     X = np.hstack([X, np.repeat(X[:, -1:], 300, axis=1)])
     sizes, coordinates = [], WorkingSet._coordinates
@@ -292,8 +292,8 @@ def test_the_cost_of_second_derivatives():
     assert cost_of_hessian(features, np.ones(20), 100, False) == pytest.approx(PRODUCT * 125.0)
     few, many = (cost_of_hessian(features, np.full(1000, share), 10**9, False) for share in (0.001, 0.01))
     assert few < many
-    assert cost_of_minimiser(features, np.ones(20), 100, True) == pytest.approx(PRODUCT * MINIMISER * 15.0**3 / 100)
-    assert cost_of_minimiser(features, np.ones(20), 100, False) == pytest.approx(PRODUCT * MINIMISER * 10.0 * 125.0 / 100)
+    assert cost_of_minimiser(features, 100, True) == pytest.approx(PRODUCT * MINIMISER * 15.0**3 / 100)
+    assert cost_of_minimiser(features, 100, False) == pytest.approx(PRODUCT * MINIMISER * 10.0 * 125.0 / 100)
 
 
 def test_a_gap_that_cannot_close_is_no_reason_to_go_on():

@@ -5,7 +5,7 @@ Each step minimises, from a point :math:`v` on the line through the last two mod
 .. math::  g' u + \frac{L}{2} \lVert u - v \rVert^2 + \text{penalty}(u),
 
 with the gradient g of the mean loss at v. L is raised until this bounds F at the minimiser, and lowered a little after every
-step. The extrapolation restarts where it leads upwards, or against the last move.
+step. The extrapolation restarts after a step that raises F, and when the step points against the last move.
 
 References
 ----------

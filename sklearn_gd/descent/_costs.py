@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..objective._rows import DENSE
+
 SPARSE_PRICE = 3.0  # of a product with a stored value, in products with a dense one
-SPARSE = 0.1  # largest share of non-zero values from which products of sparse factors are cheaper
 PRODUCT = 0.05  # of a product of the Gram matrix, which does not wait for the memory
 SELECTED, ASSEMBLED = 500.0, 400.0  # of a stored value, and of a second derivative, of sparse samples, in such products
 MINIMISER = 2.0  # of the minimiser of the second-order model, in such products, over the cube of the number of coordinates
@@ -19,7 +20,7 @@ MINIMISER = 2.0  # of the minimiser of the second-order model, in such products,
 
 def is_sparse(shares: NDArray[Any]) -> bool:
     """Whether products of sparse factors are cheaper, from the share of non-zero values of each feature."""
-    return float(shares.sum()) <= SPARSE * len(shares)
+    return float(shares.sum()) <= DENSE * len(shares)
 
 
 def cost_of_iteration(shares: NDArray[Any], n_outputs: int) -> float:
@@ -71,12 +72,12 @@ def cost_of_hessian(coordinates: Sequence[NDArray[Any]], shares: NDArray[Any], n
     return PRODUCT * (SELECTED * float(shares.sum()) + SPARSE_PRICE * stored + ASSEMBLED * squares / n_samples)
 
 
-def cost_of_minimiser(coordinates: Sequence[NDArray[Any]], shares: NDArray[Any], n_samples: int, coupled: bool) -> float:
+def cost_of_minimiser(coordinates: Sequence[NDArray[Any]], n_samples: int, coupled: bool) -> float:
     """The cost of the minimiser of the second-order model in some coordinates, divided by the number of samples.
 
     Parameters
     ----------
-    coordinates, shares, n_samples, coupled
+    coordinates, n_samples, coupled
         As in `cost_of_hessian`.
 
     Returns

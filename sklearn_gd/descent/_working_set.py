@@ -108,21 +108,22 @@ class WorkingSet(ScaledCoordinates):
         return [np.flatnonzero(each) for each in rank.reshape(self.shape)]
 
     def _costs(self, coordinates):
-        """The costs of second derivatives in some coordinates and of the minimiser, for a sample, and both in iterations."""
+        """The cost of second derivatives in some coordinates, that of the whole step, and the latter in iterations."""
         objective, n_outputs = self.method.objective, self.shape[0]
         shares = objective.moments.known_share if self.columns is None else objective.moments.known_share[self.columns]
-        sizes = coordinates, shares, objective.n_samples, objective.array_loss.coupled
-        hessian, minimiser = cost_of_hessian(*sizes), cost_of_minimiser(*sizes)
-        return hessian, minimiser, (hessian + minimiser) / (n_outputs * cost_of_iteration(shares, n_outputs))
+        n, coupled = objective.n_samples, objective.array_loss.coupled
+        hessian = cost_of_hessian(coordinates, shares, n, coupled)
+        step = hessian + cost_of_minimiser(coordinates, n, coupled)
+        return hessian, step, step / (n_outputs * cost_of_iteration(shares, n_outputs))
 
     def _is_cheap(self, coordinates):
         """Whether the second derivatives are cheap in themselves, or compared with the iterations so far."""
         method, n = self.method, self.method.objective.n_samples
-        hessian, minimiser, price = self._costs(coordinates)
+        hessian, step, price = self._costs(coordinates)
         if price <= PRICE or (price <= SHARE * method.spent and method.spent_on_newton + price <= MOST_SHARE * method.spent):
             return True
         if self.width:
-            return n * (hessian + minimiser) <= CHEAP_SMOOTHED
+            return n * step <= CHEAP_SMOOTHED
         return n * hessian <= CHEAP and not (self.columns is None and is_sparse(method.objective.moments.known_share))
 
     # --- steps ------------------------------------------------------------------------------------------------------------
