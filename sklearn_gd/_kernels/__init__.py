@@ -4,9 +4,13 @@ rows              the design matrix, dense or CSR: scores of some samples, and t
 blocks            the functions of a loss, penalty or optimizer, applied to a block of samples or coefficients
 passes            one pass of explicit steps on batches
 plain             plain descent with explicit steps on single samples
+stepped           any optimizer with explicit steps on single dense samples of one score
 order             the shuffle of the samples
 proximal          one pass of implicit (proximal) steps on single samples
 row_steps         the implicit step on one sample
+features          the moments of the features, for implicit steps
+centring          the models of implicit steps on CSR samples, centred
+mixture           the mixture of the models of implicit steps
 variance_reduced  one pass of SVRG or SAGA
 implicit          the equation of an implicit step, for one score and for coupled scores
 elementwise       the functions of a loss that is written for numbers only, applied to whole arrays of scores

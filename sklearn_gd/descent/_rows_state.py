@@ -32,15 +32,11 @@ from ..objective._preconditioner import feature_scale, l2_of_features, usable_va
 from . import _rows_parts as parts
 from ._rows_arrays import FIRST_AVERAGE, LENGTHS, N_AVERAGED, N_MODELS, PAST_LOSSES, alone, grown_targets, new_mixture, new_track
 from ._rows_curvature import known_curvature, relative_l2, slopes_at_average
+from ._rows_prediction import NULL_UNTIL, weights_to_predict
 from ._rows_upgrade import complete
 from ._state import ModelState, copied, is_worn
 
 LAST_ITERATE_HANDICAP = 1.05  # after `fit`, whose averages are accurate, a last iterate must predict better by this factor
-NULL_MEMORY = 1000.0  # largest information behind the progressive losses
-CLEAR_GAIN = 0.003  # smallest relative gain of the mixture over the cautious average, whose predictions have the right total
-CHANCE = 20.0  # over the information of all samples: the relative gain that is attributed to chance if events are rare
-RARE = 0.1  # information of a sample below which events are rare: a class of less than 3%
-NULL_UNTIL = 50.0  # information of all samples below which the intercept is that of the null model
 
 
 @stored
@@ -287,7 +283,7 @@ class RowsState:
 
     def predicting(self, objective):
         """theta of the mixture of the models, after a last step of the penalty's prox."""
-        self.predicts = self._weights(objective).copy()
+        self.predicts = weights_to_predict(self, objective).copy()
         return self._theta(objective, self.predicts)
 
     def alternatives(self, objective):
@@ -324,42 +320,9 @@ class RowsState:
         average = total / max(self.counters[ITERATE_WEIGHT], 1.0)
         return weights[:-2] @ np.concatenate([last[self.n_outputs :], average]).reshape(-1, self.n_outputs)
 
-    def _weights(self, objective):
-        """The weights of the models and of the offset: those of the mixture, or all on one model."""
-        losses = self.track.losses
-        # After a change the mixture's loss is due to earlier weights; the present ones are those of a model that did better.
-        least = min(self.mixture.sums[MIXED_LOSS], losses[:-1].min())
-        unbiased = slopes_at_average(objective) and not objective.loss.is_least_squares
-        if self._null_leads():
-            best = N_MODELS - 1
-        elif self.averaged_only:
-            best = FIRST_AVERAGE + losses[FIRST_AVERAGE:].argmin()
-        elif unbiased and not least < (1.0 - self._clear_gain()) * losses[FIRST_AVERAGE]:
-            best = FIRST_AVERAGE
-        else:
-            return self.mixture.weights
-        return alone(best)
-
     def leans_on_null(self):
         """Whether the null model had most of the weight in the last prediction."""
         return self.predicts is not None and self.predicts[-2] > 0.5
-
-    def _null_leads(self):
-        """Whether events are rare or samples few, and no model has predicted better than the null model by more than chance."""
-        if self.counters[INFORMATION] >= RARE and self._information() >= NULL_UNTIL:
-            return False
-        information = min(self._information(), NULL_MEMORY)
-        *others, null = self.track.losses
-        return bool(np.isfinite(null) and null * (1.0 - 1.0 / information) <= min(others))
-
-    def _clear_gain(self):
-        """The relative gain above which the mixture counts as better; larger if events are rare, as a few of them decide."""
-        rarity = max(1.0 - self.counters[INFORMATION] / RARE, 0.0)
-        return CLEAR_GAIN + CHANCE * rarity / self._information()
-
-    def _information(self):
-        """The information of all samples, but at least that of one."""
-        return max(self.counters[INFORMATION] * self.counters[ROWS], 1.0)
 
     def _after_prox(self, objective, coef, length):
         """The coefficients after a proximal step of the tracks' mean length."""
