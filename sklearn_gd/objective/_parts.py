@@ -338,12 +338,18 @@ class Parts:
     def __init__(self, parts, weight_sum, map=map):
         self.parts, self.weight_sum, self.map = list(parts), weight_sum, map
         self.is_single = len(self.parts) == 1 and getattr(map, "in_process", False)
+        self.turn = 1
 
     def each(self, verb, *arguments):
-        """The results of a verb for each part."""
+        """The results of a verb for each part.
+
+        Calls take the parts in their order and in reverse by turns: a call begins with the samples that the last one has left in
+        the cache, or, of a file, in memory.
+        """
         if self.is_single:
             return [getattr(self.parts[0], verb)(*arguments)]
-        return list(self.map(Call(verb, arguments), self.parts))
+        turn, self.turn = self.turn, -self.turn
+        return list(self.map(Call(verb, arguments), self.parts[::turn]))[::turn]
 
     def summed(self, call):
         """The sum, as for a verb, of the results of another call: a function of a part that can be pickled."""
