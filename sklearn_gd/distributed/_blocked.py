@@ -49,9 +49,8 @@ class OneRow:
     at: int
 
     def __call__(self, block):
-        return as_matrix(
-            block.iloc[self.at : self.at + 1] if hasattr(block, "iloc") else block[self.at : self.at + 1], np.float64
-        )[0]
+        row = block.iloc[self.at : self.at + 1] if hasattr(block, "iloc") else block[self.at : self.at + 1]
+        return as_matrix(row, np.float64)[0].copy()  # a view would keep the block in memory
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ class BlockedRows:
             if span.stop > span.start:
                 own = None if uniform else weight[span]
                 seeds.append(Seed(place, which, target[span], own, loss, n_outputs, self.dtype, span.start, len(target)))
-        return Parts(seeds, float(weight.sum()), Residents(self.engine, [self.blocks[seed.place] for seed in seeds]))
+        return Parts(seeds, float(weight.sum()), Residents(self.engine, self.blocks))
 
     def words(self):
         """The textual fingerprint of the samples: shape, type and hash of each block."""

@@ -250,7 +250,7 @@ class Residents:
     engine : Engine
         Runs the calls.
     blocks : list
-        The handles of the blocks of the seeds.
+        The handles of all blocks of X.
     """
 
     def __init__(self, engine, blocks):
@@ -265,10 +265,11 @@ class Residents:
         self.engine.forget(self.fit)
 
     def __call__(self, call, seeds):
-        """The results of `call` for the parts, in the order of the blocks."""
+        """The results of `call` for the parts, in the order of the seeds."""
         places = [seed.place for seed in seeds]
+        blocks = [self.blocks[place] for place in places]
         calls = [Turn(self.fit, place, self.version, call) for place in places]
-        results = mapped(self.engine, calls, self.blocks, places)
+        results = mapped(self.engine, calls, blocks, places)
         for _ in range(LOSSES):
             stale = [at for at, result in enumerate(results) if isinstance(result, Stale)]
             if not stale:
@@ -276,7 +277,7 @@ class Residents:
             self.renewed += len(stale)
             known = self.history.calls
             calls = [Renewal(self.fit, seeds[at], known, self.version, call) for at in stale]
-            again = mapped(self.engine, calls, [self.blocks[at] for at in stale], [places[at] for at in stale])
+            again = mapped(self.engine, calls, [blocks[at] for at in stale], [places[at] for at in stale])
             for at, result in zip(stale, again):
                 results[at] = result
         if any(isinstance(result, Stale) for result in results):

@@ -131,7 +131,7 @@ def test_three_mapped_files_of_a_sparse_matrix(tmp_path):
     assert grown < X.data.nbytes, "X was copied"
 
 
-def test_blocks_of_a_file_are_read_one_at_a_time(rows, tmp_path):
+def test_blocks_of_a_zarr_array_are_read_one_at_a_time(rows, tmp_path):
     """Through Dask, without a cluster and on one thread: a fit of Zarr blocks holds far less than the array."""
     da = pytest.importorskip("dask.array", reason="needs sklearn-gd[dask]")
     pytest.importorskip("zarr", reason="needs zarr")
@@ -152,6 +152,33 @@ def test_blocks_of_a_file_are_read_one_at_a_time(rows, tmp_path):
         rows,
     )
     assert grown < X.nbytes / 3
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_at_most_one_block_of_each_thread_is_in_memory(rows, workers):
+    """The peak of a fit is 1.3 blocks for each thread at most; the blocks are copies, as of a file that is not mapped."""
+    pytest.importorskip("dask.array", reason="needs sklearn-gd[dask]")
+    (grown,) = run(
+        """
+        import sys, dask
+        import dask.array as da
+        workers = int(sys.argv[2])
+        dask.config.set(num_workers=workers)
+        GDClassifier().fit(da.from_array(tiny, chunks=(100, -1)), tiny[:, 0] > 0)
+        mapped, y = np.load(sys.argv[1] + "/X.npy", mmap_mode="r"), np.load(sys.argv[1] + "/y.npy")
+        class File:
+            shape, dtype, ndim = mapped.shape, mapped.dtype, 2
+            def __getitem__(self, key):
+                return np.array(mapped[key])
+        X = da.from_array(File(), chunks=(6000, -1))
+        with Peak() as peak:
+            GDClassifier(max_iter=2, tol=None).fit(X, y)
+        print(peak.grown / (6000 * 1000 * 8 * workers))
+        """,
+        rows,
+        workers,
+    )
+    assert grown < 1.3
 
 
 def test_parquet_files_are_read_one_at_a_time(tmp_path):
