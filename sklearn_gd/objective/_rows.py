@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .._devices import HOST
+from ._products import LARGE, pull_back, scores
 
 EXACT_FEATURES = 256  # up to which the Gram matrices of a metric are in float64
 DENSE = 0.1  # share of stored values from which products of two sparse factors take longer than those of dense ones
@@ -22,13 +23,15 @@ TILE = 1 << 17  # values of X converted to float64, or centred, at a time, which
 class DenseRows:
     """A C-contiguous matrix; the compiled loops take coefficients as (n_outputs, n_features), contiguous like a sample.
 
-    `place` is where the user has X, and wants the model.
+    `place` is where the user has X, and wants the model; `from_memory` says whether X is too large for the cache, so that a pass
+    reads it from memory.
     """
 
     layout, home = "dense", "memory"
 
-    def __init__(self, X, place=HOST):
+    def __init__(self, X, place=HOST, from_memory=None):
         self.X, self.place = X, place
+        self.from_memory = X.nbytes > LARGE if from_memory is None else from_memory
         self.shape, self.dtype = X.shape, X.dtype
         self.arrays = (X,)
         self.n_values = X.size
@@ -40,7 +43,7 @@ class DenseRows:
 
     def part(self, start, stop):
         """Samples `start` to `stop`: a view."""
-        return DenseRows(self.X[start:stop])
+        return DenseRows(self.X[start:stop], from_memory=self.from_memory)
 
     def columns(self, index):
         """Some of the features: a copy, in float64."""
@@ -54,8 +57,7 @@ class DenseRows:
     def scores(self, coef, intercept):
         """X coef' + intercept, as (n_outputs, n_samples), in float64; the products are in float32 if X and coef are."""
         if self.X.dtype == coef.dtype:
-            out = np.dot(coef, self.X.T) if len(coef) > 1 else np.dot(self.X, coef[0])[None]
-            out = out.astype(np.float64, copy=False)
+            out = scores(self.X, coef, self.from_memory).astype(np.float64, copy=False)
         else:
             out = np.empty((len(coef), self.shape[0]))
             for tile in self.tiles():
@@ -66,7 +68,7 @@ class DenseRows:
     def pull_back(self, slopes):
         """slopes X, (n_outputs, n_features), for slopes (n_outputs, n_samples); in float32 if both are."""
         if self.X.dtype == slopes.dtype:
-            return np.dot(slopes, self.X).astype(np.float64, copy=False)
+            return pull_back(slopes, self.X, self.from_memory).astype(np.float64, copy=False)
         return sum(np.dot(slopes[:, tile], self.X[tile].astype(np.float64)) for tile in self.tiles())
 
     def first_row(self):
@@ -81,7 +83,8 @@ class DenseRows:
             total += np.dot(weight[tile], away)
             away *= away
             square += np.dot(weight[tile], away)
-            nonzero += np.dot(weight[tile], self.X[tile] != 0.0)
+            known = self.X[tile] != 0.0
+            nonzero += weight[tile].sum() if known.all() else np.dot(weight[tile], known)
         return total, square, nonzero
 
     def weighted_moments(self, weights, shift):
