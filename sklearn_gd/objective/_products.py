@@ -9,7 +9,7 @@ import numpy as np
 LARGE = 1 << 25  # bytes of all samples from which a pass reads them from memory
 SHORT, LONG = 256, 8000  # bytes of a sample between which `numpy.einsum` is faster for one score
 SEVERAL = 16  # scores up to which reading a tile into the cache before its product saves time
-TILE = 1 << 18  # bytes of a tile, which fits the cache of a core
+TILE = 3 << 17  # bytes of a tile, which fits the cache of a core
 
 
 def scores(X, coef, from_memory):
