@@ -152,9 +152,7 @@ class ClassCoder:
                 f"y has only one class, {classes[:1].tolist()[0]!r}, among the samples of positive weight; a classifier needs at "
                 f"least two classes"
             )
-        # A few bytes for each sample: the codes exist together with the target.
-        code = np.searchsorted(classes, y).astype(np.min_scalar_type(len(classes)))
-        np.minimum(code, len(classes) - 1, out=code)
+        code = class_codes(classes, y)
         # Labels of which all are counted are among their own classes: no comparison, which would take memory.
         may_be_unknown = self.fixed or not isinstance(counted, slice) or not are_labels(y)
         unknown = (classes[code] != y)[counted] if may_be_unknown else np.zeros(0, dtype=bool)
@@ -176,9 +174,22 @@ class ClassCoder:
             return Targets(code[:, None].astype(np.float64), weight, len(classes), one_vs_rest=True, coder=coder)
         # The single class of a stream so far is encoded as the first of two.
         target = np.full((len(code), 1), -1.0)
-        target[code == 1] = 1.0
+        np.copyto(target, 1.0, where=(code == 1)[:, None])
         loss.check_targets(target[:0])
         return Targets(target, weight, 1, coder=coder)
+
+
+def class_codes(classes, y):
+    """The index of each label among the sorted classes, or of a neighbour for a label that is not among them.
+
+    The codes take a few bytes for each sample, as they exist together with the target. NumPy's indices, which take eight, are
+    converted block by block.
+    """
+    code = np.empty(len(y), dtype=np.min_scalar_type(len(classes)))
+    for start in range(0, len(y), BLOCK):
+        stop = start + BLOCK
+        np.minimum(np.searchsorted(classes, y[start:stop]), len(classes) - 1, out=code[start:stop], casting="unsafe")
+    return code
 
 
 def class_totals(code, weight, n_classes):

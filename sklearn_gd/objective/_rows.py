@@ -180,7 +180,7 @@ class CsrRows:
         """Values, indices and pointers as the compiled loops take them."""
         # Unsigned views: numba tests signed indices for negative values in every access.
         index = np.uint64 if self.given.indices.dtype.itemsize == 8 else np.uint32
-        return self.given.data, self.given.indices.view(index), self.given.indptr.astype(np.int64)
+        return self.given.data, self.given.indices.view(index), self.given.indptr
 
     @functools.cached_property
     def X(self):
