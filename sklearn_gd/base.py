@@ -165,7 +165,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             coef, intercept = to_host(self._coef_2d()), self._host_intercept()
             if coef.shape != shape:
                 raise ValueError(f"warm_start: coef_ of the previous fit has shape {coef.shape}, but these data need {shape}")
-            return ModelState(coef, intercept)
+            coef_init, intercept_init = coef, intercept
         return ModelState(*check_initial(coef_init, intercept_init, shape, self.fit_intercept))
 
     @contextlib.contextmanager
@@ -321,6 +321,8 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             monitor.restart()
         if status is Status.DIVERGED or (nowhere and monitor.validate is not None):
             status = Status.DIVERGED if cls._offer_null_model(objective, monitor) else status
+        elif status is Status.MISLED:
+            cls._offer_null_model(objective, monitor)
         return status
 
     @staticmethod

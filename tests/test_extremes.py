@@ -287,3 +287,53 @@ def test_a_random_fit_is_finite_or_refused_by_name(seed):
     except ValueError as error:
         refused = str(error)
     assert is_finite(model) if refused is None else NAMED.match(refused) and vars(model) == before, refused
+
+
+# --- starts far from the minimum -----------------------------------------------------------------------------------------
+
+FAR_STARTS = {
+    "huber": (GDRegressor, {"loss": "huber"}),
+    "log_cosh": (GDRegressor, {"loss": "log_cosh", "penalty": "l2"}),
+    "poisson": (GDRegressor, {"loss": "poisson"}),
+    "log_loss": (GDClassifier, {}),
+    "softmax": (GDClassifier, {}),
+    "modified_huber": (GDClassifier, {"loss": "modified_huber"}),
+    "squared_hinge": (GDClassifier, {"loss": "squared_hinge"}),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [30.0, 1e3, -1e5, 1e8, 1e12, 1e100, 1e300])
+@pytest.mark.parametrize("name", FAR_STARTS)
+def test_batch_descent_returns_from_a_start_where_the_loss_is_flat_or_linear(name, size):
+    kind, parameters = FAR_STARTS[name]
+    classes = np.digitize(Y, [-0.5, 0.5]) if name == "softmax" else LABELS
+    y = classes if kind is GDClassifier else np.exp(Y) if name == "poisson" else 10.0 * Y
+    cold = kind(**parameters).fit(X, y)
+    far = kind(**parameters).fit(X, y, coef_init=size * np.arange(1.0, 1.0 + cold.coef_.size).reshape(cold.coef_.shape))
+    assert far.loss_curve_[-1] <= cold.loss_curve_[-1] + 1e-3 * abs(cold.loss_curve_[0])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("loss", ["huber", "log_cosh", "epsilon_insensitive"])
+def test_a_warm_start_follows_targets_that_have_moved_far(loss):
+    model = GDRegressor(loss, warm_start=True).fit(X, Y)
+    cold = GDRegressor(loss).fit(X, Y + 1e4)
+    assert model.fit(X, Y + 1e4).loss_curve_[-1] <= cold.loss_curve_[-1] + 1e-3 * cold.loss_curve_[0]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("alpha", [1e-4, 1e-8, 1e-12, 0.0])
+def test_targets_far_from_zero_without_an_intercept(alpha):
+    """At zero all residuals are on the linear part of the loss: its only curvature is that of the penalty."""
+    features = 1.0 + 0.1 * X[:, :2]
+    model = GDRegressor("huber", alpha=alpha, penalty="l2", fit_intercept=False).fit(features, 1000.0 + Y)
+    assert model.loss_curve_[-1] < 0.2 * 1000.0
+
+
+@pytest.mark.parametrize("name", ["coef_", "intercept_"])
+def test_a_warm_start_from_a_model_that_is_not_finite_is_refused(name):
+    model = GDClassifier(warm_start=True).fit(X, LABELS)
+    getattr(model, name)[...] = np.nan
+    with pytest.raises(ValueError, match=f"{name}init contains NaN"):
+        model.fit(X, LABELS)

@@ -57,6 +57,23 @@ def test_both_conditions_hold_on_a_function_that_is_no_parabola():
     assert abs(look(t)[1]) <= 10.0
 
 
+@pytest.mark.parametrize("lowest", [1e-3, 1e-9, 1e-20, 1e-31])
+def test_a_first_length_may_be_too_long_by_any_factor(lowest):
+    """The square root of 1 + (1 - t / m)^2, a smoothed absolute value, is linear at both 0 and 1, and has no curvature there."""
+
+    def look(t):
+        away = t / lowest - 1.0
+        value = math.hypot(1.0, 1e3 * away)
+        return value, 1e6 * away / value / lowest, 1e6 / value**3 / lowest**2
+
+    counting, lengths = counted(look)
+    value, slope, _ = look(0.0)
+    t, new = strong_wolfe(counting, value, slope)
+    assert new < 0.6 * value
+    assert t == pytest.approx(lowest, rel=0.6)
+    assert len(lengths) < 20
+
+
 def test_a_concave_function_is_followed_four_times_as_far_each_time():
     """The function is -t^2 / 2 - t up to 100, then steep upwards."""
 

@@ -5,6 +5,9 @@ import math
 # Sufficient decrease, as a share of what the slope predicts, and the factor by which the slope must become flatter.
 ARMIJO, WOLFE = 1e-4, 0.5
 MOST_LOOKS = 30
+FIRST_SHARE = 0.5  # of a length that is too long, the next one, as long as no length with a sufficient decrease is known
+MOST_SQUARED = 9  # times that it is squared
+WIDE = 16.0  # ratio of the ends of a bracket above which it is divided at their geometric mean
 CREEPING = 0.7  # the length of a Newton step back, relative to the last step, from which on its convergence counts as slow
 
 
@@ -30,7 +33,9 @@ def strong_wolfe(look, value, slope):
     The first trial is t = 1. The value must decrease by the share `ARMIJO` of what the slope predicts, up to rounding, and the
     slope must be at most `WOLFE` times as steep as at the start. A point where the function is not finite counts as too far.
     From a point that is too far on a function that grows exponentially, Newton steps have a constant length, and hundreds may
-    be necessary. A step that is not much shorter than the one before is therefore replaced by nine tenths of the way back. If
+    be necessary. A step that is not much shorter than the one before is therefore replaced by nine tenths of the way back. Where
+    a loss is linear its curvature says nothing about the length, and the first trial may be too long by any factor. If Newton's
+    method leaves the bracket, the next length is where the tangents at its two ends meet, and the time after that its middle. If
     none of `MOST_LOOKS` lengths satisfies both conditions, the last one is returned if its decrease is sufficient. If it is not,
     the slope probably does not match the value.
 
@@ -38,7 +43,8 @@ def strong_wolfe(look, value, slope):
     ----------
     J. Nocedal and S. J. Wright, "Numerical Optimization", second edition, 2006, sections 3.1 and 3.5.
     """
-    found, t, low, high, before = (0.0, value), 1.0, 0.0, math.inf, math.inf
+    found, t, low, high, before = (0.0, value), 1.0, (0.0, value, slope), (math.inf, math.inf, math.inf), math.inf
+    divisions = 0
     for _ in range(MOST_LOOKS):
         new, new_slope, curvature = look(t)
         finite = math.isfinite(new) and math.isfinite(new_slope)
@@ -47,19 +53,37 @@ def strong_wolfe(look, value, slope):
         if falls and abs(new_slope) <= WOLFE * abs(slope):
             return found
         if falls and new_slope <= 0.0:
-            low = t
+            low = t, new, new_slope
         else:
-            high = t
+            high = t, new, new_slope
         if not finite:
-            t = low + 0.1 * (t - low)
+            t = low[0] + 0.1 * (t - low[0])
             continue
         newton = t - new_slope / curvature if curvature > 0.0 else math.inf
-        if not low < newton < high:
-            newton = 0.5 * (low + high) if high < math.inf else 4.0 * t
-        elif t == high and t - newton > CREEPING * before:
-            newton = low + 0.1 * (t - low)
+        if not low[0] < newton < high[0]:
+            if high[0] < math.inf:
+                newton, divisions = _divided(low, high, divisions), divisions + 1
+            else:
+                newton = 4.0 * t
+        elif t == high[0] and t - newton > CREEPING * before:
+            newton = low[0] + 0.1 * (t - low[0])
         before, t = abs(newton - t), newton
     return found
+
+
+def _divided(low, high, divisions):
+    """A length between the ends of a bracket, each given by its length, value and slope, after so many divisions.
+
+    The tangents of a parabola meet in the middle, those of an absolute value at its minimum.
+    """
+    (a, value_a, slope_a), (b, value_b, slope_b) = low, high
+    if divisions % 2 == 0 and slope_a < slope_b:
+        meeting = a + (value_b - value_a - (b - a) * slope_b) / (slope_a - slope_b)
+        if a < meeting < b:
+            return meeting
+    if a == 0.0:
+        return b * FIRST_SHARE ** (1 << min(divisions // 2, MOST_SQUARED))
+    return 0.5 * (a + b) if b < WIDE * a else math.sqrt(a) * math.sqrt(b)
 
 
 def backtrack(look, value, decrease, shortest=1e-12):

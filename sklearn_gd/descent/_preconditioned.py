@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from ..objective._preconditioner import Preconditioner
 from ._loop import Iterate, Method
 
+# F of a start, relative to the null model, above which descent begins at the null model: rounding errors of such a start, as of
+# one in other units, exceed all that the samples say about the model.
+USELESS = 1e6
 REFRESH = 25  # iterations between two recomputations of the scores from the coefficients
 NEGLIGIBLE = 0.1  # of the tolerance, what the smoothed F may exceed F by without a narrower stage
 LEAST_STAGES = 3  # of smoothing, before F decides whether another, narrower one follows
@@ -67,7 +70,7 @@ class PreconditionedMethod(ScaledCoordinates, Method):
     objective : Objective
         The objective to minimise.
     theta : ndarray, optional
-        The start; by default the null model.
+        The start; by default, or where F is not finite or `USELESS` times larger, the null model.
     """
 
     parts: Any
@@ -93,7 +96,7 @@ class PreconditionedMethod(ScaledCoordinates, Method):
         self.parts = objective.parts
         self.shape = (objective.n_outputs, objective.n_features)
         if theta is None:
-            theta = objective.pack(np.zeros(self.shape), objective.null_model().intercept)
+            theta = objective.null_theta()
         self.theta = theta
         self.stage, self.n_iter, self.stage_is_over = 0, 0, False
 
@@ -101,6 +104,10 @@ class PreconditionedMethod(ScaledCoordinates, Method):
 
     def start(self) -> tuple[NDArray[Any], float]:
         self._begin_stage()
+        null = self.objective.null_model()
+        if not self.stage_value <= USELESS * abs(null.value):
+            self.theta = self.objective.null_theta()
+            self._begin_stage()
         return self.theta, self.stage_value
 
     def next_stage(self) -> None:
