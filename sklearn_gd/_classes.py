@@ -125,7 +125,7 @@ class ClassCoder:
         y : ndarray, (n_samples,)
             The labels.
         weight : ndarray, (n_samples,)
-            The sample weights; samples of weight zero add no class.
+            The sample weights; samples of weight zero add no class, unless `fewest` are needed and only they have them.
         class_weight : dict, "balanced" or None
             The estimator's parameter.
         loss : ClassificationLoss
@@ -148,10 +148,10 @@ class ClassCoder:
         if not (self.fixed or self.knows(y)):
             classes = np.unique(np.concatenate([known, y[counted]]) if len(known) else y[counted])
         if len(classes) < self.fewest:
-            raise ValueError(
-                f"y has only one class, {classes[:1].tolist()[0]!r}, among the samples of positive weight; a classifier needs at "
-                f"least two classes"
-            )
+            # As if the others had been seen: bootstrap weights may leave out a rare class.
+            classes = np.unique(y)
+        if len(classes) < self.fewest:
+            raise ValueError(f"y has only one class, {classes[:1].tolist()[0]!r}; a classifier needs at least two classes")
         code = class_codes(classes, y)
         # Labels of which all are counted are among their own classes: no comparison, which would take memory.
         may_be_unknown = self.fixed or not isinstance(counted, slice) or not are_labels(y)

@@ -62,8 +62,14 @@ def test_a_sample_of_weight_zero_brings_no_class():
     targets = encoded([1, 2, 3], weight=[1, 0, 1])
     assert targets.classes.tolist() == [1, 3]
     assert targets.coder.totals.tolist() == [1.0, 1.0]
-    with pytest.raises(ValueError, match="y has only one class, 1, among the samples of positive weight"):
-        encoded([1, 2], ClassCoder(fewest=2), weight=[1, 0])
+
+
+def test_the_classes_of_samples_of_weight_zero_count_if_only_one_class_is_left():
+    targets = encoded([1, 2, 1], ClassCoder(fewest=2), weight=[1, 0, 3])
+    assert targets.classes.tolist() == [1, 2]
+    assert targets.coder.totals.tolist() == [4.0, 0.0]
+    with pytest.raises(ValueError, match="y has only one class, 1; a classifier needs at least two classes"):
+        encoded([1, 1], ClassCoder(fewest=2), weight=[1, 0])
 
 
 def test_named_classes_admit_no_other():

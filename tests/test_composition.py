@@ -247,6 +247,18 @@ def test_bagging_boosting_and_voting():
     assert VotingClassifier(voters, voting="soft").fit(X, y).score(X, y) > 0.97
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("loss", ["log_loss", "hinge", "modified_huber"])
+def test_bootstrap_samples_without_a_rare_class(loss):
+    """Bagging passes them as weights of zero; a model of one class predicts it everywhere."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(100, 5)), np.where(np.arange(100) < 2, "rare", "usual")
+    model = BaggingClassifier(GDClassifier(loss), n_estimators=20, random_state=0).fit(X, y)
+    assert model.classes_.tolist() == ["rare", "usual"]
+    assert any((each.predict(X) == 1).all() for each in model.estimators_)
+    assert model.score(X, y) >= 0.95
+
+
 def test_stacking():
     """Regressors with several losses, stacked by a regressor of this package."""
     X, y = StandardScaler().fit_transform(DIABETES[0]), DIABETES[1]
