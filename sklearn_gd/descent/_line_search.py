@@ -72,7 +72,7 @@ def strong_wolfe(look, value, slope):
 
 
 def _divided(low, high, divisions):
-    """A length between the ends of a bracket, each given by its length, value and slope, after so many divisions.
+    """A length between the ends of a bracket, each given by its length, value and slope; `divisions` counts those before.
 
     The tangents of a parabola meet in the middle, those of an absolute value at its minimum.
     """
