@@ -7,7 +7,7 @@ several coefficients may enter at a time.
 """
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dposv
 
 EXACT = 1e-11  # of the largest slope; a smaller slope counts as zero
 ENTERING = 0.5  # of the largest violation; a coefficient enters above it
@@ -79,12 +79,13 @@ def l1_minimiser(hessian, gradient, threshold, start, bounded):
 
 def _solved(matrix, right):
     """Solve a positive definite system; a ridge is added to a matrix that is singular by rounding."""
+    # LAPACK's function, as SciPy's checks take longer than the solution of a small system.
+    _, solution, failed = dposv(matrix, right)
     bump = 0.0
-    while True:
-        try:
-            return cho_solve(cho_factor(matrix + bump * np.eye(len(matrix)), check_finite=False), right, check_finite=False)
-        except LinAlgError:
-            bump = max(100.0 * bump, 1e-12 * float(np.trace(matrix)) / len(matrix), 1e-300)
+    while failed:
+        bump = max(100.0 * bump, 1e-12 * float(np.trace(matrix)) / len(matrix), 1e-300)
+        _, solution, failed = dposv(matrix + bump * np.eye(len(matrix)), right)
+    return solution
 
 
 def _along(v, move, slope, hessian, threshold, free, bounded):
