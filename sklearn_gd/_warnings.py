@@ -29,7 +29,8 @@ def warn_of(estimator, status, method, monitor, stacklevel):
             f"{name} did not converge in max_iter={estimator.max_iter} epochs: the objective can still decrease by more than "
             f"tol={estimator.tol} times the objective of the null model. Increase max_iter or tol."
         )
-    if status not in (Status.DIVERGED, Status.MISLED) and method.rate is not None and monitor.is_no_better_than_null():
+    compares = method.rate is not None and method.objective.null_model_has_loss
+    if status not in (Status.DIVERGED, Status.MISLED) and compares and monitor.is_no_better_than_null():
         message = (
             f"{name} ended with an objective no lower than that of the null model (the best intercept alone): a learning rate of "
             f"up to {method.rate:.3g} does not suit these data. Use learning_rate='auto', which adapts to the scale of features "

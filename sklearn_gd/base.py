@@ -315,7 +315,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     @classmethod
     def _settled(cls, objective, method, monitor, status):
         """The status of a fit that has ended; it has also diverged if F oscillated without progress."""
-        nowhere = method.rate is not None and monitor.never_fell()
+        nowhere = method.rate is not None and monitor.never_fell() and objective.null_model_has_loss
         if nowhere and monitor.is_useless(objective.null_model().value):
             status = Status.DIVERGED
             monitor.restart()

@@ -251,6 +251,19 @@ def test_a_fit_of_zero_unit_converges(loss):
     assert model.score(X, y) > 0.9
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("parts", [{}, {"learning_rate": 1.0, "penalty": None}, {"solver": "minibatch"}, {"solver": "auto"}])
+def test_the_perceptron_learns_although_its_null_model_has_no_loss(parts):
+    """Proximal steps left coefficients of zero unchanged, and with a rate the null model counted as better than any other."""
+    X, y = load_breast_cancer(return_X_y=True)
+    model = GDClassifier("perceptron", **{"solver": "sgd", "random_state": 0, **parts}).fit(X, y)
+    assert model.score(X, y) > 0.85
+    stream = GDClassifier("perceptron")
+    for start in range(0, len(X), 50):
+        stream.partial_fit(X[start : start + 50], y[start : start + 50], classes=[0, 1])
+    assert stream.score(X, y) > 0.93
+
+
 def test_a_fit_keeps_the_best_epoch():
     X, y = data()
     settings = {"solver": "sgd", "learning_rate": 0.1, "random_state": 0}

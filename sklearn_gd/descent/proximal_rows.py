@@ -110,9 +110,11 @@ class ProximalRows(Method):
         if self.settings.streaming:
             return np.zeros(self.objective.n_theta), np.nan
         theta = self.rows_state.predicting(self.objective)
-        self.kept = theta, self.objective.value(theta)
-        self.first = self.kept[1]
-        return self.kept
+        value = self.objective.value(theta)
+        # Coefficients of zero minimise the perceptron loss, but are no model to return to.
+        self.first = value if value else math.inf
+        self.kept = theta, self.first
+        return theta, value
 
     def iterates(self) -> Iterator[Iterate]:
         while True:
@@ -214,10 +216,12 @@ class ProximalRows(Method):
     @functools.cached_property
     def _loss(self):
         """The compiled proximal step of the loss."""
+        from .._kernels.blocks import loss_blocks, loss_functions
         from .._kernels.row_steps import null_curvature, row_loss
 
         objective, from_null = self.objective, self._curvature_of is null_curvature
-        return row_loss(objective.functions, objective.loss_blocks, slopes_at_average(objective), from_null)
+        functions = loss_functions(objective.loss.proximal_loss(), objective.n_outputs, objective.one_vs_rest)
+        return row_loss(functions, loss_blocks(functions), slopes_at_average(objective), from_null)
 
     @functools.cached_property
     def _curvature_of(self):

@@ -130,6 +130,16 @@ class Loss(Component):
         """
         return self.multiclass_curvature_bound if coupled else self.curvature_bound
 
+    def proximal_loss(self) -> "Loss":
+        """Return the loss whose proximal steps "auto" takes on single samples, and by which it compares models in a stream.
+
+        Returns
+        -------
+        Loss
+            This loss, unless coefficients of zero minimise it for every sample.
+        """
+        return self
+
     @property
     def positive_only(self) -> bool:
         """Whether negative targets are outside the domain."""

@@ -303,7 +303,8 @@ class Perceptron(ClassificationLoss):
     r"""The perceptron loss, :math:`\max(0, -y\,raw)`.
 
     Gradient: -y where :math:`y\,raw \le 0`, else 0. Coefficients of zero minimise the loss, so the fitted model depends on the
-    path of descent. Therefore "auto" minimises a smooth approximation, which also penalizes samples with a small margin.
+    path of descent. Therefore "auto" minimises a smooth approximation, which also penalizes samples with a small margin. Its
+    steps on single samples are those of the hinge loss.
 
     References
     ----------
@@ -338,6 +339,10 @@ class Perceptron(ClassificationLoss):
     def conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, 0, for -y slope in [0, 1]."""
         return 0.0 * slope
+
+    def proximal_loss(self) -> ClassificationLoss:
+        """Return the hinge loss: a proximal step of the perceptron loss leaves coefficients of zero unchanged."""
+        return Hinge()
 
 
 class Exponential(ClassificationLoss):

@@ -334,6 +334,11 @@ class Objective:
             self._null_models[width] = null_model(self, width)
         return self._null_models[width]
 
+    @property
+    def null_model_has_loss(self):
+        """Whether F of the null model says something about other models: the perceptron loss of the null model is zero."""
+        return self.null_model(0.0).value != 0.0
+
     def null_theta(self):
         """theta of the null model, even if its F is not finite."""
         return self.pack(np.zeros((self.n_outputs, self.n_features)), self._null_model(self.widths[0]).intercept)
