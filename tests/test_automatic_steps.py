@@ -281,3 +281,17 @@ def test_the_coordinates_of_the_data_change_nothing():
     assert own.theta(theta) is theta
     assert own.point(theta) is theta
     assert own.gradient(theta) is theta
+
+
+@pytest.mark.parametrize("average", [False, True])
+@pytest.mark.parametrize(("centre", "spread"), [(288.0, 8.0), (1013.0, 9.0), (2005.0, 5.0), (50.0, 0.02), (1.7e9, 1e5)])
+def test_a_stream_keeps_its_intercept_whatever_the_offset_of_y(centre, spread, average):
+    """The coordinate of the intercept is relative to the spread of y, whose estimate changes from call to call."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4000, 4))
+    y = centre + spread * (X[:, 0] + 0.4 * rng.normal(size=4000))
+    for loss in ("squared_error", "huber", "absolute_error"):
+        model = GDRegressor(loss, solver="minibatch", average=average, random_state=0)
+        for start in range(0, 3000, 10):
+            model.partial_fit(X[start : start + 10], y[start : start + 10])
+        assert model.score(X[3000:], y[3000:]) > 0.84

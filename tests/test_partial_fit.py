@@ -492,3 +492,17 @@ def test_new_classes_and_assigned_coefficients():
     model.partial_fit(A[:4], [0, 1, 2, 3])
     assert model.coef_.shape == (4, 3)
     assert model.coef_[:3].min() > 50.0
+
+
+@pytest.mark.parametrize("n_classes", [50, 100, 200])
+def test_a_stream_of_many_classes_learns_from_a_few_samples_of_each(n_classes):
+    """Each class of a hundred equal ones has 1% of the samples, but classes are rare only if one of them has nearly all."""
+    rng = np.random.default_rng(0)
+    centres = 2.0 * rng.normal(size=(n_classes, 60))
+    y = rng.integers(0, n_classes, 3 * n_classes + 1000)
+    X = centres[y] + 2.0 * rng.normal(size=(len(y), 60))
+    model = GDClassifier()
+    for start in range(0, 3 * n_classes, 10):
+        rows = slice(start, min(start + 10, 3 * n_classes))
+        model.partial_fit(X[rows], y[rows], classes=np.arange(n_classes))
+    assert model.score(X[3 * n_classes :], y[3 * n_classes :]) > 0.5

@@ -263,20 +263,30 @@ class StepState:
 
     def enter_coordinates(self, coordinates):
         """Convert theta, the average and the slot that predicts to other coordinates of the same model."""
-        before = self.coordinates
-        held = [self.theta, self.average] if len(self.average) else [self.theta]
-        if self.evaluated_slot is not None:
-            held.append(self.slots[self.evaluated_slot])
-        for point in held:
-            point[:] = coordinates.point(before.theta(point))
+        for point in self._points():
+            point[:] = coordinates.point(self.coordinates.theta(point))
         self.coordinates = coordinates
 
     def renew_coordinates(self, coordinates):
-        """Continue in other scaled coordinates, at the same point; at the same model if now in the coordinates of the data."""
-        if len(self.coordinates.size):
-            self.coordinates = coordinates
-        else:
+        """Continue in other scaled coordinates; in the first ones with the same model.
+
+        The coordinates of the coefficients stay, so that coefficients follow the scales of their features. The intercepts do not
+        change, as a relative error of the scale would be one of the whole prediction.
+        """
+        if not len(self.coordinates.size):
             self.enter_coordinates(coordinates)
+            return
+        n_coef = len(coordinates.mean)
+        before, now = self.coordinates.size[n_coef:], coordinates.size[n_coef:]
+        ratio = np.divide(before, now, out=np.ones(len(now)), where=now > 0.0)
+        for point in self._points():
+            point[n_coef:] *= ratio
+        self.coordinates = coordinates
+
+    def _points(self):
+        """The arrays that hold a model: theta, the average, and the slot that predicts."""
+        held = [self.theta, self.average] if len(self.average) else [self.theta]
+        return held if self.evaluated_slot is None else [*held, self.slots[self.evaluated_slot]]
 
     def leave_coordinates(self):
         """Convert to the coordinates of the data."""

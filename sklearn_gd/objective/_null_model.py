@@ -113,10 +113,16 @@ def running_null_model(objective, targets, weight, rows):
 
 
 def balance(objective, targets, weight):
-    """The class balance of a stream: the mean of 4 p (1 - p), 1 for two classes of equal weight."""
+    """The class balance of a stream: the mean of 4 p (1 - p), 1 for two classes of equal weight.
+
+    With many classes each has a small p, but they are rare only where one other class has nearly all samples. The balance is
+    therefore at least (N - 1) / (K - 1), with the effective number of classes N = 1 / (the sum of p^2) among K.
+    """
     shift, total, _ = targets
-    share = total / weight if objective.one_vs_rest else np.array([0.5 * (1.0 + shift[0] + total[0] / weight)])
-    return float(np.clip(4.0 * np.mean(share * (1.0 - share)), 0.0, 1.0))
+    positive = 0.5 * (1.0 + shift[0] + total[0] / weight)
+    share = total / weight if objective.one_vs_rest else np.array([positive, 1.0 - positive])
+    effective = 1.0 / max(float(share @ share), 1e-300)
+    return float(np.clip(max(4.0 * np.mean(share * (1.0 - share)), (effective - 1.0) / (len(share) - 1.0)), 0.0, 1.0))
 
 
 def safe_weight(objective):
