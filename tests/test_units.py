@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
+from sklearn.metrics import r2_score
 
 from sklearn_gd import GDClassifier, GDRegressor, losses
 from sklearn_gd.losses import Huber
@@ -126,3 +127,14 @@ def test_a_loss_that_is_all_but_a_kink_is_minimised(loss, penalty):
         model = GDRegressor(loss, penalty=penalty).fit(X, 1e4 * y)
         absolute = GDRegressor("absolute_error", penalty=penalty).fit(X, 1e4 * y)
     assert np.mean(abs(model.predict(X) - 1e4 * y)) <= 1.001 * np.mean(abs(absolute.predict(X) - 1e4 * y))
+
+
+@pytest.mark.parametrize("solver", ["auto", "sgd"])
+@pytest.mark.parametrize("loss", ["huber", "absolute_error", "quantile", "log_cosh", "squared_error"])
+def test_outputs_may_have_different_units(loss, solver):
+    """The default penalty counts in the curvature of the loss, of which an output in a small unit has the most."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 5))
+    Y = (X[:, :3] + 0.1 * rng.normal(size=(500, 3))) * [1e-3, 1.0, 1e4]
+    model = GDRegressor(loss, solver=solver, random_state=0).fit(X, Y)
+    assert r2_score(Y, model.predict(X), multioutput="raw_values").min() > 0.98

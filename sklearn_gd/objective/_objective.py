@@ -294,7 +294,10 @@ class Objective:
 
     @QUIET
     def typical_curvature(self, target):
-        """The typical curvature of the loss in a score for targets with these moments, averaged over the outputs; 1 for None."""
+        """The typical curvature of the loss in a score for targets with these moments, or 1 for None.
+
+        It is the harmonic mean over the outputs: in a mean, an output in the smallest unit would set the penalty of all.
+        """
         if target is None:
             return 1.0
         raw = np.array(self.loss.typical_scores(target.mean, target.deviation)).T
@@ -305,7 +308,8 @@ class Objective:
             )
         y = self.array_loss.encode(np.repeat(target.mean[None], 2, axis=0))
         slope = self.array_loss.gradient(y, raw)
-        curvature = float(np.mean((slope[:, 1] - slope[:, 0]) / (raw[:, 1] - raw[:, 0])))
+        curvatures = (slope[:, 1] - slope[:, 0]) / (raw[:, 1] - raw[:, 0])
+        curvature = 1.0 / float(np.mean(1.0 / curvatures[curvatures > 0.0])) if (curvatures > 0.0).any() else 0.0
         return curvature if 0.0 < curvature < np.inf else 1.0
 
     @functools.cached_property
