@@ -1062,7 +1062,6 @@ BAD_TARGETS = {
 }
 BAD_LABELS = {
     "one class": ({"y": np.full(N, "a")}, r"one class, .*'a'.*two classes"),
-    "one class of positive weight": ({"y": LABELS[2], "sample_weight": (LABELS[2] == "no") * 1.0}, "one class"),
     "numbers for labels": ({"y": SCORE}, "Unknown label type.*continuous"),
     "2-D labels": ({"y": np.column_stack([LABELS[2], LABELS[2]])}, "1d array|multi"),
     "a matrix of indicators": ({"y": np.eye(N, 3, dtype=int)}, "1d array|multi|Unknown label type"),
