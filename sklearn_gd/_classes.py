@@ -109,7 +109,7 @@ class ClassCoder:
         known = self.classes
         if not len(known) or _is_text(y) != _is_text(known):
             return False
-        return bool((known[np.clip(np.searchsorted(known, y), 0, len(known) - 1)] == y).all())
+        return bool((known[class_codes(known, y)] == y).all())
 
     def encode(
         self,

@@ -496,7 +496,7 @@ def test_new_classes_and_assigned_coefficients():
 
 @pytest.mark.parametrize("n_classes", [50, 100, 200])
 def test_a_stream_of_many_classes_learns_from_a_few_samples_of_each(n_classes):
-    """Each class of a hundred equal ones has 1% of the samples, but classes are rare only if one of them has nearly all."""
+    """Each of a hundred equal classes has 1% of the samples, but none is rare: no other class has nearly all of them."""
     rng = np.random.default_rng(0)
     centres = 2.0 * rng.normal(size=(n_classes, 60))
     y = rng.integers(0, n_classes, 3 * n_classes + 1000)

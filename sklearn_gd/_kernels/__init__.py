@@ -9,7 +9,7 @@ order             the shuffle of the samples
 proximal          one pass of implicit (proximal) steps on single samples
 row_steps         the implicit step on one sample
 features          the moments of the features, for implicit steps
-centring          the models of implicit steps on CSR samples, centred
+centring          the effect of centring on the models, for implicit steps on CSR samples
 mixture           the mixture of the models of implicit steps
 variance_reduced  one pass of SVRG or SAGA
 implicit          the equation of an implicit step, for one score and for coupled scores

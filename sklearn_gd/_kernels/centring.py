@@ -1,7 +1,7 @@
 """The models of proximal row steps on CSR samples, of which `Track` stores the effect of centring separately.
 
 Centring subtracts r = mean * scale from every feature of every sample, so its effect on a model is a multiple of r. These
-functions add it to the models, and keep them when r changes.
+functions add it to the models, and leave the models unchanged when r changes.
 """
 
 from .._layout import ITERATE_WEIGHT, PENDING_WEIGHT, R_SQUARE

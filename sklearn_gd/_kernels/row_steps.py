@@ -28,7 +28,9 @@ PROX = types.void(MATRIX, VECTOR, VECTOR, FLOAT, FLOAT, FLOAT, VECTOR, VECTOR)
 NULL_TERMS = types.void(MATRIX, VECTOR, VECTOR, VECTOR)
 
 LEAST_INFORMATION = 1e-5  # lower limit of a sample's information in the memory of its loss
-TARGET_CLIP = 30.0  # the same for a target, whose deviation sets the step length; or the root of the number of samples, if larger
+# The standardised target at which targets are clipped, as their deviation sets the step length; or the root of the number of
+# samples, if larger.
+TARGET_CLIP = 30.0
 LARGEST_RELATIVE_NORM = 100.0  # of a sample, relative to the mean squared norm: an outlier must not shorten all later steps
 LARGEST_RELATIVE_TERM = 100.0  # of a sample in the curvature, relative to the mean: as above
 FARTHEST = 10.0  # an averaged step is limited to the move of an implicit step of this relative length

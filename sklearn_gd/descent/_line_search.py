@@ -6,7 +6,7 @@ import math
 ARMIJO, WOLFE = 1e-4, 0.5
 MOST_LOOKS = 30
 FIRST_SHARE = 0.5  # of a length that is too long, the next one, as long as no length with a sufficient decrease is known
-MOST_SQUARED = 9  # times that it is squared
+MOST_SQUARED = 9  # times that this share is squared, at most
 WIDE = 16.0  # ratio of the ends of a bracket above which it is divided at their geometric mean
 CREEPING = 0.7  # the length of a Newton step back, relative to the last step, from which on its convergence counts as slow
 
@@ -35,9 +35,9 @@ def strong_wolfe(look, value, slope):
     From a point that is too far on a function that grows exponentially, Newton steps have a constant length, and hundreds may
     be necessary. A step that is not much shorter than the one before is therefore replaced by nine tenths of the way back. Where
     a loss is linear its curvature says nothing about the length, and the first trial may be too long by any factor. If Newton's
-    method leaves the bracket, the next length is where the tangents at its two ends meet, and the time after that its middle. If
-    none of `MOST_LOOKS` lengths satisfies both conditions, the last one is returned if its decrease is sufficient. If it is not,
-    the slope probably does not match the value.
+    method leaves the bracket, the next length is by turns the point where the tangents at its two ends meet, and a mean of its
+    ends or a share of the longer one. If none of `MOST_LOOKS` lengths satisfies both conditions, the last one is returned if its
+    decrease is sufficient. If it is not, the slope probably does not match the value.
 
     References
     ----------
@@ -60,11 +60,11 @@ def strong_wolfe(look, value, slope):
             t = low[0] + 0.1 * (t - low[0])
             continue
         newton = t - new_slope / curvature if curvature > 0.0 else math.inf
-        if not low[0] < newton < high[0]:
-            if high[0] < math.inf:
-                newton, divisions = _divided(low, high, divisions), divisions + 1
-            else:
-                newton = 4.0 * t
+        leaves = not low[0] < newton < high[0]
+        if leaves and high[0] == math.inf:
+            newton = 4.0 * t
+        elif leaves:
+            newton, divisions = _divided(low, high, divisions), divisions + 1
         elif t == high[0] and t - newton > CREEPING * before:
             newton = low[0] + 0.1 * (t - low[0])
         before, t = abs(newton - t), newton
@@ -72,7 +72,7 @@ def strong_wolfe(look, value, slope):
 
 
 def _divided(low, high, divisions):
-    """A length between the ends of a bracket, each given by its length, value and slope; `divisions` counts those before.
+    """A length between the ends of a bracket, each given by its length, value and slope; `divisions` counts the earlier calls.
 
     The tangents of a parabola meet in the middle, those of an absolute value at its minimum.
     """

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ..objective._preconditioner import Preconditioner
 from ._loop import Iterate, Method
 
-# F of a start, relative to the null model, above which descent begins at the null model: rounding errors of such a start, as of
-# one in other units, exceed all that the samples say about the model.
+# F of a start, as a multiple of that of the null model, above which descent begins at the null model. The rounding errors of such
+# a start, for example one in other units, exceed the differences between all better models.
 USELESS = 1e6
 REFRESH = 25  # iterations between two recomputations of the scores from the coefficients
 NEGLIGIBLE = 0.1  # of the tolerance, what the smoothed F may exceed F by without a narrower stage
@@ -70,7 +70,8 @@ class PreconditionedMethod(ScaledCoordinates, Method):
     objective : Objective
         The objective to minimise.
     theta : ndarray, optional
-        The start; by default, or where F is not finite or `USELESS` times larger, the null model.
+        The start; by default the null model, which also replaces a start where F is not finite or more than `USELESS` times
+        that of the null model.
     """
 
     parts: Any

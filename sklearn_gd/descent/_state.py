@@ -268,10 +268,10 @@ class StepState:
         self.coordinates = coordinates
 
     def renew_coordinates(self, coordinates):
-        """Continue in other scaled coordinates; in the first ones with the same model.
+        """Continue in other scaled coordinates, with the same model if these are the first ones.
 
-        The coordinates of the coefficients stay, so that coefficients follow the scales of their features. The intercepts do not
-        change, as a relative error of the scale would be one of the whole prediction.
+        The coordinates of the coefficients do not change, so that coefficients follow the scales of their features. The
+        intercepts keep their values: where y is far from zero, a small relative change of an intercept is a large error.
         """
         if not len(self.coordinates.size):
             self.enter_coordinates(coordinates)

@@ -29,7 +29,7 @@ def scores(X, coef, from_memory):
     if not from_memory or len(coef) > SEVERAL or _size(X) < SHORT:
         return np.dot(coef, X.T)
     out = np.empty((len(coef), len(X)), dtype=X.dtype)
-    for tile in _tiles(X):
+    for tile in tiles(X, TILE):
         out[:, tile] = np.dot(coef, _read(X[tile]).T)
     return out
 
@@ -48,7 +48,7 @@ def pull_back(slopes, X, from_memory):
         return np.einsum("i,ij->j", slopes[0], X)[None]
     if not from_memory or not 1 < len(slopes) <= SEVERAL:
         return np.dot(slopes, X)
-    return sum(np.dot(slopes[:, tile], _read(X[tile])) for tile in _tiles(X))
+    return sum(np.dot(slopes[:, tile], _read(X[tile])) for tile in tiles(X, TILE))
 
 
 def _size(X):
@@ -61,9 +61,9 @@ def _is_sequential(X):
     return SHORT <= _size(X) <= LONG
 
 
-def _tiles(X):
-    """Slices of samples whose values fit the cache of a core."""
-    size = max(TILE // _size(X), 1)
+def tiles(X, n_bytes):
+    """Slices of samples of `n_bytes` each, or of one sample if that is more."""
+    size = max(n_bytes // max(_size(X), 1), 1)
     return [slice(start, start + size) for start in range(0, len(X), size)]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .._devices import HOST
-from ._products import LARGE, pull_back, scores
+from ._products import LARGE, pull_back, scores, tiles
 
 EXACT_FEATURES = 256  # up to which the Gram matrices of a metric are in float64
 DENSE = 0.1  # share of stored values from which products of two sparse factors take longer than those of dense ones
@@ -51,8 +51,7 @@ class DenseRows:
 
     def tiles(self):
         """Slices of samples whose values fit the cache."""
-        size = max(TILE // max(self.shape[1], 1), 1)
-        return [slice(start, start + size) for start in range(0, self.shape[0], size)]
+        return tiles(self.X, TILE * self.X.itemsize)
 
     def scores(self, coef, intercept):
         """X coef' + intercept, as (n_outputs, n_samples), in float64; the products are in float32 if X and coef are."""
