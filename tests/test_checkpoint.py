@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from lbfgs import LBFGS
+from reading_once import ReadingOnce
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.pipeline import make_pipeline
@@ -58,6 +59,8 @@ FITS = {
     "memory gradient, float32": (GDClassifier("modified_huber", **SHORT), B.astype(np.float32), BENIGN),
     "memory gradient, three classes": (GDClassifier(**SHORT), D, THREE),
     "memory gradient, refreshed": (GDRegressor("huber", max_iter=60, tol=1e-12, alpha=1e-6), D, DIABETES),
+    "reading once": (GDClassifier(solver=ReadingOnce(), alpha=1e-9, max_iter=30, tol=None), B[:, :8], BENIGN),
+    "reading once, in stages": (GDRegressor("absolute_error", solver=ReadingOnce(), max_iter=60), D, DIABETES),
     "smoothing in stages": (GDRegressor("absolute_error", max_iter=60), D, DIABETES),
     "smoothing in stages, l1": (GDRegressor("quantile", penalty="l1", alpha=0.1, max_iter=60), D, DIABETES),
     "gram": (GDRegressor(**SHORT), D, DIABETES),
@@ -88,7 +91,7 @@ FITS = {
 }
 fits = pytest.mark.parametrize("name", FITS)
 # Methods whose parts keep scores, which a checkpoint recomputes.
-WITH_SCORES = ("memory gradient", "smoothing", "support", "proximal", "gram, cancelled", "early stopping, batch")
+WITH_SCORES = ("memory gradient", "reading once", "smoothing", "support", "proximal", "gram, cancelled", "early stopping, batch")
 
 
 class Ended(BaseException):
@@ -173,6 +176,7 @@ PROGRAM = """
 """
 KILLED = (
     "memory gradient, metric of blocks",
+    "reading once",
     "gram",
     "support",
     "proximal",

@@ -250,6 +250,7 @@ def test_nothing_under_descent_sees_a_score():
     """Descent calls verbs of the parts, which return sums; arrays with an entry per sample stay with the part."""
     verbs = {"start", "plane", "step", "line", "again", "gram", "gradient", "value", "hessian", "widen"}
     verbs |= {"extend", "group_sums", "shared_gradient", "conjugate", "curvature_moments", "curvature_grams"}
+    verbs |= {"curvature_sums"}
     seen = set()
     for path in (Path(sklearn_gd.__file__).parent / "descent").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -11,7 +11,7 @@ WIDE = 16.0  # ratio of the ends of a bracket above which it is divided at their
 CREEPING = 0.7  # the length of a Newton step back, relative to the last step, from which on its convergence counts as slow
 
 
-def strong_wolfe(look, value, slope):
+def strong_wolfe(look, value, slope, flatter=WOLFE):
     """A step length that satisfies the strong Wolfe conditions, by Newton's method within a bracket.
 
     Parameters
@@ -20,6 +20,8 @@ def strong_wolfe(look, value, slope):
         Returns value, slope and curvature of the function along the line at a step length t.
     value, slope : float
         Those at t = 0; the slope is negative.
+    flatter : float, default=WOLFE
+        The factor by which the slope must become flatter, above `ARMIJO` and below 1.
 
     Returns
     -------
@@ -31,7 +33,7 @@ def strong_wolfe(look, value, slope):
     Notes
     -----
     The first trial is t = 1. The value must decrease by the share `ARMIJO` of what the slope predicts, up to rounding, and the
-    slope must be at most `WOLFE` times as steep as at the start. A point where the function is not finite counts as too far.
+    slope must be at most `flatter` times as steep as at the start. A point where the function is not finite counts as too far.
     From a point that is too far on a function that grows exponentially, Newton steps have a constant length, and hundreds may
     be necessary. A step that is not much shorter than the one before is therefore replaced by nine tenths of the way back. Where
     a loss is linear its curvature says nothing about the length, and the first trial may be too long by any factor. If Newton's
@@ -50,7 +52,7 @@ def strong_wolfe(look, value, slope):
         finite = math.isfinite(new) and math.isfinite(new_slope)
         falls = finite and new <= value + ARMIJO * t * slope + 1e-14 * abs(value)
         found = (t, new) if falls else (0.0, value)
-        if falls and abs(new_slope) <= WOLFE * abs(slope):
+        if falls and abs(new_slope) <= flatter * abs(slope):
             return found
         if falls and new_slope <= 0.0:
             low = t, new, new_slope

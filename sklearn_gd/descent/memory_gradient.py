@@ -15,14 +15,14 @@ G. Narkiss and M. Zibulevsky, "Sequential subspace optimization method for large
 
 import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..objective._preconditioner import SHRINKAGE, BlockMetric, DiagonalMetric, Metric, UnitMetric
 from ._costs import PRODUCT, cost_of_iteration
-from ._line_search import plane_minimiser, strong_wolfe
+from ._line_search import WOLFE, plane_minimiser, strong_wolfe
 from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH, Line, PreconditionedMethod, parabola
@@ -94,6 +94,27 @@ def is_single(objective: Any) -> bool:
     return bool(((mean <= MOST_OFF_CENTRE * deviation) & (deviation >= small) & (deviation <= large)).all())
 
 
+class Step(NamedTuple):
+    """A step before its length is known.
+
+    Attributes
+    ----------
+    line : Line
+        Looks along the direction.
+    direction : ndarray
+        The move of u for a length of 1.
+    slope : float
+        The derivative of F along it.
+    from_past : bool
+        Whether the direction depends on earlier moves, without which another one may be better.
+    """
+
+    line: Line
+    direction: NDArray[Any]
+    slope: float
+    from_past: bool
+
+
 class MemoryGradient(PreconditionedMethod):
     """The method for a smooth loss and an l2 penalty.
 
@@ -118,6 +139,7 @@ class MemoryGradient(PreconditionedMethod):
     metric: Metric = UnitMetric()
     metric_after: int = FIRST_METRIC
     metric_due: int = FIRST_METRIC
+    flatter: float = WOLFE  # as in `strong_wolfe`
 
     @functools.cached_property
     def dtype(self) -> Any:
@@ -125,7 +147,8 @@ class MemoryGradient(PreconditionedMethod):
         return np.float32 if is_single(self.objective) else np.float64
 
     def begin_stage(self) -> None:
-        self.seen, self.last, self.advance = self._look(), None, False
+        self._forget()
+        self.seen, self.advance = self._look(), False
         self.stage_value = self.seen[1] + self._penalty()
         self.metric, self.metric_after, self.metric_due = UnitMetric(), FIRST_METRIC, self.n_iter + FIRST_METRIC
 
@@ -149,17 +172,18 @@ class MemoryGradient(PreconditionedMethod):
         """Compute a new metric at the current point if it is due; `advance` as in `Part.plane`."""
         if self.n_iter < self.metric_due:
             return
-        shift = self.objective.rows.first_row()
-        moments = self.parts.mean("curvature_moments", shift, advance)
+        frame, share, shift = self.frame, self._share_for_grams(), self.objective.rows.first_row()
+        grams = []
+        if share > 0.0:
+            scale = np.append(frame.scale.max(axis=0), 1.0)
+            *moments, grams = self.parts.mean("curvature_sums", shift, frame.mean, scale, share, advance)
+        else:
+            moments = self.parts.mean("curvature_moments", shift, advance)
         if all(np.isfinite(each).all() for each in moments):
             shrinkage = min(self.metric.shrinkage, SHRINKAGE)
-            self.metric = diagonal = DiagonalMetric(self.frame, shift, *moments)
-            share = self._share_for_grams()
-            if share > 0.0:
-                scale = np.append(self.frame.scale.max(axis=0), 1.0)
-                (grams,) = self.parts.mean("curvature_grams", self.frame.mean, scale, share, advance)
-                if np.isfinite(grams).all():
-                    self.metric = BlockMetric(diagonal.of_loss, diagonal.of_all, grams, shrinkage)
+            self.metric = diagonal = DiagonalMetric(frame, shift, *moments)
+            if share > 0.0 and np.isfinite(grams).all():
+                self.metric = BlockMetric(diagonal.of_loss, diagonal.of_all, grams, shrinkage)
         self.metric_after *= 2
         self.metric_due = self.n_iter + self.metric_after
 
@@ -196,11 +220,15 @@ class MemoryGradient(PreconditionedMethod):
         return self.metric.sharper()
 
     def _ascent(self):
-        """The inverse of the metric times the gradient at u; half their product is what F falls by to second order."""
+        """The negative of the direction of descent at u; half its product with the gradient is F's decrease to second order."""
         gradient = self.seen[2]
         if self.known is None or self.known[0] is not gradient or self.known[1] is not self.metric:
-            self.known = gradient, self.metric, self.metric.inverse(gradient)
+            self.known = gradient, self.metric, self._inverse(gradient)
         return self.known[2]
+
+    def _inverse(self, gradient):
+        """The inverse of the curvature, as far as it is known, times a gradient."""
+        return self.metric.inverse(gradient)
 
     def _look(self):
         """The smoothed objective, the mean loss without smoothing, and the gradient, at u."""
@@ -211,6 +239,25 @@ class MemoryGradient(PreconditionedMethod):
         """The l2 penalty at u."""
         return 0.5 * float((self.ridge * self.u) @ self.u)
 
+    def _step(self):
+        """The step to the minimiser of the second-order model on the plane of the direction of descent and the last move."""
+        last, advance = self.last, self.advance
+        self._renew_metric(advance)
+        ascent = self._ascent()
+        coef, intercept = self.model(-ascent)
+        (forms,) = self.parts.mean("plane", coef.astype(self.dtype, copy=False), intercept, last is not None, advance)
+        direction, slope, first = plane_step(self, self.seen[2], ascent, last, forms)
+        line = Line(self, first, penalty=parabola(self.ridge, self.u, direction))
+        return Step(line, direction, slope, from_past=first[2] != 0.0)
+
+    def _remember(self, move, t, change):
+        """Keep what the next step needs of a move of length t, along which the gradient has changed by `change`."""
+        self.last = move, t
+
+    def _forget(self):
+        """Drop what is kept of earlier moves."""
+        self.last = None
+
     def iterates(self) -> Iterator[Iterate]:
         while True:
             if self.stage_is_over:
@@ -219,28 +266,23 @@ class MemoryGradient(PreconditionedMethod):
             if not gradient @ gradient > 0.0:
                 yield self.iterate(value, plain, end=Status.PLATEAU)
                 continue
-            # 1. the plane of the direction of descent and the last move, and the minimiser of the model on it
-            last, advance = self.last, self.advance
-            self._renew_metric(advance)
-            ascent = self._ascent()
-            coef, intercept = self.model(-ascent)
-            (forms,) = self.parts.mean("plane", coef.astype(self.dtype, copy=False), intercept, last is not None, advance)
-            direction, slope, step = plane_step(self, gradient, ascent, last, forms)
+            # 1. the direction
+            step = self._step()
             # 2. the length of the step
-            line = Line(self, step, penalty=parabola(self.ridge, self.u, direction))
-            t, new = strong_wolfe(line, value, slope)
-            if t == 0.0 and step[2]:
-                self.last, self.advance = None, False
+            t, new = strong_wolfe(step.line, value, step.slope, self.flatter)
+            if t == 0.0 and step.from_past:
+                self._forget()
+                self.advance = False
                 continue
             if t == 0.0:
-                yield self.iterate(value, plain, promised=-0.5 * slope, end=Status.PLATEAU)
+                yield self.iterate(value, plain, promised=-0.5 * step.slope, end=Status.PLATEAU)
                 continue
-            line.settle(t)
+            step.line.settle(t)
             # 3. the move, and the gradient of the last look
-            move = t * direction
+            move = t * step.direction
             self.u = self.u + move
-            self.seen = new, line.plain, line.gradient + self.ridge * self.u
-            self.last, self.advance = (move, t), True
+            self.seen, self.advance = (new, step.line.plain, step.line.gradient + self.ridge * self.u), True
+            self._remember(move, t, self.seen[2] - gradient)
             if (self.n_iter + 1) % REFRESH == 0:
                 self.seen, self.advance = self._look(), False
             value, plain, gradient = self.seen

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..objective._calls import Call
 
-ADVANCING = {"plane", "line", "hessian", "curvature_moments", "curvature_grams"}  # whose last argument is `advance`
+# The verbs whose last argument is `advance`.
+ADVANCING = {"plane", "line", "hessian", "curvature_moments", "curvature_grams", "curvature_sums"}
 
 
 class Level:

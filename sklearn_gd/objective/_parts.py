@@ -18,6 +18,7 @@ from ._narrowed import largest
 from ._rows import grams
 from ._threads import Threads
 
+CACHED = 1 << 24  # bytes of the dense samples of a part
 BLOCK = 65536  # scores in a part: with fewer the overhead of Python counts, with more they do not fit the cache
 THREADED = 1_500_000  # values of a dense X, or scores of a sparse one, above which a second thread is faster
 LEAST_PARTS = 8  # of such an X, for the threads to share
@@ -259,6 +260,10 @@ class Part:
         index = index[(index >= self.first) & (index < self.first + self.rows.shape[0])] - self.first
         return (grams(self.rows, index, self._curvatures(advance)[:, index], mean, scale),)
 
+    def curvature_sums(self, shift, mean, scale, share, advance):
+        """The sums of `curvature_moments` and `curvature_grams`, in one pass over a file of samples."""
+        return *self.curvature_moments(shift, advance), *self.curvature_grams(mean, scale, share, advance)
+
     def _curvatures(self, advance):
         """The loss's curvature in each score at the current point, times the weights, (n_outputs, n)."""
         self._hold(advance)
@@ -398,6 +403,9 @@ def cut(rows, n_outputs):
     n, d = rows.shape
     # A part is at least as large as the gradient that it returns.
     count = max(round(n * n_outputs / max(BLOCK, d * n_outputs)), 1)
+    if rows.layout == "dense" and rows.from_memory:
+        # `line` needs the samples of a part twice: the second time they are in the cache.
+        count = max(count, -(-rows.X.nbytes // CACHED))
     if is_threaded(rows, n_outputs):
         # A multiple of the usual numbers of threads, so that no thread waits for another.
         count = -(-count // LEAST_PARTS) * LEAST_PARTS

@@ -8,6 +8,7 @@ from ..descent.gram_descent import GramDescent, has_gram
 from ..descent.memory_gradient import MemoryGradient
 from ..descent.proximal_descent import ProximalDescent
 from ..descent.proximal_rows import ProximalRows
+from ..descent.quasi_newton import QuasiNewton, reads_dominate
 from ..descent.support_descent import SupportDescent, has_cheap_newton
 from ..optimizers import GradientDescent
 from ._base import Solver
@@ -42,8 +43,9 @@ class Automatic(Solver):
 class Batch(Solver):
     """Batch gradient descent: every step uses all samples.
 
-    With ``optimizer="auto"`` and ``learning_rate="auto"`` the memory gradient method is used, which needs neither. For
-    squared error with few features it works on the Gram matrix. With l1 or `nonnegative`, and for a non-smooth loss with few
+    With ``optimizer="auto"`` and ``learning_rate="auto"`` the memory gradient method is used, which needs neither, and L-BFGS
+    on samples larger than the cache, which it reads once an iteration. For squared error with few features it works on the
+    Gram matrix. With l1 or `nonnegative`, and for a non-smooth loss with few
     features, it minimises second-order models on working sets of features. With a custom penalty, proximal steps of spectral
     (Barzilai-Borwein) length are used instead. In `partial_fit`, each call takes one step on the samples given.
 
@@ -78,7 +80,9 @@ class Batch(Solver):
             return ProximalDescent
         if form.l1 * objective.alpha > 0.0 or form.nonnegative or has_cheap_newton(objective):
             return SupportDescent
-        return GramDescent if has_gram(objective) else MemoryGradient
+        if has_gram(objective):
+            return GramDescent
+        return QuasiNewton if reads_dominate(objective) else MemoryGradient
 
 
 class SGD(Solver):

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from reading_once import ReadingOnce
 
 from sklearn_gd import GDClassifier, GDRegressor
 from sklearn_gd.descent._observers import Observer
@@ -24,6 +25,7 @@ X = rng.normal(size=(1000, 5))
 SCORE = X @ [1.0, -1.0, 0.5, 0.0, 2.0] + rng.normal(size=1000)
 MODELS = {
     "memory gradient": GDClassifier(tol=1e-10),
+    "reading once": GDClassifier(tol=1e-10, solver=ReadingOnce()),
     "smoothed": GDClassifier(loss="hinge", max_iter=300),
     "support": GDClassifier(penalty="l1", alpha=0.01, tol=1e-10),
     "Gram matrix": GDRegressor(tol=1e-10),

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from reading_once import ReadingOnce
 
 from sklearn_gd import GDClassifier
 from sklearn_gd.descent._observers import Observer
@@ -33,16 +34,22 @@ class Traffic(Observer):
         return False
 
 
-@pytest.mark.parametrize("n_samples", [2_000, 40_000])
-def test_an_iteration_sends_two_short_messages_to_each_worker(client, n_samples):
-    """For any number of samples: the plane and the step, and sometimes another step length."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(n_samples, 8))
-    model, traffic = GDClassifier(max_iter=4, tol=None), Traffic()
+def traffic_of(solver, X, blocks):
+    """The messages and bytes of the second and later iterations, of a fit on blocks."""
+    rng = np.random.default_rng(1)
+    model, traffic = GDClassifier(solver=solver, max_iter=4, tol=None), Traffic()
     model._observers = (traffic,)
-    blocks = 4
-    model.fit(da.from_array(X, chunks=(n_samples // blocks, -1)), X[:, 0] + rng.normal(size=n_samples) > 0)
-    trips, sent = np.diff(traffic.round_trips), np.diff(traffic.bytes)
-    assert (trips >= 4).all()  # two for each of two workers
-    assert trips.min() == 4
-    assert sent[np.argmin(trips)] < 2 * blocks * 2000
+    y = X[:, 0] + rng.normal(size=len(X)) > 0
+    model.fit(da.from_array(X, chunks=(len(X) // blocks, -1)), y)
+    return np.diff(traffic.round_trips), np.diff(traffic.bytes)
+
+
+@pytest.mark.parametrize("n_samples", [2_000, 40_000])
+@pytest.mark.parametrize(("solver", "expected"), [("auto", 2), (ReadingOnce(), 1)])
+def test_the_short_messages_of_an_iteration(client, n_samples, solver, expected):
+    """For any number of samples: the plane and the step, or one for both, and sometimes another step length."""
+    workers, blocks = 2, 4
+    trips, sent = traffic_of(solver, np.random.default_rng(0).normal(size=(n_samples, 8)), blocks)
+    assert (trips >= expected * workers).all()
+    assert trips.min() == expected * workers
+    assert sent[np.argmin(trips)] < expected * blocks * 2000
