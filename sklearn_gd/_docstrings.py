@@ -33,7 +33,7 @@ solver : {_strings("auto", *SOLVERS)} or Solver, default="auto"
     and "minibatch" takes Adam steps at an automatic learning rate.
 optimizer : {_strings("auto", *OPTIMIZERS)} or Optimizer, default="auto"
     How a step is computed from the gradient. If `learning_rate` is "auto" too, "auto" is the memory gradient method (L-BFGS on
-    large samples) in batch gradient descent and Adam in mini-batch gradient descent; otherwise it is plain gradient descent.
+    large samples and for non-smooth losses) in batch gradient descent and Adam in mini-batch gradient descent; otherwise it is plain gradient descent.
 learning_rate : {_strings("auto", *SCHEDULES)}, float, callable or Schedule, default="auto"
     The learning rate. A number is a constant rate and gives the textbook update, without any internal scaling. A string
     selects a schedule with its default parameters. A callable takes the step number, 1, 2, ..., and returns the rate.

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from sklearn_gd.descent._line_search import MOST_LOOKS, backtrack, plane_minimiser, spectral_length, strong_wolfe
+from sklearn_gd.descent._line_search import MOST_LOOKS, WOLFE, backtrack, plane_minimiser, spectral_length, strong_wolfe
 
 
 def counted(look):
@@ -205,3 +205,55 @@ def test_a_last_move_along_the_gradient_spans_no_plane():
 def test_a_stationary_point_that_does_not_descend_is_not_taken():
     """If the curvature is -1 along both directions, the stationary point is a maximum."""
     assert plane_minimiser(1.0, -1.0, 0.0, -1.0, 0.0) == (1.0, 0.0, -1.0)
+
+
+# --- a smoothed loss: the curvature at a point is not that of the line ---------------------------------------------------
+
+
+def jagged(scale, peak):
+    """A sum of smoothed hinges that together are like a parabola with its minimum at `scale`; curved at its hinges only.
+
+    The curvature is `peak` times that of the parabola wherever one looks.
+    """
+    looks = []
+
+    def look(t):
+        looks.append(t)
+        s = t / scale
+        return 0.5 * (s - 1.0) ** 2 * scale, s - 1.0, peak / scale
+
+    return look, looks
+
+
+@pytest.mark.parametrize("peak", [20.0, 1e3])
+@pytest.mark.parametrize("scale", [5.0, 400.0])
+def test_a_curvature_that_is_too_large_does_not_make_the_search_creep(scale, peak):
+    """Newton's steps ahead would be a thousandth as long as the way; the secant of two slopes, exact here, replaces them."""
+    look, looks = jagged(scale, peak)
+    t, value = strong_wolfe(look, 0.5 * scale, -1.0)
+    assert abs(t / scale - 1.0) <= WOLFE
+    assert value < 0.5 * scale
+    assert len(looks) <= 8
+
+
+def test_a_curvature_that_is_too_large_behind_the_minimum():
+    """The bracket is divided instead of Newton's short steps back."""
+    look, looks = jagged(1e-3, 1e3)
+    t, _ = strong_wolfe(look, 0.5e-3, -1.0)
+    assert abs(t / 1e-3 - 1.0) <= WOLFE
+    assert len(looks) <= 12
+
+
+def test_after_the_last_look_the_best_bracket_counts():
+    """None satisfies both conditions, and the last one has no decrease: the longest with a decrease is returned."""
+    seen = []
+
+    def look(t):
+        seen.append(t)
+        if t < 0.7:
+            return -1e-3 * t, -1.0, 1.0
+        return 1.0, 1.0, 1.0
+
+    t, value = strong_wolfe(look, 0.0, -1.0)
+    assert len(seen) == MOST_LOOKS
+    assert value == -1e-3 * t < 0.0

@@ -1,4 +1,4 @@
-"""L-BFGS: its matrix, its minimum, its reads of the samples, and for which samples it is chosen."""
+"""L-BFGS: its matrix, its minimum, its reads of the samples, and for which objectives it is chosen."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn_gd import GDClassifier, GDRegressor
 from sklearn_gd.descent import quasi_newton
 from sklearn_gd.descent.memory_gradient import MemoryGradient
-from sklearn_gd.descent.quasi_newton import MOST_PAIRS, Pairs, QuasiNewton, reads_dominate
-from sklearn_gd.losses import LogLoss
+from sklearn_gd.descent.quasi_newton import MOST_PAIRS, Pairs, QuasiNewton, is_better
+from sklearn_gd.losses import Hinge, LogLoss
 from sklearn_gd.objective._objective import Objective
 from sklearn_gd.objective._parts import Parts, cut
 from sklearn_gd.objective._preconditioner import UnitMetric
@@ -143,23 +143,25 @@ def test_an_iteration_reads_the_samples_once(monkeypatch):
     assert reads("auto", monkeypatch, X, y) >= 21
 
 
-def objective(n_samples, n_features, n_outputs=1, share=1.0):
+def objective(n_samples, n_features, n_outputs=1, share=1.0, loss=None):
     X = np.zeros((n_samples, n_features))
     X[: int(share * n_samples)] = 1.0
     target = np.zeros((n_samples, 1)) if n_outputs > 1 else np.ones((n_samples, 1))
-    return Objective(
-        X, target, np.ones(n_samples), loss=LogLoss(), penalty=L2(), alpha=1.0, n_outputs=n_outputs, fit_intercept=True
-    )
+    loss, weight = loss or LogLoss(), np.ones(n_samples)
+    return Objective(X, target, weight, loss=loss, penalty=L2(), alpha=1.0, n_outputs=n_outputs, fit_intercept=True)
 
 
-def test_for_which_samples_it_is_chosen(monkeypatch):
-    """Those larger than the cache, in stored values, unless the pairs would take much memory compared with them."""
+def test_for_which_objectives_it_is_chosen(monkeypatch):
+    """Smoothed losses, and samples larger than the cache, in stored values, unless the pairs take much memory."""
     monkeypatch.setattr(quasi_newton, "CACHED", 1000)
     with objective(200, 5) as small, objective(201, 5) as large, objective(402, 5, share=0.4) as sparse:
-        assert [reads_dominate(each) for each in (small, large, sparse)] == [False, True, False]
+        assert [is_better(each) for each in (small, large, sparse)] == [False, True, False]
         assert [Batch._without_rate(each) for each in (small, large)] == [MemoryGradient, QuasiNewton]
+    with objective(20, 15, loss=Hinge()) as smoothed:
+        assert Batch._without_rate(smoothed) is QuasiNewton
+    monkeypatch.setattr(quasi_newton, "FEW", 0)
     with objective(2000, 5, 4) as few, objective(2000, 5, 13) as many:
-        assert [reads_dominate(each) for each in (few, many)] == [True, False]
+        assert [is_better(each) for each in (few, many)] == [True, False]
 
 
 def test_samples_are_cut_for_the_cache():

@@ -8,7 +8,9 @@ MOST_LOOKS = 30
 FIRST_SHARE = 0.5  # of a length that is too long, the next one, as long as no length with a sufficient decrease is known
 MOST_SQUARED = 9  # times that this share is squared, at most
 WIDE = 16.0  # ratio of the ends of a bracket above which it is divided at their geometric mean
-CREEPING = 0.7  # the length of a Newton step back, relative to the last step, from which on its convergence counts as slow
+LONGER = 4.0  # largest ratio of two lengths before the minimum along the line is bracketed
+SLOW = 0.5  # the slope after a Newton step, as a share of the last one on the same side, above which it converges slowly
+CREEPING = 0.7  # the same for the length of a Newton step back
 
 
 def strong_wolfe(look, value, slope, flatter=WOLFE):
@@ -35,11 +37,13 @@ def strong_wolfe(look, value, slope, flatter=WOLFE):
     The first trial is t = 1. The value must decrease by the share `ARMIJO` of what the slope predicts, up to rounding, and the
     slope must be at most `flatter` times as steep as at the start. A point where the function is not finite counts as too far.
     From a point that is too far on a function that grows exponentially, Newton steps have a constant length, and hundreds may
-    be necessary. A step that is not much shorter than the one before is therefore replaced by nine tenths of the way back. Where
-    a loss is linear its curvature says nothing about the length, and the first trial may be too long by any factor. If Newton's
-    method leaves the bracket, the next length is by turns the point where the tangents at its two ends meet, and a mean of its
-    ends or a share of the longer one. If none of `MOST_LOOKS` lengths satisfies both conditions, the last one is returned if its
-    decrease is sufficient. If it is not, the slope probably does not match the value.
+    be necessary. A step that is not much shorter than the one before is therefore replaced by nine tenths of the way back. A
+    smoothed loss may curve much more at a point than on average, so that Newton steps hardly change the slope. From such a point
+    ahead of the minimum, the secant of the last two slopes replaces the curvature if it reaches farther; behind the minimum, or
+    if Newton's method leaves the bracket, the next length is by turns the point where the tangents at the two ends meet, and a
+    mean of the ends or a share of the longer one. Where a loss is linear its curvature says nothing about the length, and the
+    first trial may be too long by any factor. If none of `MOST_LOOKS` lengths satisfies both conditions, the last one is
+    returned if its decrease is sufficient, or else the longest one with a sufficient decrease and a negative slope.
 
     References
     ----------
@@ -54,23 +58,33 @@ def strong_wolfe(look, value, slope, flatter=WOLFE):
         found = (t, new) if falls else (0.0, value)
         if falls and abs(new_slope) <= flatter * abs(slope):
             return found
+        secant, creeps = 0.0, False
         if falls and new_slope <= 0.0:
+            if new_slope < SLOW * low[2]:
+                secant = min(_secant(low, t, new_slope), LONGER * t)
             low = t, new, new_slope
         else:
+            creeps = abs(new_slope) > SLOW * abs(high[2])
             high = t, new, new_slope
         if not finite:
             t = low[0] + 0.1 * (t - low[0])
             continue
-        newton = t - new_slope / curvature if curvature > 0.0 else math.inf
+        newton = max(t - new_slope / curvature if curvature > 0.0 else math.inf, secant)
         leaves = not low[0] < newton < high[0]
         if leaves and high[0] == math.inf:
-            newton = 4.0 * t
-        elif leaves:
+            newton = LONGER * t
+        elif leaves or creeps:
             newton, divisions = _divided(low, high, divisions), divisions + 1
         elif t == high[0] and t - newton > CREEPING * before:
             newton = low[0] + 0.1 * (t - low[0])
         before, t = abs(newton - t), newton
-    return found
+    return low[:2] if found[0] == 0.0 and low[1] < value else found
+
+
+def _secant(low, t, slope):
+    """The zero of the line through the slopes at the lower end of a bracket and at t; infinite if the slope does not rise."""
+    start, _, first = low
+    return t - slope * (t - start) / (slope - first) if slope > first else math.inf
 
 
 def _divided(low, high, divisions):

@@ -1,10 +1,14 @@
-r"""Batch descent without a learning rate on samples larger than the cache: L-BFGS, preconditioned, for a smooth F.
+r"""Batch descent without a learning rate, on samples larger than the cache and for smoothed losses: L-BFGS, preconditioned.
 
 Every iteration moves along :math:`-H g`, where H approximates the inverse of F's second derivatives: the inverse of the metric
 of `MemoryGradient`, updated by the last `MOST_PAIRS` moves and the changes of the gradient along them. A step of length one
 nearly always satisfies the strong Wolfe conditions. One pass over the samples computes the scores of the direction and the
 gradient at its end, where the memory gradient method needs two: both take two products with X, but L-BFGS reads it once. The
 first step goes to the minimiser of the second-order model along the gradient.
+
+A smoothed loss curves where the loss is not differentiable, and nowhere else. The changes of the gradient along moves, which are
+means over many such points, describe it better than the second derivatives at one point, from which the plane of the memory
+gradient method comes.
 
 References
 ----------
@@ -24,17 +28,22 @@ from .memory_gradient import MemoryGradient, Step
 
 MOST_PAIRS = 10  # moves that are kept
 CACHED = 1 << 22  # values of all samples up to which two passes take no longer than one
-SMALL_SHARE = 8  # the pairs take at most one of this many parts of the memory of the samples
+SMALL_SHARE = 8  # the pairs take at most one of this many parts of the memory of the samples,
+FEW = 1 << 22  # or this number of values
 FLATTER = 0.9  # as in `strong_wolfe`: a longer search costs more than it gains (Nocedal and Wright, section 3.1)
 LEAST_CURVATURE = 1e-10  # along a move, as the cosine of move and change, for the pair to be kept
 
 
-def reads_dominate(objective: Any) -> bool:
-    """Whether reading the samples takes most of the time of an iteration, and the pairs little memory."""
-    n, K = objective.n_samples, objective.n_outputs
-    values = n * float(objective.moments.known_share.sum())
-    pairs = 2 * MOST_PAIRS * K * objective.n_features
-    return values > CACHED and SMALL_SHARE * pairs <= values
+def is_better(objective: Any) -> bool:
+    """Whether the method is better than that of the memory gradient: for smoothed losses, and where reading takes most time.
+
+    The pairs must take little memory.
+    """
+    values = objective.n_samples * float(objective.moments.known_share.sum())
+    pairs = 2 * MOST_PAIRS * objective.n_outputs * objective.n_features
+    if SMALL_SHARE * pairs > max(values, SMALL_SHARE * FEW):
+        return False
+    return not objective.loss.smooth or values > CACHED
 
 
 class Pairs:
@@ -75,7 +84,7 @@ class Pairs:
 
 
 class QuasiNewton(MemoryGradient):
-    """The method for a smooth loss and an l2 penalty on samples larger than the cache.
+    """The method for a smooth or smoothed loss and an l2 penalty.
 
     Attributes
     ----------

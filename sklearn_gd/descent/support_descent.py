@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._costs import is_sparse, squares_of
+from ._costs import PRODUCT, cost_of_minimiser, is_sparse, squares_of
 from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH, PreconditionedMethod
@@ -40,7 +40,7 @@ CAREFUL = 3.0  # safety factor of the estimates of the possible decrease
 LEAST_HALVED = 40  # iterations before the decrease of F in their second half is used as an estimate
 SLOWER = 0.7  # largest ratio of the decreases in the fourth and third quarter of a sequence that falls like 1/k
 LEAST_SAMPLES = 2  # fewest samples per feature for Newton's method on a non-smooth loss under an l2 penalty
-MOST_PRODUCTS = 1e8  # largest cost of a Hessian of all features for it, in multiplications
+MOST_PRODUCTS = 1e8  # largest cost of a Hessian of all features and its minimiser for it, in multiplications
 STEADY = 20.0  # times the decrease over the second half of the iterations, for a sequence that does not slow down
 MOST_STALLS = 3  # consecutive working sets without a decrease of F
 
@@ -70,7 +70,8 @@ def has_cheap_newton(objective: Any) -> bool:
     n, d = objective.n_samples, objective.n_features
     if objective.loss.smooth or n < LEAST_SAMPLES * d:
         return False
-    cost = n * squares_of(np.full(objective.n_outputs, float(d)), objective.array_loss.coupled)
+    coupled, features = objective.array_loss.coupled, [np.arange(d)] * objective.n_outputs
+    cost = n * squares_of(np.full(objective.n_outputs, float(d)), coupled) + n * cost_of_minimiser(features, n, coupled) / PRODUCT
     return cost <= MOST_PRODUCTS and objective.null_model(0.0).value > 0.0
 
 

@@ -8,7 +8,7 @@ from ..descent.gram_descent import GramDescent, has_gram
 from ..descent.memory_gradient import MemoryGradient
 from ..descent.proximal_descent import ProximalDescent
 from ..descent.proximal_rows import ProximalRows
-from ..descent.quasi_newton import QuasiNewton, reads_dominate
+from ..descent.quasi_newton import QuasiNewton, is_better
 from ..descent.support_descent import SupportDescent, has_cheap_newton
 from ..optimizers import GradientDescent
 from ._base import Solver
@@ -44,10 +44,10 @@ class Batch(Solver):
     """Batch gradient descent: every step uses all samples.
 
     With ``optimizer="auto"`` and ``learning_rate="auto"`` the memory gradient method is used, which needs neither, and L-BFGS
-    on samples larger than the cache, which it reads once an iteration. For squared error with few features it works on the
-    Gram matrix. With l1 or `nonnegative`, and for a non-smooth loss with few
-    features, it minimises second-order models on working sets of features. With a custom penalty, proximal steps of spectral
-    (Barzilai-Borwein) length are used instead. In `partial_fit`, each call takes one step on the samples given.
+    for non-smooth losses and on samples larger than the cache. For squared error with few features the memory gradient method
+    works on the Gram matrix. With l1 or `nonnegative`, and for a non-smooth loss with few features, second-order models are
+    minimised on working sets of features. With a custom penalty, proximal steps of spectral (Barzilai-Borwein) length are used
+    instead. In `partial_fit`, each call takes one step on the samples given.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class Batch(Solver):
             return SupportDescent
         if has_gram(objective):
             return GramDescent
-        return QuasiNewton if reads_dominate(objective) else MemoryGradient
+        return QuasiNewton if is_better(objective) else MemoryGradient
 
 
 class SGD(Solver):

@@ -8,7 +8,7 @@ Workers are processes of this machine with one thread each. Seconds, messages an
 minimum; all libraries minimise the same objective (L2, no intercept) of the same blocks, which lie on the workers. The solvers of
 dask-ml are those of dask-glm, which is called without dask-ml's wrapper, too.
 
-The simulation models an iteration with w workers as two rounds. Each has the arithmetic of the samples of one worker, a round
+The simulation models an iteration with w workers as one round. It has the arithmetic of the samples of one worker, a round
 trip, the driver's time for one more message per worker (measured with many messages at once, which carry no work), and the bytes
 of a gradient for every block over the driver's bandwidth.
 """
@@ -181,14 +181,15 @@ def main():
         found[workers] = measured(workers, *size)
         seconds, trips, sent = found[workers]
         print(f"{workers:7d}  {seconds:11.4f}  {trips:8.0f}  {sent:8.0f}", flush=True)
-    latency, message = measured(1, 1000, options.features, 1)[0] / 2.0, seconds_a_message()
-    of_row = max(found[1][0] - 2.0 * latency, 0.0) / options.samples
+    few = measured(1, 1000, options.features, 1)
+    latency, message = few[0] / few[1], seconds_a_message()
+    of_row = max(found[1][0] - found[1][1] * latency, 0.0) / options.samples
     print(f"a round trip takes {1e3 * latency:.2f} ms, one more message {1e3 * message:.2f} ms, a sample {1e9 * of_row:.1f} ns")
     print(f"simulated, {ROWS_FAR:.0e} samples in blocks of {BLOCK_FAR:.0e}:")
     for workers in (10, 100, 1000):
         arithmetic = ROWS_FAR / workers * of_row
-        messages = 2.0 * (latency + workers * message)
-        traffic = 2.0 * ROWS_FAR / BLOCK_FAR * 8.0 * (options.features + 8) / BANDWIDTH
+        messages = latency + workers * message
+        traffic = ROWS_FAR / BLOCK_FAR * 8.0 * (options.features + 8) / BANDWIDTH
         print(f"{workers:7d} workers: {arithmetic + messages + traffic:8.3f} s/iteration, {messages:.3f} of them messages")
     against_dask_ml(*size)
 
