@@ -33,7 +33,8 @@ solver : {_strings("auto", *SOLVERS)} or Solver, default="auto"
     and "minibatch" takes Adam steps at an automatic learning rate.
 optimizer : {_strings("auto", *OPTIMIZERS)} or Optimizer, default="auto"
     How a step is computed from the gradient. If `learning_rate` is "auto" too, "auto" is the memory gradient method (L-BFGS on
-    large samples and for non-smooth losses) in batch gradient descent and Adam in mini-batch gradient descent; otherwise it is plain gradient descent.
+    large samples and for non-smooth losses) in batch gradient descent and Adam in mini-batch gradient descent; otherwise it is
+    plain gradient descent.
 learning_rate : {_strings("auto", *SCHEDULES)}, float, callable or Schedule, default="auto"
     The learning rate. A number is a constant rate and gives the textbook update, without any internal scaling. A string
     selects a schedule with its default parameters. A callable takes the step number, 1, 2, ..., and returns the rate.
@@ -47,7 +48,8 @@ tol : float >= 0 or None, default=1e-4
     `fit` stops when the last `n_iter_no_change` epochs together have lowered F by at most ``tol * min(F_null, 100 * F)``,
     where F_null is the objective of the null model (the best intercept alone), or when a bound on F minus its minimum falls
     below that. `tol` is relative: by default the fit stops when five epochs improve F by less than 0.01% of the null model's
-    F, or by less than 1% of F if that is smaller. With validation samples, the same rule applies to their loss; with another
+    F, or by less than 1% of F if that is smaller. In classification 100 F counts as at least ``1e-4 * F_null``, as F may be next
+    to zero once the classes are separated. With validation samples, the same rule applies to their loss; with another
     `scoring`, `fit` stops when the score has risen by at most `tol`. With l1 or non-negative coefficients, F must also be within
     ``tol * min(F_null, 10 * F)`` of its minimum, according to the duality gap or an estimate of it. With None, `fit` runs
     `max_iter` epochs and keeps the last model, or the best one if there are validation samples.

@@ -31,7 +31,7 @@ from ._validation import (
 from ._warnings import warn_of, warn_of_underflow
 from .checkpoint import keeper_of
 from .descent._loop import Method, Settings, descend
-from .descent._monitor import Monitor, Status
+from .descent._monitor import SEPARATED, Monitor, Status
 from .descent._observers import EpochTasks, VerboseLine, printed_log
 from .descent._state import ModelState
 from .objective._objective import Objective
@@ -310,6 +310,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             scores_are_losses=validate is not None and validate.is_loss,
             expected_decrease=None if self.tol is None or validate else method.expected_decrease,
             full_batch=method.full_batch,
+            least_share=0.0 if objective.loss.scales_with_target else SEPARATED,
             observers=[*self._verbose_line(objective), *tasks, *self._observers],
         )
 

@@ -161,6 +161,8 @@ class FileKeeper(Keeper):
         self.words = words | {"every": str(int(checkpoint.every))}
         if not os.path.isdir(os.path.dirname(self.path)):
             raise FileNotFoundError(f"Checkpoint: the folder of path={self.path!r} does not exist")
+        if os.path.isdir(self.path):
+            raise IsADirectoryError(f"Checkpoint: path={self.path!r} is a folder; it must be a file, e.g. fit.npz in that folder")
         self.saved = read(self.path) if os.path.exists(self.path) else None
         if self.saved is None:
             self.rng_at_start = rng.get_state(legacy=False)

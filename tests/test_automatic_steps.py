@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from matrix import LAYOUTS
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_gd import GDClassifier, GDRegressor, MiniBatch
@@ -101,6 +102,26 @@ def test_no_unit_of_a_feature_or_of_y_matters(name, problem):
     if problem == "regression":
         third = kind(**parts, random_state=0).fit(X, 1e-7 * y)
         np.testing.assert_allclose(scores(third, X), 1e-7 * scores(model, X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1e4, 1e6])
+@pytest.mark.parametrize("loss", ["gamma", "poisson", "tweedie"])
+@pytest.mark.parametrize("optimizer", ["auto", "gd", "nesterov"])
+def test_nor_does_it_under_a_log_link(optimizer, loss, unit):
+    """The curvature at a score of zero changes with the unit, so descent begins at the best intercept, in fits and streams."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 3))
+    y = np.exp(0.3 * X[:, 0]) * rng.gamma(5.0, 0.2, 100)
+
+    def fitted(factor):
+        model = GDRegressor(loss, solver="minibatch", optimizer=optimizer, penalty=None, random_state=0)
+        stream = clone(model)
+        for start in range(0, 100, 10):
+            stream.partial_fit(X[start : start + 10], factor * y[start : start + 10])
+        return model.fit(X, factor * y), stream
+
+    for known, found in zip(fitted(1.0), fitted(unit), strict=True):
+        np.testing.assert_allclose(found.predict(X), unit * known.predict(X), rtol=1e-2)
 
 
 @pytest.mark.parametrize("call", ["fit", "partial_fit"])

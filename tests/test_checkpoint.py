@@ -355,6 +355,8 @@ def test_arguments(tmp_path):
         Checkpoint(tmp_path / "fit.npz", every=1.5)
     with pytest.raises(TypeError, match="path=3 must be a string or a path"):
         Checkpoint(3)
+    with pytest.raises(IsADirectoryError, match=r"path=.* is a folder; it must be a file"):
+        GDRegressor().set_callbacks(Checkpoint(tmp_path)).fit(D, DIABETES)
     with pytest.raises(FileNotFoundError, match="the folder of path="):
         GDRegressor().set_callbacks(Checkpoint(tmp_path / "none" / "fit.npz")).fit(D, DIABETES)
     with pytest.raises(ValueError, match="set only one"):

@@ -216,6 +216,13 @@ def test_a_loss_of_the_other_estimator_is_sent_there():
         GDRegressor(loss="hinge").fit(X, Y)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_error_for_an_unknown_parameter_names_the_class(kind):
+    """Not a private base class that defines the constructor, which is what Python's error names."""
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}(\.__init__)?\(\) (got an unexpected|takes no)"):
+        kind(wrong=1)
+
+
 def test_a_part_is_validated_when_it_is_resolved():
     with pytest.raises(ValueError, match=r"^Huber: delta=-1 must be a number > 0$"):
         resolve("loss", Huber(delta=-1), Loss, REGRESSION_LOSSES)

@@ -222,6 +222,11 @@ def test_epochs_beyond_the_end_show_the_end(solver):
     assert np.array_equal(display.curves[-1], expected.predict(display.grid[:, None]))
 
 
+def test_epochs_are_a_sequence():
+    with pytest.raises(TypeError, match=r"epochs=3 must be a sequence of integers >= 1, e\.g\. \(3,\)"):
+        FitEvolutionDisplay.from_estimator(GDRegressor(**PLAIN), X[:, :1], Y, epochs=3)
+
+
 # --- paths ---------------------------------------------------------------------------------------------------------------
 
 

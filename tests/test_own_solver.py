@@ -98,6 +98,11 @@ def test_another_way_on_after_a_plateau():
         ({"batch_rows": lambda self, n: 2.5}, TypeError, r"batch_rows\(6\) returned 2\.5; it must return an integer >= 1"),
         ({"batch_rows": lambda self, n: 0}, ValueError, r"batch_rows\(6\) returned 0; it must return an integer >= 1"),
         ({"batch_rows": lambda self: 3}, TypeError, r"batch_rows\(\) must take \(n_samples\): too many positional arguments"),
+        (
+            {"method": lambda self, objective: None},
+            TypeError,
+            r"method\(objective\) must take \(objective, settings, state\): too many positional arguments",
+        ),
         ({"method": lambda self, *rest: None}, TypeError, r"method returned None; it must return a sklearn_gd\.descent\.Method"),
     ],
 )
@@ -105,6 +110,37 @@ def test_a_solver_written_wrongly_is_explained(written, error, message):
     solver = type("Mine", (Solver,), written)()
     with pytest.raises(error, match=rf"^Mine\.{message}$"):
         GDRegressor(solver=solver, learning_rate=0.01).fit(np.arange(12.0).reshape(6, 2), np.arange(6.0))
+
+
+def test_a_requirement_that_does_not_exist_is_named():
+    solver = type("Mine", (Solver,), {"requires": ("smooth los",), "batch_rows": lambda self, n: 1})()
+    with pytest.raises(ValueError, match=r"Mine\.requires has 'smooth los'; it may have any of \['curvature bound'"):
+        GDRegressor(solver=solver).fit(np.arange(12.0).reshape(6, 2), np.arange(6.0))
+
+
+@pytest.mark.parametrize(
+    ("iterates", "error", "message"),
+    [
+        (lambda self: None, TypeError, r"returned None; it must be a generator that yields an Iterate"),
+        (lambda self: [1.0], TypeError, r"returned \[1\.0\]; it must be a generator that yields an Iterate"),
+        (
+            lambda self: iter([self.start()[0]]),
+            TypeError,
+            r"yielded array\(\[0\., 0\., 0\.\]\); it must yield Iterate\(theta, value\)",
+        ),
+        (lambda self: iter([Iterate(*self.start())] * 2), RuntimeError, r"ended after 2 epochs; it must yield as long"),
+    ],
+    ids=["None", "list", "theta", "two epochs"],
+)
+def test_a_method_written_wrongly_is_explained(iterates, error, message):
+    def start(self):
+        theta = np.zeros(self.objective.n_theta)
+        return theta, self.objective.value(theta)
+
+    written = type("Descent", (Method,), {"start": start, "iterates": iterates})
+    solver = type("Mine", (Solver,), {"method": lambda self, objective, settings, state=None: written(objective)})()
+    with pytest.raises(error, match=rf"^Descent\.iterates {message}"):
+        GDRegressor(solver=solver).fit(np.arange(12.0).reshape(6, 2), np.arange(6.0))
 
 
 def test_a_batch_size_may_be_an_integer_of_numpy():

@@ -21,7 +21,7 @@ from sklearn_gd.descent._observers import printed_log
 from sklearn_gd.descent.memory_gradient import MemoryGradient
 from sklearn_gd.descent.support_descent import SupportDescent
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
-from sklearn_gd.penalties import L1, L2
+from sklearn_gd.penalties import L1, L2, ElasticNet
 from sklearn_gd.schedules import Adaptive
 
 RUNNING, PLATEAU, DIVERGED = Status.RUNNING, Status.PLATEAU, Status.DIVERGED
@@ -359,6 +359,20 @@ def test_the_duality_gap_bounds_what_is_left(estimator, loss, penalty, n_classes
     assert (bounds >= left - 1e-9 * max(1.0, abs(least))).all()
     assert left[-1] <= max(1e-3 * least, 1e-10)  # the perceptron's minimum is 0
     assert bounds[-1] < 0.1 * bounds[0] or bounds[0] < 1e-3 * least
+
+
+@pytest.mark.parametrize(("loss", "penalty"), [("squared_hinge", ElasticNet(l1_ratio=0.5)), ("hinge", L2(nonnegative=True))])
+def test_a_fit_that_separates_the_classes_ends(loss, penalty):
+    """F is about 1e-7 of that of the null model and flat: a tolerance relative to F would not end the fit in 1000 epochs."""
+    rng = np.random.default_rng(2)
+    X = rng.integers(0, 1000, size=(20, 40)).astype(float)
+    y = rng.random(20) > 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = GDClassifier(loss, penalty=penalty).fit(X, y)
+    assert model.n_iter_ < 100
+    assert model.score(X, y) == 1.0
+    assert min(model.loss_curve_) < 1e-6
 
 
 # --- a gradient that does not match the objective, and oscillations ------------------------------------------------------

@@ -11,7 +11,8 @@ from ._state import StepState, copied
 
 OUTLYING = 100.0  # a squared slope is clipped at this multiple of the mean square, after SAMPLES samples
 SAMPLES = 100.0
-DEGENERATE = 1e-3  # descent starts at zero if the curvature at the best intercept over that at zero is lower
+# Descent starts at zero if classes have a curvature at the best intercept of no more than this share of that at zero.
+DEGENERATE = 1e-3
 
 
 @stored
@@ -43,8 +44,10 @@ class Sizes:
         k, unlimited = objective.n_outputs, np.full(objective.n_outputs, np.inf)
         null, zero = objective.null_model(), np.zeros(objective.n_theta)
         _, at_zero = objective.squared_slopes(zero, unlimited)
-        usable = np.isfinite(null.intercept) & (null.curvature > DEGENERATE * at_zero)
-        # There is no best intercept if a class has no samples, for example.
+        # There is no best intercept if a class has no samples, or if all counts are zero. In regression any other one may be
+        # far from zero: the curvature of a loss with log link changes with the unit of the targets.
+        exists = objective.loss.scales_with_target & objective.target.any(axis=0)
+        usable = np.isfinite(null.intercept) & (exists | (null.curvature > DEGENERATE * at_zero))
         return cls(null.intercept.copy() if usable.all() else np.zeros(k), moments, np.zeros(k), np.zeros(k))
 
     def start(self, objective):

@@ -288,13 +288,35 @@ class Keeper:
         """
 
 
+def checked_iterates(method: Any) -> Iterator[Iterate]:
+    """Yield what a method yields.
+
+    Raises
+    ------
+    TypeError
+        If its `iterates` is no generator, or yields anything but an `Iterate`.
+    RuntimeError
+        If it ends by itself.
+    """
+    name, iterates = f"{type(method).__name__}.iterates", method.iterates()
+    if not isinstance(iterates, Iterator):
+        raise TypeError(f"{name} returned {iterates!r:.80}; it must be a generator that yields an Iterate after each epoch")
+    n_epochs = 0
+    for iterate in iterates:
+        if not isinstance(iterate, Iterate):
+            raise TypeError(f"{name} yielded {iterate!r:.80}; it must yield Iterate(theta, value)")
+        n_epochs += 1
+        yield iterate
+    raise RuntimeError(f"{name} ended after {n_epochs} epochs; it must yield as long as it is asked, as the loop ends the fit")
+
+
 def descend(method: Any, monitor: Any, max_iter: int, keeper: Keeper | None = None) -> Status:
     """Descend until the monitor, the method or `max_iter` ends it; returns the last `Status`."""
     keeper = keeper or Keeper()
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the monitor sees numbers that are not finite
         monitor.start(*method.start(), method.objective)
         done = keeper.resume(method, monitor)
-        iterates = method.iterates()
+        iterates = checked_iterates(method)
         status = Status.RUNNING
         for n_epochs in range(done, max_iter):
             keeper.keep(method, monitor, n_epochs)

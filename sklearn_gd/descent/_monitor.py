@@ -8,6 +8,7 @@ import numpy as np
 
 from ._standstill import EXPLOSION, has_stalled
 
+SEPARATED = 1e-4  # the `least_share` of classification: once F has fallen this far, the classes are separated
 # The attributes of a monitor in a snapshot.
 CURVES = ("objectives", "scores", "best_values", "watched")
 KEPT = ("best", "first_model", "best_epoch", "best_objective", "first", "_expected_at", "_expected")
@@ -49,6 +50,8 @@ class Monitor:
     full_batch : bool, default=False
         Whether every step sees all samples. A rise of F is then an oscillation (momentum), not noise, and up to `OSCILLATION`
         patiences are allowed for it.
+    least_share : float, default=0.0
+        The least tolerance, as a share of `tol` times F of the null model, for a nearly perfect fit.
     observers : sequence of Observer
         Notified of every epoch; any of them may end the descent.
     """
@@ -68,6 +71,7 @@ class Monitor:
         scores_are_losses=False,
         expected_decrease=None,
         full_batch=False,
+        least_share=0.0,
         observers=(),
     ):
         self.tol = tol
@@ -77,6 +81,7 @@ class Monitor:
         self.scores_are_losses = scores_are_losses
         self.expected_decrease = expected_decrease
         self.full_batch = full_batch
+        self.least_share = least_share
         self.observers = tuple(observers)
         self.objectives, self.scores, self.best_values, self.watched = [], [], [], []
         self.best = None
@@ -197,7 +202,8 @@ class Monitor:
     def _share_of_null(self, near_zero):
         """`tol` times the smaller of F of the null model and `near_zero` times F itself."""
         best = self.best_values[-1] if self.best_values and self._values_are_losses else math.inf
-        return (self.tol or 0.0) * (min(self.null_value, near_zero * best) if best > 0.0 else self.null_value)
+        share = max(min(self.null_value, near_zero * best), self.least_share * self.null_value) if best > 0.0 else self.null_value
+        return (self.tol or 0.0) * share
 
     def _has_stalled(self):
         """Whether the best value has improved by no more than the tolerance over the whole patience."""

@@ -127,6 +127,8 @@ class FitEvolutionDisplay:
         rows, target = np.asarray(X, dtype=float), np.asarray(y)
         if rows.ndim != 2 or rows.shape[1] != 1:
             raise ValueError(f"X has shape {rows.shape}; it must have one feature, i.e. shape (n_samples, 1)")
+        if not np.iterable(epochs):
+            raise TypeError(f"epochs={epochs!r} must be a sequence of integers >= 1, e.g. ({epochs!r},)")
         wanted = sorted({int(epoch) for epoch in epochs})
         if not wanted or wanted[0] < 1:
             raise ValueError(f"epochs={epochs!r} must be integers >= 1")

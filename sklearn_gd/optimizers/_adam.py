@@ -53,6 +53,9 @@ class Adam(_TwoMoments):
     0.9
     """
 
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
+        super().__init__(beta_1, beta_2, epsilon)
+
     @staticmethod
     def update(
         w: Numbers,
@@ -142,6 +145,9 @@ class AMSGrad(_TwoMoments):
     """
 
     slots: tuple[str, ...] = ("mean", "square_mean", "largest")
+
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
+        super().__init__(beta_1, beta_2, epsilon)
 
     @staticmethod
     def update(

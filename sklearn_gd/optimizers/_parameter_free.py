@@ -67,6 +67,9 @@ class DoG(_DistanceOverGradients):
 
     slots: tuple[str, ...] = ("start", "farthest", "square_sum", "mean")
 
+    def __init__(self, initial: float = 0.01, averaged: bool = True) -> None:
+        super().__init__(initial, averaged)
+
     @staticmethod
     def contributions(
         w: Numbers, g: Numbers, rate: float, t: float, start: Numbers, farthest: Numbers, square_sum: Numbers, mean: Numbers
@@ -133,6 +136,9 @@ class DoWG(_DistanceOverGradients):
     """
 
     slots: tuple[str, ...] = ("start", "farthest", "square_sum", "weight_sum", "mean")
+
+    def __init__(self, initial: float = 0.01, averaged: bool = True) -> None:
+        super().__init__(initial, averaged)
 
     @staticmethod
     def contributions(
@@ -208,6 +214,9 @@ class CoordinateDoG(_DistanceOverGradients):
 
     slots: tuple[str, ...] = ("start", "farthest", "square_sum", "mean")
     totals: tuple[str, ...] = ()
+
+    def __init__(self, initial: float = 0.01, averaged: bool = True) -> None:
+        super().__init__(initial, averaged)
 
     @staticmethod
     def update(

@@ -137,14 +137,18 @@ class Solver(Component):
         return self if self.needs_only_sums(settings) else Rounds(self)
 
     def validate(self) -> None:
-        """Raise an error if a parameter is out of its range, or if both `batch_rows` and `method` are missing."""
+        """Raise an error if a parameter is out of its range, or if the class lacks or misstates what a solver must define."""
         super().validate()
         name = type(self).__name__
         if type(self).batch_rows is Solver.batch_rows and type(self).method is Solver.method:
             raise TypeError(f"{name} has no method batch_rows(n_samples): a solver must define it, or override method(...)")
+        unknown = [each for each in self.requires if each not in REQUIREMENTS]
+        if unknown:
+            raise ValueError(f"{name}.requires has {unknown[0]!r}; it may have any of {sorted(REQUIREMENTS)}")
         with self.once("as written") as due:
             if due:
                 check_takes(self.batch_rows, f"{name}.batch_rows", ("n_samples",))
+                check_takes(self.method, f"{name}.method", ("objective", "settings", "state"))
 
     def checked_batch_rows(self, n_samples: int) -> int:
         """Return the number of samples per step, after checking it.

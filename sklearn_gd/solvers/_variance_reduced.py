@@ -145,3 +145,6 @@ class SAGA(_VarianceReduced):
     >>> bool(abs(model.coef_ - exact[:3]).max() < 1e-5)
     True
     """
+
+    def __init__(self, batch_size: int = 1) -> None:
+        super().__init__(batch_size)
