@@ -14,7 +14,7 @@ from ._devices import place_of, to_host
 from ._validation import check_initial, check_samples, check_weight
 from ._warnings import warn_of, warn_of_underflow
 from .base import BaseGD, checksum, method_of
-from .descent._few_features import FewFeatures, NeedsAllFeatures
+from .descent._few_features import FewFeatures, NeedsAllFeatures, has_few, present, renumbered
 from .descent._loop import descend
 from .descent._monitor import Monitor, Status
 from .descent._observers import printed_log
@@ -45,6 +45,16 @@ class StreamingGD(BaseGD, metaclass=ABCMeta):
         if not self._has_assigned_model():
             self._known_model = checksum(coef, self._host_intercept())
         return coef
+
+    def _is_flat(self):
+        return super()._is_flat() if "coef_" in vars(self) or "_state" not in vars(self) else self._has_flat_coef
+
+    def _model_for(self, X):
+        """X and coef_; of both only the features that X has if it has few and `coef_` has not been made of the state."""
+        if "coef_" in vars(self) or "_state" not in vars(self) or not has_few(X):
+            return super()._model_for(X)
+        index, place = present(X)
+        return renumbered(X, place, len(index)), self._state.coefficients(index)
 
     def __copy__(self) -> Any:
         """A copy that continues its stream separately: a call may change the state in place."""

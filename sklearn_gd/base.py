@@ -381,7 +381,12 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         check_is_fitted(self)
         check_same_place(self, X, method)
         place = place_of(X)
-        return place.scores(check_features(self, X), self._coef_2d(), self.intercept_), place
+        X, coef = self._model_for(check_features(self, X))
+        return place.scores(X, coef, self.intercept_), place
+
+    def _model_for(self, X):
+        """X and coef_, (n_outputs, n_features), or less of both with the same product."""
+        return X, self._coef_2d()
 
     @by_blocks
     def _host_scores(self, X):
@@ -392,9 +397,13 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         """intercept_ on the host, (n_outputs,)."""
         return np.atleast_1d(to_host(self.intercept_))
 
+    def _is_flat(self):
+        """Whether coef_ has one dimension."""
+        return self.coef_.ndim == 1
+
     def _coef_2d(self):
         """coef_ as (n_outputs, n_features)."""
-        return self.coef_[None, :] if self.coef_.ndim == 1 else self.coef_
+        return self.coef_[None, :] if self._is_flat() else self.coef_
 
 
 def method_of(solver: Any, objective: Any, settings: Any, state: Any) -> Method:

@@ -125,7 +125,7 @@ class GDRegressor(RegressorMixin, StreamingGD):
         """
         raw, place = self._raw_scores(X, "predict")
         prediction = place.call(self.loss_.inverse_link, raw)
-        return prediction[:, 0] if self.coef_.ndim == 1 else prediction
+        return prediction[:, 0] if self._is_flat() else prediction
 
     def score(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Score the predictions: R^2, or D^2 if the loss has a logarithmic link.

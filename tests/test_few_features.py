@@ -299,3 +299,37 @@ def test_a_pickle_has_the_numbers_of_a_feature_once():
     assert model._state.columns.mean.base is model._state.table
     assert state.table is None
     assert len(pickle.dumps(model._state)) < 1.1 * model._state.table.nbytes
+
+
+# --- predictions ---------------------------------------------------------------------------------------------------------
+
+
+@each_model
+def test_predictions_need_the_coefficients_of_their_features_only(name):
+    """They are equal to those of `coef_` to the last bit, and `coef_` is not made for them."""
+    model, y = MODELS[name]
+    model = calls(clone(model), y)
+    assert "coef_" not in vars(model)
+    asked = X[:3], X[5:6], sp.csr_array((1, D))
+    few = [model.predict(samples) for samples in asked]
+    raw = model.decision_function(X[:3]) if isinstance(model, GDClassifier) else few[0]
+    assert "coef_" not in vars(model)
+    assert model.coef_.shape[-1] == D
+    for found, samples in zip(few, asked, strict=True):
+        np.testing.assert_array_equal(found, model.predict(samples))
+    known = (X[:3] @ np.atleast_2d(model.coef_).T + model.intercept_).reshape(raw.shape)
+    np.testing.assert_array_equal(raw, known)
+
+
+def test_predictions_of_many_samples_make_coef():
+    model = calls(clone(MODELS["auto"][0]), LABELS)
+    dense = model.predict(X.toarray())
+    assert "coef_" in vars(model)
+    np.testing.assert_array_equal(dense, model.predict(X))
+
+
+def test_an_assigned_intercept_predicts():
+    model = calls(clone(MODELS["auto"][0]), LABELS)
+    before = model.decision_function(X[:1])
+    model.intercept_ = model.intercept_ + 1.0
+    np.testing.assert_allclose(model.decision_function(X[:1]), before + 1.0, rtol=1e-12)

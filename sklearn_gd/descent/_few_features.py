@@ -16,6 +16,24 @@ LARGEST_ROUNDING = 1e-12  # of F, from sums over other features that nearly canc
 EPSILON = float(np.finfo(float).eps)
 
 
+def has_few(X):
+    """Whether samples have few of many features: CSR, with few stored values for the number of features."""
+    return sp.issparse(X) and X.shape[1] > max(LEAST_FEATURES, FEWER * X.nnz)
+
+
+def present(X):
+    """The features that CSR samples have, in ascending order, and the place of each stored value among them."""
+    # Also the first places, for which NumPy sorts in another way, that is faster for the sorted indices of a sample.
+    index, _, place = np.unique(X.indices, return_index=True, return_inverse=True)
+    return index, place
+
+
+def renumbered(X, place, n_features):
+    """CSR samples of `n_features` features, whose stored values belong to the features `place`."""
+    indices = place.astype(X.indices.dtype, copy=False)
+    return assembled(sp.csr_array, (X.data, indices, X.indptr), (X.shape[0], n_features))
+
+
 class NeedsAllFeatures(Exception):
     """A call has to be made on all features: its steps change other coefficients too, or F is not known to rounding."""
 
@@ -41,25 +59,23 @@ class FewFeatures:
     """
 
     def __init__(self, X, whole):
-        # Also the first places, for which NumPy sorts in another way, that is faster for the sorted indices of a sample.
-        present, _, place = np.unique(X.indices, return_index=True, return_inverse=True)
-        self.index = whole.features_to_change(X, present)
-        if self.index is not present:
+        here, place = present(X)
+        self.index = whole.features_to_change(X, here)
+        if self.index is not here:
             place = np.searchsorted(self.index, X.indices)
-        place = place.astype(X.indices.dtype, copy=False)
-        self.X = assembled(sp.csr_array, (X.data, place, X.indptr), (X.shape[0], len(self.index)))
+        self.X = renumbered(X, place, len(self.index))
         self.whole, self.state, self.n_features = whole, whole.part(self.index), X.shape[1] - len(self.index)
         # Where all that are not zero are here, nothing is elsewhere.
         self.squares, self.all_squares, self.age = 0.0, 0.0, 0
         self._largest_term = 0.0
-        if self.index is present:
-            self.all_squares, here, age = whole.squares_and_those_of(self.state)
-            self.squares, self.age = self.all_squares - here, age + 1
+        if self.index is here:
+            self.all_squares, own, age = whole.squares_and_those_of(self.state)
+            self.squares, self.age = self.all_squares - own, age + 1
 
     @classmethod
     def of(cls, X, state, solver, settings, penalty, alpha):
         """The call on few features; None where it has to work on all."""
-        if not sp.issparse(X) or X.shape[1] <= max(LEAST_FEATURES, FEWER * X.nnz):
+        if not has_few(X):
             return None
         form = penalty.elastic_net()
         if form is None or form.l1 * alpha > 0.0 or form.nonnegative or not solver.moves_present_features(settings):

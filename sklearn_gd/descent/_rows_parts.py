@@ -140,9 +140,9 @@ def terms(state, output, index=slice(None)):
     return z
 
 
-def combined(state, output, gamma):
-    """The coefficients of a score: z @ gamma, term by term, so that those of a part are the same to the last bit."""
-    z = terms(state, output)
+def combined(state, output, gamma, index=slice(None)):
+    """The coefficients of a score: z @ gamma, term by term, so that those of some features are the same to the last bit."""
+    z = terms(state, output, index)
     coef, term = gamma[0] * z[0], np.empty(z.shape[1])
     for factor, each in zip(gamma[1:], z[1:], strict=True):
         coef += np.multiply(factor, each, out=term)

@@ -311,9 +311,10 @@ class RowsState:
             intercept = intercept - self._mixed_scores(weights, track.mean_score, track.mean_score_total)
         return objective.pack(coef, intercept)
 
-    def _mixed(self, weights):
-        """The coefficients of the mixture, (n_outputs, n_features)."""
-        return np.stack([parts.combined(self, output, gamma) for output, gamma in enumerate(parts.gammas(self, weights))])
+    def _mixed(self, weights, index=slice(None)):
+        """The coefficients of the mixture, (n_outputs, n_features), for all or some of the features."""
+        gammas = parts.gammas(self, weights)
+        return np.stack([parts.combined(self, output, gamma, index) for output, gamma in enumerate(gammas)])
 
     def _mixed_scores(self, weights, last, total):
         """A number for each score of the mixture, from those of the last iterates and of the sums of iterates."""
@@ -381,9 +382,9 @@ class RowsState:
         largest = parts.quadratic_form(np.abs(all_squares), 1.0, np.abs(gamma), objective)
         return parts.quadratic_form(squares, -1.0, gamma, objective), largest
 
-    def coefficients(self):
-        """The coefficients that predict, (n_outputs, n_features)."""
-        return self._mixed(self.predicts)
+    def coefficients(self, index=slice(None)):
+        """The coefficients that predict, (n_outputs, n_features), of all or some of the features."""
+        return self._mixed(self.predicts, index)
 
     # --- other rows, other classes ---------------------------------------------------------------------------------------
 

@@ -379,9 +379,12 @@ class StepState:
         factor = float(self.counters[SCALE]) ** 2
         return squares * factor, all_squares * factor
 
-    def coefficients(self):
-        """The coefficients that predict, (n_outputs, n_features)."""
-        return np.ascontiguousarray(self._lazy_iterate()[: self.lazy.v.size].reshape(self.lazy.v.shape).T)
+    def coefficients(self, index=slice(None)):
+        """The coefficients that predict, (n_outputs, n_features), of all or some of the features.
+
+        They are computed after calls on few of the features, in which no threshold applies to coefficients.
+        """
+        return np.ascontiguousarray((self.counters[SCALE] * self.lazy.v[index]).T)
 
     # --- other rows ------------------------------------------------------------------------------------------------------
 
