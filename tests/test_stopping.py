@@ -11,12 +11,12 @@ from matrix import WrongSign
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.metrics import log_loss
+from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor
+from sklearn.metrics import log_loss, mean_pinball_loss
 
 from sklearn_gd import GDClassifier, GDRegressor, RegressionLoss
 from sklearn_gd.descent._loop import Iterate
-from sklearn_gd.descent._monitor import Monitor, Status
+from sklearn_gd.descent._monitor import SEPARATED, Monitor, Status
 from sklearn_gd.descent._observers import printed_log
 from sklearn_gd.descent.memory_gradient import MemoryGradient
 from sklearn_gd.descent.support_descent import SupportDescent
@@ -357,7 +357,8 @@ def test_the_duality_gap_bounds_what_is_left(estimator, loss, penalty, n_classes
     least = min(clone(model).set_params(tol=1e-9).fit(X_data, y).loss_curve_)
     bounds, left = gaps_on_the_way(model, X_data, y, monkeypatch, least)
     assert (bounds >= left - 1e-9 * max(1.0, abs(least))).all()
-    assert left[-1] <= max(1e-3 * least, 1e-10)  # the perceptron's minimum is 0
+    # The perceptron's minimum is 0: the least tolerance is a share of `tol` times F of the null model.
+    assert left[-1] <= max(1e-3 * least, SEPARATED * model.tol)
     assert bounds[-1] < 0.1 * bounds[0] or bounds[0] < 1e-3 * least
 
 
@@ -373,6 +374,27 @@ def test_a_fit_that_separates_the_classes_ends(loss, penalty):
     assert model.n_iter_ < 100
     assert model.score(X, y) == 1.0
     assert min(model.loss_curve_) < 1e-6
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_minimum_with_hardly_more_samples_than_features(seed):
+    """Correlated features, 1.5 samples for each: compared with the linear program."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(60, 40)) @ rng.normal(size=(40, 40)) + rng.normal(size=(60, 1)) * 10
+    y = X @ rng.normal(size=40) + rng.normal(size=60) * 30
+    best = mean_pinball_loss(y, QuantileRegressor(alpha=0.0).fit(X, y).predict(X))
+    null = mean_pinball_loss(y, np.full(60, np.median(y)))
+    assert min(GDRegressor("quantile", alpha=0.0).fit(X, y).loss_curve_) <= best + 1e-4 * null
+
+
+def test_the_minimum_on_powers_of_a_feature():
+    """Collinear features, fewer than two samples for each: the correlations come from all samples."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 3, 20)
+    X, y = np.stack([x ** (j + 1) for j in range(12)], 1), x + rng.logistic(size=20) > 1
+    model = {"loss": "squared_hinge", "penalty": L2(standardize=True), "alpha": 1e-6}
+    best = min(GDClassifier(**model, tol=1e-10, max_iter=100_000).fit(X, y).loss_curve_)
+    assert min(GDClassifier(**model).fit(X, y).loss_curve_) <= best + 1e-4
 
 
 # --- a gradient that does not match the objective, and oscillations ------------------------------------------------------

@@ -39,7 +39,9 @@ LEAST_JUDGED = 2  # stages of smoothing before the decrease in one bounds that o
 CAREFUL = 3.0  # safety factor of the estimates of the possible decrease
 LEAST_HALVED = 40  # iterations before the decrease of F in their second half is used as an estimate
 SLOWER = 0.7  # largest ratio of the decreases in the fourth and third quarter of a sequence that falls like 1/k
-LEAST_SAMPLES = 2  # fewest samples per feature for Newton's method on a non-smooth loss under an l2 penalty
+# Fewest samples per feature for Newton's method on a non-smooth loss under an l2 penalty: with fewer, classes are separable and
+# targets interpolated, and then gradient descent is accurate enough.
+LEAST_SAMPLES, LEAST_TARGETS = 2, 1
 MOST_PRODUCTS = 1e8  # largest cost of a Hessian of all features and its minimiser for it, in multiplications
 STEADY = 20.0  # times the decrease over the second half of the iterations, for a sequence that does not slow down
 MOST_STALLS = 3  # consecutive working sets without a decrease of F
@@ -68,7 +70,8 @@ def has_cheap_newton(objective: Any) -> bool:
     is zero at the null model: a tolerance relative to zero would not end the descent.
     """
     n, d = objective.n_samples, objective.n_features
-    if objective.loss.smooth or n < LEAST_SAMPLES * d:
+    least = LEAST_TARGETS if objective.loss.scales_with_target else LEAST_SAMPLES
+    if objective.loss.smooth or n < least * d:
         return False
     coupled, features = objective.array_loss.coupled, [np.arange(d)] * objective.n_outputs
     cost = n * squares_of(np.full(objective.n_outputs, float(d)), coupled) + n * cost_of_minimiser(features, n, coupled) / PRODUCT
