@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from sklearn_gd import GDClassifier, penalties
-from sklearn_gd.descent.memory_gradient import is_single
+from sklearn_gd.descent._smooth_descent import is_single
 from sklearn_gd.losses import LogLoss, SquaredError
 from sklearn_gd.objective._moments import Moments
 from sklearn_gd.objective._objective import Objective

@@ -18,7 +18,7 @@ from sklearn_gd import GDClassifier, GDRegressor, RegressionLoss
 from sklearn_gd.descent._loop import Iterate
 from sklearn_gd.descent._monitor import SEPARATED, Monitor, Status
 from sklearn_gd.descent._observers import printed_log
-from sklearn_gd.descent.memory_gradient import MemoryGradient
+from sklearn_gd.descent._smooth_descent import SmoothDescent
 from sklearn_gd.descent.support_descent import SupportDescent
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from sklearn_gd.penalties import L1, L2, ElasticNet
@@ -488,13 +488,13 @@ def test_a_smooth_fit_estimates_what_is_left(alpha, monkeypatch):
     """From the metric on, half the gradient times the step to the minimum of the second-order model."""
     X, y = load_breast_cancer(return_X_y=True)
     model = GDClassifier(alpha=alpha, tol=0.0, max_iter=60, n_iter_no_change=60)
-    seen, original = [], MemoryGradient.iterate
+    seen, original = [], SmoothDescent.iterate
 
     def iterate(self, value, plain, **more):
         seen.append((value, more.get("expected", 0.0)))
         return original(self, value, plain, **more)
 
-    monkeypatch.setattr(MemoryGradient, "iterate", iterate)
+    monkeypatch.setattr(SmoothDescent, "iterate", iterate)
     model.fit(X, y)
     value, left = np.array(seen).T
     fall = (value - value.min())[5:12]

@@ -11,7 +11,7 @@ from ._line_search import plane_minimiser
 from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH
-from .memory_gradient import MemoryGradient
+from ._smooth_descent import SmoothDescent, Step
 
 MOST_FEATURES = 256  # up to which the Gram matrix costs little compared with some passes over the samples
 CANCELLED = 1e-7  # share of the null model's F below which F is a small difference of large terms
@@ -25,8 +25,8 @@ def has_gram(objective: Any) -> bool:
     return objective.loss.is_least_squares and smooth and d <= MOST_FEATURES and n >= 2 * d
 
 
-class GramDescent(MemoryGradient):
-    """`MemoryGradient` for half the squared error and an l2 penalty, after one pass that computes the second moments.
+class GramDescent(SmoothDescent):
+    """The memory gradient method for half the squared error and an l2 penalty, after one pass that computes the second moments.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class GramDescent(MemoryGradient):
     right: NDArray[Any]
     Hu: NDArray[Any]
 
-    kept: tuple[str, ...] = (*MemoryGradient.kept, "Hu", "Hlast", "cancelled")
+    kept: tuple[str, ...] = (*SmoothDescent.kept, "Hu", "Hlast", "cancelled")
     Hlast: NDArray[Any] | None = None
     cancelled: bool = False
 
@@ -93,6 +93,9 @@ class GramDescent(MemoryGradient):
     def _value(self, u, Hu):
         """F at u."""
         return float(self.constant + 0.5 * u @ Hu - self.right @ u)
+
+    def _step(self) -> Step:
+        return self._step_in_plane(self.last)
 
     def iterates(self) -> Iterator[Iterate]:
         while not self.cancelled:

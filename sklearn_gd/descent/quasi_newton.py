@@ -1,7 +1,7 @@
 r"""Batch descent without a learning rate, on samples larger than the cache and for smoothed losses: L-BFGS, preconditioned.
 
 Every iteration moves along :math:`-H g`, where H approximates the inverse of F's second derivatives: the inverse of the metric
-of `MemoryGradient`, updated by the last `MOST_PAIRS` moves and the changes of the gradient along them. A step of length one
+of `SmoothDescent`, updated by the last `MOST_PAIRS` moves and the changes of the gradient along them. A step of length one
 nearly always satisfies the strong Wolfe conditions. One pass over the samples computes the scores of the direction and the
 gradient at its end, where the memory gradient method needs two: both take two products with X, but L-BFGS reads it once. The
 first step goes to the minimiser of the second-order model along the gradient.
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ..objective._preconditioner import Metric
 from ._preconditioned import Line, parabola
-from .memory_gradient import MemoryGradient, Step
+from ._smooth_descent import SmoothDescent, Step
 
 MOST_PAIRS = 10  # moves that are kept
 CACHED = 1 << 22  # values of all samples up to which two passes take no longer than one
@@ -83,7 +83,7 @@ class Pairs:
         return found
 
 
-class QuasiNewton(MemoryGradient):
+class QuasiNewton(SmoothDescent):
     """The method for a smooth or smoothed loss and an l2 penalty.
 
     Attributes
@@ -105,15 +105,15 @@ class QuasiNewton(MemoryGradient):
     def _inverse(self, gradient):
         return self.pairs.inverse(self.metric, gradient)
 
-    def _step(self):
+    def _step(self) -> Step:
         if not self.pairs:
-            return super()._step()
+            return self._step_in_plane(None)
         self._renew_metric(self.advance)
         gradient, ascent = self.seen[2], self._ascent()
         slope = -float(gradient @ ascent)
         if not slope < 0.0:
             self._forget()
-            return super()._step()
+            return self._step_in_plane(None)
         coef, intercept = self.model(-ascent)
         first = "line", coef.astype(self.dtype, copy=False), intercept
         line = Line(self, first, (self.advance,), penalty=parabola(self.ridge, self.u, -ascent))
