@@ -257,3 +257,11 @@ def test_after_the_last_look_the_best_bracket_counts():
     t, value = strong_wolfe(look, 0.0, -1.0)
     assert len(seen) == MOST_LOOKS
     assert value == -1e-3 * t < 0.0
+
+
+def test_a_slope_that_does_not_matter_is_followed_as_far_as_newton_goes():
+    """On a nearly flat F rounding errors would decide how far a secant reaches."""
+    look, looks = jagged(400.0, 1e3)
+    strong_wolfe(lambda t: tuple(1e-9 * each for each in look(t)), 1e-4, -1e-9)
+    assert len(looks) == MOST_LOOKS
+    assert max(looks) < 40.0

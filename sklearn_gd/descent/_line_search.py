@@ -11,6 +11,7 @@ WIDE = 16.0  # ratio of the ends of a bracket above which it is divided at their
 LONGER = 4.0  # largest ratio of two lengths before the minimum along the line is bracketed
 SLOW = 0.5  # the slope after a Newton step, as a share of the last one on the same side, above which it converges slowly
 CREEPING = 0.7  # the same for the length of a Newton step back
+NEGLIGIBLE = 1e-4  # slope relative to the value from which on slow convergence is helped: rounding errors decide about less
 
 
 def strong_wolfe(look, value, slope, flatter=WOLFE):
@@ -50,7 +51,7 @@ def strong_wolfe(look, value, slope, flatter=WOLFE):
     J. Nocedal and S. J. Wright, "Numerical Optimization", second edition, 2006, sections 3.1 and 3.5.
     """
     found, t, low, high, before = (0.0, value), 1.0, (0.0, value, slope), (math.inf, math.inf, math.inf), math.inf
-    divisions = 0
+    divisions, matters = 0, -slope > NEGLIGIBLE * abs(value)
     for _ in range(MOST_LOOKS):
         new, new_slope, curvature = look(t)
         finite = math.isfinite(new) and math.isfinite(new_slope)
@@ -60,11 +61,11 @@ def strong_wolfe(look, value, slope, flatter=WOLFE):
             return found
         secant, creeps = 0.0, False
         if falls and new_slope <= 0.0:
-            if new_slope < SLOW * low[2]:
+            if matters and new_slope < SLOW * low[2]:
                 secant = min(_secant(low, t, new_slope), LONGER * t)
             low = t, new, new_slope
         else:
-            creeps = abs(new_slope) > SLOW * abs(high[2])
+            creeps = matters and abs(new_slope) > SLOW * abs(high[2])
             high = t, new, new_slope
         if not finite:
             t = low[0] + 0.1 * (t - low[0])
