@@ -17,6 +17,7 @@ J. Nocedal and S. J. Wright, "Numerical Optimization", second edition, 2006, alg
 of the inverse of a metric.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -56,13 +57,16 @@ class Pairs:
         The oldest first.
     """
 
-    def __init__(self, moves=(), changes=()):
+    moves: list[NDArray[Any]]
+    changes: list[NDArray[Any]]
+
+    def __init__(self, moves: Iterable[NDArray[Any]] = (), changes: Iterable[NDArray[Any]] = ()) -> None:
         self.moves, self.changes = list(moves), list(changes)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.moves)
 
-    def add(self, move, change):
+    def add(self, move: NDArray[Any], change: NDArray[Any]) -> None:
         """Add a pair, unless F has no curvature along the move up to rounding, and drop the oldest of too many."""
         if float(move @ change) > LEAST_CURVATURE * np.sqrt(float(move @ move) * float(change @ change)):
             self.moves, self.changes = [*self.moves, move][-MOST_PAIRS:], [*self.changes, change][-MOST_PAIRS:]
@@ -94,6 +98,7 @@ class QuasiNewton(SmoothDescent):
     """
 
     pairs: Pairs
+    known: tuple[NDArray[Any], Metric, NDArray[Any]] | None = None
     flatter: float = FLATTER
 
     def snapshot(self) -> dict[str, Any]:
