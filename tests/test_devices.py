@@ -187,6 +187,10 @@ def test_a_penalty_of_the_users_own_and_several_targets(to):
 def test_samples_in_float32_give_nearly_the_model_of_numpy(estimator, y, to):
     single = X.astype(np.float32)
     there, here = fitted(estimator, to(single), to(y)), fitted(estimator, single, y)
+    if estimator.loss == "perceptron":
+        # Zero coefficients are its minimum: those of both are below the rounding of scores of about one, and share no digit.
+        assert max(abs(there.coef_).max(), abs(here.coef_).max()) < 1e-6
+        return
     assert_same_model(there, here, rtol=2e-3)
 
 
