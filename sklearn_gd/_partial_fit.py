@@ -46,12 +46,16 @@ class StreamingGD(BaseGD, metaclass=ABCMeta):
             self._known_model = checksum(coef, self._host_intercept())
         return coef
 
+    def _coef_is_due(self):
+        """Whether `coef_` has yet to be made of the state."""
+        return "coef_" not in vars(self) and "_state" in vars(self)
+
     def _is_flat(self):
-        return super()._is_flat() if "coef_" in vars(self) or "_state" not in vars(self) else self._has_flat_coef
+        return self._has_flat_coef if self._coef_is_due() else super()._is_flat()
 
     def _model_for(self, X):
-        """X and coef_; of both only the features that X has if it has few and `coef_` has not been made of the state."""
-        if "coef_" in vars(self) or "_state" not in vars(self) or not has_few(X):
+        """X and coef_; both with the features of X only, if these are few and `coef_` has yet to be made of the state."""
+        if not (self._coef_is_due() and has_few(X)):
             return super()._model_for(X)
         index, place = present(X)
         return renumbered(X, place, len(index)), self._state.coefficients(index)

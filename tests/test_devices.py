@@ -348,7 +348,7 @@ def test_every_verb_answers_as_that_of_numpy(n_outputs, to):
         ("step", -0.5, 0.3, 1.0),
         ("line", 0.1 * coef, intercept, 0.7, True),
         ("curvature_moments", X[0], False),
-        ("curvature_grams", X[0], np.ones(7), 0.5, False),
+        ("curvature_sums", X[0], X[0], np.ones(7), 0.5, False),
         ("hessian", [np.arange(5), np.array([1, 3]), np.array([], dtype=int)][:n_outputs], X[0], 0.0, 1.0, False),
         ("group_sums",),
         ("shared_gradient", np.full((n_outputs, 2) if n_outputs == 1 else 3, 0.9)),

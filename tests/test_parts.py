@@ -223,7 +223,9 @@ def test_moments_weighted_by_the_curvature(layout, n_outputs):
     np.testing.assert_allclose(total, curvature.T @ (X - shift), rtol=1e-10, atol=1e-15)
     np.testing.assert_allclose(square, curvature.T @ (X - shift) ** 2, rtol=1e-10, atol=1e-15)
     scale = np.array([1.0, 2.0, 0.5, 1.0, 3.0])
-    (grams,) = parts.mean("curvature_grams", mean, scale, 1.0, True)
+    *moments, grams = parts.mean("curvature_sums", shift, mean, scale, 1.0, True)
+    for one, other in zip(moments, (total, square, of_score), strict=True):
+        np.testing.assert_array_equal(one, other)
     Z = np.column_stack([X - mean, np.ones(400)]) * scale
     for k in range(n_outputs):
         np.testing.assert_allclose(grams[k], (Z * curvature[:, [k]]).T @ Z, rtol=1e-10, atol=1e-15)
@@ -235,7 +237,8 @@ def test_a_share_of_the_samples_estimates_the_gram_matrix():
     X, target, weight = np.sort(rng.normal(size=(20_000, 2)), axis=0), np.ones((20_000, 1)), np.ones(20_000)
     parts = in_memory(rows_of(X), target, weight, array_loss(SquaredError(), 1, False), 1)
     parts.mean("start", np.zeros((1, 2)), np.zeros(1), 0.0)
-    (whole,), (part,) = (parts.total("curvature_grams", np.zeros(2), np.ones(3), share, False) for share in (1.0, 0.1))
+    zero = np.zeros(2)
+    whole, part = (parts.total("curvature_sums", zero, zero, np.ones(3), share, False)[-1] for share in (1.0, 0.1))
     np.testing.assert_allclose(10.0 * part, whole, rtol=0.01, atol=0.01 * 20_000)
 
 
@@ -249,8 +252,7 @@ def test_samples_are_cut_for_the_cache_and_for_threads_only_where_they_pay():
 def test_nothing_under_descent_sees_a_score():
     """Descent calls verbs of the parts, which return sums; arrays with an entry per sample stay with the part."""
     verbs = {"start", "plane", "step", "line", "again", "gram", "gradient", "value", "hessian", "widen"}
-    verbs |= {"extend", "group_sums", "shared_gradient", "conjugate", "curvature_moments", "curvature_grams"}
-    verbs |= {"curvature_sums"}
+    verbs |= {"extend", "group_sums", "shared_gradient", "conjugate", "curvature_moments", "curvature_sums"}
     seen = set()
     for path in (Path(sklearn_gd.__file__).parent / "descent").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

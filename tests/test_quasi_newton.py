@@ -159,6 +159,8 @@ def test_for_which_objectives_it_is_chosen(monkeypatch):
         assert [Batch._without_rate(each) for each in (small, large)] == [MemoryGradient, QuasiNewton]
     with objective(20, 15, loss=Hinge()) as smoothed:
         assert Batch._without_rate(smoothed) is QuasiNewton
+    with objective(10, 15, loss=Hinge()) as flat:
+        assert Batch._without_rate(flat) is MemoryGradient
     monkeypatch.setattr(quasi_newton, "FEW", 0)
     with objective(2000, 5, 4) as few, objective(2000, 5, 13) as many:
         assert [is_better(each) for each in (few, many)] == [True, False]

@@ -11,7 +11,7 @@ from ._state import StepState, copied
 
 OUTLYING = 100.0  # a squared slope is clipped at this multiple of the mean square, after SAMPLES samples
 SAMPLES = 100.0
-# Descent starts at zero if classes have a curvature at the best intercept of no more than this share of that at zero.
+# In classification descent starts at zero if the curvature at the best intercept is at most this share of that at zero.
 DEGENERATE = 1e-3
 
 
@@ -44,8 +44,8 @@ class Sizes:
         k, unlimited = objective.n_outputs, np.full(objective.n_outputs, np.inf)
         null, zero = objective.null_model(), np.zeros(objective.n_theta)
         _, at_zero = objective.squared_slopes(zero, unlimited)
-        # There is no best intercept if a class has no samples, or if all counts are zero. In regression any other one may be
-        # far from zero: the curvature of a loss with log link changes with the unit of the targets.
+        # There is no best intercept if a class has no samples, or if all counts are zero. In regression the curvatures are not
+        # compared: under a log link they depend on the unit of the targets.
         exists = objective.loss.scales_with_target & objective.target.any(axis=0)
         usable = np.isfinite(null.intercept) & (exists | (null.curvature > DEGENERATE * at_zero))
         return cls(null.intercept.copy() if usable.all() else np.zeros(k), moments, np.zeros(k), np.zeros(k))

@@ -11,7 +11,8 @@ WIDE = 16.0  # ratio of the ends of a bracket above which it is divided at their
 LONGER = 4.0  # largest ratio of two lengths before the minimum along the line is bracketed
 SLOW = 0.5  # the slope after a Newton step, as a share of the last one on the same side, above which it converges slowly
 CREEPING = 0.7  # the same for the length of a Newton step back
-NEGLIGIBLE = 1e-4  # slope relative to the value from which on slow convergence is helped: rounding errors decide about less
+# Slope at the start, relative to the value, up to which slow convergence is accepted: rounding errors would determine the length.
+NEGLIGIBLE = 1e-4
 
 
 def strong_wolfe(look, value, slope, flatter=WOLFE):
@@ -42,8 +43,9 @@ def strong_wolfe(look, value, slope, flatter=WOLFE):
     smoothed loss may curve much more at a point than on average, so that Newton steps hardly change the slope. From such a point
     ahead of the minimum, the secant of the last two slopes replaces the curvature if it reaches farther; behind the minimum, or
     if Newton's method leaves the bracket, the next length is by turns the point where the tangents at the two ends meet, and a
-    mean of the ends or a share of the longer one. Where a loss is linear its curvature says nothing about the length, and the
-    first trial may be too long by any factor. If none of `MOST_LOOKS` lengths satisfies both conditions, the last one is
+    mean of the ends or a share of the longer one. Slow convergence is accepted if the slope is at most `NEGLIGIBLE` times the
+    value. Where a loss is linear its curvature says nothing about the length, and the first trial may be too long by any factor.
+    If none of `MOST_LOOKS` lengths satisfies both conditions, the last one is
     returned if its decrease is sufficient, or else the longest one with a sufficient decrease and a negative slope.
 
     References

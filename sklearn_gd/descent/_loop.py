@@ -289,7 +289,7 @@ class Keeper:
 
 
 def checked_iterates(method: Any) -> Iterator[Iterate]:
-    """Yield what a method yields.
+    """Yield the iterates of a method, which may be a user's, after checking them.
 
     Raises
     ------

@@ -200,7 +200,7 @@ class Monitor:
         return self._share_of_null(self.NEAR_ZERO)
 
     def _share_of_null(self, near_zero):
-        """`tol` times the smaller of F of the null model and `near_zero` times F itself."""
+        """`tol` times the smaller of F of the null model and `near_zero` times F itself, or times `least_share` of the former."""
         best = self.best_values[-1] if self.best_values and self._values_are_losses else math.inf
         share = max(min(self.null_value, near_zero * best), self.least_share * self.null_value) if best > 0.0 else self.null_value
         return (self.tol or 0.0) * share

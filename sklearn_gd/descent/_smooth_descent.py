@@ -163,17 +163,17 @@ class SmoothDescent(PreconditionedMethod):
             self.parts.mean("line", *self.model(self.last[0]), 0.0, False)
             self.last = self.last[0], 1.0
 
-    def _renew_metric(self, advance):
-        """Compute a new metric at the current point if it is due; `advance` as in `Part.plane`."""
+    def _renew_metric(self):
+        """Compute a new metric at u if it is due."""
         if self.n_iter < self.metric_due:
             return
         frame, share, shift = self.frame, self._share_for_grams(), self.objective.rows.first_row()
         grams = []
         if share > 0.0:
             scale = np.append(frame.scale.max(axis=0), 1.0)
-            *moments, grams = self.parts.mean("curvature_sums", shift, frame.mean, scale, share, advance)
+            *moments, grams = self.parts.mean("curvature_sums", shift, frame.mean, scale, share, self.advance)
         else:
-            moments = self.parts.mean("curvature_moments", shift, advance)
+            moments = self.parts.mean("curvature_moments", shift, self.advance)
         if all(np.isfinite(each).all() for each in moments):
             shrinkage = min(self.metric.shrinkage, SHRINKAGE)
             self.metric = diagonal = DiagonalMetric(frame, shift, *moments)
@@ -183,7 +183,7 @@ class SmoothDescent(PreconditionedMethod):
         self.metric_due = self.n_iter + self.metric_after
 
     def _share_for_grams(self):
-        """The number of samples from which to compute the correlations of the features; 0 if they cost too much."""
+        """The share of the samples from which to compute the correlations of the features; 0 if they cost too much."""
         n, d, K = self.objective.n_samples, self.objective.n_features, self.objective.n_outputs
         cost = d * d * PRODUCT / cost_of_iteration(self.objective.moments.known_share, K)  # of all samples
         count = min(n, MOST_SAMPLES * (d + 20), n * GRAM_SHARE * self.n_iter / cost)
@@ -237,15 +237,13 @@ class SmoothDescent(PreconditionedMethod):
 
     @abstractmethod
     def _step(self) -> Step:
-        """The step from the current point, after the renewal of the metric where it is due."""
+        """The step from the current point."""
 
     def _step_in_plane(self, last):
         """The step to the minimiser of the second-order model on the plane of the direction of descent and a move, if any."""
-        advance = self.advance
-        self._renew_metric(advance)
         ascent = self._ascent()
         coef, intercept = self.model(-ascent)
-        (forms,) = self.parts.mean("plane", coef.astype(self.dtype, copy=False), intercept, last is not None, advance)
+        (forms,) = self.parts.mean("plane", coef.astype(self.dtype, copy=False), intercept, last is not None, self.advance)
         direction, slope, first = plane_step(self, self.seen[2], ascent, last, forms)
         line = Line(self, first, penalty=parabola(self.ridge, self.u, direction))
         return Step(line, direction, slope, from_past=first[2] != 0.0)
@@ -267,6 +265,7 @@ class SmoothDescent(PreconditionedMethod):
                 yield self.iterate(value, plain, end=Status.PLATEAU)
                 continue
             # 1. the direction
+            self._renew_metric()
             step = self._step()
             # 2. the length of the step
             t, new = strong_wolfe(step.line, value, step.slope, self.flatter)

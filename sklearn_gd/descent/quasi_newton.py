@@ -6,9 +6,9 @@ nearly always satisfies the strong Wolfe conditions. One pass over the samples c
 gradient at its end, where the memory gradient method needs two: both take two products with X, but L-BFGS reads it once. The
 first step goes to the minimiser of the second-order model along the gradient.
 
-A smoothed loss curves where the loss is not differentiable, and nowhere else. The changes of the gradient along moves, which are
-means over many such points, describe it better than the second derivatives at one point, from which the plane of the memory
-gradient method comes.
+A smoothed loss has curvature only near the points where the loss is not differentiable. A change of the gradient along a move
+covers many of them, and so describes the loss better than the second derivatives at one point, which the memory gradient method
+uses.
 
 References
 ----------
@@ -17,6 +17,7 @@ J. Nocedal and S. J. Wright, "Numerical Optimization", second edition, 2006, alg
 of the inverse of a metric.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,13 +25,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..objective._preconditioner import Metric
+from ..objective._products import LARGE
 from ._preconditioned import Line, parabola
 from ._smooth_descent import SmoothDescent, Step
 
 MOST_PAIRS = 10  # moves that are kept
-CACHED = 1 << 22  # values of all samples up to which two passes take no longer than one
-SMALL_SHARE = 8  # the pairs take at most one of this many parts of the memory of the samples,
-FEW = 1 << 22  # or this number of values
+CACHED = LARGE // 8  # values of all samples, in float64, up to which two passes take no longer than one
+# Largest number of values in the pairs: this share of those of the samples, or `FEW` if that is more.
+SHARE, FEW = 0.125, 1 << 22
 FLATTER = 0.9  # as in `strong_wolfe`: a longer search costs more than it gains (Nocedal and Wright, section 3.1)
 LEAST_CURVATURE = 1e-10  # along a move, as the cosine of move and change, for the pair to be kept
 
@@ -38,12 +40,12 @@ LEAST_CURVATURE = 1e-10  # along a move, as the cosine of move and change, for t
 def is_better(objective: Any) -> bool:
     """Whether the method is better than that of the memory gradient: for smoothed losses, and where reading takes most time.
 
-    The pairs must take little memory. With fewer samples than features a smoothed loss becomes almost flat, and rounding errors
-    of the changes of the gradient would decide about the way.
+    The pairs must take little memory. With fewer samples than features a smoothed loss becomes almost flat, and the rounding
+    errors of the changes of the gradient would determine the path.
     """
     values = objective.n_samples * float(objective.moments.known_share.sum())
     pairs = 2 * MOST_PAIRS * objective.n_outputs * objective.n_features
-    if SMALL_SHARE * pairs > max(values, SMALL_SHARE * FEW):
+    if pairs > max(SHARE * values, FEW):
         return False
     return values > CACHED or (not objective.loss.smooth and objective.n_samples >= objective.n_features)
 
@@ -57,11 +59,11 @@ class Pairs:
         The oldest first.
     """
 
-    moves: list[NDArray[Any]]
-    changes: list[NDArray[Any]]
+    moves: deque[NDArray[Any]]
+    changes: deque[NDArray[Any]]
 
     def __init__(self, moves: Iterable[NDArray[Any]] = (), changes: Iterable[NDArray[Any]] = ()) -> None:
-        self.moves, self.changes = list(moves), list(changes)
+        self.moves, self.changes = deque(moves, MOST_PAIRS), deque(changes, MOST_PAIRS)
 
     def __len__(self) -> int:
         return len(self.moves)
@@ -69,7 +71,8 @@ class Pairs:
     def add(self, move: NDArray[Any], change: NDArray[Any]) -> None:
         """Add a pair, unless F has no curvature along the move up to rounding, and drop the oldest of too many."""
         if float(move @ change) > LEAST_CURVATURE * np.sqrt(float(move @ move) * float(change @ change)):
-            self.moves, self.changes = [*self.moves, move][-MOST_PAIRS:], [*self.changes, change][-MOST_PAIRS:]
+            self.moves.append(move)
+            self.changes.append(change)
 
     def inverse(self, metric: Metric, gradient: NDArray[Any]) -> NDArray[Any]:
         """The inverse of a metric, updated by the pairs, times a gradient: the two-loop recursion."""
@@ -112,13 +115,11 @@ class QuasiNewton(SmoothDescent):
         return self.pairs.inverse(self.metric, gradient)
 
     def _step(self) -> Step:
-        if not self.pairs:
-            return self._step_in_plane(None)
-        self._renew_metric(self.advance)
-        gradient, ascent = self.seen[2], self._ascent()
-        slope = -float(gradient @ ascent)
+        ascent = self._ascent()
+        slope = -float(self.seen[2] @ ascent)
         if not slope < 0.0:
             self._forget()
+        if not self.pairs:
             return self._step_in_plane(None)
         coef, intercept = self.model(-ascent)
         first = "line", coef.astype(self.dtype, copy=False), intercept

@@ -8,8 +8,7 @@ import numpy as np
 
 from ..objective._calls import Call
 
-# The verbs whose last argument is `advance`.
-ADVANCING = {"plane", "line", "hessian", "curvature_moments", "curvature_grams", "curvature_sums"}
+ADVANCING = {"plane", "line", "hessian", "curvature_moments", "curvature_sums"}  # whose last argument is `advance`
 
 
 class Level:

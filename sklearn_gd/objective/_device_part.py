@@ -126,15 +126,14 @@ class DevicePart(Part):
 
     # --- the curvature ----------------------------------------------------------------------------------------------------
 
-    def curvature_moments(self, shift, advance):
-        curvature = self._curvatures(advance)
+    def _moments(self, curvature, shift):
         weight = self.place.take(self.place.xp.sum(curvature, axis=1))
         return *self.rows.weighted_moments(self._narrow(curvature), shift), weight
 
-    def curvature_grams(self, mean, scale, share, advance):
+    def _grams(self, curvature, mean, scale, share):
         index = sampled(self.rows.shape[0], share)
         dtype = self.place.dtype if self.rows.shape[1] <= EXACT_FEATURES else self.place.xp.float32
-        return (self.rows.grams(index, self._curvatures(advance), mean, scale, dtype),)
+        return self.rows.grams(index, curvature, mean, scale, dtype)
 
     def _curvatures(self, advance):
         self._hold(advance)

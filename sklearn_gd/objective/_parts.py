@@ -247,22 +247,26 @@ class Part:
 
         They are computed at the current point; `advance` as in `plane`.
         """
+        return self._moments(self._curvatures(advance), shift)
+
+    def curvature_sums(self, shift, mean, scale, share, advance):
+        """The sums of `curvature_moments`, and of z z' with z = (x - mean, 1) * scale, weighted alike.
+
+        The latter are over a random share of the samples, always the same.
+        """
         curvature = self._curvatures(advance)
+        return *self._moments(curvature, shift), self._grams(curvature, mean, scale, share)
+
+    def _moments(self, curvature, shift):
+        """See `curvature_moments`."""
         return *self.rows.weighted_moments(curvature.astype(self.dtype, copy=False), shift), curvature.sum(axis=1)
 
-    def curvature_grams(self, mean, scale, share, advance):
-        """For each score, sums of z z' with z = (x - mean, 1) * scale, weighted by the loss's curvature in that score.
-
-        They are computed at the current point, over a random share of the samples, always the same; `advance` as in `plane`.
-        """
+    def _grams(self, curvature, mean, scale, share):
+        """See `curvature_sums`."""
         # The selection does not depend on how the samples are cut into parts.
         index = sampled(self.total, share)
         index = index[(index >= self.first) & (index < self.first + self.rows.shape[0])] - self.first
-        return (grams(self.rows, index, self._curvatures(advance)[:, index], mean, scale),)
-
-    def curvature_sums(self, shift, mean, scale, share, advance):
-        """The sums of `curvature_moments` and `curvature_grams`, in one pass over a file of samples."""
-        return *self.curvature_moments(shift, advance), *self.curvature_grams(mean, scale, share, advance)
+        return grams(self.rows, index, curvature[:, index], mean, scale)
 
     def _curvatures(self, advance):
         """The loss's curvature in each score at the current point, times the weights, (n_outputs, n)."""
