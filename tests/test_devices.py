@@ -20,7 +20,7 @@ from versions import skip_below
 
 from sklearn_gd import GDClassifier, GDRegressor, MiniBatch, RegressionLoss
 from sklearn_gd._devices import HOST, place_of, to_host
-from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, LogLoss
+from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, LogLoss, SquaredHinge
 from sklearn_gd.objective import _device_rows
 from sklearn_gd.objective._array_loss import array_loss
 from sklearn_gd.objective._parts import Part
@@ -322,12 +322,14 @@ def fitted_transfers(model, n_iter, sizes):
 
 
 @pytest.mark.parametrize("to", HERE)
-@pytest.mark.parametrize("n_outputs", [1, 3])
-def test_every_verb_answers_as_that_of_numpy(n_outputs, to):
+@pytest.mark.parametrize(("of_score", "n_outputs"), [(LogLoss(), 1), (LogLoss(), 3), (SquaredHinge(), 3)])
+def test_every_verb_answers_as_that_of_numpy(of_score, n_outputs, to):
     """Verbs that no fit above uses are tested too."""
     target = (THREE[:, None] - 5.0) if n_outputs > 1 else np.where(TWO == 4, 1.0, -1.0)[:, None]
     weight = WEIGHT + 0.1
-    loss = array_loss(LogLoss(), n_outputs, n_outputs > 1)
+    loss = array_loss(of_score, n_outputs, n_outputs > 1)
+    n_blocks = 1 if loss.coupled else n_outputs
+    shares = np.full(n_outputs if loss.coupled else (n_outputs, 2), 0.9)
     here = Part(DenseRows(X), target, weight, loss)
     (there,) = parts_of(rows_of(to(X)), target, weight, loss, n_outputs).parts
     coef, intercept = rng.normal(size=(n_outputs, 6)), rng.normal(size=n_outputs)
@@ -342,16 +344,16 @@ def test_every_verb_answers_as_that_of_numpy(n_outputs, to):
         ("squared_slopes", coef, intercept, 0.2, limit),
         ("start", coef, intercept, 0.0),
         ("plane", 0.1 * coef, intercept, False, False),
-        ("step", -1.0, 0.0, 1.0),
+        ("step", np.full(n_blocks, -1.0), np.zeros(n_blocks), 1.0),
         ("again", 0.5),
         ("plane", 0.2 * coef, 0.1 * intercept, True, True),
-        ("step", -0.5, 0.3, 1.0),
+        ("step", np.full(n_blocks, -0.5), np.full(n_blocks, 0.3), 1.0),
         ("line", 0.1 * coef, intercept, 0.7, True),
         ("curvature_moments", X[0], False),
         ("curvature_sums", X[0], X[0], np.ones(7), 0.5, False),
         ("hessian", [np.arange(5), np.array([1, 3]), np.array([], dtype=int)][:n_outputs], X[0], 0.0, 1.0, False),
         ("group_sums",),
-        ("shared_gradient", np.full((n_outputs, 2) if n_outputs == 1 else 3, 0.9)),
+        ("shared_gradient", shares),
         ("conjugate", None, 0.9),
     ]
     for verb, *arguments in calls:

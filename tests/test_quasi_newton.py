@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from reading_once import ReadingOnce
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from sklearn_gd import GDClassifier, GDRegressor
 from sklearn_gd.descent import quasi_newton
+from sklearn_gd.descent._blocks import Blocks
 from sklearn_gd.descent.memory_gradient import MemoryGradient
 from sklearn_gd.descent.quasi_newton import MOST_PAIRS, Pairs, QuasiNewton, is_better
 from sklearn_gd.losses import Hinge, LogLoss
@@ -35,9 +37,12 @@ class Diagonal:
         return gradient / self.diagonal
 
 
-def pairs_of(hessian, n_pairs):
+ONE = Blocks(1, 4, False)  # a single block, of any size
+
+
+def pairs_of(hessian, n_pairs, blocks=ONE):
     moves = list(RNG.normal(size=(n_pairs, len(hessian))))
-    pairs = Pairs()
+    pairs = Pairs(blocks)
     for move in moves:
         pairs.add(move, hessian @ move)
     return pairs
@@ -67,14 +72,53 @@ def test_the_matrix_is_that_of_the_update_formula(n_pairs):
 
 def test_without_pairs_it_is_the_inverse_of_the_metric():
     g = RNG.normal(size=5)
-    np.testing.assert_array_equal(Pairs().inverse(Diagonal(np.full(5, 4.0)), g), g / 4.0)
+    np.testing.assert_array_equal(Pairs(ONE).inverse(Diagonal(np.full(5, 4.0)), g), g / 4.0)
 
 
 @pytest.mark.parametrize("curvature", [0.0, -1.0, 1e-14])
 def test_a_move_without_curvature_is_not_kept(curvature):
-    pairs, move = Pairs(), np.array([1.0, 0.0])
+    pairs, move = Pairs(ONE), np.array([1.0, 0.0])
     pairs.add(move, np.array([curvature, 1.0]))
     assert len(pairs) == 0
+
+
+def test_each_output_has_a_matrix_of_its_own():
+    """F is a sum over the outputs. A move along which F has no curvature in one of them does not count there."""
+    K, d, n_pairs = 3, 5, 4
+    pairs, alone = Pairs(Blocks(K, d, False)), [Pairs(ONE) for _ in range(K)]
+    hessians = [hessian_of(d + 1) for _ in range(K)]
+    diagonal = RNG.uniform(0.5, 2.0, (K, d + 1))
+
+    def flat(rows):
+        return np.concatenate([np.stack(rows)[:, :d].ravel(), np.stack(rows)[:, d]])
+
+    for turn in range(n_pairs):
+        moves = RNG.normal(size=(K, d + 1))
+        changes = [hessian @ move for hessian, move in zip(hessians, moves, strict=True)]
+        if turn == 1:
+            changes[2] = -changes[2]
+        pairs.add(flat(moves), flat(changes))
+        for each, move, change in zip(alone, moves, changes, strict=True):
+            each.add(move, change)
+    assert [len(each) for each in alone] == [4, 4, 3]
+    gradient = RNG.normal(size=(K, d + 1))
+    want = [each.inverse(Diagonal(by), g) for each, by, g in zip(alone, diagonal, gradient, strict=True)]
+    np.testing.assert_allclose(pairs.inverse(Diagonal(flat(diagonal)), flat(gradient)), flat(want), rtol=1e-12)
+
+
+def test_a_coupled_loss_has_one_matrix():
+    blocks = Blocks(3, 5, True)
+    a, b = RNG.normal(size=(2, 18))
+    np.testing.assert_array_equal(blocks.products(a, b), [a @ b])
+    np.testing.assert_array_equal(blocks.spread(np.array([2.0])) * a, 2.0 * a)
+
+
+def test_outputs_without_a_common_loss_take_the_steps_of_each_alone():
+    """The first two iterations of two targets are those of each target, as a step of length one is accepted."""
+    y = np.column_stack([DIABETES, D[:, 2]]) / [200.0, 20.0]  # small residuals, where the loss is nearly quadratic
+    model = GDRegressor("log_cosh", max_iter=2, tol=None, penalty="l2")
+    both, each = model.fit(D[:, 3:], y).coef_, [clone(model).fit(D[:, 3:], one).coef_ for one in y.T]
+    np.testing.assert_allclose(both, each, rtol=1e-9)
 
 
 FITS = {
@@ -181,7 +225,8 @@ def test_a_step_of_rounding_errors_ends_the_fit():
 
 def test_an_indefinite_change_does_not_point_uphill():
     """With pairs that say nothing about F here, the direction is that of the gradient."""
-    pairs = Pairs([np.array([1.0, 0.0])], [np.array([-1.0, 0.0])])  # `add` would not keep it
+    pairs = Pairs(ONE)
+    pairs.pairs.extend((move, -move, np.array([-1.0])) for move in np.eye(2))  # `add` would not keep them
     gradient = np.array([1.0, 0.0])
     assert pairs.inverse(UnitMetric(), gradient) @ gradient < 0.0
     with objective(10, 1) as F:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..objective._preconditioner import Preconditioner
+from ._blocks import Blocks
 from ._loop import Iterate, Method
 
 # F of a start, as a multiple of that of the null model, above which descent begins at the null model. The rounding errors of such
@@ -77,6 +78,7 @@ class PreconditionedMethod(ScaledCoordinates, Method):
     parts: Any
     frame: Preconditioner
     shape: tuple[int, int]
+    blocks: Blocks
     width: float
     theta: NDArray[Any]
     u: NDArray[Any]
@@ -96,6 +98,7 @@ class PreconditionedMethod(ScaledCoordinates, Method):
         super().__init__(objective)
         self.parts = objective.parts
         self.shape = (objective.n_outputs, objective.n_features)
+        self.blocks = Blocks(*self.shape, objective.array_loss.coupled)
         if theta is None:
             theta = objective.null_theta()
         self.theta = theta

@@ -34,7 +34,7 @@ SINGLE_SIZES = 1e-12, 1e12  # limits of the standard deviations: products and su
 def plane_step(
     method: Any, gradient: NDArray[Any], ascent: NDArray[Any], last: Any, forms: NDArray[Any]
 ) -> tuple[NDArray[Any], float, tuple[Any, ...]]:
-    """Compute the minimiser of the second-order model over span{-ascent, last move}, at the current point of a method.
+    """Compute the minimiser of the second-order model over span{-ascent, last move} of each block, at the current point.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def plane_step(
         The direction of ascent: the gradient, or the inverse of a metric times the gradient.
     last : tuple of (ndarray, float), or None
         The last move of u, and its length in units of the last direction of the scores.
-    forms : ndarray, (3,)
+    forms : ndarray, (3, n_blocks)
         The quadratic forms of the loss in the two directions of the scores, as returned by `Part.plane`.
 
     Returns
@@ -58,18 +58,19 @@ def plane_step(
     step : tuple
         The verb of the first look along it, with the leading arguments.
     """
-    bent = method.ridge * ascent
-    a, b, c = forms.tolist()
-    a += float(bent @ ascent)
-    along = length = 0.0
+    blocks, bent, (a, b, c) = method.blocks, method.ridge * ascent, forms
+    a, along = a + blocks.products(bent, ascent), np.zeros(len(a))
     if last is not None:
         move, length = last
-        b = length * b - float(bent @ move)
-        c = length * length * c + float((method.ridge * move) @ move)
-        along = float(gradient @ move)
-    c_0, c_1, slope = plane_minimiser(float(gradient @ ascent), a, b, c, along)
-    direction = c_1 * last[0] - c_0 * ascent if c_1 else -c_0 * ascent
-    return direction, slope, ("step", c_0, c_1 * length)
+        b = length * b - blocks.products(bent, move)
+        c = length * length * c + blocks.products(method.ridge * move, move)
+        along = blocks.products(gradient, move)
+    models = zip(blocks.products(gradient, ascent).tolist(), a.tolist(), b.tolist(), c.tolist(), along.tolist())
+    c_0, c_1, slope = np.array([plane_minimiser(*each) for each in models]).T
+    direction = -blocks.spread(c_0) * ascent
+    if last is not None and c_1.any():
+        direction, c_1 = direction + blocks.spread(c_1) * last[0], c_1 * last[1]
+    return direction, float(slope.sum()), ("step", c_0, c_1)
 
 
 def is_single(objective: Any) -> bool:
@@ -246,7 +247,7 @@ class SmoothDescent(PreconditionedMethod):
         (forms,) = self.parts.mean("plane", coef.astype(self.dtype, copy=False), intercept, last is not None, self.advance)
         direction, slope, first = plane_step(self, self.seen[2], ascent, last, forms)
         line = Line(self, first, penalty=parabola(self.ridge, self.u, direction))
-        return Step(line, direction, slope, from_past=first[2] != 0.0)
+        return Step(line, direction, slope, from_past=bool(first[2].any()))
 
     def _remember(self, move, t, change):
         """Keep what the next step needs of a move of length t, along which the gradient has changed by `change`."""

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from ..objective._preconditioner import Metric
 from ..objective._products import LARGE
+from ._blocks import Blocks
 from ._preconditioned import Line, parabola
 from ._smooth_descent import SmoothDescent, Step
 
@@ -55,39 +56,53 @@ class Pairs:
 
     Parameters
     ----------
+    blocks : Blocks
+        The blocks of u that F is a sum over; each has an approximation of its second derivatives.
     moves, changes : sequence of ndarray
         The oldest first.
     """
 
-    moves: deque[NDArray[Any]]
-    changes: deque[NDArray[Any]]
-
-    def __init__(self, moves: Iterable[NDArray[Any]] = (), changes: Iterable[NDArray[Any]] = ()) -> None:
-        self.moves, self.changes = deque(moves, MOST_PAIRS), deque(changes, MOST_PAIRS)
+    def __init__(self, blocks: Blocks, moves: Iterable[NDArray[Any]] = (), changes: Iterable[NDArray[Any]] = ()) -> None:
+        self.blocks = blocks
+        self.pairs: deque[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = deque(maxlen=MOST_PAIRS)
+        for move, change in zip(moves, changes):
+            self.add(move, change)
 
     def __len__(self) -> int:
-        return len(self.moves)
+        return len(self.pairs)
+
+    @property
+    def moves(self) -> list[NDArray[Any]]:
+        """The moves, the oldest first."""
+        return [move for move, _, _ in self.pairs]
+
+    @property
+    def changes(self) -> list[NDArray[Any]]:
+        """The changes of the gradient, the oldest first."""
+        return [change for _, change, _ in self.pairs]
 
     def add(self, move: NDArray[Any], change: NDArray[Any]) -> None:
-        """Add a pair, unless F has no curvature along the move up to rounding, and drop the oldest of too many."""
-        if float(move @ change) > LEAST_CURVATURE * np.sqrt(float(move @ move) * float(change @ change)):
-            self.moves.append(move)
-            self.changes.append(change)
+        """Add a pair, and drop the oldest of too many; in blocks where F has no curvature along the move it does not count."""
+        products = self.blocks.products
+        curvature = products(move, change)
+        usable = curvature > LEAST_CURVATURE * np.sqrt(products(move, move) * products(change, change))
+        if usable.any():
+            self.pairs.append((move, change, np.divide(1.0, curvature, out=np.zeros(len(curvature)), where=usable)))
 
     def inverse(self, metric: Metric, gradient: NDArray[Any]) -> NDArray[Any]:
         """The inverse of a metric, updated by the pairs, times a gradient: the two-loop recursion."""
-        if not self.moves:
+        if not self.pairs:
             return metric.inverse(gradient)
-        curvatures = [float(move @ change) for move, change in zip(self.moves, self.changes)]
-        pairs = list(zip(self.moves, self.changes, curvatures))
+        products, spread = self.blocks.products, self.blocks.spread
         rest, shares = gradient, []
-        for move, change, curvature in reversed(pairs):
-            shares.append(float(move @ rest) / curvature)
-            rest = rest - shares[-1] * change
-        last = self.changes[-1]
-        found = metric.inverse(rest) * (curvatures[-1] / float(last @ metric.inverse(last)))
-        for move, change, curvature in pairs:
-            found = found + (shares.pop() - float(change @ found) / curvature) * move
+        for move, change, flatness in reversed(self.pairs):
+            shares.append(flatness * products(move, rest))
+            rest = rest - spread(shares[-1]) * change
+        _, last, flatness = self.pairs[-1]
+        ratio = flatness * products(last, metric.inverse(last))
+        found = metric.inverse(rest) * spread(np.divide(1.0, ratio, out=np.ones(len(ratio)), where=ratio > 0.0))
+        for move, change, flatness in self.pairs:
+            found = found + spread(shares.pop() - flatness * products(change, found)) * move
         return found
 
 
@@ -109,7 +124,7 @@ class QuasiNewton(SmoothDescent):
 
     def _take(self, saved):
         super()._take(saved)
-        self.pairs = Pairs(saved["moves"], saved["changes"])
+        self.pairs = Pairs(self.blocks, saved["moves"], saved["changes"])
 
     def _inverse(self, gradient):
         return self.pairs.inverse(self.metric, gradient)
@@ -131,7 +146,7 @@ class QuasiNewton(SmoothDescent):
 
     def _forget(self):
         super()._forget()
-        self.pairs, self.known = Pairs(), None
+        self.pairs, self.known = Pairs(self.blocks), None
 
 
 def _stacked(vectors):

@@ -55,15 +55,15 @@ class Level:
             self.last = arguments[:2]
         elif verb == "step":
             c_0, c_1, _ = arguments
-            self.last = _sum(c_0, self.move, c_1, self.last) if c_1 else _sum(c_0, self.move, 0.0, self.move)
+            self.last = _sum(c_0, self.move, c_1, self.last or self.move)
         if verb in ("line", "step", "again"):
             t = arguments[2] if verb != "again" else arguments[0]
             self.ahead = _sum(1.0, self.raw, t, self.last)
 
 
 def _sum(a, x, b, y):
-    """The linear combination a x + b y of two models."""
-    return tuple(a * one + b * other for one, other in zip(x, y))
+    """The linear combination a x + b y of two models; a factor may be an array with one for each block of scores."""
+    return tuple((one.T * a + other.T * b).T for one, other in zip(x, y))
 
 
 class History:

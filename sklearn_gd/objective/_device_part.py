@@ -74,25 +74,6 @@ class DevicePart(Part):
 
     # --- along lines ------------------------------------------------------------------------------------------------------
 
-    def plane(self, coef, intercept, with_last, advance):
-        self._hold(advance)
-        self.dtype = coef.dtype
-        a = self.move = self.rows.scores(coef, intercept)
-        curvature = self._curvature_here()
-        bent = self._bent(curvature, a)
-        forms = [self._dot(bent, a)]
-        if with_last:
-            # The last look, at what is now the current point, has computed the curvature along the last direction.
-            along = self.bend if advance else self._dot(self._bent(curvature, self.last), self.last)
-            forms += [self._dot(bent, self.last), along]
-        found = np.zeros(3)
-        found[: len(forms)] = self.place.take(self.place.xp.stack(forms))
-        return (found,)
-
-    def step(self, c_0, c_1, t):
-        # NumPy's scalars would convert the arrays of some libraries to NumPy's.
-        return super().step(float(c_0), float(c_1), t)
-
     def extend(self, coef, intercept, at):
         return self._taken(*super().extend(coef, intercept, at))
 
@@ -150,8 +131,8 @@ class DevicePart(Part):
         slope, value = self._weighted(slope), self._summed(value)
         first = second = xp.zeros_like(value)
         if move is not None:
-            first = self._dot(slope, move)
-            second = self.bend = self._dot(self._bent(self.curvature, move), move)
+            first, self.bend = xp.sum(slope * move), self._products(self._bent(self.curvature, move), move)
+            second = xp.sum(self.bend)
         plain = self._summed(self.loss.value(self.y, raw)) if self.width else value
         return self._pulled(slope, xp.stack([value, first, second, plain]))
 
@@ -168,9 +149,16 @@ class DevicePart(Part):
         """Copies on the host."""
         return self.place.take_all(*arrays)
 
-    def _dot(self, a, b):
-        """The sum of the products of entries."""
-        return self.place.xp.sum(a * b)
+    def _column(self, factors):
+        return self.place.put(factors)[:, None]
+
+    def _forms(self, known):
+        return super()._forms(list(self.place.take(self.place.xp.stack(known))))
+
+    def _products(self, a, b):
+        xp = self.place.xp
+        sums = xp.sum(a * b, axis=1)
+        return xp.sum(sums, keepdims=True) if self.loss.coupled else sums
 
     def _weighted(self, values):
         return values if self.weight is None else values * self.weight

@@ -56,7 +56,7 @@ class Part:
         The last look was at ``raw + t * last``.
     curvature : object
         The curvature of the loss there, in the form of `ArrayLoss.second_order`; None if that point has been left.
-    bend : float
+    bend : ndarray, (n_blocks,)
         The curvature of the loss along the last direction, at the last look.
     """
 
@@ -121,31 +121,33 @@ class Part:
         return self._look()
 
     def plane(self, coef, intercept, with_last, advance):
-        """The quadratic forms a'Ha, a'Hb, b'Hb of a direction a and the last direction b, at the current point.
+        """The quadratic forms a'Ha, a'Hb, b'Hb of a direction a and the last direction b, at the current point, (3, n_blocks).
 
-        With `advance` the point of the last look first becomes the current one. If the coefficients are in float32, the later
-        products of looks with float32 samples are in float32 too.
+        There is one of each for every block of scores that share a loss. With `advance` the point of the last look first becomes
+        the current one. If the coefficients are in float32, the later products of looks with float32 samples are in float32 too.
         """
         self._hold(advance)
         self.dtype = coef.dtype
         a = self.move = self.rows.scores(coef, intercept)
-        forms, curvature = np.zeros(3), self._curvature_here()
+        curvature = self._curvature_here()
         bent = self._bent(curvature, a)
-        forms[0] = np.vdot(bent, a)
+        forms = [self._products(bent, a)]
         if with_last:
-            forms[1] = np.vdot(bent, self.last)
             # The last look, at what is now the current point, has computed the curvature along the last direction.
-            forms[2] = self.bend if advance else np.vdot(self._bent(curvature, self.last), self.last)
-        return (forms,)
+            along = self.bend if advance else self._products(self._bent(curvature, self.last), self.last)
+            forms += [self._products(bent, self.last), along]
+        return (self._forms(forms),)
 
     def step(self, c_0, c_1, t):
-        """Look t along the direction c_0 a + c_1 b of the plane, which becomes the last one."""
-        if c_1:
-            self.last *= c_1
-            self.move *= c_0
+        """Look t along the direction c_0 a + c_1 b of the plane, which becomes the last one.
+
+        The factors are arrays with one for each block of scores.
+        """
+        self.move *= self._column(c_0)
+        if c_1.any():
+            self.last *= self._column(c_1)
             self.last += self.move
         else:
-            self.move *= c_0
             self.last = self.move
         self.move = None  # a look needs room of its own
         return self.again(t)
@@ -301,10 +303,27 @@ class Part:
         sums[0] = sums[3] = self._summed(value)
         if move is not None:
             sums[1] = np.vdot(slope, move)
-            sums[2] = self.bend = np.vdot(self._bent(self.curvature, move), move)
+            self.bend = self._products(self._bent(self.curvature, move), move)
+            sums[2] = self.bend.sum()
         if self.width:
             sums[3] = self._summed(self.loss.value(self.y, raw))
         return sums, self.rows.pull_back(slope.astype(self.dtype, copy=False)), np.add.reduce(slope, axis=1)
+
+    def _column(self, factors):
+        """Factors of the scores, one for each block."""
+        return factors[:, None]
+
+    def _forms(self, known):
+        """The result of `plane`; forms that are not known are zero."""
+        forms = np.zeros((3, len(known[0])))
+        forms[: len(known)] = known
+        return forms
+
+    def _products(self, a, b):
+        """The sums of the products of two arrays of scores, one for each block of scores that share a loss."""
+        if self.loss.coupled or len(a) == 1:
+            return np.array([np.vdot(a, b)])
+        return np.einsum("ki,ki->k", a, b)
 
     def _bent(self, curvature, a):
         """The weighted Hessian of the losses times a direction of the scores."""
