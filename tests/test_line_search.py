@@ -5,7 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from sklearn_gd.descent._line_search import MOST_LOOKS, WOLFE, backtrack, plane_minimiser, spectral_length, strong_wolfe
+from sklearn_gd.descent._line_search import (
+    MOST_LOOKS,
+    WOLFE,
+    backtrack,
+    plane_minimiser,
+    plane_minimisers,
+    spectral_length,
+    strong_wolfe,
+)
 
 
 def counted(look):
@@ -205,6 +213,11 @@ def test_a_last_move_along_the_gradient_spans_no_plane():
 def test_a_stationary_point_that_does_not_descend_is_not_taken():
     """If the curvature is -1 along both directions, the stationary point is a maximum."""
     assert plane_minimiser(1.0, -1.0, 0.0, -1.0, 0.0) == (1.0, 0.0, -1.0)
+
+
+def test_several_planes_are_independent():
+    forms = np.array([[5.0, 1.0, 1.0], [10.0, 4.0, -1.0], [0.0, 8.0, 0.0], [0.0, 16.0, -1.0], [0.0, -2.0, 0.0]])
+    np.testing.assert_array_equal(plane_minimisers(*forms), np.array([plane_minimiser(*each) for each in forms.T]).T)
 
 
 # --- a smoothed loss: the curvature at a point is not that of the line ---------------------------------------------------

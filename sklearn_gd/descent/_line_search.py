@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 # Sufficient decrease, as a share of what the slope predicts, and the factor by which the slope must become flatter.
 ARMIJO, WOLFE = 1e-4, 0.5
 MOST_LOOKS = 30
@@ -197,3 +199,8 @@ def plane_minimiser(steep, a, b=0.0, c=0.0, along=0.0):
             return c_0, c_1, slope
     c_0 = steep / a if a > 0.0 and math.isfinite(steep / a) else 1.0
     return c_0, 0.0, -c_0 * steep
+
+
+def plane_minimisers(*forms):
+    """The results of `plane_minimiser` for several functions: arrays of c_0, c_1 and slope, from arrays of its arguments."""
+    return np.array([plane_minimiser(*each) for each in zip(*[form.tolist() for form in forms], strict=True)]).T

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..objective._preconditioner import SHRINKAGE, BlockMetric, DiagonalMetric, Metric, UnitMetric
 from ._costs import PRODUCT, cost_of_iteration
-from ._line_search import WOLFE, plane_minimiser, strong_wolfe
+from ._line_search import WOLFE, plane_minimisers, strong_wolfe
 from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH, Line, PreconditionedMethod, parabola
@@ -65,8 +65,7 @@ def plane_step(
         b = length * b - blocks.products(bent, move)
         c = length * length * c + blocks.products(method.ridge * move, move)
         along = blocks.products(gradient, move)
-    models = zip(blocks.products(gradient, ascent).tolist(), a.tolist(), b.tolist(), c.tolist(), along.tolist())
-    c_0, c_1, slope = np.array([plane_minimiser(*each) for each in models]).T
+    c_0, c_1, slope = plane_minimisers(blocks.products(gradient, ascent), a, b, c, along)
     direction = -blocks.spread(c_0) * ascent
     if last is not None and c_1.any():
         direction, c_1 = direction + blocks.spread(c_1) * last[0], c_1 * last[1]

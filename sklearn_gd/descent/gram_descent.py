@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..objective._preconditioner import BlockMetric, Metric
-from ._line_search import plane_minimiser
+from ._line_search import plane_minimisers
 from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH
@@ -107,21 +107,21 @@ class GramDescent(SmoothDescent):
                 super().begin_stage()
                 self.cancelled = True
                 break
-            ascent = self.metric.inverse(gradient)
-            steep = float(gradient @ ascent)
+            ascent, products, spread = self.metric.inverse(gradient), self.blocks.products, self.blocks.spread
+            steep = products(gradient, ascent)
             Ha = self.hessian_product(ascent)
-            a = float(ascent @ Ha)
-            if not (steep > 0.0 and a > 0.0):
+            a = products(ascent, Ha)
+            if not (steep.sum() > 0.0 and a.sum() > 0.0):
                 yield self.iterate(value, value, end=Status.PLATEAU)
                 continue
             # 1. the minimiser on the plane of -ascent and the last move; it is exact, so no line search is needed
-            b = c = along = 0.0
+            b = c = along = np.zeros(len(a))
             if last is not None and Hlast is not None:
-                b, c, along = -float(Hlast @ ascent), float(last[0] @ Hlast), float(gradient @ last[0])
-            c_0, c_1, _ = plane_minimiser(steep, a, b, c, along)
-            move, Hmove = -c_0 * ascent, -c_0 * Ha
-            if last is not None and c_1:
-                move, Hmove = move + c_1 * last[0], Hmove + c_1 * Hlast
+                b, c, along = -products(Hlast, ascent), products(last[0], Hlast), products(gradient, last[0])
+            c_0, c_1, _ = plane_minimisers(steep, a, b, c, along)
+            move, Hmove = -spread(c_0) * ascent, -spread(c_0) * Ha
+            if last is not None and c_1.any():
+                move, Hmove = move + spread(c_1) * last[0], Hmove + spread(c_1) * Hlast
             new = value + float(gradient @ move + 0.5 * move @ Hmove)
             if not new < value:
                 yield self.iterate(value, value, end=Status.PLATEAU)

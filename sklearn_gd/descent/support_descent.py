@@ -75,7 +75,7 @@ def has_cheap_newton(objective: Any) -> bool:
         return False
     coupled, features = objective.array_loss.coupled, [np.arange(d)] * objective.n_outputs
     cost = n * squares_of(np.full(objective.n_outputs, float(d)), coupled) + n * cost_of_minimiser(features, n, coupled) / PRODUCT
-    return cost <= MOST_PRODUCTS and objective.null_model(0.0).value > 0.0
+    return bool(cost <= MOST_PRODUCTS) and objective.null_model_has_loss
 
 
 class SupportDescent(PreconditionedMethod):
