@@ -415,10 +415,9 @@ def resolve(parameter, value, kind, registry, options=(), others=""):
     """
     if isinstance(value, str):
         if value not in registry:
-            names = sorted([*registry, *options])
-            raise ValueError(
-                f"{parameter}={value!r} is not known; allowed strings are {names}; or pass an instance of {kind.__name__}"
-            )
+            names, instance = sorted([*registry, *options]), f"an instance of {kind.__name__}"
+            objects = ", or ".join(filter(None, [others, instance]))
+            raise ValueError(f"{parameter}={value!r} is not known; allowed strings are {names}; or pass {objects}")
         value = registry[value]()
     if isinstance(value, type) and issubclass(value, kind):
         raise TypeError(f"{parameter}={value.__name__} is a class; pass an instance: {value.__name__}()")

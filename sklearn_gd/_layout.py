@@ -40,7 +40,7 @@ REFRESHED_AT_ONCE = 4096
 REFRESH_PERIOD = 1  # those of more features are updated each time that this many values per feature, other than zero, have come
 PENALTY_PERIOD = 4  # the penalty acts once this many values per feature, other than zero, have come
 
-# Indices of `Mixture.sums`. All except the last are discounted with each sample.
+# Indices of `Mixture.sums`. All except the last two are discounted with each sample.
 MIXED_WEIGHT = 0  # weight of the samples
 MIXED_HORIZON = 1  # weight times 1 + twice the age of the snapshot; the mean is the number of samples predicted at once
 PAST_WEIGHT = 2  # weight of earlier samples with known losses only
@@ -48,7 +48,8 @@ MIXED_CURVATURE = 3  # squared slope times second derivative, and squared slope
 MIXED_SLOPE = 4
 MIXED_LOSS = 5  # progressive loss of the mixture
 TAKEN_AT = 6  # number of samples at the last snapshot
-N_MIXTURE_SUMS = 7
+EXCEEDED = 7  # number of successive samples, up to the last one, whose losses all exceeded their limit
+N_MIXTURE_SUMS = 8
 
 
 @stored

@@ -31,11 +31,15 @@ def warn_of(estimator, status, method, monitor, stacklevel):
         )
     compares = method.rate is not None and method.objective.null_model_has_loss
     if status not in (Status.DIVERGED, Status.MISLED) and compares and monitor.is_no_better_than_null():
-        message = (
-            f"{name} ended with an objective no lower than that of the null model (the best intercept alone): a learning rate of "
-            f"up to {method.rate:.3g} does not suit these data. Use learning_rate='auto', which adapts to the scale of features "
-            f"and targets, or increase learning_rate, or scale features and targets to about unit variance."
-        )
+        message = f"{name} ended with an objective no lower than that of the null model (the best intercept alone). "
+        if method.finds_rates:
+            message += "No learning rate tried lowers it: if the loss is your own, verify it with sklearn_gd.check_loss."
+        else:
+            message += (
+                f"A learning rate of up to {method.rate:.3g} does not suit these data. Use learning_rate='auto', which adapts to "
+                f"the scale of features and targets, or increase learning_rate, or scale features and targets to about unit "
+                f"variance."
+            )
     if message is None:
         caveat = method.caveat(monitor.best)
         message = None if caveat is None else f"{name}: {caveat}."

@@ -69,7 +69,7 @@ def gradient_descent(
     constraints : empty
         Must be empty; only bounds are supported.
     hess, hessp : ignored
-        Second derivatives are not used.
+        Second derivatives are not used; a RuntimeWarning says so.
     optimizer : str or Optimizer, default="gd"
         The update rule: a string or an object, as in `GDRegressor`; "auto" means "gd".
     learning_rate : float, str, Schedule or callable, default="auto"
@@ -146,6 +146,8 @@ def gradient_descent(
     """
     if unknown_options:
         warnings.warn(f"Unknown solver options: {', '.join(unknown_options)}", OptimizeWarning, stacklevel=2)
+    if hess is not None or hessp is not None:
+        warnings.warn("gradient_descent does not use second derivatives (hess, hessp)", RuntimeWarning, stacklevel=2)
     if constraints is not None and np.size(constraints):
         raise ValueError("gradient_descent supports bounds but no constraints; use SciPy's method='SLSQP' for constraints")
     if gtol is None:

@@ -377,4 +377,4 @@ def resolve_penalty(value: Any, l1_ratio: float | None) -> Penalty:
         if l1_ratio is None:
             raise ValueError("l1_ratio=None with penalty='elasticnet': l1_ratio must be a number >= 0 and <= 1")
         return ElasticNet(l1_ratio=l1_ratio)
-    return resolve("penalty", value, Penalty, PENALTIES, ["auto"])
+    return resolve("penalty", value, Penalty, PENALTIES, ["auto"], "None")

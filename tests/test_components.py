@@ -170,11 +170,16 @@ def test_an_object_stands_for_itself(base):
     assert resolve("part", part, base, REGISTRIES[base]) is part
 
 
+ALSO = {"penalty": "None", "learning_rate": "a number, a function of the step number"}  # besides strings and objects
+
+
 @pytest.mark.parametrize("parameter", PARTS)
 def test_an_unknown_string_is_answered_with_those_that_are_known(parameter):
     kind, registry, options = PARTS[parameter]
     known = sorted([*registry, *options])
-    message = f"{parameter}='no_such_part' is not known; allowed strings are {known}; or pass an instance of {kind.__name__}"
+    others = f"{ALSO[parameter]}, or " if parameter in ALSO else ""
+    objects = f"{others}an instance of {kind.__name__}"
+    message = f"{parameter}='no_such_part' is not known; allowed strings are {known}; or pass {objects}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         GDRegressor(**{parameter: "no_such_part"}).fit(X, Y)
 
@@ -199,7 +204,7 @@ OF_ANOTHER_KIND = [
 @pytest.mark.parametrize(("parameter", "wrong"), OF_ANOTHER_KIND)
 def test_a_part_of_another_kind_is_named(parameter, wrong):
     kind, registry, options = PARTS[parameter]
-    others = "a number, a function of the step number, " if parameter == "learning_rate" else ""
+    others = f"{ALSO[parameter]}, " if parameter in ALSO else ""
     message = (
         f"{parameter}={wrong!r} must be one of {sorted([*registry, *options])}, {others}or an instance of {kind.__name__}, not "
     )

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from scipy.optimize import minimize
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, SGDRegressor
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -348,6 +348,7 @@ def path_of(features, **more):
     [
         (lambda: LossCurveDisplay.from_estimator(GDRegressor()), ValueError, r"not fitted: call fit\(X, y\) before"),
         (lambda: LossCurveDisplay.from_estimator(LinearRegression()), ValueError, "LinearRegression has no loss curve"),
+        (lambda: LossCurveDisplay.from_estimator(SGDRegressor()), ValueError, "SGDRegressor has no loss curve"),
         (
             lambda: LossCurveDisplay.from_estimator(GridSearchCV(GDRegressor(), {"alpha": [1e-4]})),
             ValueError,

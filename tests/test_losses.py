@@ -1177,3 +1177,33 @@ def test_a_probability_for_two_classes_only_is_explained():
     GDClassifier(loss).fit(FEW, [0, 1, 0, 1, 0, 1])
     with pytest.raises(ValueError, match=r"^Mine\.probability returned probabilities that sum to \S+ for the scores of a sample"):
         GDClassifier(loss).fit(FEW, [0, 1, 2, 0, 1, 2])
+
+
+# --- losses that are not convex -------------------------------------------------------------------------------------------
+
+
+class SigmoidLoss(ClassificationLoss):
+    """The probability of the other class."""
+
+    @staticmethod
+    def value(y, raw):
+        return 1.0 / (1.0 + np.exp(y * raw))
+
+
+class RampLoss(ClassificationLoss):
+    """The hinge loss, at most 2."""
+
+    @staticmethod
+    def value(y, raw):
+        return np.minimum(np.maximum(1.0 - y * raw, 0.0), 2.0)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"optimizer": "adam", "random_state": 0}], ids=str)
+@pytest.mark.parametrize("loss", [SigmoidLoss(), RampLoss()], ids=repr)
+def test_descent_does_not_begin_where_a_loss_saturates(loss, parameters):
+    """The best intercept alone is infinite; the best model is not near it."""
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    y = X @ [1.0, -2.0, 0.5] + 0.3 > 0.0
+    model = GDClassifier(loss, **parameters).fit(X, y)
+    assert abs(model.intercept_[0]) < 10.0
+    assert model.score(X, y) > 0.98

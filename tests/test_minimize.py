@@ -198,6 +198,12 @@ def test_finite_differences(how, largest):
     assert found.nfev == again.nfev == 4 + 4 * {"2-point": 2, "3-point": 4, "cs": 2}[how]
 
 
+@pytest.mark.parametrize("name", ["hess", "hessp"])
+def test_second_derivatives_are_not_used(name):
+    with pytest.warns(RuntimeWarning, match="does not use second derivatives"):
+        assert gradient_descent(lambda x: float(x @ x), np.ones(2), **{name: lambda x, *p: 2.0 * np.eye(2)}).success
+
+
 def test_arguments_tolerance_and_unknown_options():
     def fun(x, a, b):
         return a * (x[0] - b) ** 2

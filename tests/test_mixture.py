@@ -114,6 +114,19 @@ def test_it_recovers_from_an_abrupt_change(rows, layout):
     assert explained(y[1300:], found[1300:]) > 0.95
 
 
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("constant", [0.0, 7.0])
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber"])
+def test_it_learns_after_targets_that_were_constant(loss, constant, layout):
+    """Losses next to zero so far are no measure of the following ones, which are no outliers."""
+    draw = np.random.default_rng(0)
+    X = draw.normal(size=(1200, 5))
+    y = X @ draw.normal(size=5) + 0.3 * draw.normal(size=1200) + 3.0
+    y[:400] = constant
+    found = before_learning(GDRegressor(loss), X, y, 10, layout)
+    assert explained(y[450:], found[450:]) > 0.8
+
+
 def test_it_follows_coefficients_that_wander():
     rng = np.random.default_rng(2)
     X = rng.normal(size=(4000, 5))

@@ -14,7 +14,7 @@ from oracle import F, descend_reduced, row_slopes
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, scale
 
 from sklearn_gd import SAGA, SVRG, GDClassifier, GDRegressor, Penalty
 from sklearn_gd._kernels import blocks
@@ -279,6 +279,17 @@ def test_svrg_and_batches_go_to_the_exact_optimum(name, solver):
     gap = gaps(name, solver, "dense", epochs=100)
     assert gap.min() <= 1e-8
     assert half_epochs(gap) <= 5
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("solver", ["saga", "svrg"])
+def test_an_oscillation_is_no_convergence(solver, seed):
+    """With separable classes long steps make F oscillate; they are shortened until F no longer falls."""
+    X, y = load_breast_cancer(return_X_y=True)
+    X = scale(X)
+    start, *_, least = GDClassifier(tol=1e-10).fit(X, y).loss_curve_
+    model = GDClassifier(solver=solver, tol=1e-7, max_iter=3000, random_state=seed).fit(X, y)
+    assert min(model.loss_curve_) <= least + 1e-5 * start
 
 
 @pytest.mark.parametrize("penalty", ["l2", "l1"])

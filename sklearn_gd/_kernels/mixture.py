@@ -8,12 +8,13 @@ import math
 from numba import types
 
 from .._compile import compiled, leaf
-from .._layout import MIXED_CURVATURE, MIXED_HORIZON, MIXED_LOSS, MIXED_SLOPE, MIXED_WEIGHT, PAST_WEIGHT, ROWS, TAKEN_AT
+from .._layout import EXCEEDED, MIXED_CURVATURE, MIXED_HORIZON, MIXED_LOSS, MIXED_SLOPE, MIXED_WEIGHT, PAST_WEIGHT, ROWS, TAKEN_AT
 from .blocks import MATRIX, VECTOR
 from .row_steps import information_share
 
 MEMORY = 2000.0  # information after which all sums have been discounted by a factor of e
 LARGEST_RELATIVE_LOSS = 100.0  # limit of a sample's loss, relative to the worst model's progressive loss, against outliers
+RAISED = 10.0  # factor on this limit for each successive sample that exceeds it: these are no outliers
 WORST_OF_USE = 10.0  # largest progressive loss used there in streams, relative to the best model's
 LARGEST_MIXED_LOSS = 1000.0  # largest loss of a sample for the weights, relative to the best model's progressive loss
 OVERFLOW = 1e200  # limit of the losses of the first hundred samples
@@ -179,7 +180,9 @@ def judge(target, snapshot_raw, offset, losses, mixture, loss, plan, relative, t
     if math.isfinite(plan.clip):
         # A model that an outlier has spoilt must not set the limit. In `fit` F includes the outliers, so there the worst may.
         usual = min(worst, WORST_OF_USE * least)
-    limit = LARGEST_RELATIVE_LOSS / share * (1.0 - memory) * usual if rows > 100.0 else OVERFLOW
+    limit = OVERFLOW
+    if rows > 100.0 and usual > 0.0:
+        limit = min(LARGEST_RELATIVE_LOSS / share * (1.0 - memory) * usual * RAISED ** sums[EXCEEDED], OVERFLOW)
     scored, slope = terms[n_terms : n_terms + 1], terms[n_terms + 1 : n_terms + 2]
     nearby, nearby_slope = terms[n_terms + 2 : n_terms + 3], terms[n_terms + 3 : n_terms + 4]
     for k in range(n_outputs):
@@ -187,12 +190,15 @@ def judge(target, snapshot_raw, offset, losses, mixture, loss, plan, relative, t
             terms[c, k] = snapshot_raw[c * n_outputs + k]
         terms[n_models - 1, k] = plan.null[k]
         terms[n_models, k] = offset[k]
+    all_exceed = True
     for c in range(n_models):
         for k in range(n_outputs):
             scored[0, k] = terms[c, k]
         value = loss.value(target, scored, one, loss.parameters)
         value = min(relative * value, limit) if math.isfinite(value) else limit
         losses[c] = memory * losses[c] + value
+        all_exceed = all_exceed and value >= limit
+    sums[EXCEEDED] = sums[EXCEEDED] + 1.0 if all_exceed else 0.0
     # 3. the terms: the offset, and the models minus the first average, as their weights add up to one; the score of the mixture,
     # and slope and curvature of the loss there
     for k in range(n_outputs):

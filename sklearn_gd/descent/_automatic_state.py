@@ -7,6 +7,7 @@ import numpy as np
 from .._stored import stored
 from ..objective._coordinates import Coordinates
 from ..objective._moments import Moments
+from ..objective._null_model import convex_curvature
 from ._state import StepState, copied
 
 OUTLYING = 100.0  # a squared slope is clipped at this multiple of the mean square, after SAMPLES samples
@@ -66,9 +67,10 @@ class Sizes:
 
     def coordinates(self, objective):
         """The coordinates of the objective's model."""
-        curvature = np.maximum(self.curvature, 1e-8 * max(self.curvature.max(), 1e-300))
-        curvature = np.where(curvature > 0.0, curvature, 1.0)
         slope = np.sqrt(self.square)
+        curvature = convex_curvature(objective.loss, self.curvature, slope, slope)
+        curvature = np.maximum(curvature, 1e-8 * max(curvature.max(), 1e-300))
+        curvature = np.where(curvature > 0.0, curvature, 1.0)
         spread = np.where(slope > 0.0, slope, curvature) / curvature
         return Coordinates.of(objective, self.moments, curvature, spread)
 

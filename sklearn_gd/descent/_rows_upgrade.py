@@ -8,6 +8,7 @@ from .._layout import (
     INFORMATION,
     ITERATE_WEIGHT,
     MIXED_LOSS,
+    N_MIXTURE_SUMS,
     N_ROW_COUNTERS,
     PAST_WEIGHT,
     REFRESH_AT,
@@ -17,7 +18,8 @@ from ._rows_arrays import LENGTHS, N_MODELS, PAST_LOSSES, new_mixture
 
 
 def complete(state):
-    """Add to a `RowsState` what its version lacked: the null model, the counts of values, the times of updates, the mixture."""
+    """Add to a `RowsState` what its version lacked: the null model, the counts of values, the times of updates, the mixture,
+    and the last of its sums."""
     if len(state.counters) < N_ROW_COUNTERS:
         _add_null_model(state)
     columns = state.columns
@@ -30,6 +32,9 @@ def complete(state):
         state.columns = state.columns._replace(due=np.full(len(columns.total), state.counters[REFRESH_AT]))
     if not hasattr(state, "mixture"):
         _add_mixture(state)
+    missing = N_MIXTURE_SUMS - len(state.mixture.sums)
+    if missing:
+        state.mixture = state.mixture._replace(sums=np.append(state.mixture.sums, np.zeros(missing)))
 
 
 def _add_null_model(state):

@@ -17,8 +17,10 @@ KEEPING = 0.1  # the second derivatives are reused if a step has reduced the squ
 STEEP = 0.5  # a step is doubled while the slope at its end exceeds this share of the slope at its start
 LEAST_CAUTION = 1e-6  # weight of the `narrowed` curvatures in the second derivatives of a smoothed loss
 MOST_DAMPING = 1e3  # of the second derivatives, whose diagonal is about one at the null model
-LEAST_DAMPING, SMALL_DAMPING = 1e-15, 1e-6  # the latter for a smoothed loss, whose curvature jumps, and for the first sets
-PATIENCE = 10  # working sets that are minimised with at least `SMALL_DAMPING`: it keeps rounding small where F is flat
+# Lower limits of the damping: of a smooth loss; of a smoothed one, whose curvature jumps; on the first `PATIENCE` working sets,
+# as it keeps rounding small where F is flat.
+LEAST_DAMPING, LEAST_SMOOTHED, SMALL_DAMPING = 1e-15, 1e-9, 1e-6
+PATIENCE = 10
 OFF_SINGULAR = 1e-9  # relative increase of the diagonal besides: it may be tiny where the loss has become flat
 LEAST_COORDINATES = 32  # in which they are taken
 # Second derivatives may cost a number of iterations, or a share of those so far, and all of them together a multiple of these.

@@ -30,7 +30,7 @@ from ._costs import PRODUCT, cost_of_minimiser, is_sparse, squares_of
 from ._loop import Iterate
 from ._monitor import Status
 from ._preconditioned import REFRESH, PreconditionedMethod
-from ._working_set import LEAST_DAMPING, SMALL_DAMPING, WorkingSet, penalty, violation
+from ._working_set import LEAST_DAMPING, LEAST_SMOOTHED, SMALL_DAMPING, WorkingSet, penalty, violation
 
 LEAST_FEATURES, MOST_SELECTED = 32, 64  # of a working set; the latter of sparse samples
 ENOUGH = 0.1  # of the possible decrease: the tolerance for a working set and for a stage of smoothing
@@ -134,7 +134,7 @@ class SupportDescent(PreconditionedMethod):
         self.free = (self.threshold == 0.0) & ~self.bounded
         self.free[:n_coef] &= frame.scale.ravel() > 0.0  # the coefficient of a constant feature stays zero
         self.u = np.where(self.bounded, np.maximum(self.u, 0.0), self.u)
-        self.least_damping = SMALL_DAMPING if self.width else LEAST_DAMPING
+        self.least_damping = LEAST_SMOOTHED if self.width else LEAST_DAMPING
         self.damping, self.caution = SMALL_DAMPING, 1.0
         self.stalls, self.values, self.spent, self.spent_on_newton, self.steepness = 0, [], 0, 0.0, 1.0
         self.refresh()

@@ -53,6 +53,12 @@ class ReducedSteps(Steps):
         self._reduction = kind(self.objective, self.steps_state, self.batch, self.solver.passes_per_table())
         return super().start()
 
+    def on_plateau(self, tolerance: float) -> bool:
+        """Continue with shorter steps from the best model, unless these have gained no more than the tolerance before."""
+        if self.schedule is not None:
+            return super().on_plateau(tolerance)
+        return self._reduction.shorten(tolerance)
+
     def snapshot(self) -> dict[str, Any]:
         return super().snapshot() | {"reduction": self._reduction.snapshot()}
 
@@ -203,9 +209,11 @@ class AutomaticVarianceReduction(VarianceReduction):
     longest: float
     first: float
     lowest: float
+    best: NDArray[Any]
+    lowest_before: float
     last_move: NDArray[Any] | None
 
-    kept: tuple[str, ...] = ("passes_of_table", "step", "last_move", "longest", "first", "lowest")
+    kept: tuple[str, ...] = ("passes_of_table", "step", "last_move", "longest", "first", "lowest", "best", "lowest_before")
 
     def __init__(self, objective: Any, state: Any, batch: int, passes_per_table: int | None) -> None:
         from .._kernels.variance_reduced import metric_norms
@@ -241,6 +249,7 @@ class AutomaticVarianceReduction(VarianceReduction):
         self.step = batch / step_curvature if step_curvature > 0.0 else 1.0
         self.last_move, self.longest = None, math.inf
         self.first = self.lowest = objective.value(state.theta)
+        self.best, self.lowest_before = state.theta.copy(), math.inf
 
     def rates(self, order: NDArray[Any]) -> NDArray[Any]:
         """The rate of each step over the samples in `order`, proportionally lower for a smaller last batch."""
@@ -259,15 +268,27 @@ class AutomaticVarianceReduction(VarianceReduction):
             self._descend(order, rates)
             value = self.objective.value(state.theta)
             if value <= self.lowest + RISE * (self.first - self.lowest):
-                self.lowest = min(self.lowest, value)
+                if value < self.lowest:
+                    self.lowest, self.best = value, state.theta.copy()
                 self._adapt(state.theta - before)
                 return value
             state.theta[:] = before
-            self.longest = 0.5 * self.step
-            self.step *= SHORTER
+            self._shorten()
             rates = rates * SHORTER
-            self.passes_of_table = 0
         return value
+
+    def shorten(self, tolerance: float) -> bool:
+        """Return to the best model, with shorter steps; False if that has gained no more than the tolerance the last time."""
+        if not self.lowest < self.lowest_before - tolerance:
+            return False
+        self.lowest_before, self.state.theta[:] = self.lowest, self.best
+        self._shorten()
+        return True
+
+    def _shorten(self):
+        self.longest = 0.5 * self.step
+        self.step *= SHORTER
+        self.passes_of_table = 0
 
     def _adapt(self, move):
         """Lengthen the step if the moves of two passes have similar directions, shorten it if not.

@@ -198,7 +198,7 @@ def _with_history(final):
     """A fitted estimator with a history, or a ValueError that says how to record one."""
     name = type(final).__name__
     if not hasattr(final, "loss_curve_"):
-        if hasattr(final, "fit") and hasattr(final, "learning_rate"):
+        if hasattr(final, "optimizer") and hasattr(final, "learning_rate"):
             raise ValueError(f"this {name} is not fitted: call fit(X, y) before plotting its loss curve")
         if hasattr(final, "cv") and hasattr(final, "refit"):
             raise ValueError(f"this {name} has no best_estimator_: fit it with refit=True before plotting its loss curve")

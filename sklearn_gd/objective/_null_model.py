@@ -7,6 +7,7 @@ import numpy as np
 
 from ..losses._base import weighted_quantiles
 
+CONCAVE = 1e-6  # curvature of a smooth loss of margins, relative to the slope, up to which it counts as concave
 SMOOTHING_STAGES = 10
 NEWTON_STEPS = 50
 ABRUPT = 100.0  # a smooth loss is smoothed if the spread of the targets is this multiple of its `linear_beyond`
@@ -66,6 +67,8 @@ def null_model(objective, width):
         intercept[:] = 0.0
         value, slope, curvature = look(intercept)
     for _ in range(NEWTON_STEPS if objective.fit_intercept and known is None else 0):
+        if is_concave(loss, curvature, slope).any():
+            break
         least = np.maximum(1e-10 * max(curvature.max(), 1e-300), np.abs(slope) / longest)
         step = -slope / np.maximum(curvature, least)
         t = 1.0
@@ -79,8 +82,21 @@ def null_model(objective, width):
         value, slope, curvature = new
         if gain <= 1e-10 * abs(value):
             break
+    if is_concave(loss, curvature, slope).any():
+        size = np.abs(arrays.gradient(y, np.repeat(intercept[:, None], len(share), axis=1))) @ share
+        curvature = convex_curvature(loss, curvature, slope, size)
     largest = curvature.max()
     return NullModel(intercept, value, np.maximum(curvature, 1e-8 * largest if largest > 0.0 else 1e-8))
+
+
+def is_concave(loss, curvature, slope):
+    """Whether a loss of margins has no positive curvature in a score: a non-convex loss saturates beyond such a point."""
+    return loss.smooth & (not loss.scales_with_target) & (curvature <= CONCAVE * np.abs(slope))
+
+
+def convex_curvature(loss, curvature, slope, size):
+    """The curvature in each score; where it `is_concave`, the mean size of slopes, which change over a margin of about one."""
+    return np.where(is_concave(loss, curvature, slope), size, curvature)
 
 
 def running_null_model(objective, targets, weight, rows):
