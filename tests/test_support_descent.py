@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.optimize import linprog
+from sklearn.datasets import load_wine
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, QuantileRegressor
 from versions import L1_OF_LOGISTIC_REGRESSION
 
@@ -247,7 +248,9 @@ def test_accelerated_steps_after_newton_steps_begin_at_the_current_model(layout,
     y = (y > np.median(y)).astype(int)
     turns = itertools.cycle([False, True, True, False])
     monkeypatch.setattr(WorkingSet, "_is_cheap", lambda self, coordinates: next(turns))
-    monkeypatch.setattr(_working_set, "backtrack", lambda look, value, decrease: (0.5, look(0.5)))
+    exact = _working_set.l1_minimiser
+    # Targets twice as far as the minimiser, so that steps have half the length.
+    monkeypatch.setattr(_working_set, "l1_minimiser", lambda *model: 2.0 * exact(*model) - model[3])
     model = GDClassifier(penalty="l1", alpha=1e-3, tol=1e-12, max_iter=15)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -255,6 +258,19 @@ def test_accelerated_steps_after_newton_steps_begin_at_the_current_model(layout,
     assert model.n_iter_ > 4
     value = np.logaddexp(0.0, np.where(y > 0, -1.0, 1.0) * model.decision_function(X)).mean()
     assert min(model.loss_curve_) == pytest.approx(value + 1e-3 * np.abs(model.coef_).sum(), rel=1e-12)
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("penalty", ["l1", "elasticnet"])
+@pytest.mark.parametrize("loss", ["squared_hinge", "modified_huber", "exponential", "hinge"])
+def test_one_versus_the_rest_goes_to_the_minimum_of_each_class(loss, penalty, layout):
+    """F is a sum over the classes, whose steps have different lengths."""
+    X, y = load_wine(return_X_y=True)
+    X = layout(X)
+    together = GDClassifier(loss, penalty=penalty, tol=1e-6).fit(X, y)
+    apart = sum(GDClassifier(loss, penalty=penalty, tol=1e-6).fit(X, y == k).loss_curve_[-1] for k in range(3))
+    assert together.loss_curve_[-1] == pytest.approx(apart, rel=1e-3)
+    assert together.n_iter_ < 100
 
 
 def test_features_without_a_value_cost_nothing():

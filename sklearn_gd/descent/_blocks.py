@@ -23,6 +23,11 @@ class Blocks:
     def __init__(self, n_outputs: int, n_features: int, coupled: bool) -> None:
         self.shape, self.is_single = (n_outputs, n_features), coupled or n_outputs == 1
 
+    @property
+    def n_blocks(self) -> int:
+        """The number of blocks."""
+        return 1 if self.is_single else self.shape[0]
+
     def products(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         """The product of two vectors in each block."""
         if self.is_single:

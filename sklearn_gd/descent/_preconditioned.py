@@ -227,7 +227,7 @@ class Line:
 
     def __init__(self, method: Any, first: tuple[Any, ...], last: Any = (), penalty=(0.0, 0.0, 0.0)) -> None:
         self.method, self.first, self.last, self.penalty = method, first, last, penalty
-        self.at = None
+        self.at: float | None = None
 
     def __call__(self, t):
         """Value, derivative and curvature at t, where the scores then are."""
@@ -240,6 +240,12 @@ class Line:
         loss, slope, curvature, self.plain = sums.tolist()
         value, first, second = self.penalty
         return loss + value + t * first + 0.5 * t * t * second, slope + first + t * second, curvature + second
+
+    def look_at_end(self) -> float:
+        """The smoothed mean loss after the verb `first`, which looks at the end of a line that it changes."""
+        sums, *self.seen = self.method.parts.mean(*self.first)
+        self.at, self.plain = 1.0, float(sums[3])
+        return float(sums[0])
 
     def settle(self, t: float):
         """Move the scores to t."""

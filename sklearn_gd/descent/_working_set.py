@@ -8,13 +8,17 @@ from numpy.typing import NDArray
 
 from ._accelerated import AcceleratedSteps
 from ._active_set import l1_minimiser
+from ._blocks import Blocks
 from ._costs import cost_of_hessian, cost_of_iteration, cost_of_minimiser, is_sparse
-from ._line_search import backtrack
 from ._preconditioned import Line, ScaledCoordinates
 
 MOST_STEPS = 30  # on one set, before another one is chosen
 KEEPING = 0.1  # the second derivatives are reused if a step has reduced the squared violation to less than this share
-STEEP = 0.5  # a step is doubled while the slope at its end exceeds this share of the slope at its start
+STEEP = 0.5  # a step is doubled while F falls more steeply at its end than this share of the slope at its start
+OVERSHOT = 0.9  # a step is shortened while F rises more steeply at its end than this share of the slope at its start
+MOST_LOOKS = 30  # of one step
+NEGLIGIBLE = 1e-9  # slope of a block, relative to that of all, up to which rounding would determine its length
+SHORTEST, LONGEST = 0.05, 0.6  # limits of a shorter step, as shares of the longer one
 LEAST_CAUTION = 1e-6  # weight of the `narrowed` curvatures in the second derivatives of a smoothed loss
 MOST_DAMPING = 1e3  # of the second derivatives, whose diagonal is about one at the null model
 # Lower limits of the damping: of a smooth loss; of a smoothed one, whose curvature jumps; on the first `PATIENCE` working sets,
@@ -66,6 +70,7 @@ class WorkingSet(ScaledCoordinates):
             self.index = np.concatenate([coefs, n_features * n_outputs + np.arange(n_outputs)])
         self.u, self.ridge, self.threshold = method.u[self.index], method.ridge[self.index], method.threshold[self.index]
         self.bounded, self.free = method.bounded[self.index], method.free[self.index]
+        self.blocks = Blocks(*self.shape, method.objective.array_loss.coupled)
         self.hessians, self.steep, self.accelerated = None, math.inf, AcceleratedSteps(self)
         if columns is None:
             self.value, self.plain, self.slopes = method.seen
@@ -147,20 +152,21 @@ class WorkingSet(ScaledCoordinates):
                 self.advance = False
                 own = [np.append(k * n + features, n_outputs * n + k) for k, features in enumerate(chosen)]
                 size = n_outputs // len(self.hessians)
-                self.blocks = [np.concatenate(own[start : start + size]) for start in range(0, n_outputs, size)]
+                self.own = [np.concatenate(own[start : start + size]) for start in range(0, n_outputs, size)]
             self.steep, target = steep, self.u.copy()
-            for hessian, own in zip(self.hessians, self.blocks, strict=True):
+            for hessian, own, damping in zip(self.hessians, self.own, method.damping, strict=True):
                 hessian = hessian * np.outer(scales[own], scales[own])
                 diagonal = np.diag_indices(len(own))
-                hessian[diagonal] = (1.0 + OFF_SINGULAR) * hessian[diagonal] + self.ridge[own] + method.damping
+                hessian[diagonal] = (1.0 + OFF_SINGULAR) * hessian[diagonal] + self.ridge[own] + damping
                 target[own] = l1_minimiser(hessian, self.slopes[own], self.threshold[own], self.u[own], self.bounded[own])
             t, promised = self._towards(target)
-            if t < 0.5:
+            least = SMALL_DAMPING if method.n_iter < PATIENCE else method.least_damping
+            damped = np.where(t >= 1.0, np.maximum(0.1 * method.damping, least), method.damping)
+            method.damping = np.where(t < 0.5, np.clip(10.0 * method.damping, 1e-3, MOST_DAMPING), damped)
+            if (t < 0.5).any():
                 self.hessians = None
-                method.damping = min(max(10.0 * method.damping, 1e-3), MOST_DAMPING)
                 method.caution = min(10.0 * method.caution, 1.0)
-            elif t >= 1.0:
-                method.damping = max(0.1 * method.damping, SMALL_DAMPING if method.n_iter < PATIENCE else method.least_damping)
+            elif (t >= 1.0).all():
                 method.caution = max(0.3 * method.caution, LEAST_CAUTION)
             yield promised
 
@@ -170,41 +176,63 @@ class WorkingSet(ScaledCoordinates):
         return np.where(self.bounded & (moved < 0.0), 0.0, moved)
 
     def _towards(self, target):
-        """Move towards a target by backtracking, and beyond it while F still falls; there, coefficients stop at zero.
+        """Move each block towards a target, about as far as F falls, and beyond the target while F falls steeply.
 
-        Returns the step length, and 0 or the predicted decrease of a step that has failed.
+        Beyond it, coefficients stop at zero. Returns the step length of each block, and 0 or the predicted decrease of a step
+        that has failed.
         """
+        products, spread = self.blocks.products, self.blocks.spread
         u, direction = self.u, target - self.u
-        slope = float(self.slopes @ direction) + float(self.threshold @ (np.abs(target) - np.abs(u)))
-        if not slope < -1e-15 * abs(self.value):
-            return 0.0, max(-0.5 * slope, 1e-300)
+        slope = products(self.slopes, direction) + products(self.threshold, np.abs(target) - np.abs(u))
+        if not slope.sum() < -1e-15 * abs(self.value):
+            return np.zeros(len(slope)), max(-0.5 * float(slope.sum()), 1e-300)
+        falls = slope < NEGLIGIBLE * slope.sum()
+        # 1. the lengths, from the slopes of each block: the values of blocks are not known apart
         line = Line(self, ("line", *self.model(direction)), (self.advance,))
-
-        def look(t):
-            return line(t)[0] + self.penalty(target if t == 1.0 else u + t * direction)
-
-        t, new = backtrack(look, self.value, -slope)
+        t, end, new = np.ones(len(slope)), target, line(1.0)[0] + self.penalty(target)
+        low, low_slope = np.zeros(len(slope)), slope
+        for _ in range(MOST_LOOKS):
+            along = self._slopes_along(end, direction, line)
+            far = falls & ~(along <= -OVERSHOT * slope)
+            if not far.any() and not new < self.value:
+                far = falls & (along > 0.0)
+            if not far.any():
+                break
+            near, length = ~far, t
+            low, low_slope = np.where(near, t, low), np.where(near, along, low_slope)
+            secant = low + (t - low) * low_slope / (low_slope - along)
+            secant = np.where(np.isfinite(secant), secant, low)
+            t = np.where(far, np.clip(secant, low + SHORTEST * (t - low), low + LONGEST * (t - low)), t)
+            end = np.where(spread(t) == 1.0, target, u + spread(t) * direction)
+            line = Line(self, ("rescale", t / length))
+            new = line.look_at_end() + self.penalty(end)
         self.advance = False
-        if t == 0.0:
-            return 0.0, -0.5 * slope
-        end = target if t == 1.0 else u + t * direction
-        while t >= 1.0 and self._slope_along(end, direction, line) <= STEEP * slope:
-            beyond = u + 2.0 * t * direction
-            beyond[(beyond * target <= 0.0) & ~self.free] = 0.0
+        if not new < self.value:
+            return np.zeros(len(slope)), -0.5 * float(slope.sum())
+        # 2. beyond the target, where F still falls steeply
+        steep = falls & (t == 1.0) & (along <= STEEP * slope)
+        while steep.any():
+            longer = np.where(steep, 2.0 * t, t)
+            beyond = np.where(spread(steep), u + spread(longer) * direction, end)
+            beyond[spread(steep) & (beyond * target <= 0.0) & ~self.free] = 0.0
             further = Line(self, ("line", *self.model(beyond - u)), (False,))
             lower = further(1.0)[0] + self.penalty(beyond)
             if not lower < new:
                 line = Line(self, ("line", *self.model(end - u)), (False,))
                 line(1.0)
                 break
-            t, new, end, line = 2.0 * t, lower, beyond, further
+            t, new, end, line = longer, lower, beyond, further
+            steep &= self._slopes_along(end, direction, line) <= STEEP * slope
         self._arrive(end, new, line)
         return t, 0.0
 
-    def _slope_along(self, u, direction, line):
-        """The derivative of F along a direction at the last look of a line, over the coefficients that are not zero there."""
-        slopes = line.gradient + self.ridge * u + self.threshold * np.sign(u)
-        return float(np.where((u != 0.0) | self.free, slopes, 0.0) @ direction)
+    def _slopes_along(self, end, direction, line):
+        """The derivative of F along a direction in each block, at the last look of a line, as one arrives there.
+
+        A coefficient that arrives at zero, or stays there, has the sign that it had; beyond the target it no longer counts.
+        """
+        sign = np.where((end == 0.0) & (self.u != 0.0), np.sign(self.u), np.sign(end))
+        return self.blocks.products(line.gradient + self.ridge * end + self.threshold * sign, direction)
 
     def _arrive(self, u, value, line):
         """Make the point of the last look along a line the current one."""

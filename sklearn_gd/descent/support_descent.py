@@ -108,7 +108,7 @@ class SupportDescent(PreconditionedMethod):
     free: NDArray[np.bool_]
     some: WorkingSet | None
     least_damping: float
-    damping: float
+    damping: NDArray[Any]
     bend: float | None = None
     caution: float
     stalls: int
@@ -135,7 +135,7 @@ class SupportDescent(PreconditionedMethod):
         self.free[:n_coef] &= frame.scale.ravel() > 0.0  # the coefficient of a constant feature stays zero
         self.u = np.where(self.bounded, np.maximum(self.u, 0.0), self.u)
         self.least_damping = LEAST_SMOOTHED if self.width else LEAST_DAMPING
-        self.damping, self.caution = SMALL_DAMPING, 1.0
+        self.damping, self.caution = np.full(self.blocks.n_blocks, SMALL_DAMPING), 1.0
         self.stalls, self.values, self.spent, self.spent_on_newton, self.steepness = 0, [], 0, 0.0, 1.0
         self.refresh()
         self.stage_value = self._value(self.seen[1])

@@ -56,8 +56,10 @@ class Level:
         elif verb == "step":
             c_0, c_1, _ = arguments
             self.last = _sum(c_0, self.move, c_1, self.last or self.move)
-        if verb in ("line", "step", "again"):
-            t = arguments[2] if verb != "again" else arguments[0]
+        elif verb == "rescale":
+            self.last = _sum(arguments[0], self.last, 0.0, self.last)
+        if verb in ("line", "step", "again", "rescale"):
+            t = {"again": arguments[0], "rescale": 1.0}.get(verb, arguments[min(2, len(arguments) - 1)])
             self.ahead = _sum(1.0, self.raw, t, self.last)
 
 

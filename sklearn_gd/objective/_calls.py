@@ -5,7 +5,7 @@ import operator
 from typing import Any, NamedTuple
 
 # The verbs that change the state of a part; some of them are repeated to recreate a part that is lost.
-CHANGING = {"start", "plane", "step", "line", "extend", "again", "select", "within", "widen", "hessian"}
+CHANGING = {"start", "plane", "step", "rescale", "line", "extend", "again", "select", "within", "widen", "hessian"}
 CHANGING |= {"curvature_moments", "curvature_sums"}
 
 
