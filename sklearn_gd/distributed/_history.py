@@ -10,6 +10,9 @@ from ..objective._calls import Call
 
 ADVANCING = {"plane", "line", "hessian", "curvature_moments", "curvature_sums"}  # whose last argument is `advance`
 
+# Verbs that look along the last direction: the place of the step length among the arguments, None for a length of one.
+LENGTHS = {"line": 2, "step": 2, "again": 0, "rescale": None}
+
 
 class Level:
     """The calls that lead to the current state of parts with all features, or with the selected ones.
@@ -58,9 +61,9 @@ class Level:
             self.last = _sum(c_0, self.move, c_1, self.last or self.move)
         elif verb == "rescale":
             self.last = _sum(arguments[0], self.last, 0.0, self.last)
-        if verb in ("line", "step", "again", "rescale"):
-            t = {"again": arguments[0], "rescale": 1.0}.get(verb, arguments[min(2, len(arguments) - 1)])
-            self.ahead = _sum(1.0, self.raw, t, self.last)
+        if verb in LENGTHS:
+            at = LENGTHS[verb]
+            self.ahead = _sum(1.0, self.raw, 1.0 if at is None else arguments[at], self.last)
 
 
 def _sum(a, x, b, y):
