@@ -10,15 +10,14 @@ from ._accelerated import AcceleratedSteps
 from ._active_set import l1_minimiser
 from ._blocks import Blocks
 from ._costs import cost_of_hessian, cost_of_iteration, cost_of_minimiser, is_sparse
+from ._line_search import ARMIJO
 from ._preconditioned import Line, ScaledCoordinates
 
 MOST_STEPS = 30  # on one set, before another one is chosen
 KEEPING = 0.1  # the second derivatives are reused if a step has reduced the squared violation to less than this share
 STEEP = 0.5  # a step is doubled while F falls more steeply at its end than this share of the slope at its start
-OVERSHOT = 0.9  # a step is shortened while F rises more steeply at its end than this share of the slope at its start
 MOST_LOOKS = 30  # of one step
 NEGLIGIBLE = 1e-9  # slope of a block, relative to that of all, up to which rounding would determine its length
-SHORTEST, LONGEST = 0.05, 0.6  # limits of a shorter step, as shares of the longer one
 LEAST_CAUTION = 1e-6  # weight of the `narrowed` curvatures in the second derivatives of a smoothed loss
 MOST_DAMPING = 1e3  # of the second derivatives, whose diagonal is about one at the null model
 # Lower limits of the damping: of a smooth loss; of a smoothed one, whose curvature jumps; on the first `PATIENCE` working sets,
@@ -176,7 +175,7 @@ class WorkingSet(ScaledCoordinates):
         return np.where(self.bounded & (moved < 0.0), 0.0, moved)
 
     def _towards(self, target):
-        """Move each block towards a target, about as far as F falls, and beyond the target while F falls steeply.
+        """Move each block towards a target by backtracking, and beyond the target while F falls steeply.
 
         Beyond it, coefficients stop at zero. Returns the step length of each block, and 0 or the predicted decrease of a step
         that has failed.
@@ -187,30 +186,25 @@ class WorkingSet(ScaledCoordinates):
         if not slope.sum() < -1e-15 * abs(self.value):
             return np.zeros(len(slope)), max(-0.5 * float(slope.sum()), 1e-300)
         falls = slope < NEGLIGIBLE * slope.sum()
-        # 1. the lengths, from the slopes of each block: the values of blocks are not known apart
+        # 1. as long as F does not fall sufficiently, the blocks that rise at their ends are halved
         line = Line(self, ("line", *self.model(direction)), (self.advance,))
         t, end, new = np.ones(len(slope)), target, line(1.0)[0] + self.penalty(target)
-        low, low_slope = np.zeros(len(slope)), slope
+        along = self._slopes_along(end, direction, line)
         for _ in range(MOST_LOOKS):
-            along = self._slopes_along(end, direction, line)
-            far = falls & ~(along <= -OVERSHOT * slope)
-            if not far.any() and not new < self.value:
-                far = falls & (along > 0.0)
-            if not far.any():
+            far = falls & ~(along <= 0.0)
+            if new <= self.value + ARMIJO * float(t @ slope) or not far.any():
                 break
-            near, length = ~far, t
-            low, low_slope = np.where(near, t, low), np.where(near, along, low_slope)
-            secant = low + (t - low) * low_slope / (low_slope - along)
-            secant = np.where(np.isfinite(secant), secant, low)
-            t = np.where(far, np.clip(secant, low + SHORTEST * (t - low), low + LONGEST * (t - low)), t)
+            factors = np.where(far, 0.5, 1.0)
+            t = factors * t
             end = np.where(spread(t) == 1.0, target, u + spread(t) * direction)
-            line = Line(self, ("rescale", t / length))
+            line = Line(self, ("rescale", factors))
             new = line.look_at_end() + self.penalty(end)
+            along = self._slopes_along(end, direction, line)
         self.advance = False
         if not new < self.value:
             return np.zeros(len(slope)), -0.5 * float(slope.sum())
-        # 2. beyond the target, where F still falls steeply
-        steep = falls & (t == 1.0) & (along <= STEEP * slope)
+        # 2. beyond the target, where F still falls steeply; coefficients that are zero there stay zero
+        steep = falls & (t == 1.0) & (self._slopes_along(end, self._moving(end, direction), line) <= STEEP * slope)
         while steep.any():
             longer = np.where(steep, 2.0 * t, t)
             beyond = np.where(spread(steep), u + spread(longer) * direction, end)
@@ -222,17 +216,21 @@ class WorkingSet(ScaledCoordinates):
                 line(1.0)
                 break
             t, new, end, line = longer, lower, beyond, further
-            steep &= self._slopes_along(end, direction, line) <= STEEP * slope
+            steep &= self._slopes_along(end, self._moving(end, direction), line) <= STEEP * slope
         self._arrive(end, new, line)
         return t, 0.0
 
     def _slopes_along(self, end, direction, line):
-        """The derivative of F along a direction in each block, at the last look of a line, as one arrives there.
+        """The derivative of F along a direction in each block, as the last look of a line is reached.
 
-        A coefficient that arrives at zero, or stays there, has the sign that it had; beyond the target it no longer counts.
+        A coefficient that reaches zero has the sign that it had.
         """
         sign = np.where((end == 0.0) & (self.u != 0.0), np.sign(self.u), np.sign(end))
         return self.blocks.products(line.gradient + self.ridge * end + self.threshold * sign, direction)
+
+    def _moving(self, u, direction):
+        """The direction of the coefficients that are not zero at u."""
+        return np.where((u != 0.0) | self.free, direction, 0.0)
 
     def _arrive(self, u, value, line):
         """Make the point of the last look along a line the current one."""
