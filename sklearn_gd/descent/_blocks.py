@@ -20,6 +20,9 @@ class Blocks:
         Whether the loss is a function of all scores of a sample, so that there is a single block.
     """
 
+    shape: tuple[int, int]
+    is_single: bool
+
     def __init__(self, n_outputs: int, n_features: int, coupled: bool) -> None:
         self.shape, self.is_single = (n_outputs, n_features), coupled or n_outputs == 1
 

@@ -62,9 +62,12 @@ class Pairs:
         The oldest first.
     """
 
+    blocks: Blocks
+    pairs: deque[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]
+
     def __init__(self, blocks: Blocks, moves: Iterable[NDArray[Any]] = (), changes: Iterable[NDArray[Any]] = ()) -> None:
         self.blocks = blocks
-        self.pairs: deque[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = deque(maxlen=MOST_PAIRS)
+        self.pairs = deque(maxlen=MOST_PAIRS)
         for move, change in zip(moves, changes):
             self.add(move, change)
 
