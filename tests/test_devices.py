@@ -346,7 +346,7 @@ def test_every_verb_answers_as_that_of_numpy(of_score, n_outputs, to):
         ("plane", 0.1 * coef, intercept, False, False),
         ("step", np.full(n_blocks, -1.0), np.zeros(n_blocks), 1.0),
         ("again", 0.5),
-        ("rescale", np.linspace(0.5, 2.0, n_blocks)),
+        ("rescale", np.linspace(0.5, 2.0, n_blocks), 1.0),
         ("plane", 0.2 * coef, 0.1 * intercept, True, True),
         ("step", np.full(n_blocks, -0.5), np.full(n_blocks, 0.3), 1.0),
         ("line", 0.1 * coef, intercept, 0.7, True),

@@ -40,9 +40,9 @@ class Diagonal:
 ONE = Blocks(1, 4, False)  # a single block, of any size
 
 
-def pairs_of(hessian, n_pairs, blocks=ONE):
+def pairs_of(hessian, n_pairs):
     moves = list(RNG.normal(size=(n_pairs, len(hessian))))
-    pairs = Pairs(blocks)
+    pairs = Pairs(ONE)
     for move in moves:
         pairs.add(move, hessian @ move)
     return pairs

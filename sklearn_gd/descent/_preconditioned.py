@@ -213,7 +213,8 @@ class Line:
     method : PreconditionedMethod
         The method whose current point is the start of the line.
     first : tuple
-        The verb of the first look with its leading arguments: ``("step", c_0, c_1)`` or ``("line", coef, intercept)``.
+        The verb of the first look with its leading arguments: ``("step", c_0, c_1)``, ``("line", coef, intercept)`` or
+        ``("rescale", factors)``.
     last : tuple
         The trailing arguments of the verb.
     penalty : tuple of float
@@ -227,7 +228,7 @@ class Line:
 
     def __init__(self, method: Any, first: tuple[Any, ...], last: Any = (), penalty=(0.0, 0.0, 0.0)) -> None:
         self.method, self.first, self.last, self.penalty = method, first, last, penalty
-        self.at: float | None = None
+        self.at = None
 
     def __call__(self, t):
         """Value, derivative and curvature at t, where the scores then are."""
@@ -240,12 +241,6 @@ class Line:
         loss, slope, curvature, self.plain = sums.tolist()
         value, first, second = self.penalty
         return loss + value + t * first + 0.5 * t * t * second, slope + first + t * second, curvature + second
-
-    def look_at_end(self) -> float:
-        """The smoothed mean loss after the verb `first`, which looks at the end of a line that it changes."""
-        sums, *self.seen = self.method.parts.mean(*self.first)
-        self.at, self.plain = 1.0, float(sums[3])
-        return float(sums[0])
 
     def settle(self, t: float):
         """Move the scores to t."""

@@ -18,8 +18,10 @@ from ._rows_arrays import LENGTHS, N_MODELS, PAST_LOSSES, new_mixture
 
 
 def complete(state):
-    """Add to a `RowsState` what its version lacked: the null model, the counts of values, the times of updates, the mixture,
-    and the last of its sums."""
+    """Add to a `RowsState` what its version lacked.
+
+    That may be the null model, the counts of values, the times of updates, the mixture, or the last of its sums.
+    """
     if len(state.counters) < N_ROW_COUNTERS:
         _add_null_model(state)
     columns = state.columns

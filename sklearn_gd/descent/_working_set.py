@@ -10,13 +10,12 @@ from ._accelerated import AcceleratedSteps
 from ._active_set import l1_minimiser
 from ._blocks import Blocks
 from ._costs import cost_of_hessian, cost_of_iteration, cost_of_minimiser, is_sparse
-from ._line_search import ARMIJO
+from ._line_search import ARMIJO, MOST_LOOKS
 from ._preconditioned import Line, ScaledCoordinates
 
 MOST_STEPS = 30  # on one set, before another one is chosen
 KEEPING = 0.1  # the second derivatives are reused if a step has reduced the squared violation to less than this share
 STEEP = 0.5  # a step is doubled while F falls more steeply at its end than this share of the slope at its start
-MOST_LOOKS = 30  # of one step
 NEGLIGIBLE = 1e-9  # slope of a block, relative to that of all, up to which rounding would determine its length
 LEAST_CAUTION = 1e-6  # weight of the `narrowed` curvatures in the second derivatives of a smoothed loss
 MOST_DAMPING = 1e3  # of the second derivatives, whose diagonal is about one at the null model
@@ -198,7 +197,7 @@ class WorkingSet(ScaledCoordinates):
             t = factors * t
             end = np.where(spread(t) == 1.0, target, u + spread(t) * direction)
             line = Line(self, ("rescale", factors))
-            new = line.look_at_end() + self.penalty(end)
+            new = line(1.0)[0] + self.penalty(end)
             along = self._slopes_along(end, direction, line)
         self.advance = False
         if not new < self.value:

@@ -286,6 +286,7 @@ class AutomaticVarianceReduction(VarianceReduction):
         return True
 
     def _shorten(self):
+        """Shorten the step, limit later ones to half of it, and renew the table."""
         self.longest = 0.5 * self.step
         self.step *= SHORTER
         self.passes_of_table = 0

@@ -10,8 +10,8 @@ from ..objective._calls import Call
 
 ADVANCING = {"plane", "line", "hessian", "curvature_moments", "curvature_sums"}  # whose last argument is `advance`
 
-# Verbs that look along the last direction: the place of the step length among the arguments, None for a length of one.
-LENGTHS = {"line": 2, "step": 2, "again": 0, "rescale": None}
+# Verbs that look along the last direction: the place of the step length among the arguments.
+LENGTHS = {"line": 2, "step": 2, "again": 0, "rescale": 1}
 
 
 class Level:
@@ -62,8 +62,7 @@ class Level:
         elif verb == "rescale":
             self.last = _sum(arguments[0], self.last, 0.0, self.last)
         if verb in LENGTHS:
-            at = LENGTHS[verb]
-            self.ahead = _sum(1.0, self.raw, 1.0 if at is None else arguments[at], self.last)
+            self.ahead = _sum(1.0, self.raw, arguments[LENGTHS[verb]], self.last)
 
 
 def _sum(a, x, b, y):

@@ -172,10 +172,10 @@ class Part:
         value = self.loss.second_order(self.y, raw, self.width)[0] if self.width else self.loss.value(self.y, raw)
         return (self._summed(value),)
 
-    def rescale(self, factors):
-        """Look at the end of the last direction, which is first multiplied by a factor for each block of scores."""
+    def rescale(self, factors, t):
+        """Look t along the last direction, which is first multiplied by a factor for each block of scores."""
         self.last *= self._column(factors)
-        return self.again(1.0)
+        return self.again(t)
 
     def again(self, t):
         """Look t along the last direction."""
