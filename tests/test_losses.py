@@ -850,6 +850,40 @@ def test_a_parameter_that_is_no_finite_number_is_named(name, parameter, value, e
         LOSSES[name](**{parameter: value}).validate()
 
 
+class Linear(RegressionLoss):
+    """A loss that decreases without bound."""
+
+    @staticmethod
+    def value(y, raw):
+        return -y * raw
+
+    @staticmethod
+    def gradient(y, raw):
+        return -y
+
+
+class Profit(Linear):
+    """The same for scores alone, so that Newton's method reaches minus infinity."""
+
+    @staticmethod
+    def value(y, raw):
+        return -raw
+
+    @staticmethod
+    def gradient(y, raw):
+        return -1.0
+
+
+@pytest.mark.parametrize("loss", [Linear(), Profit()], ids=repr)
+@pytest.mark.parametrize("settings", [{}, {"solver": "sgd"}, {"solver": "minibatch"}, {"optimizer": "adam"}], ids=repr)
+def test_a_loss_without_a_minimum_is_an_error(loss, settings):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    y = X[:, 0] + rng.normal(size=60)
+    with pytest.raises(ValueError, match=r"the mean of \w+\(\) decreases without bound: .*must have a minimum over the scores"):
+        GDRegressor(loss, **settings).fit(X, y)
+
+
 # --- check_loss ----------------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from ..losses._base import weighted_quantiles
 CONCAVE = 1e-6  # curvature of a smooth loss of margins, relative to the slope, up to which it counts as concave
 SMOOTHING_STAGES = 10
 NEWTON_STEPS = 50
+LONGEST = 1e200  # step of Newton's method: on a loss without a minimum its steps would be infinite, and F not a number
 ABRUPT = 100.0  # a smooth loss is smoothed if the spread of the targets is this multiple of its `linear_beyond`
 NARROWEST = 10.0  # times `linear_beyond`: the narrowest smoothing
 NARROW = 0.01  # width over which the loss of a running null model is smoothed
@@ -70,7 +71,7 @@ def null_model(objective, width):
         if is_concave(loss, curvature, slope).any():
             break
         least = np.maximum(1e-10 * max(curvature.max(), 1e-300), np.abs(slope) / longest)
-        step = -slope / np.maximum(curvature, least)
+        step = np.clip(-slope / np.maximum(curvature, least), -LONGEST, LONGEST)
         t = 1.0
         new = look(intercept + step)
         while not new[0] < value and t > 1e-9:

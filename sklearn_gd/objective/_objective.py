@@ -21,6 +21,7 @@ from ._samples import parts_of, rows_of
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the monitor sees numbers that are not finite
 SMALLEST_LOSS, SMALLEST_SPREAD = 1e-300, 1e-150  # of targets whose squares do not underflow
+UNBOUNDED = 1e100  # size of a negative value of the null model, relative to the targets, that no loss with a minimum has
 POWER_STEPS = 20  # iterations of the power method, each a product with X and one with its transpose
 
 
@@ -325,10 +326,16 @@ class Objective:
                 f"the mean of {self.loss!r} is nan for the constant prediction {null.intercept.tolist()}: value(...) must return "
                 f"a number for every score; check the loss with sklearn_gd.check_loss"
             )
+        largest = float(np.abs(self.target).max()) if abs(null.value) > UNBOUNDED else 0.0
+        if largest < UNBOUNDED and null.value < -UNBOUNDED * max(largest, 1.0):
+            raise ValueError(
+                f"the mean of {self.loss!r} decreases without bound: it is {null.value:.3g} for the constant prediction "
+                f"{null.intercept.tolist()}; value(...) must have a minimum over the scores"
+            )
         if not math.isfinite(null.value) and self.loss.scales_with_target:
             raise ValueError(
-                f"y has values of up to {np.abs(self.target).max():.3g}, for which the mean of {self.loss!r} is {null.value} for "
-                f"the best constant prediction: divide y by a constant"
+                f"y has values of up to {largest:.3g}, for which the mean of {self.loss!r} is {null.value} for the best constant "
+                f"prediction: divide y by a constant"
             )
         return null
 
