@@ -67,7 +67,8 @@ scoring : "loss", str, callable or None, default="loss"
 validation_fraction : float in (0, 1), default=0.1
     Fraction of the samples that `early_stopping` sets aside.
 n_iter_no_change : int >= 1, default=5
-    Number of epochs without improvement after which `fit` stops.
+    Number of epochs without improvement after which `fit` stops. Without validation samples, stochastic and mini-batch descent
+    with an automatic learning rate count at least as many epochs as have 3,000 samples, up to a quarter of `max_iter`.
 """
 
 MORE_PARAMETERS = """\

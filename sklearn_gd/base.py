@@ -55,6 +55,7 @@ CONSTRAINTS: Constraints = {
     "warm_start": Flag(),
 }
 NUMBERS_OR_FLAGS = {"average": Range(0, integer=True), "verbose": Range(0, integer=True)}
+MOST_PATIENCE = 0.25  # of `max_iter`: the longest patience that a method may ask for
 
 
 class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMeta):
@@ -302,9 +303,12 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     def _monitor(self, objective, method, validate, tasks):
         """The monitor of a fit, with all its observers."""
+        patience = int(self.n_iter_no_change)
+        if validate is None:
+            patience = max(patience, min(method.least_patience, int(MOST_PATIENCE * self.max_iter)))
         return Monitor(
             self.tol,
-            int(self.n_iter_no_change),
+            patience,
             0.0 if self.tol is None else objective.null_model().value,
             validate=validate,
             scores_are_losses=validate is not None and validate.is_loss,

@@ -133,9 +133,12 @@ class Method(ABC):
         Whether the method selects the learning rate itself, for messages.
     expected_decrease : callable or None
         A function of theta that estimates the remaining decrease of F; None if a stall of F alone ends the descent.
+    least_patience : int
+        The smallest number of epochs without improvement that count as a stall of F, if `n_iter_no_change` is less.
     """
 
     full_batch: bool = False
+    least_patience: int = 1
     rate: float | None = None
     finds_rates: bool = False
     expected_decrease: Callable[[NDArray[Any]], float] | None = None

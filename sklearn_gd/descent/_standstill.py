@@ -2,6 +2,9 @@
 
 # A value this many times the usual magnitude, such as that of the first value, is taken for divergence.
 EXPLOSION = 1e10
+# The samples of the shortest stall of a method that chooses its steps and takes one for some samples each: F falls so slowly in
+# an epoch of few samples that their noise hides it.
+LEAST_SAMPLES = 3000
 
 
 def has_stalled(lowest, patience, tolerance):
@@ -23,3 +26,8 @@ def has_stalled(lowest, patience, tolerance):
     """
     # The difference of infinite values is NaN: they have not decreased.
     return len(lowest) > patience and not lowest[-1 - patience] - lowest[-1] > tolerance
+
+
+def least_patience(n_samples):
+    """The number of epochs of this many samples that have `LEAST_SAMPLES` together."""
+    return -(-LEAST_SAMPLES // n_samples)

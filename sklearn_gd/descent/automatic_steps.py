@@ -18,6 +18,7 @@ from ._automatic_state import AutomaticState, Sizes
 from ._compiled_pass import compiled_pass
 from ._loop import Iterate, Method
 from ._plain import from_plain, to_plain
+from ._standstill import least_patience
 from ._state import StepState
 from .steps import expected_decrease, full_batch_pass
 
@@ -84,6 +85,8 @@ class AutomaticSteps(Method):
             self.average_from, self.average_power = 1.0, AVERAGE_POWER
         self.automatic_state = self._resumed(state)
         self.useless, self.epoch = 0, 0
+        if not solver.full_batch:
+            self.least_patience = least_patience(n)
 
     # --- the state --------------------------------------------------------------------------------------------------------
 

@@ -58,6 +58,7 @@ from ._plain import from_plain, to_plain
 from ._rows_arrays import LENGTHS
 from ._rows_curvature import known_curvature, relative_l2, slopes_at_average
 from ._rows_state import RowsState
+from ._standstill import least_patience
 from ._state import ModelState
 
 # The standardised value at which values are clipped in the moments of a stream. In `fit` they are not clipped: F is minimised
@@ -104,6 +105,7 @@ class ProximalRows(Method):
         self.solver, self.settings = solver, settings
         self.rows_state = RowsState.resumed(state, objective, settings.averages)
         self.best, self.last_value = np.inf, None
+        self.least_patience = least_patience(objective.n_samples)
 
     def start(self) -> tuple[NDArray[Any], float]:
         # A call of `partial_fit` compares no values of F, so none is computed.
