@@ -59,7 +59,7 @@ print(X.shape, len(reads))
 # Training
 # --------
 # ``num_workers`` is the number of blocks that are in memory at a time. An iteration
-# reads each block about twice, which takes long for large files. scikit-learn's
+# reads each block about twice, which takes a long time for large files. scikit-learn's
 # `ProgressBar` shows the progress; it requires scikit-learn 1.9 and ``rich``.
 model = GDClassifier(tol=1e-8)
 try:

@@ -90,7 +90,7 @@ choices = {
     "batch, momentum": GDClassifier(
         solver="batch", optimizer="momentum", learning_rate=0.1, max_iter=100
     ),
-    "per row, gradient descent": GDClassifier(
+    "single samples, gradient descent": GDClassifier(
         solver="sgd", learning_rate=0.05, max_iter=30, random_state=0
     ),
     "mini-batch 64, Adam, cosine": GDClassifier(

@@ -25,9 +25,9 @@ lowest = GDClassifier(alpha=0.01, tol=1e-10, max_iter=5000).fit(X, y).loss_curve
 # %%
 # Progress per epoch and per second
 # ---------------------------------
-# Fewer samples per step mean more steps per epoch, so small batches are far ahead after
-# the first epoch. A step on many samples is cheaper than the same number of steps on
-# single samples, so in seconds they are closer.
+# Fewer samples per step mean more steps per epoch, so F is much lower after the first
+# epoch with small batches. A step on n samples is cheaper than n steps on single
+# samples, so the curves over seconds are closer to each other.
 solvers = {
     "1 sample": MiniBatch(1),
     "32 samples": MiniBatch(32),

@@ -22,8 +22,8 @@ penalty : {_strings("auto", *PENALTIES)}, Penalty or None, default="auto"
 alpha : float >= 0, default=1e-4
     Regularization strength: the factor that multiplies the penalty in F.
 l1_ratio : float in [0, 1] or None, default=0.15
-    Weight of the l1 term in ``penalty="elasticnet"``. Other penalties do not use it: then None is allowed, and any value but the
-    default warns. A penalty object has its own parameter.
+    Weight of the l1 term in ``penalty="elasticnet"``. Other penalties do not use it: for them None is allowed, and any other
+    value than the default causes a warning. A penalty object has its own parameter.
 fit_intercept : bool, default=True
     Whether to fit an intercept. The intercept is not regularized.
 solver : {_strings("auto", *SOLVERS)} or Solver, default="auto"
@@ -33,7 +33,7 @@ solver : {_strings("auto", *SOLVERS)} or Solver, default="auto"
     and "minibatch" takes Adam steps at an automatic learning rate.
 optimizer : {_strings("auto", *OPTIMIZERS)} or Optimizer, default="auto"
     How a step is computed from the gradient. If `learning_rate` is "auto" too, "auto" is the memory gradient method (L-BFGS on
-    large samples and for non-smooth losses) in batch gradient descent and Adam in mini-batch gradient descent; otherwise it is
+    large data and for non-smooth losses) in batch gradient descent and Adam in mini-batch gradient descent; otherwise it is
     plain gradient descent.
 learning_rate : {_strings("auto", *SCHEDULES)}, float, callable or Schedule, default="auto"
     The learning rate. A number is a constant rate and gives the textbook update, without any internal scaling. A string
@@ -45,12 +45,12 @@ learning_rate : {_strings("auto", *SCHEDULES)}, float, callable or Schedule, def
 max_iter : int >= 1, default=1000
     Maximum number of epochs (passes over the samples) in `fit`, or of iterations of the memory gradient method.
 tol : float >= 0 or None, default=1e-4
-    `fit` stops when the last `n_iter_no_change` epochs together have lowered F by at most ``tol * min(F_null, 100 * F)``,
-    where F_null is the objective of the null model (the best intercept alone), or when a bound on F minus its minimum falls
-    below that. `tol` is relative: by default the fit stops when five epochs improve F by less than 0.01% of the null model's
-    F, or by less than 1% of F if that is smaller. In classification 100 F counts as at least ``1e-4 * F_null``, as F may be next
-    to zero once the classes are separated. With validation samples, the same rule applies to their loss; with another
-    `scoring`, `fit` stops when the score has risen by at most `tol`. With l1 or non-negative coefficients, F must also be within
+    `fit` stops when the last `n_iter_no_change` epochs together have lowered F by at most ``tol * min(F_null, 100 * F)``, where
+    F_null is the objective of the null model (the best intercept alone), or when a bound on F minus its minimum falls below this
+    limit. `tol` is relative: by default the fit stops when five epochs improve F by less than 0.01% of the null model's F, or by
+    less than 1% of F if that is smaller. In classification 100 F counts as at least ``1e-4 * F_null``, because F may approach
+    zero once the classes are separated. With validation samples, the same rule applies to their loss; with another `scoring`,
+    `fit` stops when the score has risen by at most `tol`. With l1 or non-negative coefficients, F must also be within
     ``tol * min(F_null, 10 * F)`` of its minimum, according to the duality gap or an estimate of it. With None, `fit` runs
     `max_iter` epochs and keeps the last model, or the best one if there are validation samples.
 shuffle : bool, default=True

@@ -203,9 +203,9 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         sample_weight : array-like, (n_samples,), optional
             Sample weights >= 0; a sample of weight zero is ignored.
         coef_init, intercept_init : array-like, optional
-            Initial coefficients and intercept, in the shapes of `coef_` and `intercept_`. By default both are zero; the memory
-            gradient method starts from the null model, as it does if the objective of the initial model is not finite or more
-            than a million times that of the null model.
+            Initial coefficients and intercept, in the shapes of `coef_` and `intercept_`. By default both are zero, except that
+            the memory gradient method starts from the null model. It also does so if the objective of the given initial model
+            is not finite or more than a million times that of the null model.
         X_val, y_val, sample_weight_val : array-like, optional
             Validation samples, scored by `scoring` after every epoch. The fit stops when the score no longer improves, and keeps
             the model with the best score.

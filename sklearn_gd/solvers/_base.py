@@ -34,8 +34,8 @@ REQUIREMENTS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
 class Solver(Component):
     """Abstract base of the solvers; subclass it for a custom solver.
 
-    A subclass defines either `batch_rows`, to take the steps of an optimizer on batches of that size, or `method`, to use a
-    minimisation method of its own.
+    A subclass defines either `batch_rows`, to take the steps of an optimizer on batches of that size, or `method`, to use
+    another minimisation method.
 
     Attributes
     ----------

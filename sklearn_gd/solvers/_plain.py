@@ -43,11 +43,11 @@ class Automatic(Solver):
 class Batch(Solver):
     """Batch gradient descent: every step uses all samples.
 
-    With ``optimizer="auto"`` and ``learning_rate="auto"`` the memory gradient method is used, which needs neither, and L-BFGS
-    for non-smooth losses and on samples larger than the cache. For squared error with few features the memory gradient method
-    works on the Gram matrix. With l1 or `nonnegative`, and for a non-smooth loss with few features, second-order models are
-    minimised on working sets of features. With a custom penalty, proximal steps of spectral (Barzilai-Borwein) length are used
-    instead. In `partial_fit`, each call takes one step on the samples given.
+    With ``optimizer="auto"`` and ``learning_rate="auto"`` the memory gradient method is used, which needs neither, or L-BFGS
+    for non-smooth losses and if X is large. For squared error with few features the memory gradient method works on the Gram
+    matrix. With l1 or `nonnegative`, and for a non-smooth loss with few features, second-order models are minimised on working
+    sets of features. With a custom penalty, proximal steps of spectral (Barzilai-Borwein) length are used instead. In
+    `partial_fit`, each call takes one step on the samples given.
 
     Examples
     --------

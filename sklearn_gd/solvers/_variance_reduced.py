@@ -58,8 +58,8 @@ class SVRG(_VarianceReduced):
 
     It converges to the minimiser of F at a constant learning rate, whereas plain stochastic descent keeps a distance to it. With
     ``learning_rate="auto"`` the step length is selected automatically, and features are centred and scaled implicitly. The step
-    is then implicit (the gradient is evaluated after the step), so it cannot overshoot a sample. A pass that increases F is
-    undone, and repeated with shorter steps.
+    is then implicit (the gradient is evaluated after the step), so it cannot overshoot a sample. If a pass increases F, it is
+    undone and repeated with shorter steps.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ class SAGA(_VarianceReduced):
     T is initialized by one pass over the samples at the initial model; after that, each epoch reads every sample once. SAGA
     converges to the minimiser of F at a constant learning rate, whereas plain stochastic descent keeps a distance to it. With
     ``learning_rate="auto"`` the step length is selected automatically, and features are centred and scaled implicitly. The step
-    is then that of Point-SAGA, which is implicit (the gradient is evaluated after the step), so it cannot overshoot a sample. A
-    pass that increases F is undone, and repeated with shorter steps.
+    is then that of Point-SAGA, which is implicit (the gradient is evaluated after the step), so it cannot overshoot a sample.
+    If a pass increases F, it is undone and repeated with shorter steps.
 
     Parameters
     ----------
