@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 import sklearn_gd
-from sklearn_gd import ClassificationLoss, GDClassifier, GDRegressor, Optimizer, Penalty, RegressionLoss, _compile
-from sklearn_gd._compile import compiled, derived_leaf, leaf, leaf_with_parameters
+from sklearn_gd import ClassificationLoss, GDClassifier, GDRegressor, Optimizer, Penalty, RegressionLoss, _compile, _stamps
+from sklearn_gd._compile import compiled
 from sklearn_gd._kernels.blocks import GRADIENT, VECTOR, loss_functions, make_gradient, make_numeric_gradient
+from sklearn_gd._leaves import derived_leaf, leaf, leaf_with_parameters
 from sklearn_gd.losses import SquaredError
 
 rng = np.random.default_rng(0)
@@ -290,7 +291,7 @@ def test_an_edit_of_the_functions_of_numbers_is_seen(directory, monkeypatch):
     for hit in (False, True):
         assert slope(loaded(path).Mine()) == (1.0, hit)
         assert slope(loaded(plain).Mine()) == (1.0, hit)
-    monkeypatch.setitem(_compile._stand_ins, np, (_compile._stand_ins[np][0], "edited"))
+    monkeypatch.setitem(_stamps._stand_ins, np, (_stamps._stand_ins[np][0], "edited"))
     assert slope(loaded(path).Mine()) == (1.0, False)
     assert slope(loaded(plain).Mine()) == (1.0, True)
 
@@ -330,8 +331,8 @@ def directory(tmp_path, monkeypatch):
 
 def loaded(path):
     """The module of a file as in a new process: modules in its folder are reloaded too, and no function is known."""
-    _compile._known.clear()
-    _compile._first_of.clear()
+    _stamps._known.clear()
+    _stamps._first_of.clear()
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(str(path.parent)):
             del sys.modules[name]
@@ -448,8 +449,8 @@ def test_two_losses_of_one_file_are_told_apart(directory):
 
 def in_a_new_process(source, name="Mine"):
     """A class of a module without a file, as in a notebook cell, or as a grid search sends it to its processes."""
-    _compile._known.clear()
-    _compile._first_of.clear()
+    _stamps._known.clear()
+    _stamps._first_of.clear()
     namespace = {"RegressionLoss": RegressionLoss, "np": np, "ValueOnly": ValueOnly, "__name__": "__main__"}
     exec(source, namespace)
     return namespace[name]()

@@ -23,7 +23,7 @@ from sklearn_gd._devices import HOST, place_of, to_host
 from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, LogLoss, SquaredHinge
 from sklearn_gd.objective import _device_rows
 from sklearn_gd.objective._array_loss import array_loss
-from sklearn_gd.objective._parts import Part
+from sklearn_gd.objective._part import Part
 from sklearn_gd.objective._rows import DenseRows
 from sklearn_gd.objective._samples import parts_of, rows_of
 from sklearn_gd.penalties import Penalty

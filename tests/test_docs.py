@@ -47,6 +47,7 @@ FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
 # The pages whose code requires the newest versions: the package runs with older ones, these examples do not.
 PAGES_NEED = {
     "watching.md": [("scikit-learn", "1.9", "the page shows its callbacks")],
+    "index.md": [("scikit-learn", "1.8", "SGD's eta0 and learning_rate have other defaults, and so another score")],
     "coming_from_sgd.md": [("scikit-learn", "1.8", "SGD's eta0 and learning_rate have other defaults")],
     "devices.md": [("scikit-learn", "1.9", "its array API dispatch takes X and y in two libraries")],
     "choosing.md": [("scipy", "1.15", "random_array has no rng")],

@@ -17,7 +17,8 @@ from sklearn_gd.descent._monitor import Monitor
 from sklearn_gd.losses import Hinge, Huber, LogLoss, SquaredError
 from sklearn_gd.objective._array_loss import array_loss
 from sklearn_gd.objective._objective import Objective
-from sklearn_gd.objective._parts import Part, Parts, cut, in_memory
+from sklearn_gd.objective._part import Part
+from sklearn_gd.objective._parts import Parts, cut, in_memory
 from sklearn_gd.objective._rows import DenseRows, rows_of
 from sklearn_gd.objective._threads import Threads
 from sklearn_gd.penalties import L1, L2, Penalty

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from .._compile import FLOAT, array, compiled, derived_leaf, leaf, leaf_with_parameters, totals_leaf, update_leaf
+from .._compile import array, compiled
+from .._leaves import FLOAT, derived_leaf, leaf, leaf_with_parameters, totals_leaf, update_leaf
 
 VECTOR, MATRIX, INDEX = array(1), array(2), types.int64
 GRADIENT = types.void(MATRIX, MATRIX, MATRIX, VECTOR)

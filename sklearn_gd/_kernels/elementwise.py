@@ -6,7 +6,8 @@ Arrays of scores are (n_outputs, n_samples). The returned arrays are always new.
 import numpy as np
 from numba import types
 
-from .._compile import FLOAT, array, compiled
+from .._compile import array, compiled
+from .._leaves import FLOAT
 from .blocks import INDEX, MATRIX, VECTOR, bound_leaf, parameter_vector
 
 CLASSES = array(1, types.int64)

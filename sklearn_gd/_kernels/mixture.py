@@ -7,8 +7,9 @@ import math
 
 from numba import types
 
-from .._compile import compiled, leaf
+from .._compile import compiled
 from .._layout import EXCEEDED, MIXED_CURVATURE, MIXED_HORIZON, MIXED_LOSS, MIXED_SLOPE, MIXED_WEIGHT, PAST_WEIGHT, ROWS, TAKEN_AT
+from .._leaves import leaf
 from .blocks import MATRIX, VECTOR
 from .row_steps import information_share
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._compile import leaf, run
+from .._compile import run
 from .._layout import LEAST_GRADIENT, ROWS, STEPS, WEIGHT_SUM
+from .._leaves import leaf
 from .rows import LEAST_GATHERED, PREFETCH_ROWS, fetch_of, leaves_of
 
 

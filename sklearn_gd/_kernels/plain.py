@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._compile import leaf, run
+from .._compile import run
 from .._layout import ROWS, SCALE, SCALE_SUM, STEPS, THRESHOLD, WEIGHT_SUM
+from .._leaves import leaf
 from .intrinsics import prefetch
 from .rows import PREFETCH_ROWS, fetch_dense, fetch_of, fetch_stored, leaves_of
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._compile import derived_leaf, leaf, run
+from .._compile import run
 from .._layout import (
     ITERATE_WEIGHT,
     NONZEROS,
@@ -25,6 +25,7 @@ from .._layout import (
     SNAPSHOT_AT,
     TAKEN_AT,
 )
+from .._leaves import derived_leaf, leaf
 from .centring import rescale, sum_over_features, take_csr_snapshot, write_out
 from .features import (
     FAR,

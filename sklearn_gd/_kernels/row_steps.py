@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from .._compile import FLOAT, compiled, derived_leaf, leaf
+from .._compile import compiled
 from .._layout import (
     CURVATURE_ROWS,
     CURVATURE_SUM,
@@ -20,6 +20,7 @@ from .._layout import (
     TARGET_WEIGHT,
     WEIGHT_SUM,
 )
+from .._leaves import FLOAT, derived_leaf, leaf
 from .blocks import MATRIX, VECTOR, loss_value
 from .implicit import WORK_ROWS, make_coupled_implicit, make_implicit
 

@@ -4,7 +4,7 @@ Dense samples have two sets of leaves. In a batch with many scores, and several 
 that several share each load of the coefficients.
 """
 
-from .._compile import leaf
+from .._leaves import leaf
 from .intrinsics import prefetch, values_per_line
 
 PREFETCH_ROWS = 8  # samples between the current one and the one that is prefetched

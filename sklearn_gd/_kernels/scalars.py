@@ -11,7 +11,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from .._compile import stand_in
+from .._stamps import stand_in
 from .intrinsics import as_float, as_integer
 
 LOG_2_HIGH, LOG_2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10

@@ -5,8 +5,9 @@ The loop calls only the slope of the loss and the optimizer's update; the elasti
 
 import numpy as np
 
-from .._compile import leaf, run
+from .._compile import run
 from .._layout import ROWS, STEPS, WEIGHT_SUM
+from .._leaves import leaf
 from .intrinsics import prefetch
 from .plain import score, soft_threshold
 from .rows import PREFETCH_ROWS, fetch_dense

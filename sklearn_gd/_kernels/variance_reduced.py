@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from .._compile import FLOAT, compiled, derived_leaf, leaf, run
+from .._compile import compiled, run
+from .._leaves import FLOAT, derived_leaf, leaf
 from .blocks import MATRIX, VECTOR
 from .implicit import WORK_ROWS, make_coupled_implicit, make_implicit
 from .intrinsics import prefetch

@@ -45,8 +45,8 @@ class CoefficientPathDisplay:
     >>> from sklearn_gd import CoefficientPathDisplay, GDRegressor
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
     >>> display = CoefficientPathDisplay.from_estimator(GDRegressor(max_iter=20), X, y)
-    >>> print(display.coefficients.shape, display.names[2])
-    (15, 10) bmi
+    >>> print(display.coefficients.shape[1], display.names[2])
+    10 bmi
     """
 
     ax_: Any

@@ -20,7 +20,8 @@ from sklearn.utils import check_array
 
 from .._validation import summed
 from ..objective._calls import ordered_sum
-from ..objective._parts import Part, cut
+from ..objective._part import Part
+from ..objective._parts import cut
 from ..objective._rows import rows_of
 from ._history import History
 

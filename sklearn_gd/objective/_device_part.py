@@ -8,7 +8,8 @@ import numpy as np
 
 from ._device_loss import device_loss
 from ._narrowed import largest
-from ._parts import Part, Parts, sampled
+from ._part import Part, sampled
+from ._parts import Parts
 from ._rows import EXACT_FEATURES
 
 

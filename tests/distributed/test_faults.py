@@ -15,7 +15,7 @@ from sklearn_gd.distributed import _engine
 from sklearn_gd.distributed._engine import Engine
 from sklearn_gd.distributed._history import History
 from sklearn_gd.objective._calls import CHANGING, Call
-from sklearn_gd.objective._parts import Part
+from sklearn_gd.objective._part import Part
 
 da = pytest.importorskip("dask.array", reason="needs sklearn-gd[dask]")
 distributed = pytest.importorskip("distributed", reason="clusters need Dask's distributed")

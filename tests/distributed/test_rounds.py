@@ -13,7 +13,8 @@ from sklearn_gd.descent._loop import Settings
 from sklearn_gd.descent.local_rounds import LocalEpochs, LocalRounds
 from sklearn_gd.losses import SquaredError
 from sklearn_gd.objective._objective import Objective
-from sklearn_gd.objective._parts import Part, Parts
+from sklearn_gd.objective._part import Part
+from sklearn_gd.objective._parts import Parts
 from sklearn_gd.objective._rows import rows_of
 from sklearn_gd.optimizers import GradientDescent
 from sklearn_gd.penalties import L2
