@@ -206,7 +206,9 @@ def are_labels(y):
 
 
 def check_comparable(y):
-    """Raise a TypeError that names y if its labels cannot be compared, such as text and numbers."""
+    """Raise a TypeError that names y if its labels cannot be compared, such as text and numbers, or are bytes."""
+    if y.dtype.kind == "S":
+        raise TypeError("y has labels of bytes, which scikit-learn does not support: convert them to strings or integers")
     if y.dtype.kind != "O":
         return
     labels = y.tolist()

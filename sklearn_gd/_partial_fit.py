@@ -95,7 +95,7 @@ class StreamingGD(BaseGD, metaclass=ABCMeta):
         """One pass over the samples, from the given state; on few features, the state of the stream then takes in the result."""
         loss, penalty, solver, settings = parts
         seen = state.seen if penalty.standardize and state is not None else None
-        with self._objective(X, targets, loss, penalty, seen=seen, elsewhere=few) as objective:
+        with np.errstate(under="ignore"), self._objective(X, targets, loss, penalty, seen=seen, elsewhere=few) as objective:
             if state is not None:
                 state.adapt(objective)
             method = method_of(solver, objective, settings, state)

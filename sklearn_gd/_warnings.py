@@ -26,8 +26,9 @@ def warn_of(estimator, status, method, monitor, stacklevel):
         )
     elif status is Status.RUNNING and estimator.tol is not None:
         message = (
-            f"{name} did not converge in max_iter={estimator.max_iter} epochs: the objective can still decrease by more than "
-            f"tol={estimator.tol} times the objective of the null model. Increase max_iter or tol."
+            f"{name} did not converge in max_iter={estimator.max_iter} epochs: the objective may still decrease by more than "
+            f"tol={estimator.tol} times the smaller of a hundredfold of itself and the objective of the null model. Increase "
+            f"max_iter or tol."
         )
     compares = method.rate is not None and method.objective.null_model_has_loss
     if status not in (Status.DIVERGED, Status.MISLED) and compares and monitor.is_no_better_than_null():

@@ -257,7 +257,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         context = self._init_callback_context(max_subtasks=int(self.max_iter))
         hooks = callback_arguments(*given, None if sample_weight is None else weight, train)
         context.call_on_fit_task_begin(estimator=self, **hooks)
-        with self._objective(X, targets, loss, penalty) as objective:
+        with np.errstate(under="ignore"), self._objective(X, targets, loss, penalty) as objective:
             # 3. the method, its monitor and observers
             method = method_of(solver, objective, settings, start)
             tasks = []
@@ -274,7 +274,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             self._known_model = self._model_in_hand()
             context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
             warn_of(self, status, method, monitor, stacklevel=4)
-            null = math.nan if self.tol is None else objective.null_model().value
+            null = math.nan if self.tol is None else objective.null_model().plain
             warn_of_underflow(self, objective, SMALLEST_VARIANCE, null, stacklevel=4)
         return self
 
@@ -309,7 +309,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return Monitor(
             self.tol,
             patience,
-            0.0 if self.tol is None else objective.null_model().value,
+            0.0 if self.tol is None else objective.null_model().plain,
             validate=validate,
             scores_are_losses=validate is not None and validate.is_loss,
             expected_decrease=None if self.tol is None or validate else method.expected_decrease,
@@ -322,12 +322,12 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     def _settled(cls, objective, method, monitor, status):
         """The status of a fit that has ended; it has also diverged if F oscillated without progress."""
         nowhere = method.rate is not None and monitor.never_fell() and objective.null_model_has_loss
-        if nowhere and monitor.is_useless(objective.null_model().value):
+        if nowhere and monitor.is_useless(objective.null_model().plain):
             status = Status.DIVERGED
             monitor.restart()
         if status is Status.DIVERGED or (nowhere and monitor.validate is not None):
             status = Status.DIVERGED if cls._offer_null_model(objective, monitor) else status
-        elif status is Status.MISLED:
+        elif status is Status.MISLED or (method.rate is None and monitor.is_no_better_than_null()):
             cls._offer_null_model(objective, monitor)
         return status
 

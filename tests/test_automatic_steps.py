@@ -8,14 +8,15 @@ import pytest
 import scipy.sparse as sp
 from matrix import LAYOUTS
 from sklearn.base import clone
+from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_gd import GDClassifier, GDRegressor, MiniBatch
-from sklearn_gd.losses import SquaredError
+from sklearn_gd.losses import Huber, Quantile, SquaredError
 from sklearn_gd.objective._coordinates import Coordinates
 from sklearn_gd.objective._objective import Objective
 from sklearn_gd.optimizers import OPTIMIZERS, Momentum
-from sklearn_gd.penalties import L1, L2
+from sklearn_gd.penalties import L1, L2, NoPenalty
 
 WAYS = {"batch": 150, "minibatch": 30, "sgd": 15}  # solvers, and epochs
 
@@ -316,3 +317,50 @@ def test_a_stream_keeps_its_intercept_whatever_the_offset_of_y(centre, spread, a
         for start in range(0, 3000, 10):
             model.partial_fit(X[start : start + 10], y[start : start + 10])
         assert model.score(X[3000:], y[3000:]) > 0.84
+
+
+@pytest.mark.parametrize("settings", [{"solver": "minibatch"}, {"solver": "batch", "optimizer": "gd"}], ids=str)
+@pytest.mark.parametrize(("fit_intercept", "unit"), [(False, 1.0), (True, 100.0)])
+def test_a_loss_without_curvature_at_the_null_model_is_minimised(settings, fit_intercept, unit):
+    """No target is within the quadratic part of the Huber loss there: coefficients stayed zero."""
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    y = y if unit == 1.0 else (y > 140.0) * unit
+    parts = {"loss": Huber(10.0), "fit_intercept": fit_intercept}
+    least = GDRegressor(**parts).fit(X, y).loss_curve_[-1]
+    fitted = GDRegressor(**parts, **settings, max_iter=300, tol=None, random_state=0).fit(X, y)
+    assert min(fitted.loss_curve_) <= 1.1 * least
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", Quantile(0.3)], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [{"optimizer": "gd"}, {"optimizer": "dog"}, {"solver": "batch", "optimizer": "gd"}, {"solver": "saga"}, {"solver": "svrg"}],
+    ids=str,
+)
+def test_outputs_may_have_different_units(loss, settings):
+    """The second output had an R2 of down to -397."""
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    one = GDRegressor(loss, random_state=0).fit(X, y).predict(X)
+    two = GDRegressor(loss, random_state=0, **settings).fit(X, np.c_[y, 1e-5 * y]).predict(X)
+    for predicted in (two[:, 0], 1e5 * two[:, 1]):
+        assert np.sqrt(np.mean((predicted - one) ** 2)) <= 0.3 * one.std()
+
+
+@pytest.mark.parametrize("solver", ["batch", "minibatch"])
+def test_coefficients_are_non_negative_whatever_predicts(solver):
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    model = GDRegressor(penalty=NoPenalty(nonnegative=True), optimizer="schedule_free", solver=solver, random_state=0)
+    assert (model.fit(X, y).coef_ >= 0.0).all()
+    stream = clone(model)
+    for start in range(0, 200, 40):
+        assert (stream.partial_fit(X[start : start + 40], y[start : start + 40]).coef_ >= 0.0).all()
+
+
+@pytest.mark.parametrize("alpha", [1.0, 10.0])
+def test_lion_finds_the_minimum_under_l1(alpha):
+    """Its momentum begins at zero, and the threshold was ten times too high in the first steps."""
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    model = GDRegressor(penalty=L1(standardize=True), alpha=alpha, random_state=0)
+    least = model.fit(X, y).loss_curve_[-1]
+    lion = clone(model).set_params(solver="batch", optimizer="lion").fit(X, y)
+    assert min(lion.loss_curve_) - least <= 0.01 * 0.5 * y.var()

@@ -222,3 +222,9 @@ def test_text_and_numbers_are_no_labels_of_one_stream(first, later, named):
         model.partial_fit(X[:2], later)
     np.testing.assert_array_equal(model.classes_, classes)
     np.testing.assert_array_equal(model.coef_, coef)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_labels_of_bytes_are_refused(method):
+    with pytest.raises(TypeError, match="y has labels of bytes"):
+        getattr(GDClassifier(), method)(X, Y.astype("S1"))

@@ -105,11 +105,13 @@ def nadam(beta_1, beta_2, epsilon, momentum_decay):
 
 def lion(beta_1, beta_2, weight_decay):
     theta, g, rate = yield
-    m = np.zeros(len(theta))
+    m, known = np.zeros(len(theta)), 0.0
     while True:
         blend = beta_1 * m + (1.0 - beta_1) * g
-        m = beta_2 * m + (1.0 - beta_2) * g
-        step = rate / np.maximum(np.abs(blend), 1e-30)
+        # Of constant gradients the blend has the same share as of ones.
+        share = beta_1 * known + (1.0 - beta_1)
+        m, known = beta_2 * m + (1.0 - beta_2) * g, beta_2 * known + (1.0 - beta_2)
+        step = rate * share / np.maximum(np.abs(blend), 1e-30)
         theta, g, rate = yield theta - rate * (np.sign(blend) + weight_decay * theta), step
 
 

@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 from matrix import WrongSign
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor
 from sklearn.metrics import log_loss, mean_pinball_loss
@@ -417,6 +417,35 @@ def test_the_patience_of_few_samples_is_a_share_of_the_epochs_and_not_that_of_va
     for settings, epochs in (({}, 20), ({"max_iter": 40}, 10), ({"n_iter_no_change": 30}, 30), ({"early_stopping": True}, 5)):
         fitted = clone(model).set_params(**settings).fit(X[shuffled], y[shuffled])
         assert fitted.n_iter_ == epochs + 1, settings
+
+
+@pytest.mark.parametrize("solver", ["saga", "minibatch"])
+def test_the_null_model_has_the_loss_without_smoothing(solver):
+    """F of the smoothed null model was less than that of any model: the fits warned of it, and mini-batches never ended."""
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = GDRegressor("huber", solver=solver, random_state=0).fit(X, 100.0 * y)
+    assert model.score(X, 100.0 * y) > 0.4
+
+
+def test_stochastic_descent_without_a_rate_ends_at_the_null_model_at_worst():
+    X, y = load_breast_cancer(return_X_y=True)
+    X, y = X[:100], y[:100]
+    parts = {"penalty": L1(standardize=True), "alpha": 1.0}
+    null, fitted = GDClassifier(**parts).fit(X, y), GDClassifier(**parts, solver="sgd", random_state=0).fit(X, y)
+    assert (null.coef_ == 0.0).all()
+    np.testing.assert_allclose(log_loss(y, fitted.predict_proba(X)), log_loss(y, null.predict_proba(X)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("model", [GDClassifier("hinge"), GDRegressor("log_cosh", penalty="l1", alpha=0.01)], ids=str)
+def test_a_fit_does_not_depend_on_numpys_errors(model):
+    X, y = load_iris(return_X_y=True) if isinstance(model, GDClassifier) else load_diabetes(return_X_y=True)
+    usual = clone(model).fit(X, y).coef_
+    with np.errstate(all="raise"):
+        raising = clone(model).fit(X, y).coef_
+        clone(model).partial_fit(X, y)
+    np.testing.assert_array_equal(raising, usual)
 
 
 # --- a gradient that does not match the objective, and oscillations ------------------------------------------------------

@@ -31,6 +31,8 @@ class Sizes:
         The means of the squared slopes and of the curvatures.
     weight : float
         The weight of the samples in these means.
+    distance : ndarray, (n_outputs,), or None
+        The mean distance of the targets from the reference, if the curvature is that of the loss smoothed over it.
     """
 
     reference: np.ndarray
@@ -38,13 +40,14 @@ class Sizes:
     square: np.ndarray
     curvature: np.ndarray
     weight: float = 0.0
+    distance: np.ndarray | None = None
 
     @classmethod
     def begin(cls, objective, moments=None):
         """The statistics before any sample, except those whose `moments` are known."""
         k, unlimited = objective.n_outputs, np.full(objective.n_outputs, np.inf)
         null, zero = objective.null_model(), np.zeros(objective.n_theta)
-        _, at_zero = objective.squared_slopes(zero, unlimited)
+        _, at_zero = objective.squared_slopes(zero, unlimited, objective.widths_of(None))
         # There is no best intercept if a class has no samples, or if all counts are zero. In regression the curvatures are not
         # compared: under a log link they depend on the unit of the targets.
         exists = objective.loss.scales_with_target & objective.target.any(axis=0)
@@ -58,8 +61,12 @@ class Sizes:
     def add(self, objective):
         """Add the samples of an objective."""
         limit = OUTLYING * self.square if self.weight >= SAMPLES else np.full(len(self.square), np.inf)
-        square, curvature = objective.squared_slopes(self.start(objective), limit)
-        share = objective.weight_sum / (self.weight + objective.weight_sum)
+        start, share = self.start(objective), objective.weight_sum / (self.weight + objective.weight_sum)
+        if objective.has_flat_curvature:
+            # The targets of an output may all be far from its reference, and several outputs may have different units.
+            distance = objective.distances(start)
+            self.distance = distance if self.distance is None else self.distance + share * (distance - self.distance)
+        square, curvature = objective.squared_slopes(start, limit, objective.widths_of(self.distance))
         self.square = self.square + share * (square - self.square)
         self.curvature = self.curvature + share * (curvature - self.curvature)
         self.weight += objective.weight_sum

@@ -221,7 +221,7 @@ class RowsState:
         """The null model of the samples so far; its intercept is NaN before the first, and 0 without an intercept."""
         if self.counters[TARGET_WEIGHT] == 0.0 or not objective.fit_intercept:
             intercept = np.full(self.n_outputs, np.nan if objective.fit_intercept else 0.0)
-            return NullModel(intercept, np.nan, np.full(self.n_outputs, np.nan))
+            return NullModel(intercept, np.nan, np.full(self.n_outputs, np.nan), np.nan)
         return running_null_model(objective, self.track.targets, self.counters[TARGET_WEIGHT], self.rows)
 
     def _typical_curvature(self, objective):

@@ -207,8 +207,13 @@ class StepState:
             return self._lazy_average() if self.averaging else self._lazy_iterate()
         if self.averaging:
             return self.coordinates.theta(self.average)
-        last = self.evaluated_slot is None or not self.steps
-        return self.coordinates.theta(self.theta if last else self.slots[self.evaluated_slot])
+        if self.evaluated_slot is None or not self.steps:
+            return self.coordinates.theta(self.theta)
+        theta = self.coordinates.theta(self.slots[self.evaluated_slot])
+        # A mean may be outside the domain of the penalty; a proximal step of length zero is the projection.
+        theta = theta.copy()
+        objective.array_penalty.prox(theta[: objective.n_coef], 0.0)
+        return theta
 
     def copy(self):
         """A state that shares no array with this one."""

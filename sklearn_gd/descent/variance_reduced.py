@@ -361,11 +361,17 @@ def _null_model(objective):
     """The best intercept alone, and the curvature of the loss in each score.
 
     The curvature is the bound of the loss. Without a bound it is the mean curvature at that model, of the smoothed loss if
-    needed.
+    needed: in regression, each output is smoothed over the mean distance of its targets, as outputs may have different units.
     """
     null = objective.null_model()
     coupled = objective.array_loss.coupled
     bound = objective.loss.largest_curvature(coupled)
+    if bound is None and objective.has_flat_curvature:
+        theta = objective.null_theta()
+        _, curvature = objective.squared_slopes(
+            theta, np.full(len(null.curvature), np.inf), objective.widths_of(objective.distances(theta))
+        )
+        return null.intercept, np.maximum(curvature, 1e-8 * curvature.max())
     if bound is None:
         return null.intercept, np.full(len(null.curvature), null.curvature.max()) if coupled else null.curvature
     return null.intercept, np.full(len(null.curvature), bound)

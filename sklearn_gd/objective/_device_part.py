@@ -73,6 +73,10 @@ class DevicePart(Part):
         square = xp.minimum(slope * slope, self.place.put(limit)[:, None])
         return self._taken(xp.sum(self._weighted(square), axis=1), xp.sum(self._weighted(curvature), axis=1))
 
+    def distances(self, coef, intercept):
+        xp = self.place.xp
+        return self._taken(xp.sum(self._weighted(xp.abs(self.y - self.rows.scores(coef, intercept))), axis=1))
+
     # --- along lines ------------------------------------------------------------------------------------------------------
 
     def extend(self, coef, intercept, at):

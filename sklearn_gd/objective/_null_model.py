@@ -23,6 +23,7 @@ class NullModel(NamedTuple):
     intercept: np.ndarray
     value: float
     curvature: np.ndarray
+    plain: float  # the mean loss without smoothing
 
 
 class TargetsOnly(NamedTuple):
@@ -87,7 +88,8 @@ def null_model(objective, width):
         size = np.abs(arrays.gradient(y, np.repeat(intercept[:, None], len(share), axis=1))) @ share
         curvature = convex_curvature(loss, curvature, slope, size)
     largest = curvature.max()
-    return NullModel(intercept, value, np.maximum(curvature, 1e-8 * largest if largest > 0.0 else 1e-8))
+    plain = float(arrays.value(y, np.repeat(intercept[:, None], len(share), axis=1)) @ share) if width else value
+    return NullModel(intercept, value, np.maximum(curvature, 1e-8 * largest if largest > 0.0 else 1e-8), plain)
 
 
 def is_concave(loss, curvature, slope):

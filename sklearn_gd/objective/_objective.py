@@ -234,12 +234,31 @@ class Objective:
         return np.concatenate(self.parts.each("slopes", *self.unpack(theta)))
 
     @QUIET
-    def squared_slopes(self, theta, limit):
+    def squared_slopes(self, theta, limit, widths):
         """For each score, the mean squared slope, clipped at `limit`, and the mean curvature; (n_outputs,) both.
 
-        The loss is smoothed as in the first stage.
+        `widths` has the width over which the loss of each score is smoothed; those of scores that share a loss are equal.
         """
-        return self.parts.mean("squared_slopes", *self.unpack(theta), self.widths[0], limit)
+        square, curvature = np.empty((2, self.n_outputs))
+        for width in np.unique(widths):
+            alike = widths == width
+            found = self.parts.mean("squared_slopes", *self.unpack(theta), float(width), limit)
+            square[alike], curvature[alike] = (each[alike] for each in found)
+        return square, curvature
+
+    def distances(self, theta):
+        """For each score, the mean distance from the target, (n_outputs,)."""
+        return self.parts.mean("distances", *self.unpack(theta))[0]
+
+    def widths_of(self, distance):
+        """The widths over which the loss of each score is smoothed, given its mean distance from the target, or None."""
+        widths = np.full(self.n_outputs, self.widths[0])
+        return widths if distance is None else np.where(distance > 0.0, distance, widths)
+
+    @property
+    def has_flat_curvature(self):
+        """Whether the loss of a residual has no curvature far from zero: it is linear there, or not smooth."""
+        return self.loss.scales_with_target and bool(self.loss.linear_beyond or not self.loss.smooth)
 
     # --- statistics of the samples ----------------------------------------------------------------------------------------
 

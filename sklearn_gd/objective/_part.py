@@ -103,6 +103,10 @@ class Part:
         square = np.minimum(slope * slope, limit[:, None])
         return self._weighted(square).sum(axis=1), self._weighted(curvature * np.ones(raw.shape)).sum(axis=1)
 
+    def distances(self, coef, intercept):
+        """For each score, the sum of the distances from the target."""
+        return (self._weighted(np.abs(self.y - self.rows.scores(coef, intercept))).sum(axis=1),)
+
     # --- along lines ------------------------------------------------------------------------------------------------------
 
     def start(self, coef, intercept, width):

@@ -126,8 +126,8 @@ class Lion(Optimizer):
     References
     ----------
     X. Chen et al., "Symbolic discovery of optimization algorithms", 2023, program 1. In addition, the proximal step of a
-    non-smooth penalty is the learning rate divided by the magnitude of the momentum. Therefore l1 produces exact zeros, and the
-    fixed point is the minimiser of F.
+    non-smooth penalty is the learning rate divided by the magnitude of the momentum, corrected for its start at zero. Therefore
+    l1 produces exact zeros, and the fixed point is the minimiser of F.
 
     Examples
     --------
@@ -158,7 +158,8 @@ class Lion(Optimizer):
     def update(w: Numbers, g: Numbers, rate: float, t: float, mean: Numbers, beta_1: float, beta_2: float) -> tuple[Numbers, ...]:
         """Take one step along the sign of the momentum, i.e. the momentum divided by its magnitude."""
         blend = beta_1 * mean + (1.0 - beta_1) * g
-        step = rate / np.maximum(np.abs(blend), 1e-30)
+        known = beta_1 * (1.0 - beta_2 ** (t - 1.0)) + 1.0 - beta_1  # of the gradient: the momentum begins at zero
+        step = rate * known / np.maximum(np.abs(blend), 1e-30)
         return w - rate * np.sign(blend), step, beta_2 * mean + (1.0 - beta_2) * g
 
 
