@@ -292,6 +292,17 @@ def test_an_oscillation_is_no_convergence(solver, seed):
     assert min(model.loss_curve_) <= least + 1e-5 * start
 
 
+@pytest.mark.parametrize("step", [3, 9])
+@pytest.mark.parametrize("solver", ["saga", "svrg"])
+def test_steps_on_a_non_smooth_loss_do_not_vanish(solver, step):
+    """The moves of two passes never agree near a non-differentiable point: SVRG ended .05 and .07 above the minimum."""
+    X, y = load_breast_cancer(return_X_y=True)
+    X, y = X[::step], y[::step]
+    least = GDClassifier("hinge").fit(X, y).loss_curve_[-1]
+    model = GDClassifier("hinge", solver=solver, max_iter=500, tol=None, random_state=0).fit(X, y)
+    assert min(model.loss_curve_) <= least + 0.02
+
+
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
 @pytest.mark.parametrize("solver", ["saga", "svrg"])
 def test_wide_sparse_rows(solver, penalty):

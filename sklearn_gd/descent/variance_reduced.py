@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from .._layout import ROWS, STEPS, WEIGHT_SUM, ElasticNetForm
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
+from ._standstill import least_patience
 from .steps import Pass, Steps
 
 SHORTER = 0.25  # factor on the step after a pass that was undone
@@ -30,6 +31,7 @@ RISE = 0.1  # largest excess of F over its lowest value so far, relative to its 
 # The step is multiplied by LONGER if the cosine between the moves of two passes is over AGREEMENT, divided if under DISCORD.
 LONGER, AGREEMENT, DISCORD = 1.3, 0.8, 0.6
 LONGEST = 1e150  # largest scale of a feature, so that its square, a step length, is finite
+USELESS = 2  # successive shorter steps without an improvement, after which descent ends
 MOST_TRIALS = 40  # of one pass, each with shorter steps
 WIDE = 8  # features per stored value above which features stay uncentred, so that a CSR step updates stored values only
 
@@ -38,6 +40,11 @@ class ReducedSteps(Steps):
     """The steps of SVRG and SAGA: `Steps` with another pass and other automatic rates."""
 
     _reduction: Any
+
+    def __init__(self, objective: Any, solver: Any, settings: Any, state: Any = None) -> None:
+        super().__init__(objective, solver, settings, state)
+        if self.schedule is None:
+            self.least_patience = least_patience(objective.n_samples)
 
     def make_pass(self) -> Pass:
         return self._reduction.one_pass
@@ -212,8 +219,14 @@ class AutomaticVarianceReduction(VarianceReduction):
     best: NDArray[Any]
     lowest_before: float
     last_move: NDArray[Any] | None
+    passes: int
+    shortest: float
+    useless: int
 
-    kept: tuple[str, ...] = ("passes_of_table", "step", "last_move", "longest", "first", "lowest", "best", "lowest_before")
+    kept: tuple[str, ...] = (
+        *("passes_of_table", "step", "last_move", "longest", "first", "lowest", "best", "lowest_before"),
+        *("passes", "shortest", "useless"),
+    )
 
     def __init__(self, objective: Any, state: Any, batch: int, passes_per_table: int | None) -> None:
         from .._kernels.variance_reduced import metric_norms
@@ -247,7 +260,9 @@ class AutomaticVarianceReduction(VarianceReduction):
             step_curvature += (batch - 1) * objective.largest_eigenvalue(features, mean)
         step_curvature = max(step_curvature, batch * ridge)
         self.step = batch / step_curvature if step_curvature > 0.0 else 1.0
-        self.last_move, self.longest = None, math.inf
+        self.last_move, self.longest, self.passes, self.useless = None, math.inf, 0, 0
+        # Near a point where the loss is not differentiable slopes do not converge, and only steps that fall slowly reach it.
+        self.shortest = 0.0 if objective.loss.smooth else self.step
         self.first = self.lowest = objective.value(state.theta)
         self.best, self.lowest_before = state.theta.copy(), math.inf
 
@@ -278,8 +293,9 @@ class AutomaticVarianceReduction(VarianceReduction):
         return value
 
     def shorten(self, tolerance: float) -> bool:
-        """Return to the best model, with shorter steps; False if that has gained no more than the tolerance the last time."""
-        if not self.lowest < self.lowest_before - tolerance:
+        """Return to the best model, with shorter steps; False if that has gained no more than the tolerance the last times."""
+        self.useless = 0 if self.lowest < self.lowest_before - tolerance else self.useless + 1
+        if self.useless >= USELESS:
             return False
         self.lowest_before, self.state.theta[:] = self.lowest, self.best
         self._shorten()
@@ -297,6 +313,7 @@ class AutomaticVarianceReduction(VarianceReduction):
         The optimum does not depend on the step. If it is too short, the moves of successive passes agree; if it is too long,
         they depend on the order of the samples.
         """
+        self.passes += 1
         n_coef, length = self.objective.n_coef, self.metric.coef_length
         move = np.divide(move[:n_coef], np.sqrt(length), out=np.zeros(n_coef), where=length > 0.0)
         size = np.linalg.norm(move)
@@ -308,7 +325,7 @@ class AutomaticVarianceReduction(VarianceReduction):
         if cosine is not None and cosine > AGREEMENT:
             self.step = min(self.step * LONGER, self.longest)
         elif cosine is not None and cosine < DISCORD:
-            self.step /= LONGER
+            self.step = max(self.step / LONGER, min(self.step, self.shortest / math.sqrt(self.passes)))
 
 
 # --- which compiled loop -------------------------------------------------------------------------------------------------
