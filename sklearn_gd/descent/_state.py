@@ -210,9 +210,10 @@ class StepState:
         if self.evaluated_slot is None or not self.steps:
             return self.coordinates.theta(self.theta)
         theta = self.coordinates.theta(self.slots[self.evaluated_slot])
-        # A mean may be outside the domain of the penalty; a proximal step of length zero is the projection.
-        theta = theta.copy()
-        objective.array_penalty.prox(theta[: objective.n_coef], 0.0)
+        if objective.penalty.has_prox():
+            # A mean may be outside the domain of the penalty; a proximal step of length zero is the projection.
+            theta = theta.copy()
+            objective.array_penalty.prox(theta[: objective.n_coef], 0.0)
         return theta
 
     def copy(self):
