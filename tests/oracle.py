@@ -164,12 +164,15 @@ def descend(
             if average and t >= int(average):
                 share = 1.0 / (t - int(average) + 1)
                 mean_W, mean_b = mean_W + share * (W - mean_W), mean_b + share * (b - mean_b)
-        # The model that predicts: that mean, the slot that the optimizer names, or the last iterate.
+        # The model that predicts: that mean, the slot of the optimizer, in the domain of the penalty, or the last iterate.
         if average and t >= int(average):
             models.append((mean_W.copy(), mean_b.copy()))
         elif optimizer.evaluated_slot is not None:
             place = optimizer.slots.index(optimizer.evaluated_slot)
-            models.append((slots_W[:, :, place].copy(), slots_b[:, place].copy()))
+            served = slots_W[:, :, place].copy()
+            if penalty_prox is not None:
+                served = np.vectorize(lambda w: penalty_prox(float(w), 0.0), otypes=[float])(served)
+            models.append((served, slots_b[:, place].copy()))
         else:
             models.append((W.copy(), b.copy()))
     return models, size

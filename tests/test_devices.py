@@ -342,7 +342,7 @@ def test_every_verb_answers_as_that_of_numpy(of_score, n_outputs, to):
         ("moments", X[0]),
         ("normal_product", coef, intercept),
         ("squared_slopes", coef, intercept, 0.2, limit),
-        ("distances", coef, intercept),
+        *([] if loss.coupled else [("distances", coef, intercept)]),
         ("start", coef, intercept, 0.0),
         ("plane", 0.1 * coef, intercept, False, False),
         ("step", np.full(n_blocks, -1.0), np.zeros(n_blocks), 1.0),

@@ -1,6 +1,9 @@
 """How batch descent grows with workers, beside dask-ml's LogisticRegression and dask-glm; simulated beyond the workers at hand.
 
-    python tests/benchmarks/clusters.py [--samples 400000] [--features 100] [--blocks 8]
+    python tests/benchmarks/clusters.py [--samples 400000] [--features 100] [--blocks 8] [--classes 2]
+
+With two classes reading the samples takes most of the time, and workers of one machine share its memory; with ten the
+arithmetic does.
 
 Workers are processes of this machine with one thread each. Seconds, messages and bytes are medians over iterations.
 
@@ -68,13 +71,13 @@ def problem(rows, features, blocks):
     return X, 2.0 * scores / scores.std() + np.random.default_rng(1).logistic(size=rows)
 
 
-def measured(workers, rows, features, blocks):
-    """Median seconds, messages and bytes of an iteration."""
+def measured(workers, rows, features, blocks, classes):
+    """Median seconds, messages and bytes of an iteration; the classes are of equal size."""
     with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
         X, scores = problem(rows, features, blocks)
         clock, model = Clock(), GDClassifier(max_iter=ITERATIONS, tol=None, alpha=ALPHA)
         model._observers = (clock,)
-        model.fit(X, scores > 0.0)
+        model.fit(X, np.digitize(scores, np.quantile(scores, np.arange(1, classes) / classes)))
     return [float(np.median(np.diff(each))) for each in (clock.times, clock.trips, clock.bytes)]
 
 
@@ -173,15 +176,16 @@ def main():
     parser.add_argument("--samples", type=int, default=400_000)
     parser.add_argument("--features", type=int, default=100)
     parser.add_argument("--blocks", type=int, default=8)
+    parser.add_argument("--classes", type=int, default=2)
     options = parser.parse_args()
     size = options.samples, options.features, options.blocks
     found = {}
     print("workers  s/iteration  messages     bytes")
     for workers in (1, 2):
-        found[workers] = measured(workers, *size)
+        found[workers] = measured(workers, *size, options.classes)
         seconds, trips, sent = found[workers]
         print(f"{workers:7d}  {seconds:11.4f}  {trips:8.0f}  {sent:8.0f}", flush=True)
-    few = measured(1, 1000, options.features, 1)
+    few = measured(1, 1000, options.features, 1, 2)
     latency, message = few[0] / few[1], seconds_a_message()
     of_row = max(found[1][0] - found[1][1] * latency, 0.0) / options.samples
     print(f"a round trip takes {1e3 * latency:.2f} ms, one more message {1e3 * message:.2f} ms, a sample {1e9 * of_row:.1f} ns")
