@@ -28,6 +28,6 @@ def has_stalled(lowest, patience, tolerance):
     return len(lowest) > patience and not lowest[-1 - patience] - lowest[-1] > tolerance
 
 
-def least_patience(n_samples):
+def least_patience(n_samples: int) -> int:
     """The number of epochs of this many samples that have `LEAST_SAMPLES` together."""
     return -(-LEAST_SAMPLES // n_samples)

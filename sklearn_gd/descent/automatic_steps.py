@@ -53,6 +53,7 @@ class AutomaticSteps(Method):
     solver: Any
     settings: Any
     optimizer: Optimizer
+    least_patience: int
     batch: int
     n_steps: int
     expected_decrease: Callable[[NDArray[Any]], float] | None

@@ -95,6 +95,7 @@ class ProximalRows(Method):
     solver: Any
     settings: Any
     rows_state: RowsState
+    least_patience: int
     kept: tuple[NDArray[Any], float]
     first: float
     best: float

@@ -40,6 +40,7 @@ class ReducedSteps(Steps):
     """The steps of SVRG and SAGA: `Steps` with another pass and other automatic rates."""
 
     _reduction: Any
+    least_patience: int
 
     def __init__(self, objective: Any, solver: Any, settings: Any, state: Any = None) -> None:
         super().__init__(objective, solver, settings, state)
