@@ -274,7 +274,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             self._known_model = self._model_in_hand()
             context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
             warn_of(self, status, method, monitor, stacklevel=4)
-            null = math.nan if self.tol is None else objective.null_model().plain
+            null = math.nan if self.tol is None else objective.null_value()
             warn_of_underflow(self, objective, SMALLEST_VARIANCE, null, stacklevel=4)
         return self
 
@@ -309,7 +309,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return Monitor(
             self.tol,
             patience,
-            0.0 if self.tol is None else objective.null_model().plain,
+            0.0 if self.tol is None else objective.null_value(),
             validate=validate,
             scores_are_losses=validate is not None and validate.is_loss,
             expected_decrease=None if self.tol is None or validate else method.expected_decrease,
@@ -321,13 +321,14 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     @classmethod
     def _settled(cls, objective, method, monitor, status):
         """The status of a fit that has ended; it has also diverged if F oscillated without progress."""
-        nowhere = method.rate is not None and monitor.never_fell() and objective.null_model_has_loss
-        if nowhere and monitor.is_useless(objective.null_model().plain):
+        compares = objective.null_model_has_loss
+        nowhere = method.rate is not None and monitor.never_fell() and compares
+        if nowhere and monitor.is_useless(objective.null_value()):
             status = Status.DIVERGED
             monitor.restart()
         if status is Status.DIVERGED or (nowhere and monitor.validate is not None):
             status = Status.DIVERGED if cls._offer_null_model(objective, monitor) else status
-        elif status is Status.MISLED or (method.rate is None and monitor.is_no_better_than_null()):
+        elif status is Status.MISLED or (method.rate is None and compares and monitor.is_no_better_than_null()):
             cls._offer_null_model(objective, monitor)
         return status
 

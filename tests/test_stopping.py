@@ -429,6 +429,14 @@ def test_the_null_model_has_the_loss_without_smoothing(solver):
     assert model.score(X, 100.0 * y) > 0.4
 
 
+def test_the_null_model_does_not_replace_a_perceptron():
+    """Coefficients of zero minimise its loss, and classify nothing."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 5))
+    y = X[:, 0] + 0.5 * rng.logistic(size=2000) > 0.0
+    assert GDClassifier("perceptron", solver="sgd", random_state=0).fit(X, y).score(X, y) > 0.75
+
+
 def test_stochastic_descent_without_a_rate_ends_at_the_null_model_at_worst():
     X, y = load_breast_cancer(return_X_y=True)
     X, y = X[:100], y[:100]

@@ -369,6 +369,11 @@ class Objective:
         """Whether F of the null model says something about other models: the perceptron loss of the null model is zero."""
         return self.null_model(0.0).value != 0.0
 
+    def null_value(self):
+        """The loss of the null model, the unit of tolerances; of the smoothed loss where it is zero without smoothing."""
+        null = self.null_model()
+        return null.plain if self.null_model_has_loss else null.value
+
     def null_theta(self):
         """theta of the null model, even if its F is not finite."""
         return self.pack(np.zeros((self.n_outputs, self.n_features)), self._null_model(self.widths[0]).intercept)
