@@ -2,8 +2,8 @@
 
 # A value this many times the usual magnitude, such as that of the first value, is taken for divergence.
 EXPLOSION = 1e10
-# The samples of the shortest stall of a method that chooses its steps and takes one for some samples each: F falls so slowly in
-# an epoch of few samples that their noise hides it.
+# A stochastic method with automatic steps has stalled only after this many samples without improvement: in an epoch of few
+# samples F decreases by less than its noise.
 LEAST_SAMPLES = 3000
 
 

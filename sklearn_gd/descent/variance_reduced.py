@@ -262,7 +262,7 @@ class AutomaticVarianceReduction(VarianceReduction):
         step_curvature = max(step_curvature, batch * ridge)
         self.step = batch / step_curvature if step_curvature > 0.0 else 1.0
         self.last_move, self.longest, self.passes, self.useless = None, math.inf, 0, 0
-        # Near a point where the loss is not differentiable slopes do not converge, and only steps that fall slowly reach it.
+        # Slopes do not converge near a point where the loss is not differentiable. Steps must decrease slowly to reach it.
         self.shortest = 0.0 if objective.loss.smooth else self.step
         self.first = self.lowest = objective.value(state.theta)
         self.best, self.lowest_before = state.theta.copy(), math.inf
@@ -294,7 +294,7 @@ class AutomaticVarianceReduction(VarianceReduction):
         return value
 
     def shorten(self, tolerance: float) -> bool:
-        """Return to the best model, with shorter steps; False if that has gained no more than the tolerance the last times."""
+        """Return to the best model, with shorter steps; False if this has failed to lower F `USELESS` times in succession."""
         self.useless = 0 if self.lowest < self.lowest_before - tolerance else self.useless + 1
         if self.useless >= USELESS:
             return False

@@ -52,11 +52,13 @@ def null_model(objective, width):
     y, share = arrays.encode(target), weight / weight.sum()
     shape = (n_outputs, len(share))
 
+    def scores(intercept):
+        """The scores of all targets at an intercept."""
+        return np.repeat(intercept[:, None], len(share), axis=1)
+
     def look(intercept):
         """Mean loss, slopes and curvatures at an intercept."""
-        raw = np.empty(shape)
-        raw[:] = intercept[:, None]
-        value, slope, curvature = arrays.second_order(y, raw, width)
+        value, slope, curvature = arrays.second_order(y, scores(intercept), width)
         return float(value @ share), slope @ share, arrays.diagonal(y, curvature, shape) @ share
 
     intercept = np.zeros(n_outputs)
@@ -85,10 +87,10 @@ def null_model(objective, width):
         if gain <= 1e-10 * abs(value):
             break
     if is_concave(loss, curvature, slope).any():
-        size = np.abs(arrays.gradient(y, np.repeat(intercept[:, None], len(share), axis=1))) @ share
+        size = np.abs(arrays.gradient(y, scores(intercept))) @ share
         curvature = convex_curvature(loss, curvature, slope, size)
     largest = curvature.max()
-    plain = float(arrays.value(y, np.repeat(intercept[:, None], len(share), axis=1)) @ share) if width else value
+    plain = float(arrays.value(y, scores(intercept)) @ share) if width else value
     return NullModel(intercept, value, np.maximum(curvature, 1e-8 * largest if largest > 0.0 else 1e-8), plain)
 
 

@@ -246,6 +246,7 @@ class Objective:
             square[alike], curvature[alike] = (each[alike] for each in found)
         return square, curvature
 
+    @QUIET
     def distances(self, theta):
         """For each score, the mean distance from the target, (n_outputs,)."""
         return self.parts.mean("distances", *self.unpack(theta))[0]
