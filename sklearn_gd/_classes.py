@@ -283,11 +283,6 @@ class Growth:
             mapping[places, np.arange(len(before))] = 1.0
         return cls(mapping, is_new, softmax, n_seen)
 
-    @property
-    def one_to_one(self):
-        """Whether each earlier score is a score of the new model, so that its slots in the optimizer remain valid."""
-        return bool((self.mapping >= 0.0).all())
-
     def coefficients(self, coef):
         """Map coefficients, (n_outputs before, any length), to the new classes, with zeros for a new class."""
         return self.mapping @ coef

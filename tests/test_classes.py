@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_gd import GDClassifier
 from sklearn_gd._classes import ClassCoder, Growth, Targets
 from sklearn_gd.losses import LogLoss
+from sklearn_gd.optimizers import OPTIMIZERS, DoG, DoWG, resolve_optimizer
 
 X, Y = StandardScaler().fit_transform(load_wine().data), np.array(["b", "d", "f"])[load_wine().target]
 WAYS = {
@@ -180,6 +181,39 @@ def test_the_odds_of_known_classes_do_not_jump(way):
     after = model.predict_proba(X)
     np.testing.assert_allclose(after[:, :2] / after[:, :2].sum(axis=1, keepdims=True), before, atol=1e-3)
     assert 1e-5 < after[:, 2].mean() < 0.1
+
+
+CENTRES = np.array([[2.0, 0.0], [0.0, 2.0], [-2.0, -2.0], [3.0, 3.0]])
+ADAPTIVE = ("adam", "adamw", "nadam", "lion", "rmsprop", "momentum", "nesterov")
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, DoG(averaged=False), DoWG(averaged=False)], ids=str)
+@pytest.mark.parametrize("average", [False, 3])
+def test_a_new_class_leaves_the_others_as_they_are(optimizer, n_classes, average):
+    """Its first sample is one among a thousand: an optimizer restarts from the model that has predicted so far."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, n_classes, 3000)
+    X = CENTRES[y] + rng.normal(size=(3000, 2))
+    rate = resolve_optimizer(optimizer).default_rate or (0.005 if optimizer in ADAPTIVE else 0.05)
+    model = GDClassifier(solver="sgd", optimizer=optimizer, learning_rate=rate, average=average)
+    model.partial_fit(X[:1000], y[:1000])
+    steps, accuracy = model.t_, model.score(X[1000:], y[1000:])
+    model.partial_fit(CENTRES[n_classes : n_classes + 1], [n_classes])
+    assert model.t_ == steps + 1
+    assert model.score(X[1000:], y[1000:]) > accuracy - 0.02
+    assert model.predict_proba(X[1000:])[:, n_classes].mean() < 0.02
+
+
+def test_the_first_step_after_a_new_class_is_that_of_a_new_optimizer():
+    """Adam's bias correction begins again with its means: the first step has the length of the rate."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 2))
+    model = GDClassifier(solver="sgd", optimizer="adam", learning_rate=1e-4, fit_intercept=False, alpha=0.0)
+    model.partial_fit(X, X[:, 0] > 0)
+    half = model.coef_[0] / 2
+    model.partial_fit(X[:1], [2])
+    np.testing.assert_allclose(np.abs(model.coef_ - [-half, half, 0 * half]), 1e-4, rtol=1e-3)
 
 
 def test_a_fitted_model_grows_too():

@@ -199,6 +199,22 @@ def test_a_call_goes_on_from_the_model_that_was_kept(layout):
     np.testing.assert_allclose(model.intercept_, bias - 0.2 * slopes.mean(), rtol=1e-11)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("average", [False, True, 2000])
+@pytest.mark.parametrize("stream", [{"solver": "minibatch"}, {"solver": "sgd", "learning_rate": 0.05}, {"optimizer": "adam"}])
+def test_the_state_of_a_fit_has_the_model_that_was_kept(stream, average, layout):
+    """Whether the last iterate or an average predicts: the next call resumes from the best model of the fit."""
+    rng = np.random.default_rng(0)
+    X, X_val = rng.normal(size=(80, 60)), rng.normal(size=(500, 60))
+    y, y_val = (each[:, 0] + 0.5 * rng.normal(size=len(each)) > 0 for each in (X, X_val))
+    model = GDClassifier(**stream, average=average, alpha=1e-6, max_iter=100, tol=None, random_state=0)
+    X = LAYOUTS[layout](X)
+    model.fit(X, y, X_val=X_val, y_val=y_val)
+    assert model.best_iter_ < 100
+    theta = np.concatenate([model.coef_[0], model.intercept_])
+    np.testing.assert_allclose(model._state.predicting(None), theta, rtol=1e-12, atol=1e-12 * np.abs(theta).max())
+
+
 def test_zero_weight_rows_in_a_call_do_not_exist():
     """Removing samples of weight zero changes nothing."""
     X, y, weight = data("huber")

@@ -33,7 +33,7 @@ def _batch_pass(objective, state, optimizer, batch, average_power=0.0):
     from .._kernels.blocks import step_blocks
 
     leaves = passes.Leaves(objective.loss_blocks, objective.penalty_blocks, step_blocks(optimizer))
-    plan = passes.StepPlan(batch, objective.fit_intercept, objective.alpha, optimizer.decay, state.average_from, average_power)
+    plan = passes.StepPlan(batch, objective.fit_intercept, objective.alpha, optimizer.decay, state.averaged_from, average_power)
     return functools.partial(
         passes.batch_pass,
         objective.rows,
@@ -74,7 +74,7 @@ def _plain_plan(objective, state, form, units):
     from .._kernels.plain import PlainPlan
 
     l1, l2 = form.l1 * objective.alpha, form.l2 * objective.alpha
-    more = bool(form.nonnegative or l1 > 0.0), form.nonnegative, objective.fit_intercept, state.average_from
+    more = bool(form.nonnegative or l1 > 0.0), form.nonnegative, objective.fit_intercept, state.averaged_from
     return PlainPlan(l1 * units, l2 * units * units, *more)
 
 

@@ -138,6 +138,8 @@ class StepState:
         The sum of the squares of `Lazy.v`; NaN where it is not known.
     squares_age : int
         How many calls have changed some of the coefficients since the squares of all were summed.
+    earlier_steps : int
+        The steps before the last restart of the optimizer, which its own count, `counters[STEPS]`, leaves out.
     """
 
     theta: np.ndarray
@@ -155,6 +157,7 @@ class StepState:
     coordinates: Coordinates = OF_THE_DATA
     squares: float = np.nan
     squares_age: int = 0
+    earlier_steps: int = 0
 
     @classmethod
     def resumed(cls, state, objective, optimizer, average_from):
@@ -194,7 +197,12 @@ class StepState:
     @property
     def steps(self):
         """The number of steps so far."""
-        return int(self.counters[STEPS])
+        return self.earlier_steps + int(self.counters[STEPS])
+
+    @property
+    def averaged_from(self):
+        """The step from which iterates are averaged, in the optimizer's own count."""
+        return self.average_from - self.earlier_steps
 
     @property
     def averaging(self):
@@ -226,32 +234,36 @@ class StepState:
         return self.counters[ROWS]
 
     def grow(self, growth):
-        """Add outputs for new classes, with coefficients and slots of zero."""
+        """Add outputs for new classes, with coefficients of zero.
+
+        An optimizer with slots restarts, from the model that predicts if this is one of its slots: a slot of zero is not the
+        state of a new coefficient after many steps, such as the point where DoG began.
+        """
         self.leave_lazy()
         self.leave_coordinates()
         k = self.n_outputs
         n_coef = len(self.theta) - k
 
-        def grown(flat, intercepts):
+        def grown(flat):
             coef = flat[:n_coef].reshape(k, -1) if self.dense_layout else flat[:n_coef].reshape(-1, k).T
             coef = growth.coefficients(coef)
-            return np.concatenate([(coef if self.dense_layout else coef.T).ravel(), intercepts(flat[n_coef:])])
+            return np.concatenate([(coef if self.dense_layout else coef.T).ravel(), growth.intercepts(flat[n_coef:])])
 
-        self.theta = grown(self.theta, growth.intercepts)
+        predicts = self.evaluated_slot is not None and self.steps
+        self.theta = grown(self.slots[self.evaluated_slot] if predicts else self.theta)
         if len(self.average):
-            self.average = grown(self.average, growth.intercepts)
-        shape = (len(self.slots), len(self.theta))
-        if growth.one_to_one:
-            slots = [grown(slot, lambda intercepts: growth.mapping @ intercepts) for slot in self.slots]
-            self.slots = np.array(slots).reshape(shape)
-        else:
-            self.slots = np.zeros(shape)
+            self.average = grown(self.average)
         self.n_outputs = len(growth.mapping)
+        self.slots = np.zeros((len(self.slots), len(self.theta)))
+        if len(self.slots):
+            self.earlier_steps, self.counters[STEPS] = self.steps, 0.0
+        if predicts:
+            self.slots[self.evaluated_slot] = self.theta
 
     def kept_at(self, objective, theta):
         """A copy that resumes from `theta`, the best model, with the optimizer's slots as they are."""
         state = self.copy()
-        if not state.averaging and not np.array_equal(theta, state.predicting(objective)):
+        if not np.array_equal(theta, state.predicting(objective)):
             state.replace(theta)
         return state
 
@@ -259,6 +271,8 @@ class StepState:
         """Continue from another model, with the optimizer's state unchanged."""
         self.leave_lazy()
         self.theta = self.coordinates.point(theta).copy()
+        if len(self.average):
+            self.average[:] = self.theta
         if self.evaluated_slot is not None:
             self.slots[self.evaluated_slot] = self.theta
 

@@ -153,8 +153,8 @@ def full_batch_pass(objective: Any, state: Any, optimizer: Any, average_power: f
             theta[:n_coef] *= 1.0 - rate * optimizer.decay
         step(theta, gradient, state.slots, prox_step, rate, counters[STEPS])
         coordinates.prox(theta[:n_coef], prox_step[:n_coef], penalty.prox)
-        if counters[STEPS] >= state.average_from:
-            count = counters[STEPS] - state.average_from + 1.0
+        if counters[STEPS] >= state.averaged_from:
+            count = counters[STEPS] - state.averaged_from + 1.0
             state.average += (1.0 + average_power) * (theta - state.average) / (count + average_power)
 
     return one_pass
