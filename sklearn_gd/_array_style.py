@@ -5,8 +5,6 @@ functions, so batch descent calls it on arrays of scores. A function in *scalar 
 for each element.
 """
 
-import warnings
-
 import numpy as np
 
 
@@ -25,8 +23,7 @@ def runs_on_arrays(function, *arrays):
     bool
         False if the function raises on arrays or on numbers, writes into an array, or returns another result for any entry.
     """
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
+    with np.errstate(all="ignore"):
         try:
             together = function(*[_read_only(each) for each in arrays])
             one_by_one = [function(*[each[i].item() for each in arrays]) for i in range(len(arrays[0]))]

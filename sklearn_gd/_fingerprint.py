@@ -51,8 +51,11 @@ def differences(words, others):
     return [f"{name} is {words.get(name, 'absent')} in the file and {others.get(name, 'absent')} here" for name in names]
 
 
-def described(value):
-    """A description of a value that is the same in other processes: numbers in full, arrays by shape, type and hash."""
+def described(value, within=()):
+    """A description of a value that is the same in other processes: numbers in full, arrays by shape, type and hash.
+
+    `within` has the functions whose closures it is part of: that of a recursive function contains the function itself.
+    """
     if isinstance(value, np.ndarray):
         return f"{value.shape} {value.dtype} {_digest(value)}"
     if hasattr(value, "indptr"):
@@ -60,11 +63,12 @@ def described(value):
     if hasattr(value, "words"):
         return value.words()
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{described(key)}: {described(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{described(key)}: {described(each, within)}" for key, each in value.items()) + "}"
     if isinstance(value, (list, tuple)):
-        return "(" + ", ".join(map(described, value)) + ")"
+        return "(" + ", ".join(described(each, within) for each in value) + ")"
     if hasattr(value, "__code__"):
-        return f"{value.__module__}.{value.__qualname__} {_of_function(value)}"
+        name = f"{value.__module__}.{value.__qualname__}"
+        return name if value in within else f"{name} {_of_function(value, within)}"
     if hasattr(value, "get_params") or isinstance(value, np.random.RandomState):
         # Parameters are described separately, and the state of the generator is stored with the model.
         return _of_class(type(value))
@@ -80,10 +84,10 @@ def _of_class(kind):
     return f"{name} {_digest(*written)}" if written else name
 
 
-def _of_function(function):
+def _of_function(function, within=()):
     """A hash of a function's code, defaults and closure."""
-    held = [cell.cell_contents for cell in function.__closure__ or ()]
-    return _digest(_code(function.__code__), described(function.__defaults__), described(held))
+    held, within = [cell.cell_contents for cell in function.__closure__ or ()], (*within, function)
+    return _digest(_code(function.__code__), described(function.__defaults__, within), described(held, within))
 
 
 def _code(code):

@@ -74,8 +74,12 @@ class StreamingGD(BaseGD, metaclass=ABCMeta):
         if adapter is not None:
             return self._partial_fit_blocks(adapter.stream(X), in_memory_values(y), in_memory_values(sample_weight), coder)
         loss, penalty, solver, settings = self._resolve_parts(streaming=True)
-        first = not ("_state" in vars(self) or hasattr(self, "coef_"))
-        X, y = check_samples(self, X, y, reset=first, numeric_y=self._has_numeric_targets)
+        started = "_state" in vars(self)
+        first = not (started or hasattr(self, "coef_"))
+        unknown = first or not hasattr(self, "n_features_in_")
+        if not (first or hasattr(self, "intercept_")):
+            raise ValueError("coef_ was assigned, but intercept_ was not: assign both, or neither")
+        X, y = check_samples(self, X, y, reset=unknown, numeric_y=self._has_numeric_targets)
         check_device(place_of(X), solver, settings)
         targets = self._encode(y, check_weight(sample_weight, X.shape[0]), loss, coder)
         growth = self._growth(targets, loss)
@@ -83,8 +87,8 @@ class StreamingGD(BaseGD, metaclass=ABCMeta):
         if known is not None and growth is None and known != targets.n_outputs:
             raise ValueError(f"y has {targets.n_outputs} outputs; it must have {known}, as in earlier calls")
         call = functools.partial(self._learn, targets=targets, parts=(loss, penalty, solver, settings), first=first)
-        assigned = "_state" in vars(self) and self._has_assigned_model()
-        if "_state" in vars(self) and growth is None and not self.verbose and not assigned:
+        assigned = not first and (not started or self._has_assigned_model())
+        if started and growth is None and not self.verbose and not assigned:
             few = FewFeatures.of(X, self._state, solver, settings, penalty, self.alpha)
             if few is not None:
                 with contextlib.suppress(NeedsAllFeatures):
@@ -103,7 +107,7 @@ class StreamingGD(BaseGD, metaclass=ABCMeta):
             with printed_log(self.verbose):
                 status = descend(method, monitor, 1)
             if status is Status.DIVERGED:
-                warn_of(self, status, method, monitor, stacklevel=4)
+                warn_of(self, status, method, monitor)
                 if not first:
                     return self
                 self._offer_null_model(objective, monitor)
@@ -112,7 +116,7 @@ class StreamingGD(BaseGD, metaclass=ABCMeta):
                 state = method.state(monitor.best, monitor.best_objective, 1)
             if penalty.standardize:
                 state.seen = objective.moments
-            warn_of_underflow(self, objective, STREAMED_VARIANCE, math.nan, stacklevel=4)
+            warn_of_underflow(self, objective, STREAMED_VARIANCE, math.nan)
             named = self._named(objective, monitor.best, targets)
             if few is not None:
                 state = few.keep(objective)
@@ -151,6 +155,8 @@ class StreamingGD(BaseGD, metaclass=ABCMeta):
             except (TypeError, ValueError) as error:
                 raise type(error)(f"block {place} of X: {error}") from error
             coder = coder and self._class_coder
+        if not stop:
+            raise ValueError("X has no samples; partial_fit needs at least one")
         if stop != len(y):
             raise ValueError(f"y has {len(y)} samples, but X has {'more' if stop > len(y) else stop}")
         return self
@@ -158,17 +164,17 @@ class StreamingGD(BaseGD, metaclass=ABCMeta):
     def _resumed(self, growth, assigned):
         """A copy of the last call's state, with room for new classes; None before the first.
 
-        If the user has assigned other coefficients since, such as the mean of several models, `assigned` is their expected shape,
-        and a new state starts from them.
+        If the user has assigned coefficients, such as the mean of several models, `assigned` is their expected shape, and a new
+        state starts from them.
         """
-        if "_state" not in vars(self):
-            return None
-        state = self._state.copy()
+        state = self._state.copy() if "_state" in vars(self) else None
         if assigned is not None:
-            coef, seen = to_host(self._coef_2d()), state.seen
+            coef = to_host(self._coef_2d())
             shape = assigned if growth is None else (coef.shape[0], assigned[1])
-            state = ModelState(*check_initial(coef, self._host_intercept(), shape, self.fit_intercept), steps=state.steps)
-            state.seen = seen
+            given = ModelState(*check_initial(coef, self._host_intercept(), shape, self.fit_intercept))
+            if state is not None:
+                given.steps, given.seen = state.steps, state.seen
+            state = given
         if growth is not None:
             state.grow(growth)
         return state
@@ -180,6 +186,6 @@ class StreamingGD(BaseGD, metaclass=ABCMeta):
     def _growth(self, targets, loss):
         """The growth of the scores with the classes; None without new classes."""
         known = to_host(getattr(self, "classes_", None))
-        if known is None:
+        if known is None or "_state" not in vars(self):
             return None
         return Growth.between(known, targets.classes, loss.has_row_functions(), self._state.rows)

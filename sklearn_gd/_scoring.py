@@ -7,6 +7,8 @@ from numbers import Real
 import numpy as np
 from sklearn.metrics import check_scoring, get_scorer_names
 
+from ._devices import to_host
+
 
 def check_scoring_parameter(scoring):
     """Raise if `scoring` is neither "loss", nor the name of a scorer, nor a callable, nor None."""
@@ -100,5 +102,5 @@ class ScorerScore:
 
     def _predicts_finite(self):
         """Whether the predictions are finite, as scorers require; with a log link large scores can overflow."""
-        predicted = self.model.predict(self.held.X)
+        predicted = to_host(self.model.predict(self.held.X))
         return predicted.dtype.kind != "f" or bool(np.isfinite(predicted).all())

@@ -1,6 +1,5 @@
 """The differences between the supported versions of scikit-learn, 1.6 and later; only this file checks the version."""
 
-import functools
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self
@@ -99,13 +98,8 @@ else:
             return CallbackContext()
 
     def with_callbacks(method):
-        """The method with one more frame, as in later versions, because warnings count the frames to the caller of `fit`."""
-
-        @functools.wraps(method)
-        def unmanaged(estimator, *args, **kwargs):
-            return method(estimator, *args, **kwargs)
-
-        return unmanaged
+        """The method as it is: there are no callbacks."""
+        return method
 
 
 def has_callbacks(estimator):

@@ -1,14 +1,36 @@
 """Warnings about fits that diverged or did not converge."""
 
+import inspect
 import math
 import warnings
 
 from sklearn.exceptions import ConvergenceWarning
 
 from .descent._monitor import Status
+from .penalties import DEFAULT_L1_RATIO
 
 
-def warn_of(estimator, status, method, monitor, stacklevel):
+# The modules whose frames are not the user's: this package, and scikit-learn's wrapper of `fit`.
+INSIDE = ("sklearn_gd.", "sklearn.callback.")
+
+
+def warn_caller(message, category):
+    """Warn at the line that called this package."""
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and f"{frame.f_globals.get('__name__')}.".startswith(INSIDE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def warn_of_l1_ratio(penalty, l1_ratio):
+    """Warn of an `l1_ratio` that was set without effect: it belongs to elastic net."""
+    if l1_ratio not in (None, DEFAULT_L1_RATIO) and not (isinstance(penalty, str) and penalty == "elasticnet"):
+        warn_caller(
+            f"l1_ratio={l1_ratio!r} is not used: it belongs to penalty='elasticnet', but penalty is {penalty!r}", UserWarning
+        )
+
+
+def warn_of(estimator, status, method, monitor):
     """Warn of a fit that diverged, has an inconsistent loss, or has not converged; the message says what to do."""
     name, message = type(estimator).__name__, None
     if status is Status.DIVERGED:
@@ -50,14 +72,14 @@ def warn_of(estimator, status, method, monitor, stacklevel):
             f"epoch is kept. Check X_val and y_val, or the samples set aside by early_stopping, for extreme values."
         )
     if message is not None:
-        warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel + 1)
+        warn_caller(message, ConvergenceWarning)
 
 
-def warn_of_underflow(estimator, objective, least, null, stacklevel):
+def warn_of_underflow(estimator, objective, least, null):
     """Warn of features or targets that are too small for their squares: see `Objective.too_small`."""
     message = objective.too_small(least, null)
     if message is not None:
-        warnings.warn(f"{type(estimator).__name__}: {message}.", ConvergenceWarning, stacklevel=stacklevel + 1)
+        warn_caller(f"{type(estimator).__name__}: {message}.", ConvergenceWarning)
 
 
 def _at_rate(method):

@@ -28,7 +28,7 @@ from ._validation import (
     check_weight,
     split_for_validation,
 )
-from ._warnings import warn_of, warn_of_underflow
+from ._warnings import warn_of, warn_of_l1_ratio, warn_of_underflow
 from .checkpoint import keeper_of
 from .descent._loop import Method, Settings, descend
 from .descent._monitor import SEPARATED, Monitor, Status
@@ -104,6 +104,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         """Check all parameters and convert components to objects, before any computation; None stands for "auto"."""
         self._check_parameters()
         loss, penalty = self._resolve_loss(), resolve_penalty(self.penalty, self.l1_ratio)
+        warn_of_l1_ratio(self.penalty, self.l1_ratio)
         solver = resolve_solver(self.solver)
         settings = Settings(
             resolve_optimizer(self.optimizer),
@@ -273,9 +274,9 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             vars(self).update(self._fitted(objective, targets, method, monitor))
             self._known_model = self._model_in_hand()
             context.call_on_fit_task_end(estimator=self, **hooks, reconstruction_attributes={})
-            warn_of(self, status, method, monitor, stacklevel=4)
+            warn_of(self, status, method, monitor)
             null = math.nan if self.tol is None else objective.null_value()
-            warn_of_underflow(self, objective, SMALLEST_VARIANCE, null, stacklevel=4)
+            warn_of_underflow(self, objective, SMALLEST_VARIANCE, null)
         return self
 
     def _checkpointed(self, rng, X, targets, validation, start):

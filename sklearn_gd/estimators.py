@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ._classes import ClassCoder, Targets, are_labels, check_comparable, gives_probabilities, most_likely, probabilities
 from ._collections import by_blocks, in_memory_values
+from ._devices import to_host
 from ._docstrings import CLASSIFIER, REGRESSOR
 from ._partial_fit import StreamingGD
 from ._sklearn import ClassifierMixin, RegressorMixin
@@ -159,7 +160,9 @@ class GDRegressor(RegressorMixin, StreamingGD):
 
     def _encode(self, y, weight, loss, coder=None):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=0)
-        loss.check_targets(y)
+        counted = weight > 0.0
+        # Samples of weight zero may be outside the domain; they stay in place, as the message has the index of the sample.
+        loss.check_targets(y if counted.all() else np.where(counted.reshape(-1, *[1] * (y.ndim - 1)), y, y[counted.argmax()]))
         if y.ndim == 2 and y.shape[1] == 1 and loss.positive_only:
             y = column_or_1d(y, warn=True)
         target = y.reshape(len(y), -1)
@@ -248,7 +251,10 @@ class GDClassifier(ClassifierMixin, StreamingGD):
             The fitted estimator.
         """
         with self._unchanged_when_refused():
-            coder = getattr(self, "_class_coder", ClassCoder())
+            coder = getattr(self, "_class_coder", None)
+            if coder is None:
+                # Classes may have been assigned, together with coefficients.
+                coder = ClassCoder().naming(to_host(self.classes_)) if hasattr(self, "classes_") else ClassCoder()
             return self._partial_fit(X, y, sample_weight, coder if classes is None else coder.naming(classes))
 
     @by_blocks

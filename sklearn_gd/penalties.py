@@ -29,7 +29,6 @@ multiplied by the square root of the typical curvature of the loss (1 for square
 account in all of these quantities.
 """
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -364,11 +363,6 @@ PENALTIES: dict[str, type[Penalty]] = {"l2": L2, "l1": L1, "elasticnet": Elastic
 
 def resolve_penalty(value: Any, l1_ratio: float | None) -> Penalty:
     """Return the penalty object for the parameters `penalty` and `l1_ratio`."""
-    if l1_ratio not in (None, DEFAULT_L1_RATIO) and not (isinstance(value, str) and value == "elasticnet"):
-        # The caller of `fit` is six frames up.
-        warnings.warn(
-            f"l1_ratio={l1_ratio!r} is not used: it belongs to penalty='elasticnet', but penalty is {value!r}", UserWarning, 6
-        )
     if value is None:
         return NoPenalty()
     if isinstance(value, str) and value == "auto":

@@ -78,10 +78,14 @@ def _fit(estimator, layout, dtype, n_classes):
     n = 4 * n_classes
     X, y = layout(rng.uniform(0.5, 1.5, size=(n, 3)).astype(dtype)), np.arange(n) % n_classes + 1
     model = without_callbacks(clone(estimator)).set_params(verbose=0, warm_start=False, early_stopping=False)
+    if is_classifier(model):
+        model.set_params(class_weight=None)  # weights may be given by label, and are not compiled
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.set_params(max_iter=1).fit(X, y)
+        streaming = without_callbacks(clone(model))
         try:
-            without_callbacks(clone(model)).partial_fit(X, y)
+            streaming._resolve_parts(streaming=True)
         except ValueError:
             return  # SVRG and SAGA have no `partial_fit`
+        streaming.partial_fit(X, y)

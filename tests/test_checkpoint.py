@@ -20,6 +20,7 @@ from versions import SEED_OF_MATRIX, skip_below
 
 from sklearn_gd import SAGA, SVRG, Batch, Checkpoint, GDClassifier, GDRegressor, MiniBatch
 from sklearn_gd._checkpoint_file import read, write
+from sklearn_gd._fingerprint import fingerprint
 from sklearn_gd.descent import Method
 from sklearn_gd.losses import Huber
 from sklearn_gd.optimizers import GradientDescent
@@ -346,6 +347,19 @@ def test_a_damaged_file_or_one_with_objects_is_refused(tmp_path):
     np.savez(path, tree=np.array([print], dtype=object))
     with pytest.raises(ValueError, match="not a checkpoint"):
         clone(model).fit(D, DIABETES)
+
+
+def test_a_recursive_function_has_a_fingerprint(tmp_path):
+    """Its closure contains itself."""
+
+    def halved(factor):
+        def rate(t):
+            return 0.1 if t <= 1 else factor * rate(t - 1)
+
+        return rate
+
+    texts = [fingerprint(GDRegressor(learning_rate=halved(factor)))["learning_rate"] for factor in (0.5, 0.5, 0.9)]
+    assert texts[0] == texts[1] != texts[2]
 
 
 def test_arguments(tmp_path):

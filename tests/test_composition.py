@@ -1,6 +1,8 @@
 """The estimators in scikit-learn's tools, on its data sets."""
 
+import logging
 import pickle
+import threading
 import warnings
 
 import joblib
@@ -35,9 +37,11 @@ from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCo
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_info
 
 from sklearn_gd import SGD, Batch, GDClassifier, GDRegressor, MiniBatch
 from sklearn_gd.losses import Hinge, Huber, LogLoss, Poisson, Quantile, SquaredError, SquaredHinge
+from sklearn_gd.objective._threads import available_threads
 from sklearn_gd.optimizers import Adam, GradientDescent, Momentum
 from sklearn_gd.penalties import L1, L2, ElasticNet
 from sklearn_gd.schedules import Constant, CosineDecay, InvScaling, WarmUp
@@ -438,6 +442,35 @@ def test_many_threads_at_once():
     for (k, _), model in zip(jobs, fitted):
         # The number of threads of BLAS, which a fit sets for the process, changes the last bits.
         np.testing.assert_allclose(model.coef_, alone[k], rtol=1e-9, atol=1e-13)
+
+
+def threads_of_blas():
+    return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+
+def test_fits_in_threads_leave_the_process_as_it_was(capsys):
+    """The threads of BLAS, the filters of warnings and the level of the log, if the fit that began first ends first."""
+    both, X, y = threading.Barrier(2, timeout=60.0), StandardScaler().fit_transform(CANCER[0]), CANCER[1]
+
+    def rate_of_first(t):
+        if t == 2.0:
+            both.wait()
+        return 0.1
+
+    def rate_of_second(t):
+        if t == 2.0:
+            both.wait()
+            thread.join(60.0)
+        return 0.1
+
+    model = GDClassifier(solver="batch", optimizer="adam", max_iter=3, tol=None, verbose=1)
+    before = threads_of_blas(), available_threads(), list(warnings.filters), logging.getLogger("sklearn_gd").level
+    thread = threading.Thread(target=clone(model).set_params(learning_rate=rate_of_first).fit, args=(X, y))
+    thread.start()
+    clone(model).set_params(learning_rate=rate_of_second).fit(X, y)
+    assert not thread.is_alive()
+    assert (threads_of_blas(), available_threads(), list(warnings.filters), logging.getLogger("sklearn_gd").level) == before
+    assert capsys.readouterr().out.count("epoch    3") == 2
 
 
 def test_a_model_fitted_in_a_thread_predicts_in_another_process():

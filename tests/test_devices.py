@@ -157,6 +157,13 @@ def test_every_way_of_batch_descent_gives_the_model_of_numpy(estimator, to):
 
 
 @pytest.mark.parametrize("to", HERE)
+def test_a_scorer_that_cannot_score_is_named(to):
+    model = GDRegressor(early_stopping=True, scoring="neg_mean_squared_log_error", random_state=0)
+    with pytest.raises(ValueError, match="scoring='neg_mean_squared_log_error' cannot score the validation samples"):
+        fitted(model, to(X), to(SCORE))
+
+
+@pytest.mark.parametrize("to", HERE)
 def test_a_working_set_of_few_features_gives_the_model_of_numpy(to):
     wide = np.random.default_rng(1).normal(size=(60, 300))
     for estimator, y in (

@@ -1115,6 +1115,17 @@ def test_targets_outside_the_domain_are_named(loss, y, message):
         GDRegressor(loss).fit(X, np.ones(N), X_val=X, y_val=bad)
 
 
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_sample_of_weight_zero_may_be_outside_the_domain(outputs):
+    """It does not exist; the index in the message counts it."""
+    y = np.tile(np.abs(SCORE)[:, None] + 0.1, outputs).squeeze()
+    bad, weight = with_value(y, 0, -1.0), with_value(np.ones(N), 0, 0.0)
+    model = GDRegressor("poisson").fit(X, bad, sample_weight=weight)
+    np.testing.assert_allclose(model.coef_, GDRegressor("poisson").fit(X[1:], y[1:]).coef_, rtol=1e-9)
+    with pytest.raises(ValueError, match=r"y\[2(, 0)?\] is -1"):
+        GDRegressor("poisson").fit(X, with_value(bad, 2, -1.0), sample_weight=weight)
+
+
 PARTS = {"loss": None, "penalty": PENALTIES, "solver": SOLVERS, "optimizer": OPTIMIZERS, "learning_rate": SCHEDULES}
 
 
@@ -1304,9 +1315,10 @@ def test_elasticnet_takes_the_share_of_the_estimator():
 def test_a_share_that_the_penalty_does_not_use_warns(penalty):
     message = rf"^l1_ratio=0\.5 is not used: it belongs to penalty='elasticnet', but penalty is {re.escape(repr(penalty))}$"
     for fit in (GDRegressor.fit, GDRegressor.partial_fit):
+        model, line = GDRegressor(penalty=penalty, l1_ratio=0.5), inspect.currentframe().f_lineno + 2
         with pytest.warns(UserWarning, match=message) as caught:
-            fit(GDRegressor(penalty=penalty, l1_ratio=0.5), X, SCORE)
-        assert "sklearn_gd/penalties" not in caught[0].filename
+            fit(model, X, SCORE)
+        assert (caught[0].filename, caught[0].lineno) == (__file__, line)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for l1_ratio in (None, 0.15):

@@ -494,6 +494,35 @@ def test_a_step_from_assigned_coefficients_is_the_textbook_update():
     assert model.t_ == 1  # a new state, as after another optimizer
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_stream_begins_at_coefficients_that_were_assigned(stream, layout):
+    """Before any fit, as a server of federated learning assigns them: as from `coef_init` of one epoch of fit."""
+    X, far = LAYOUTS[layout](A), np.array([1e3, -1e3, 1e3])
+    for model in (GDRegressor(**STREAMS[stream]), GDClassifier(**STREAMS[stream])):
+        y = B if isinstance(model, GDRegressor) else B > 0
+        model.coef_, model.intercept_ = (far, np.zeros(1)) if y is B else (far[None], np.zeros(1))
+        if y is not B:
+            model.classes_ = np.array([False, True])
+        model.partial_fit(X[:2], y[:2])
+        assert np.abs(model.coef_).max() > 300.0
+        assert model.n_features_in_ == 3
+
+
+def test_a_first_step_from_assigned_coefficients_is_the_textbook_update():
+    model = GDRegressor(solver="sgd", learning_rate=0.1, alpha=0.0, fit_intercept=False)
+    model.coef_, model.intercept_ = np.array([3.0]), np.zeros(1)
+    model.partial_fit([[2.0]], [1.0])
+    assert model.coef_[0] == 3.0 - 0.1 * (2.0 * 3.0 - 1.0) * 2.0
+
+
+def test_coefficients_that_were_assigned_alone_are_named():
+    model = GDRegressor()
+    model.coef_ = np.ones(3)
+    with pytest.raises(ValueError, match="coef_ was assigned, but intercept_ was not"):
+        model.partial_fit(A, B)
+
+
 def test_assigned_coefficients_of_another_shape_are_named():
     model = GDRegressor().partial_fit(A, B)
     model.coef_ = np.ones(4)

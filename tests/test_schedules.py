@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -342,10 +342,27 @@ def test_a_third_of_a_very_short_fit_is_one_step():
 @pytest.mark.parametrize("warmup_steps", [1, 3, 20])
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_warm_up_is_a_line_to_the_first_rate_and_then_the_schedule(name, warmup_steps):
-    following = SCHEDULES[name]()
-    found, after = rates(WarmUp(following, warmup_steps=warmup_steps)), rates(following)
+    following, rest = SCHEDULES[name](), replace(FIT, total_steps=max(FIT.total_steps - warmup_steps, 1))
+    found, after = rates(WarmUp(following, warmup_steps=warmup_steps)), rates(following, run=rest)
     np.testing.assert_allclose(found[:warmup_steps], after[0] * np.arange(1, warmup_steps + 1) / warmup_steps, rtol=1e-15)
     np.testing.assert_array_equal(found[warmup_steps:], after[: 60 - warmup_steps])
+
+
+@pytest.mark.parametrize("schedule", [CosineDecay(1.0), OneCycle(1.0), PolynomialDecay(1.0, 0.0)], ids=repr)
+def test_the_schedule_after_a_warm_up_has_what_is_left_of_the_run(schedule):
+    """The last rate is that of the schedule's last step; the run is 50 steps shorter for it."""
+    t = np.arange(1.0, 101.0)
+    rates = WarmUp(schedule, warmup_steps=50).rate(t, Run(1e-4, None, 10, 100))
+    np.testing.assert_array_equal(rates[50:], schedule.rate(t[:50], Run(1e-4, None, 10, 50)))
+    assert rates[-1] < 0.05
+
+
+def test_a_misspelt_attribute_of_a_function_is_named():
+    class Lowered(CallableSchedule):
+        plateau_facter = 0.5
+
+    with pytest.raises(TypeError, match="did you mean"):
+        Lowered(lambda t: 0.1).validate()
 
 
 def test_warm_up_before_an_adaptive_schedule_still_adapts():

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from sklearn_gd import warm_up
+from sklearn_gd import GDClassifier, warm_up
 
 USED = """
 import logging, sys, warnings
@@ -48,3 +48,8 @@ def test_what_is_wrong_is_named():
         warm_up(dtypes=("float16",))
     with pytest.raises(ValueError, match=r"n_classes=\(1,\) must be"):
         warm_up(n_classes=(1,))
+
+
+def test_class_weights_by_label_are_left_out():
+    """The labels of the samples that it fits are not those of the user."""
+    warm_up(GDClassifier("hinge", solver="sgd", class_weight={"spam": 2.0, "ham": 1.0}))

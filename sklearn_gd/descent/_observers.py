@@ -7,6 +7,8 @@ import time
 
 import numpy as np
 
+from .._shared import Shared
+
 LOGGER = logging.getLogger("sklearn_gd")
 
 
@@ -43,18 +45,24 @@ class Observer:
 
 
 @contextlib.contextmanager
-def printed_log(verbose):
-    """With `verbose`, print what the package logs in the meantime: one line for each function that is compiled."""
+def _printed():
+    """Print what the package logs in the meantime."""
     handler, level = logging.StreamHandler(sys.stdout), LOGGER.level
-    if verbose:
-        LOGGER.addHandler(handler)
-        LOGGER.setLevel(logging.INFO)
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
     try:
         yield
     finally:
-        if verbose:
-            LOGGER.removeHandler(handler)
-            LOGGER.setLevel(level)
+        LOGGER.removeHandler(handler)
+        LOGGER.setLevel(level)
+
+
+_PRINTED = Shared(_printed)
+
+
+def printed_log(verbose):
+    """A context in which, with `verbose`, the package's log is printed: one line for each function that is compiled."""
+    return _PRINTED if verbose else contextlib.nullcontext()
 
 
 class VerboseLine(Observer):

@@ -96,14 +96,16 @@ class LocalEpochs:
         n = part.rows.shape[0]
         # The compiled loops take arrays in C order.
         with Objective(part.rows, part.target, np.ascontiguousarray(part.given_weight), **self.problem) as objective:
-            schedule, start = self.settings.schedule, None
-            if schedule is not None:
+            settings, start = self.settings, None
+            if settings.schedule is not None or settings.averages:
+                # The steps of a round are counted from one; schedule and average count those of earlier rounds, too.
                 steps = self.rounds * epochs * -(-n // self.solver.checked_batch_rows(n))
-                schedule = Resumed(schedule, steps, self.scale)
+                schedule = settings.schedule and Resumed(settings.schedule, steps, self.scale)
+                settings = replace(settings, schedule=schedule, average_from=max(settings.average_from - steps, 1.0))
             if self.theta is not None:
                 start = ModelState(*objective.unpack(self.theta))
             rng = np.random.RandomState((self.seed + part.first) % 2**32)
-            method = self.solver.method(objective, replace(self.settings, schedule=schedule, rng=rng), start)
+            method = self.solver.method(objective, replace(settings, rng=rng), start)
             method.start()
             *_, last = islice(method.iterates(), epochs)
         return weight * last.theta, weight * np.array([1.0, method.rate or 0.0, last.value])

@@ -119,7 +119,7 @@ class DaskThreads(Engine):
             return call(loaded)
 
         count = dask.config.get("num_workers", None) or available_threads()
-        with single_threaded_blas():
+        with single_threaded_blas:
             if count == 1 or len(blocks) == 1:
                 return [run(call, block) for call, block in zip(calls, blocks, strict=True)]
             with ThreadPoolExecutor(count) as pool:
@@ -241,11 +241,11 @@ async def answered(asked, dask_worker):
 
 def run_all(share):
     """In a thread of a worker: the results of calls for their blocks, with their positions."""
-    with single_threaded_blas():
+    with single_threaded_blas:
         return [(at, call(block)) for at, call, block in share]
 
 
 def run_one(call, block):
     """In a task: the address of the worker, and the result of a call for its block."""
-    with single_threaded_blas():
+    with single_threaded_blas:
         return sys.modules["distributed"].get_worker().address, call(block)

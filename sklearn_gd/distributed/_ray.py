@@ -86,7 +86,7 @@ class Worker:
 
     def run(self, calls, *blocks):
         """The result of each call for its block."""
-        with single_threaded_blas():
+        with single_threaded_blas:
             return [call(block) for call, block in zip(calls, blocks, strict=True)]
 
     def forget(self, fit):

@@ -2,12 +2,15 @@
 
 import contextlib
 import functools
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
+
+from .._shared import Shared
 
 
 class Threads:
@@ -24,7 +27,7 @@ class Threads:
         self.limits_blas, self.pool, self.limit = limits_blas, None, None
 
     def __enter__(self):
-        self.limit = single_threaded_blas() if self.limits_blas else contextlib.nullcontext()
+        self.limit = single_threaded_blas if self.limits_blas else contextlib.nullcontext()
         self.limit.__enter__()
         if self.count > 1:
             self.pool = ThreadPoolExecutor(self.count)
@@ -61,15 +64,26 @@ def _blas():
     return ThreadpoolController()
 
 
-def single_threaded_blas():
-    """A context in which BLAS uses one thread: several slow down short products, and `Threads` already divides long ones."""
-    return _blas().limit(limits=1, user_api="blas")
+@contextlib.contextmanager
+def _one_thread():
+    """BLAS with one thread; the value is its limit before."""
+    before = _limit_of_blas()
+    with _blas().limit(limits=1, user_api="blas"):
+        yield before
+
+
+def _limit_of_blas():
+    """The present number of threads of BLAS."""
+    return max([each.num_threads for each in _blas().lib_controllers if each.user_api == "blas"], default=math.inf)
+
+
+# BLAS uses one thread: several slow down short products, and `Threads` already divides long ones.
+single_threaded_blas = Shared(_one_thread)
 
 
 def available_threads():
-    """The number of threads: that of the cores, limited by ``OMP_NUM_THREADS`` and by the present limit of BLAS."""
+    """The number of threads: that of the cores, limited by ``OMP_NUM_THREADS`` and by the limit of BLAS outside of fits."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     asked = int(first) if first.isdigit() else 0
-    limits = [library.num_threads for library in _blas().lib_controllers if library.user_api == "blas"]
-    return max(min(cores, asked or cores, max(limits, default=cores)), 1)
+    return max(min(cores, asked or cores, single_threaded_blas.value or _limit_of_blas()), 1)

@@ -1,6 +1,7 @@
 """Schedules made of something else: another schedule after a warm-up, a function of the step number."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -67,9 +68,10 @@ class WarmUp(Schedule):
 
     def rate(self, t: NDArray[Any], run: Run) -> NDArray[Any]:
         """Return the linear warm-up, followed by the schedule."""
-        following = self._following()
+        if run is not None and run.total_steps is not None:
+            run = replace(run, total_steps=max(run.total_steps - self.warmup_steps, 1))
         later = np.maximum(t - self.warmup_steps, 1.0)
-        return following.rate(later, run) * np.minimum(t / self.warmup_steps, 1.0)
+        return self._following().rate(later, run) * np.minimum(t / self.warmup_steps, 1.0)
 
 
 class CallableSchedule(Schedule):
@@ -92,7 +94,8 @@ class CallableSchedule(Schedule):
         self.function = function
 
     def validate(self) -> None:
-        """Raise a TypeError unless function is callable."""
+        """Raise a TypeError unless function is callable, with the step as its argument."""
+        super().validate()
         if not callable(self.function):
             raise TypeError(f"CallableSchedule: function={self.function!r} must be callable")
         check_takes(self.function, "learning_rate: " + getattr(self.function, "__name__", repr(self.function)), ("t",))

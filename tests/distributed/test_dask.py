@@ -141,6 +141,13 @@ def test_predictions_are_lazy():
     assert real.score(A, da.from_array(SCORE), da.from_array(WEIGHT)) == real.score(X, SCORE, WEIGHT)
 
 
+def test_partial_fit_without_samples_is_refused():
+    model = GDRegressor()
+    with pytest.raises(ValueError, match="X has no samples"):
+        model.partial_fit(da.from_array(np.empty((0, 3)), chunks=(1, 3)), np.empty(0))
+    assert not hasattr(model, "loss_curve_")
+
+
 def test_partial_fit_takes_the_blocks_in_their_order():
     model, blocks = GDClassifier(), GDClassifier()
     for start in range(0, N, 400):

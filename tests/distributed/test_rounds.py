@@ -106,3 +106,16 @@ def test_a_round_is_the_weighted_mean_of_the_epochs_of_the_parts():
 
 def test_a_round_keeps_nothing_on_the_parts():
     assert LocalEpochs.changes is False
+
+
+def test_an_average_begins_at_its_step_of_the_fit():
+    """The steps of a round are counted from one, those from which iterates are averaged from the first round on."""
+    never, late, always = (
+        GDRegressor(solver=SGD(), learning_rate=0.01, average=average, max_iter=4, tol=None, random_state=0)
+        for average in (False, 2500, True)
+    )
+    for model in (never, late, always):
+        model.fit(da.from_array(X[:, [0, 3]], chunks=(1000, -1)), SCORE)
+    assert late.loss_curve_[:2] == never.loss_curve_[:2]
+    assert late.loss_curve_[3:] != never.loss_curve_[3:]
+    assert min(late.loss_curve_) < min(never.loss_curve_)
