@@ -9,6 +9,7 @@ import functools
 import numpy as np
 
 from ._array_style import runs_on_arrays
+from ._layout import DIFFERENCE
 
 # Coefficients, gradients and lengths of proximal steps for the test whether a function works on arrays.
 _PROBES = np.array([-2.5, -0.3, 0.2, 1.7]), np.array([0.7, -1.1, 2.0, -0.4]), np.array([0.5, 0.2, 1.5, 0.1])
@@ -122,10 +123,13 @@ class ArrayPenalty:
         value = penalty.bound_function("value", 1)
         gradient = penalty.bound_function("gradient", 1) if penalty.has_gradient() else None
         prox = penalty.bound_function("prox", 2) if penalty.has_prox() else None
-        numeric = gradient is None and prox is None and penalty.written_functions("gradient") is None
         tried = [("value", 1)] + [("gradient", 1)] * (gradient is not None) + [("prox", 2)] * (prox is not None)
         if all(_takes_arrays(type(penalty).written_functions(name), n, penalty.numbers_for(name, n)) for name, n in tried):
-            self._total, self._gradient, self._prox = _total(value), _numeric_gradient(value) if numeric else gradient, prox
+            self._total, self._gradient, self._prox = (
+                _total(value),
+                _numeric_gradient(value) if penalty.needs_numeric_gradient() else gradient,
+                prox,
+            )
         else:
             compiled = _CompiledPenalty(penalty)
             self._total, self._gradient, self._prox = compiled.total, compiled.gradient, compiled.prox
@@ -209,7 +213,7 @@ def _numeric_gradient(value):
     """The central difference of a penalty's value."""
 
     def gradient(coef):
-        h = 6e-6 * np.maximum(1.0, np.abs(coef))
+        h = DIFFERENCE * np.maximum(1.0, np.abs(coef))
         return (value(coef + h) - value(coef - h)) / (2.0 * h)
 
     return gradient

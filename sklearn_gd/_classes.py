@@ -12,8 +12,9 @@ from sklearn.utils import compute_class_weight
 
 from ._stored import stored
 from ._validation import check_total
+from .objective._null_model import class_totals
 
-BLOCK = 65536  # samples whose weights are summed at once
+BLOCK = 65536  # labels that are encoded at once
 
 
 @dataclass(frozen=True)
@@ -192,14 +193,6 @@ def class_codes(classes, y):
     return code
 
 
-def class_totals(code, weight, n_classes):
-    """The sum of the weights of each class, block by block, as NumPy copies codes and weights."""
-    totals = np.zeros(n_classes)
-    for start in range(0, len(code), BLOCK):
-        np.add.at(totals, code[start : start + BLOCK].astype(np.intp), weight[start : start + BLOCK])
-    return totals
-
-
 def are_labels(y):
     """Whether y has integers, flags or text, which are labels whatever their values; NaN is not among them."""
     return y.dtype.kind in "biuUS"
@@ -228,8 +221,6 @@ def _is_text(labels):
 
 def _class_weights(class_weight, classes, totals):
     """The weight of each class, given the sum of the sample weights of each."""
-    if class_weight is None:
-        return np.ones(len(classes))
     if isinstance(class_weight, str) and class_weight != "balanced":
         raise ValueError(f"class_weight={class_weight!r} must be a dict, 'balanced' or None")
     if not isinstance(class_weight, (str, dict)):

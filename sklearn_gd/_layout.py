@@ -162,3 +162,10 @@ class ElasticNetForm(NamedTuple):
     l1: float
     l2: float
     nonnegative: bool
+
+    def is_smooth(self, alpha):
+        """Whether `alpha` times the penalty has no threshold and no constraint: it is an l2 penalty, or none."""
+        return not (self.l1 * alpha > 0.0 or self.nonnegative)
+
+
+DIFFERENCE = 6e-6  # relative step of a central difference: it balances rounding and truncation

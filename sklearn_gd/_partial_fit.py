@@ -15,7 +15,7 @@ from ._validation import check_initial, check_samples, check_weight
 from ._warnings import warn_of, warn_of_underflow
 from .base import BaseGD, checksum, method_of
 from .descent._few_features import FewFeatures, NeedsAllFeatures, has_few, present, renumbered
-from .descent._loop import descend
+from .descent._loop import descend, offer_null_model
 from .descent._monitor import Monitor, Status
 from .descent._observers import printed_log
 from .descent._state import ModelState
@@ -110,7 +110,7 @@ class StreamingGD(BaseGD, metaclass=ABCMeta):
                 warn_of(self, status, method, monitor)
                 if not first:
                     return self
-                self._offer_null_model(objective, monitor)
+                offer_null_model(objective, monitor)
                 state = ModelState(*objective.unpack(monitor.best))
             else:
                 state = method.state(monitor.best, monitor.best_objective, 1)

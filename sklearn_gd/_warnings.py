@@ -9,7 +9,6 @@ from sklearn.exceptions import ConvergenceWarning
 from .descent._monitor import Status
 from .penalties import DEFAULT_L1_RATIO
 
-
 # The modules whose frames are not the user's: this package, and scikit-learn's wrapper of `fit`.
 INSIDE = ("sklearn_gd.", "sklearn.callback.")
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -30,10 +31,11 @@ from ._validation import (
 )
 from ._warnings import warn_of, warn_of_l1_ratio, warn_of_underflow
 from .checkpoint import keeper_of
-from .descent._loop import Method, Settings, descend
-from .descent._monitor import SEPARATED, Monitor, Status
+from .descent._loop import Method, Settings, descend, settled
+from .descent._monitor import SEPARATED, Monitor
 from .descent._observers import EpochTasks, VerboseLine, printed_log
 from .descent._state import ModelState
+from .losses import Loss, resolve_loss
 from .objective._objective import Objective
 from .objective._preconditioner import SMALLEST_VARIANCE
 from .optimizers import resolve_optimizer
@@ -71,9 +73,12 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     # Whether y holds numbers, of one or more outputs; otherwise it holds labels.
     _has_numeric_targets: bool
+    # The class of its losses.
+    _loss_base: type[Loss]
     # The value for models pickled before this parameter existed, which were validated by their `score`.
     scoring: str | Callable[..., float] | None = None
     # The parameters, documented in the subclasses.
+    loss: Any
     solver: Any
     optimizer: Any
     learning_rate: Any
@@ -88,10 +93,6 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
     feature_names_in_: np.ndarray
 
     @abstractmethod
-    def _resolve_loss(self):
-        """The validated loss object for the parameter: a copy, so that the loss of a fitted model does not change."""
-
-    @abstractmethod
     def _encode(self, y, weight, loss, coder=None):
         """The `Targets` of validated y; raises if y is outside the loss's domain. Does not change the estimator.
 
@@ -99,6 +100,11 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         """
 
     # --- fitting ---------------------------------------------------------------------------------------------------------
+
+    def _resolve_loss(self):
+        """The validated loss object for the parameter: a copy, so that the loss of a fitted model does not change."""
+        loss = resolve_loss(self.loss, self._loss_base)
+        return clone(loss) if loss is self.loss else loss
 
     def _resolve_parts(self, streaming):
         """Check all parameters and convert components to objects, before any computation; None stands for "auto"."""
@@ -231,7 +237,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
 
     @with_callbacks
     def _fit(self, X, y, sample_weight, coef_init, intercept_init, X_val, y_val, sample_weight_val):
-        """Run `fit`: no attribute is stored before the descent has ended."""
+        """Run `fit`: the attributes of the model are stored when the descent has ended."""
         # 1. the components, checked
         loss, penalty, solver, settings = self._resolve_parts(streaming=False)
         # 2. the samples: validated, y encoded, some of them held out for validation
@@ -269,7 +275,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             # 4. the descent
             with printed_log(self.verbose):
                 status = descend(method, monitor, int(self.max_iter), keeper)
-            status = self._settled(objective, method, monitor, status)
+            status = settled(objective, method, monitor, status)
             # 5. the fitted attributes
             vars(self).update(self._fitted(objective, targets, method, monitor))
             self._known_model = self._model_in_hand()
@@ -280,7 +286,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         return self
 
     def _checkpointed(self, rng, X, targets, validation, start):
-        """The keeper of the fit's states: that of a `Checkpoint` among the callbacks, whose file is read; None without one."""
+        """The keeper of the fit's states: that of a `Checkpoint` among the callbacks, or one that saves nothing."""
         held = (None, None, None) if validation is None else (validation.X, validation.y, validation.targets.weight)
         return keeper_of(
             self,
@@ -319,28 +325,8 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             observers=[*self._verbose_line(objective), *tasks, *self._observers],
         )
 
-    @classmethod
-    def _settled(cls, objective, method, monitor, status):
-        """The status of a fit that has ended; it has also diverged if F oscillated without progress."""
-        compares = objective.null_model_has_loss
-        nowhere = method.rate is not None and monitor.never_fell() and compares
-        if nowhere and monitor.is_useless(objective.null_value()):
-            status = Status.DIVERGED
-            monitor.restart()
-        if status is Status.DIVERGED or (nowhere and monitor.validate is not None):
-            status = Status.DIVERGED if cls._offer_null_model(objective, monitor) else status
-        elif status is Status.MISLED or (method.rate is None and compares and monitor.is_no_better_than_null()):
-            cls._offer_null_model(objective, monitor)
-        return status
-
-    @staticmethod
-    def _offer_null_model(objective, monitor):
-        """After divergence, keep the null model if it is better than the best model; returns whether it is."""
-        theta = objective.null_theta()
-        return monitor.offer(theta, objective.value(theta))
-
     def _verbose_line(self, objective, before=0):
-        """The observer that prints, or None."""
+        """The observer that prints, in a list; an empty one without `verbose`."""
         return [VerboseLine(objective, int(self.verbose), before)] if self.verbose else []
 
     def _fitted(self, objective, targets, method, monitor):

@@ -5,7 +5,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metaestimators import available_if
@@ -18,7 +17,7 @@ from ._docstrings import CLASSIFIER, REGRESSOR
 from ._partial_fit import StreamingGD
 from ._sklearn import ClassifierMixin, RegressorMixin
 from ._validation import Samples, check_weight
-from .losses import REGRESSION_LOSSES, ClassificationLoss, RegressionLoss, resolve_loss
+from .losses import REGRESSION_LOSSES, ClassificationLoss, RegressionLoss
 from .optimizers import Optimizer
 from .penalties import Penalty
 from .schedules import RateLike
@@ -29,6 +28,7 @@ class GDRegressor(RegressorMixin, StreamingGD):
     __doc__ = REGRESSOR
 
     _has_numeric_targets = True
+    _loss_base = RegressionLoss
 
     def __init__(
         self,
@@ -154,10 +154,6 @@ class GDRegressor(RegressorMixin, StreamingGD):
         weight = None if sample_weight is None else check_weight(sample_weight, len(target))
         return self.loss_.score(target, raw[:, 0] if target.ndim == 1 and raw.shape[1] == 1 else raw, weight)
 
-    def _resolve_loss(self):
-        loss = resolve_loss(self.loss, RegressionLoss)
-        return clone(loss) if loss is self.loss else loss
-
     def _encode(self, y, weight, loss, coder=None):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=0)
         counted = weight > 0.0
@@ -173,6 +169,7 @@ class GDClassifier(ClassifierMixin, StreamingGD):
     __doc__ = CLASSIFIER
 
     _has_numeric_targets = False
+    _loss_base = ClassificationLoss
     # The attributes that `fit` stores in addition to those of both estimators.
     classes_: np.ndarray
 
@@ -351,10 +348,6 @@ class GDClassifier(ClassifierMixin, StreamingGD):
         """The probabilities for the public `method`, and their place."""
         raw, place = self._raw_scores(X, method)
         return probabilities(self.loss_, raw, self.classes_.shape[0], place), place
-
-    def _resolve_loss(self):
-        loss = resolve_loss(self.loss, ClassificationLoss)
-        return clone(loss) if loss is self.loss else loss
 
     def _encode(self, y, weight, loss, coder=None):
         check_comparable(y)

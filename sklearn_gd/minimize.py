@@ -157,7 +157,7 @@ def gradient_descent(
     low, high = checked_bounds(bounds, x)
     function = Function(fun, args if isinstance(args, tuple) else (args,), jac, finite_diff, low, high)
     rule = _resolve_rule(optimizer, learning_rate, options, function, x)
-    value, gradient = function.value(x), None
+    value = function.value(x)
     if not math.isfinite(value):
         raise ValueError(f"fun is {value} at x0={x.tolist()}; x0 must be a point where fun is finite")
     gradient = function.gradient(x, value)

@@ -118,6 +118,16 @@ class Penalty(Component):
         """
         return self.written_functions("prox") is not None
 
+    def needs_numeric_gradient(self) -> bool:
+        """Whether only `value` is defined, which is then differentiated numerically.
+
+        Returns
+        -------
+        bool
+            True if neither `gradient` nor `prox` is defined, whatever the parameters.
+        """
+        return type(self).written_functions("gradient") is None and not (self.has_gradient() or self.has_prox())
+
     def elastic_net(self) -> ElasticNetForm | None:
         r"""Return the weights of the l1 and l2 terms, if the penalty consists of them.
 

@@ -10,6 +10,7 @@ import numpy as np
 from numba import types
 
 from .._compile import array, compiled
+from .._layout import DIFFERENCE
 from .._leaves import FLOAT, derived_leaf, leaf, leaf_with_parameters, totals_leaf, update_leaf
 
 VECTOR, MATRIX, INDEX = array(1), array(2), types.int64
@@ -100,7 +101,7 @@ def make_numeric_gradient(value):
     """The central difference of a value; its step balances rounding and truncation."""
 
     def numeric_gradient(y, raw, p):
-        h = 6e-6 * max(1.0, abs(raw))
+        h = DIFFERENCE * max(1.0, abs(raw))
         return (value(y, raw + h, p) - value(y, raw - h, p)) / (2.0 * h)
 
     return numeric_gradient
@@ -137,7 +138,7 @@ def make_row_numeric_gradient(value):
     def numeric_gradient(y, raw, out, p):
         for k in range(len(raw)):
             z = raw[k]
-            h = 6e-6 * max(1.0, abs(z))
+            h = DIFFERENCE * max(1.0, abs(z))
             raw[k] = z + h
             above = value(y, raw, p)
             raw[k] = z - h
@@ -283,7 +284,7 @@ def make_numeric_penalty_gradient(value):
     """The central difference of a penalty's value."""
 
     def numeric_gradient(coef, p):
-        h = 6e-6 * max(1.0, abs(coef))
+        h = DIFFERENCE * max(1.0, abs(coef))
         return (value(coef + h, p) - value(coef - h, p)) / (2.0 * h)
 
     return numeric_gradient
@@ -309,7 +310,7 @@ def penalty_blocks(penalty, scale=None):
     """
     prox = bound_leaf(penalty, "prox", (FLOAT, FLOAT)) if penalty.has_prox() else None
     gradient = bound_leaf(penalty, "gradient", (FLOAT,)) if penalty.has_gradient() else None
-    if gradient is None and prox is None and type(penalty).written_functions("gradient") is None:
+    if penalty.needs_numeric_gradient():
         gradient = derived_leaf(make_numeric_penalty_gradient, bound_leaf(penalty, "value", (FLOAT,)))
     empty = leaf(nothing_to_add)
     return PenaltyBlocks(

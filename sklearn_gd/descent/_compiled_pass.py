@@ -17,7 +17,7 @@ def compiled_pass(objective, state, optimizer, batch, average_power=0.0):
     an elastic-net penalty and single samples, there are faster loops. On CSR rows those of plain descent cost only the
     stored values of a sample; that of the other optimizers takes dense samples of one score.
     """
-    form = objective.penalty.elastic_net()
+    form = objective.elastic_net
     own = not len(state.coordinates.size) and average_power == 0.0
     if own and min(batch, objective.n_samples) == 1 and form is not None:
         fewer = _plain_pass if type(optimizer) is GradientDescent else _stepped_pass
@@ -74,7 +74,7 @@ def _plain_plan(objective, state, form, units):
     from .._kernels.plain import PlainPlan
 
     l1, l2 = form.l1 * objective.alpha, form.l2 * objective.alpha
-    more = bool(form.nonnegative or l1 > 0.0), form.nonnegative, objective.fit_intercept, state.averaged_from
+    more = not form.is_smooth(objective.alpha), form.nonnegative, objective.fit_intercept, state.averaged_from
     return PlainPlan(l1 * units, l2 * units * units, *more)
 
 
@@ -95,7 +95,7 @@ def _plain_pass(objective, state, optimizer, form):
     else:
         loss = objective.loss_blocks
     # A threshold that is applied late changes the average of the iterates.
-    if csr and unit is None and not (averages and (has_l1 or form.nonnegative)):
+    if csr and unit is None and not (averages and not form.is_smooth(objective.alpha)):
         plan = _plain_plan(objective, state, form, 1.0)
         state.enter_lazy(form.nonnegative)
         lazy_pass = plain.lazy_row_pass if single else plain.lazy_pass
@@ -106,7 +106,7 @@ def _plain_pass(objective, state, optimizer, form):
         return functools.partial(plain.row_pass, objective.data, _model(objective, state), loss, plan, state.counters)
     if not csr:
         return functools.partial(plain.rows_pass, objective.data, _model(objective, state), loss, plan, state.counters)
-    if csr and not averages and not has_l1:
+    if not averages and not has_l1:
         return functools.partial(_shrinking_pass, objective, state, plan)
     return None
 

@@ -78,7 +78,7 @@ class FewFeatures:
         if not has_few(X):
             return None
         form = penalty.elastic_net()
-        if form is None or form.l1 * alpha > 0.0 or form.nonnegative or not solver.moves_present_features(settings):
+        if form is None or not (form.is_smooth(alpha) and solver.moves_present_features(settings)):
             return None
         few = cls(X, state) if state.has_parts(settings, penalty) else None
         return few if few is not None and np.isfinite(few.squares).all() else None
@@ -87,7 +87,7 @@ class FewFeatures:
         """alpha R of the coefficients of all other features."""
         if self.age == 0:
             return 0.0
-        half = 0.5 * objective.alpha * objective.penalty.elastic_net().l2
+        half = 0.5 * objective.l2
         total, largest = self.state.sum_of_squares(self.squares, self.all_squares, objective)
         self._largest_term = half * largest
         return half * max(total, 0.0)

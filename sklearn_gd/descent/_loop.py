@@ -331,3 +331,23 @@ def descend(method: Any, monitor: Any, max_iter: int, keeper: Keeper | None = No
             if status is not Status.RUNNING:
                 break
         return status
+
+
+def settled(objective: Any, method: Any, monitor: Any, status: Status) -> Status:
+    """The status of a fit that has ended; it has also diverged if F oscillated without progress."""
+    compares = objective.null_model_has_loss
+    nowhere = method.rate is not None and monitor.never_fell() and compares
+    if nowhere and monitor.is_useless(objective.null_value()):
+        status = Status.DIVERGED
+        monitor.restart()
+    if status is Status.DIVERGED or (nowhere and monitor.validate is not None):
+        status = Status.DIVERGED if offer_null_model(objective, monitor) else status
+    elif status is Status.MISLED or (method.rate is None and compares and monitor.is_no_better_than_null()):
+        offer_null_model(objective, monitor)
+    return status
+
+
+def offer_null_model(objective: Any, monitor: Any) -> bool:
+    """After divergence, keep the null model if it is better than the best model; returns whether it is."""
+    theta = objective.null_theta()
+    return bool(monitor.offer(theta, objective.value(theta)))

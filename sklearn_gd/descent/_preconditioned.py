@@ -123,11 +123,10 @@ class PreconditionedMethod(ScaledCoordinates, Method):
         """Set width, frame, u, ridge, the results of the first look at u, and `stage_value`, F at the start of the stage."""
         objective = self.objective
         self.width, self.stage_is_over = objective.widths[self.stage], False
-        form = objective.penalty.elastic_net()
         self.frame = Preconditioner.from_moments(
             objective.moments,
             objective.null_model(self.width).curvature,
-            objective.alpha * (1.0 if form is None else form.l2),
+            objective.l2,
             fit_intercept=objective.fit_intercept,
             unit=objective.unit,
             ignores_shift=objective.array_loss.ignores_shift,

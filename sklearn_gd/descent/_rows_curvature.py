@@ -24,5 +24,4 @@ def slopes_at_average(objective):
 
 def relative_l2(objective, typical_curvature):
     """The curvature of the l2 penalty over that of the loss, if known, or over the loss's typical curvature for the targets."""
-    form = objective.penalty.elastic_net()
-    return objective.alpha * (form.l2 if form else 0.0) / (known_curvature(objective, typical_curvature) or typical_curvature)
+    return objective.l2 / (known_curvature(objective, typical_curvature) or typical_curvature)

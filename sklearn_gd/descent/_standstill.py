@@ -5,6 +5,11 @@ EXPLOSION = 1e10
 # A stochastic method with automatic steps has stalled only after this many samples without improvement: in an epoch of few
 # samples F decreases by less than its noise.
 LEAST_SAMPLES = 3000
+# A pass at an automatic rate is undone if it raises F above its lowest value by more than this share of the decrease so far; its
+# rate is then multiplied by `LOWER`.
+RISE = 0.1
+LOWER = 0.25
+USELESS = 2  # successive lower rates without an improvement, after which descent ends
 
 
 def has_stalled(lowest, patience, tolerance):
@@ -26,6 +31,11 @@ def has_stalled(lowest, patience, tolerance):
     """
     # The difference of infinite values is NaN: they have not decreased.
     return len(lowest) > patience and not lowest[-1 - patience] - lowest[-1] > tolerance
+
+
+def rises_too_far(value: float, lowest: float, first: float) -> bool:
+    """Whether a pass is to be undone, after which F is `value`; NaN is too far. See `RISE`."""
+    return not value <= lowest + RISE * (first - lowest)
 
 
 def least_patience(n_samples: int) -> int:

@@ -18,16 +18,13 @@ from ._automatic_state import AutomaticState, Sizes
 from ._compiled_pass import compiled_pass
 from ._loop import Iterate, Method
 from ._plain import from_plain, to_plain
-from ._standstill import least_patience
+from ._standstill import LOWER, USELESS, least_patience, rises_too_far
 from ._state import StepState
 from .steps import expected_decrease, full_batch_pass
 
 # The rates of the tracks, relative to the base rate; the first one predicts until another has a lower loss.
 FACTORS = (1.0, 0.25, 4.0, 16.0, 64.0)
 KEPT = ((6, 2), (30, 1))  # (steps, tracks that are kept after these)
-RISE = 0.1  # largest excess of F over its lowest value so far, relative to its total decrease
-LOWER = 0.25  # factor on the rate when F stalls
-USELESS = 2  # consecutive lower rates without an improvement, after which descent ends
 AVERAGE_POWER = 3.0  # the weight of an averaged iterate is this power of its number
 SETTLING = 0.3  # share of the epochs, at the end of `max_iter`, in which the rate falls to zero
 RECENT, MEMORY = 0.25, 1000.0  # half-life of a stream's losses: share of the samples so far, and at most this many
@@ -191,7 +188,7 @@ class AutomaticSteps(Method):
         settling = min(1.0, (1.0 - (self.epoch - 1.0) / self.settings.max_iter) / SETTLING)
         self._move(track, order, self.batch, settling)
         value = self.objective.value(track.predicting(self.objective))
-        if value <= low + RISE * (self.first - low):
+        if not rises_too_far(value, low, self.first):
             return value
         # Restore the model that predicted; the last iterate may be far from it if the optimizer predicts with a mean.
         theta = before.predicting(self.objective)

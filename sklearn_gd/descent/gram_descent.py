@@ -18,11 +18,9 @@ CANCELLED = 1e-7  # share of the null model's F below which F is a small differe
 
 
 def has_gram(objective: Any) -> bool:
-    """Whether F is quadratic and its Gram matrix costs little compared with some passes over the samples."""
+    """Whether the loss is quadratic and its Gram matrix costs little compared with some passes over the samples."""
     n, d = objective.n_samples, objective.n_features
-    form = objective.penalty.elastic_net()
-    smooth = form is not None and not (form.l1 * objective.alpha > 0.0 or form.nonnegative)
-    return objective.loss.is_least_squares and smooth and d <= MOST_FEATURES and n >= 2 * d
+    return objective.loss.is_least_squares and d <= MOST_FEATURES and n >= 2 * d
 
 
 class GramDescent(SmoothDescent):

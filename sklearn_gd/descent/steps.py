@@ -166,8 +166,7 @@ def expected_decrease(objective: Any) -> Callable[[NDArray[Any]], float] | None:
     The estimate is half the squared gradient in preconditioned coordinates, where the curvature is about one: half the squared
     Newton decrement.
     """
-    form = objective.penalty.elastic_net()
-    if not objective.loss.smooth or form is None or form.nonnegative or form.l1 * objective.alpha > 0.0:
+    if not (objective.loss.smooth and objective.has_smooth_penalty):
         return None
     frame = None
 
@@ -177,7 +176,7 @@ def expected_decrease(objective: Any) -> Callable[[NDArray[Any]], float] | None:
             frame = Preconditioner.from_moments(
                 objective.moments,
                 objective.null_model().curvature,
-                objective.alpha * form.l2,
+                objective.l2,
                 fit_intercept=objective.fit_intercept,
                 unit=objective.unit,
             )
@@ -196,7 +195,7 @@ def stable_rate(objective: Any, optimizer: Any, batch: int) -> float | None:
         h = objective.curvature_bound()
     else:
         relative = objective.weight * (objective.n_samples / objective.weight_sum)
-        h = (objective.curvature_bounds(np.arange(objective.n_samples)) * relative).max()
+        h = (objective.curvature_bounds() * relative).max()
     unit = 1.0 if objective.scale is None else objective.scale.max(initial=1.0)
     curvature = float((h + objective.alpha * unit * unit) * optimizer.gain())
     return 1.0 / curvature if np.finfo(float).tiny < curvature < math.inf else None

@@ -125,7 +125,7 @@ class SupportDescent(PreconditionedMethod):
 
     def begin_stage(self) -> None:
         objective, frame, n_coef = self.objective, self.frame, self.n_coef
-        form = objective.penalty.elastic_net()
+        form = objective.elastic_net
         unit = 1.0 if objective.unit is None else objective.unit
         self.threshold = np.zeros(len(self.u))
         self.threshold[:n_coef] = (objective.alpha * form.l1 * frame.scale * unit).ravel()

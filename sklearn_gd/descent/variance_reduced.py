@@ -23,15 +23,12 @@ from numpy.typing import NDArray
 
 from .._layout import ROWS, STEPS, WEIGHT_SUM, ElasticNetForm
 from ..objective._preconditioner import feature_scale, l2_of_features, usable_variance
-from ._standstill import least_patience
+from ._standstill import LOWER, USELESS, least_patience, rises_too_far
 from .steps import Pass, Steps
 
-SHORTER = 0.25  # factor on the step after a pass that was undone
-RISE = 0.1  # largest excess of F over its lowest value so far, relative to its total decrease
 # The step is multiplied by LONGER if the cosine between the moves of two passes is over AGREEMENT, divided if under DISCORD.
 LONGER, AGREEMENT, DISCORD = 1.3, 0.8, 0.6
 LONGEST = 1e150  # largest scale of a feature, so that its square, a step length, is finite
-USELESS = 2  # successive shorter steps without an improvement, after which descent ends
 MOST_TRIALS = 40  # of one pass, each with shorter steps
 WIDE = 8  # features per stored value above which features stay uncentred, so that a CSR step updates stored values only
 
@@ -139,7 +136,7 @@ class VarianceReduction:
             rows.from_coef(output).astype(np.int64),
         )
         unit = np.ones(len(features)) if objective.unit is None else objective.unit
-        form = objective.penalty.elastic_net() or ElasticNetForm(0.0, 0.0, False)
+        form = objective.elastic_net or ElasticNetForm(0.0, 0.0, False)
         plan = kernels.ReducedPlan(
             batch_size=batch,
             renews=passes_per_table is None,
@@ -283,14 +280,14 @@ class AutomaticVarianceReduction(VarianceReduction):
         for _ in range(MOST_TRIALS):
             self._descend(order, rates)
             value = self.objective.value(state.theta)
-            if value <= self.lowest + RISE * (self.first - self.lowest):
+            if not rises_too_far(value, self.lowest, self.first):
                 if value < self.lowest:
                     self.lowest, self.best = value, state.theta.copy()
                 self._adapt(state.theta - before)
                 return value
             state.theta[:] = before
             self._shorten()
-            rates = rates * SHORTER
+            rates = rates * LOWER
         return value
 
     def shorten(self, tolerance: float) -> bool:
@@ -305,7 +302,7 @@ class AutomaticVarianceReduction(VarianceReduction):
     def _shorten(self):
         """Shorten the step, limit later ones to half of it, and renew the table."""
         self.longest = 0.5 * self.step
-        self.step *= SHORTER
+        self.step *= LOWER
         self.passes_of_table = 0
 
     def _adapt(self, move):
@@ -340,14 +337,14 @@ def _compiled_pass(objective, metric, memory, plan):
     """
     from .._kernels import variance_reduced as kernels
 
-    rows, data, penalty = objective.rows, objective.data, objective.penalty
+    rows, data = objective.rows, objective.data
     changes = kernels.changes_of(objective.functions)
 
     def batch_pass(theta, order, rates):
         coef, blocks = objective.split(theta)[0], objective.penalty_blocks
         kernels.reduced_pass(rows, data, order, theta, coef, memory, metric, changes, blocks, plan, rates)
 
-    if plan.batch_size > 1 or penalty.elastic_net() is None:
+    if plan.batch_size > 1 or objective.elastic_net is None:
         return batch_pass
 
     if rows.layout == "csr":
@@ -402,9 +399,8 @@ def _is_wide(rows, batch):
 
 def _feature_lengths(objective, curvature, *, centred):
     """Step lengths of the features, one over variance plus l2 curvature; their centres; the l2 curvature in that metric."""
-    moments, penalty = objective.moments, objective.penalty
-    form = penalty.elastic_net()
-    l2 = objective.alpha * (form.l2 if form else 1.0) / curvature.min()
+    moments = objective.moments
+    l2 = objective.l2 / curvature.min()
     variance = usable_variance(moments, fit_intercept=objective.fit_intercept, centred=centred)
     l2 = l2_of_features(objective.unit, l2)
     lengths = np.minimum(feature_scale(variance, l2), LONGEST) ** 2

@@ -10,10 +10,12 @@ from numbers import Real
 import numpy as np
 
 from .._array_style import runs_on_arrays
+from .._layout import DIFFERENCE
 from ..losses._base import N_ARGUMENTS, pairs
 
 WIDTH = 0.25  # of the smoothing in the test for the style of `second_order`
 TRIED, SHIFTS = 3, (0.0, 1.0, -2.0)  # samples, and numbers that are added to their scores
+SECOND_DIFFERENCE = 1e-4  # relative step of a second difference, as `DIFFERENCE` is of a first one
 ROUNDING = 1e-12  # of the largest value; a smaller difference counts as zero
 
 
@@ -113,14 +115,14 @@ def together(value, gradient, curvature):
 
 
 # --- numerical derivatives -----------------------------------------------------------------------------------------------
-# The steps balance rounding and truncation: 6e-6 for a first difference, 1e-4 for a second one. `np` may be another namespace.
+# `np` may be another namespace.
 
 
 def numeric_gradient(value, np=np):
     """The central difference of a value."""
 
     def gradient(y, raw):
-        h = 6e-6 * np.maximum(1.0, np.abs(raw))
+        h = DIFFERENCE * np.maximum(1.0, np.abs(raw))
         return (value(y, raw + h) - value(y, raw - h)) / (2.0 * h)
 
     return gradient
@@ -130,7 +132,7 @@ def numeric_second(gradient, np=np):
     """The central difference of a gradient, but at least 0."""
 
     def second(y, raw):
-        h = 6e-6 * np.maximum(1.0, np.abs(raw))
+        h = DIFFERENCE * np.maximum(1.0, np.abs(raw))
         return np.maximum((gradient(y, raw + h) - gradient(y, raw - h)) / (2.0 * h), 0.0)
 
     return second
@@ -140,7 +142,7 @@ def numeric_second_of_value(value, np=np):
     """The second difference of a value, for a loss without a gradient; at least 0."""
 
     def second(y, raw):
-        h = 1e-4 * np.maximum(1.0, np.abs(raw))
+        h = SECOND_DIFFERENCE * np.maximum(1.0, np.abs(raw))
         return np.maximum((value(y, raw + h) - 2.0 * value(y, raw) + value(y, raw - h)) / (h * h), 0.0)
 
     return second
@@ -152,7 +154,7 @@ def numeric_gradient_of_classes(value):
     def gradient(y, raw):
         moved, out = raw.copy(), np.empty(raw.shape)
         for k in range(len(raw)):
-            h = 6e-6 * np.maximum(1.0, np.abs(raw[k]))
+            h = DIFFERENCE * np.maximum(1.0, np.abs(raw[k]))
             moved[k] = raw[k] + h
             above = value(y, moved)
             moved[k] = raw[k] - h
@@ -173,7 +175,7 @@ def numeric_product(gradient):
 
     def product(y, raw, a):
         length = np.max(np.abs(a), axis=0)
-        h = 6e-6 / np.where(length > 0.0, length, 1.0)
+        h = DIFFERENCE / np.where(length > 0.0, length, 1.0)
         return (gradient(y, raw + h * a) - gradient(y, raw - h * a)) / (2.0 * h)
 
     return product

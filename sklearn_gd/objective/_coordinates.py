@@ -63,9 +63,8 @@ class Coordinates(NamedTuple):
         """
         centred = objective.fit_intercept
         spread = np.where(np.isfinite(spread), spread, 1.0)
-        form = objective.penalty.elastic_net()
         variance = usable_variance(moments, fit_intercept=centred, centred=centred)
-        l2 = l2_of_features(objective.unit, objective.alpha * (form.l2 if form else 1.0))
+        l2 = l2_of_features(objective.unit, objective.l2)
         usable = variance > SMALLEST_VARIANCE
         deviation, variance = np.where(usable, np.sqrt(variance), 0.0), np.where(usable, variance, 1.0)
         explained = np.outer(curvature, deviation)

@@ -11,15 +11,7 @@ from ._narrowed import largest
 from ._part import Part, sampled
 from ._parts import Parts
 from ._rows import EXACT_FEATURES
-
-
-class Here:
-    """The map over a single part: a call in this thread."""
-
-    in_process = True
-
-    def __call__(self, call, parts):
-        return [call(part) for part in parts]
+from ._threads import Threads
 
 
 class DevicePart(Part):
@@ -175,4 +167,4 @@ class DevicePart(Part):
 def on_device(rows, target, weight, loss, n_outputs):
     """A single part on the device of the rows; as `in_memory`."""
     part = DevicePart(rows, target, weight, device_loss(*loss.made_of, rows.place))
-    return Parts([part], float(weight.sum()), Here())
+    return Parts([part], float(weight.sum()), Threads(1, limits_blas=False))

@@ -152,16 +152,22 @@ def safe_weight(objective):
 
 
 def one_of_each(objective):
-    """One sample of each class, and the weight of the class: target and weights as those of the objective.
-
-    The sums are taken block by block, as NumPy copies indices and weights.
-    """
-    label, weight = objective.target[:, 0], objective.weight
-    total = np.zeros(int(label.max()) + 2)  # labels are -1 and 1, or the indices of classes
-    for start in range(0, len(label), BLOCK):
-        np.add.at(total, label[start : start + BLOCK].astype(np.intp) + 1, weight[start : start + BLOCK])
+    """One sample of each class, and the weight of the class: target and weights as those of the objective."""
+    label = objective.target[:, 0]
+    total = class_totals(label, objective.weight, int(label.max()) + 2, first=-1)  # labels are -1 and 1, or indices of classes
     found = np.flatnonzero(total)
     return found[:, None] - 1.0, np.ldexp(total[found], -math.frexp(objective.weight_sum)[1])
+
+
+def class_totals(labels, weight, n_classes, first=0):
+    """The sum of the weights of each class; the labels are integers from `first`.
+
+    The sums are taken block by block, as NumPy copies labels and weights.
+    """
+    totals = np.zeros(n_classes)
+    for start in range(0, len(labels), BLOCK):
+        np.add.at(totals, labels[start : start + BLOCK].astype(np.intp) - first, weight[start : start + BLOCK])
+    return totals
 
 
 def target_centre(objective):

@@ -105,6 +105,7 @@ class Objective:
         self.seen, self._null_models, self._validation_maps = seen, {}, []
         self._squares = None  # mean squares of the features about one of their values, known with the moments
         self.loss, self.penalty, self.alpha = loss, penalty, float(alpha)
+        self.elastic_net = penalty.elastic_net()  # the penalty in this form; None if it has another one
         self.n_outputs, self.fit_intercept, self.one_vs_rest = n_outputs, fit_intercept, one_vs_rest
         self.array_loss = array_loss(loss, n_outputs, one_vs_rest)
         self.parts = parts or parts_of(self.rows, target, weight, self.array_loss, n_outputs)
@@ -163,6 +164,16 @@ class Objective:
         """New arrays coef_ (n_outputs, n_features) and intercept_ (n_outputs,)."""
         return self.rows.to_coef(theta[: self.n_coef], self.n_outputs), theta[self.n_coef :].copy()
 
+    @property
+    def l2(self):
+        """The second derivative of the penalty in a coefficient with the unit 1; alpha if it has no elastic-net form."""
+        return self.alpha * (1.0 if self.elastic_net is None else self.elastic_net.l2)
+
+    @property
+    def has_smooth_penalty(self):
+        """Whether the penalty is known to be smooth: an l2 penalty, or none."""
+        return self.elastic_net is not None and self.elastic_net.is_smooth(self.alpha)
+
     # --- F ----------------------------------------------------------------------------------------------------------------
 
     def penalty_value(self, theta):
@@ -199,12 +210,6 @@ class Objective:
         gradient = self.pack(coef, intercept if self.fit_intercept else np.zeros(self.n_outputs))
         self.array_penalty.add_gradient(theta[: self.n_coef], gradient[: self.n_coef])
         return gradient
-
-    def prox(self, theta, step):
-        """The proximal step of the non-smooth part of the penalty, of length `step`: a new theta."""
-        moved = theta.copy()
-        self.array_penalty.prox(moved[: self.n_coef], step)
-        return moved
 
     def mean_loss_on(self, X, target, weight):
         """A function that returns the weighted mean loss of other samples at theta, on the threads of the descent."""
@@ -409,9 +414,9 @@ class Objective:
         return 1.1 * value
 
     @QUIET
-    def curvature_bounds(self, order):
+    def curvature_bounds(self):
         """A bound of the curvature of each sample's loss: of the second derivative, times the squared norm of the sample."""
-        return self.square_norms[order] * self._score_bounds(self.target[order])
+        return self.square_norms * self._score_bounds(self.target)
 
     def curvature_bound(self):
         """A bound of the loss's curvature over all samples."""

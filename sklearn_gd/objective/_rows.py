@@ -32,7 +32,7 @@ class DenseRows:
     def __init__(self, X, place=HOST, from_memory=None):
         self.X, self.place = X, place
         self.from_memory = X.nbytes > LARGE if from_memory is None else from_memory
-        self.shape, self.dtype = X.shape, X.dtype
+        self.shape = X.shape
         self.arrays = (X,)
         self.n_values = X.size
 
@@ -160,7 +160,7 @@ class CsrRows:
 
     def __init__(self, X):
         self.given = X
-        self.shape, self.dtype = X.shape, X.dtype
+        self.shape = X.shape
         self.n_values = X.nnz
 
     def part(self, start, stop):

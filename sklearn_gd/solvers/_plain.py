@@ -75,10 +75,9 @@ class Batch(Solver):
     @staticmethod
     def _without_rate(objective):
         """Return the method without learning rate that suits the loss and the penalty."""
-        form = objective.penalty.elastic_net()
-        if form is None:
+        if objective.elastic_net is None:
             return ProximalDescent
-        if form.l1 * objective.alpha > 0.0 or form.nonnegative or has_cheap_newton(objective):
+        if not objective.has_smooth_penalty or has_cheap_newton(objective):
             return SupportDescent
         if has_gram(objective):
             return GramDescent
