@@ -232,6 +232,16 @@ def test_moments_weighted_by_the_curvature(layout, n_outputs):
         np.testing.assert_allclose(grams[k], (Z * curvature[:, [k]]).T @ Z, rtol=1e-10, atol=1e-15)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", [np.ascontiguousarray, sp.csr_array])
+def test_norms_in_a_metric(layout, dtype):
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(5000, 40)) * (rng.random((5000, 40)) < 0.5)).astype(dtype)
+    mean, lengths = rng.normal(size=40), rng.uniform(0.0, 2.0, 40)
+    expected = (lengths * (X.astype(np.float64) - mean) ** 2).sum(axis=1)
+    np.testing.assert_allclose(rows_of(layout(X)).metric_norms(mean, lengths), expected, rtol=1e-9)
+
+
 def test_a_share_of_the_samples_estimates_the_gram_matrix():
     """Every interval of the samples contributes its share, for any order."""
     rng = np.random.default_rng(0)

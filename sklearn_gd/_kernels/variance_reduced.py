@@ -384,40 +384,6 @@ def affine_steps(w, steps, drift, shrink):
     return w + fall * (w + drift / shrink)
 
 
-def make_metric_norms(norms):
-    """Squared norms of all samples in the metric."""
-
-    def metric_norms(X, mean, lengths, out):
-        norms(X, mean, lengths, out)
-
-    return metric_norms
-
-
-def dense_metric_norms(X, mean, lengths, out):
-    """out[i] = sum over j of lengths[j] (X[i, j] - mean[j])^2."""
-    matrix = X[0]
-    for i in range(len(out)):
-        total = 0.0
-        for j in range(len(mean)):
-            v = matrix[i, j] - mean[j]
-            total += lengths[j] * v * v
-        out[i] = total
-
-
-def csr_metric_norms(X, mean, lengths, out):
-    """As `dense_metric_norms`, with the square expanded so that zeros cost nothing."""
-    data, indices, indptr = X
-    empty = 0.0
-    for j in range(len(mean)):
-        empty += lengths[j] * mean[j] * mean[j]
-    for i in range(len(out)):
-        total = empty
-        for at in range(indptr[i], indptr[i + 1]):
-            j = indices[at]
-            total += lengths[j] * data[at] * (data[at] - 2.0 * mean[j])
-        out[i] = max(total, 0.0)
-
-
 def reduced_pass(rows, data, order, theta, coef, memory, metric, loss, penalty, plan, rates):
     """Run `make_reduced_pass` on `rows`."""
     tile = min(tile_rows(rows.shape[1]), plan.batch_size)
@@ -434,11 +400,3 @@ def lazy_reduced_pass(data, order, theta, coef, memory, metric, loss, plan, rate
     """Run `make_lazy_reduced_pass`."""
     leaves = (leaf(advanced), leaf(fetch_csr), leaf(one_score if coef.shape[1] == 1 else any_scores))
     run(make_lazy_reduced_pass, leaves, data, order, theta, coef, memory, metric, loss, plan, rate)
-
-
-def metric_norms(rows, mean, lengths):
-    """Squared norms of all samples, centred by `mean`, each feature times its length."""
-    out = np.empty(rows.shape[0])
-    norms = leaf(csr_metric_norms if rows.layout == "csr" else dense_metric_norms)
-    run(make_metric_norms, (norms,), rows.arrays, mean, lengths, out)
-    return out

@@ -107,19 +107,19 @@ class PreconditionedMethod(ScaledCoordinates, Method):
     # --- stages -----------------------------------------------------------------------------------------------------------
 
     def start(self) -> tuple[NDArray[Any], float]:
-        self._begin_stage()
+        self._enter_stage()
         null = self.objective.null_model()
         if not self.stage_value <= USELESS * abs(null.value):
             self.theta = self.objective.null_theta()
-            self._begin_stage()
+            self._enter_stage()
         return self.theta, self.stage_value
 
     def next_stage(self) -> None:
         """Begin the next, narrower stage of smoothing."""
         self.stage += 1
-        self._begin_stage()
+        self._enter_stage()
 
-    def _begin_stage(self):
+    def _enter_stage(self):
         """Set width, frame, u, ridge, the results of the first look at u, and `stage_value`, F at the start of the stage."""
         objective = self.objective
         self.width, self.stage_is_over = objective.widths[self.stage], False
@@ -152,7 +152,7 @@ class PreconditionedMethod(ScaledCoordinates, Method):
     def restore(self, saved: dict[str, Any]) -> None:
         if saved["stage"] != self.stage:
             self.stage = saved["stage"]
-            self._begin_stage()
+            self._enter_stage()
         self._take(saved)
         self.refresh()
 

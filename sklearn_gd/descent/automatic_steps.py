@@ -17,7 +17,7 @@ from ..optimizers import Adam, Optimizer
 from ._automatic_state import AutomaticState, Sizes
 from ._compiled_pass import compiled_pass
 from ._loop import Iterate, Method
-from ._plain import from_plain, to_plain
+from ._snapshots import from_plain, to_plain
 from ._standstill import LOWER, USELESS, least_patience, rises_too_far
 from ._state import StepState
 from .steps import expected_decrease, full_batch_pass

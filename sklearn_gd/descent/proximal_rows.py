@@ -54,10 +54,10 @@ from numpy.typing import NDArray
 
 from .._layout import ROWS, SNAPSHOT_AT
 from ._loop import Iterate, Method
-from ._plain import from_plain, to_plain
 from ._rows_arrays import LENGTHS
 from ._rows_curvature import known_curvature, relative_l2, slopes_at_average
 from ._rows_state import RowsState
+from ._snapshots import from_plain, to_plain
 from ._standstill import least_patience
 from ._state import ModelState
 
@@ -205,10 +205,8 @@ class ProximalRows(Method):
 
     def _has_long_steps(self):
         """Whether there are outlying samples, and steps so long that theirs are shortened."""
-        from .._kernels.variance_reduced import metric_norms
-
         objective, state = self.objective, self.rows_state
-        norms = metric_norms(objective.rows, state.columns.mean, state.columns.scale**2) + float(objective.fit_intercept)
+        norms = objective.rows.metric_norms(state.columns.mean, state.columns.scale**2) + float(objective.fit_intercept)
         norms *= objective.weight * (objective.n_samples / objective.weight_sum)
         largest, mean = norms.max(), norms.mean()
         return bool(largest > OUTLYING * mean and state.length * LENGTHS[0] * largest > NEAR * mean)

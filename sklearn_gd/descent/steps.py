@@ -14,7 +14,7 @@ from ..optimizers import GradientDescent, Optimizer
 from ..schedules import Run
 from ._compiled_pass import compiled_pass
 from ._loop import Iterate, Method
-from ._plain import from_plain, to_plain
+from ._snapshots import from_plain, to_plain
 from ._state import StepState
 
 BLOCK = 65536  # samples of a call of a pass, about; with more, the rates of its steps do not fit the cache

@@ -227,8 +227,6 @@ class AutomaticVarianceReduction(VarianceReduction):
     )
 
     def __init__(self, objective: Any, state: Any, batch: int, passes_per_table: int | None) -> None:
-        from .._kernels.variance_reduced import metric_norms
-
         n = objective.n_samples
         intercept, curvature = _null_model(objective)
         if not state.theta.any():
@@ -236,7 +234,7 @@ class AutomaticVarianceReduction(VarianceReduction):
         # 1. the metric: the inverses of the curvature of the loss, and of the variances of the features plus the l2 curvature
         centred = objective.fit_intercept and not _is_wide(objective.rows, batch)
         features, mean, ridge = _feature_lengths(objective, curvature, centred=centred)
-        norms = metric_norms(objective.rows, mean, features) + float(objective.fit_intercept)
+        norms = objective.rows.metric_norms(mean, features) + float(objective.fit_intercept)
         # 2. SAGA's implicit step uses the mean gradient after its own update, as in Point-SAGA
         change_factor = 1.0 + batch / n if passes_per_table is None else 1.0
         relative = objective.weight * (n / objective.weight_sum)

@@ -9,9 +9,9 @@ import scipy.sparse as sp
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from .._devices import HOST
+from .._devices import FLOATS, HOST
 from .._fingerprint import described
-from .._validation import FLOATS, check_indices, summed
+from .._validation import check_indices, summed
 from ..objective._parts import Parts
 from ..objective._rows import CsrRows, DenseRows
 from ._engine import Residents, Seed, as_matrix, mapped
@@ -71,10 +71,10 @@ class Predict:
         if block.shape[0]:
             return getattr(self.estimator, self.method)(block)
         # scikit-learn raises an error for zero samples.
-        ones = np.zeros((1, block.shape[1]))
+        single = np.zeros((1, block.shape[1]))
         if hasattr(block, "columns"):
-            ones = type(block)(ones, columns=block.columns)
-        return getattr(self.estimator, self.method)(ones)[:0]
+            single = type(block)(single, columns=block.columns)
+        return getattr(self.estimator, self.method)(single)[:0]
 
 
 class BlockedRows:

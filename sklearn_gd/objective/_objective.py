@@ -211,6 +211,12 @@ class Objective:
         self.array_penalty.add_gradient(theta[: self.n_coef], gradient[: self.n_coef])
         return gradient
 
+    def prox(self, theta, step):
+        """The proximal step of the non-smooth part of the penalty, of length `step`: a new theta."""
+        moved = theta.copy()
+        self.array_penalty.prox(moved[: self.n_coef], step)
+        return moved
+
     def mean_loss_on(self, X, target, weight):
         """A function that returns the weighted mean loss of other samples at theta, on the threads of the descent."""
         return self._mean_loss(rows_of(X), target, weight)

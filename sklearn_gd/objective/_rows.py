@@ -120,7 +120,7 @@ class DenseRows:
 
         The weights are those of each pair, (len(columns), len(columns), n_samples).
         """
-        blocks = Blocks(columns)
+        blocks = SymmetricSum(columns)
         for tile in self.tiles():
             X = self.X[tile] - mean
             one = np.ones((len(X), 1))
@@ -135,6 +135,15 @@ class DenseRows:
         for tile in self.tiles():
             X = self.X[tile].astype(np.float64, copy=False)
             np.einsum("ij,ij->i", X, X, out=out[tile])
+        return out
+
+    def metric_norms(self, mean, lengths):
+        """For each sample, the sum over the features of lengths * (x - mean)^2."""
+        out = np.empty(self.shape[0])
+        for tile in self.tiles():
+            away = self.X[tile] - mean
+            away *= away
+            np.dot(away, lengths, out=out[tile])
         return out
 
     def view(self, flat, n_outputs):
@@ -246,7 +255,7 @@ class CsrRows:
         n, d = self.shape
         if self.n_values > DENSE * n * d:
             return DenseRows(self.X.toarray()).hessian(weights, mean, columns)
-        X, blocks = self.X.tocsc(), Blocks(columns)
+        X, blocks = self.X.tocsc(), SymmetricSum(columns)
         some = [sp.csr_array(X[:, index]) for index in columns]
         for k, j in blocks.pairs:
             left, right, weight = some[k], some[j], weights[k, j]
@@ -263,6 +272,11 @@ class CsrRows:
         """|x|^2 of each sample."""
         return self._like(sp.csr_array, self.X.data * self.X.data) @ np.ones(self.shape[1])
 
+    def metric_norms(self, mean, lengths):
+        """As `DenseRows.metric_norms`, with the square expanded so that zeros cost nothing."""
+        values = self.X.data * (self.X.data - 2.0 * mean[self.X.indices])
+        return np.maximum(self._like(sp.csr_array, values) @ lengths + (lengths * mean) @ mean, 0.0)
+
     def view(self, flat, n_outputs):
         """`flat` as the coefficient matrix that the compiled loops take."""
         return flat.reshape(self.shape[1], n_outputs)
@@ -276,7 +290,7 @@ class CsrRows:
         return np.ascontiguousarray(np.asarray(coef, dtype=np.float64).T).ravel()
 
 
-class Blocks:
+class SymmetricSum:
     """A symmetric matrix as a sum of blocks, each of two lists of features with one coordinate more.
 
     Parameters

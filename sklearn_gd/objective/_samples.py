@@ -1,4 +1,4 @@
-"""The choice of rows and parts for samples in memory, on a device or in blocks; no other file depends on this."""
+"""The choice of rows and parts for samples in memory, on a device or in blocks."""
 
 from .._devices import place_of, to_host
 from . import _rows
