@@ -80,7 +80,7 @@ class StreamingGD(BaseGD, metaclass=ABCMeta):
         if not (first or hasattr(self, "intercept_")):
             raise ValueError("coef_ was assigned, but intercept_ was not: assign both, or neither")
         X, y = check_samples(self, X, y, reset=unknown, numeric_y=self._has_numeric_targets)
-        check_device(place_of(X), solver, settings)
+        check_device(place_of(X), self.solver, solver, settings)
         targets = self._encode(y, check_weight(sample_weight, X.shape[0]), loss, coder)
         growth = self._growth(targets, loss)
         known = None if first else len(self._host_intercept())

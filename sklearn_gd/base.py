@@ -111,7 +111,6 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         self._check_parameters()
         loss, penalty = self._resolve_loss(), resolve_penalty(self.penalty, self.l1_ratio)
         warn_of_l1_ratio(self.penalty, self.l1_ratio)
-        solver = resolve_solver(self.solver)
         settings = Settings(
             resolve_optimizer(self.optimizer),
             resolve_schedule(self.learning_rate),
@@ -121,6 +120,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             average_from=float(self.average) if self.average else math.inf,
             streaming=streaming,
         )
+        solver = resolve_solver(self.solver, settings)
         solver.check(settings, loss, penalty)
         return loss, penalty, solver, settings
 
@@ -245,7 +245,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         X, y = check_samples(self, X, y, reset=True, numeric_y=self._has_numeric_targets)
         if lies_elsewhere:
             solver, given = solver.in_blocks(settings), (X, y)  # samples can be selected from these
-        check_device(place_of(X), solver, settings)
+        check_device(place_of(X), self.solver, solver, settings)
         weight = check_weight(sample_weight, X.shape[0])
         targets = self._encode(y, weight, loss)
         validation = self._validation(X_val, y_val, sample_weight_val, targets, loss)

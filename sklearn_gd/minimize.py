@@ -171,31 +171,24 @@ def gradient_descent(
 
 def _descend(function, rule, options, callback, x, value, gradient):
     """The loop over steps."""
-    explosion = EXPLOSION * max(1.0, abs(value))
+    first, explosion = value, EXPLOSION * max(1.0, abs(value))
     path, lowest, nit = [x.copy()], [value], 0
-    best, first = (value, x, gradient), value
-    status, message = (
-        TOO_MANY,
-        f"Reached maxiter={options.maxiter} steps; the gradient is still larger than gtol={options.gtol:.3g}.",
-    )
+    best = value, x, gradient
     while True:
-        settled = function.largest_free_slope(x, gradient) <= options.gtol
-        if settled and rule.evaluated is not None and nit:  # the gradient must also be small at the returned point
-            returned = function.at(rule.evaluated)
-            settled = function.largest_free_slope(returned[0], returned[2]) <= options.gtol
-        if settled:
+        found = _point_with_small_gradient(function, rule, options, (x, value, gradient), nit)
+        if found is not None:
             status, message = CONVERGED, f"Converged: the gradient is no larger than gtol={options.gtol:.3g}."
             break
-        if options.ftol is not None and has_stalled(lowest, options.n_iter_no_change, options.ftol * max(1.0, abs(lowest[-1]))):
-            if not rule.lowered():
-                status = CONVERGED
-                message = (
-                    f"Converged: the lowest value has decreased by no more than ftol={options.ftol:.3g} times max(1, |value|) "
-                    f"in {options.n_iter_no_change} steps."
-                )
-                break
-            lowest = lowest[-1:]
+        if _has_stalled_for_good(rule, options, lowest):
+            status = CONVERGED
+            message = (
+                f"Converged: the lowest value has decreased by no more than ftol={options.ftol:.3g} times max(1, |value|) "
+                f"in {options.n_iter_no_change} steps."
+            )
+            break
         if nit == options.maxiter:
+            status = TOO_MANY
+            message = f"Reached maxiter={nit} steps; the gradient is still larger than gtol={options.gtol:.3g}."
             break
         # 1. the step, and its projection onto the bounds  2. the value at the new point
         moved = rule.step(x, value, gradient)
@@ -229,24 +222,41 @@ def _descend(function, rule, options, callback, x, value, gradient):
                 break
     if status == DIVERGED or rule.keeps_best:
         value, x, gradient = best
+    elif found is not None:
+        x, value, gradient = found
     elif rule.evaluated is not None and nit:
-        x, value, gradient = returned if settled else function.at(rule.evaluated)
+        x, value, gradient = function.at(rule.evaluated)
     if status == TOO_MANY and value >= first:
         message += f" fun is no lower than at x0, where it was {first:.3g}: decrease learning_rate."
     result = OptimizeResult(
-        x=x.copy(),
-        fun=value,
-        jac=gradient.copy(),
-        nit=nit,
-        nfev=function.n_values,
-        njev=function.n_gradients,
-        status=status,
-        success=status == CONVERGED,
-        message=message,
+        x=x.copy(), fun=value, jac=gradient.copy(), nit=nit, status=status, success=status == CONVERGED, message=message
     )
+    result.update(nfev=function.n_values, njev=function.n_gradients)
     if options.return_all:
         result.allvecs = path
     return result
+
+
+def _point_with_small_gradient(function, rule, options, point, nit):
+    """The point to return if the gradient is at most gtol there and at the last iterate, else None."""
+    if function.largest_free_slope(point[0], point[2]) > options.gtol:
+        return None
+    if rule.evaluated is None or not nit:
+        return point
+    point = function.at(rule.evaluated)
+    return None if function.largest_free_slope(point[0], point[2]) > options.gtol else point
+
+
+def _has_stalled_for_good(rule, options, lowest):
+    """Whether the lowest value has stalled and the rule has no lower rate; `lowest` begins again after a lower rate."""
+    if options.ftol is None:
+        return False
+    if not has_stalled(lowest, options.n_iter_no_change, options.ftol * max(1.0, abs(lowest[-1]))):
+        return False
+    if not rule.lowered():
+        return True
+    del lowest[:-1]
+    return False
 
 
 def _how_it_diverged(value, x):

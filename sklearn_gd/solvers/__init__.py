@@ -5,8 +5,9 @@ from typing import Any
 
 from .._components import resolve
 from ..descent._loop import Settings
+from ..optimizers import GradientDescent
 from ._base import Solver
-from ._plain import SGD, Automatic, Batch, MiniBatch
+from ._plain import SGD, Batch, MiniBatch, automatic_solver
 from ._variance_reduced import SAGA, SVRG
 
 __all__ = [
@@ -23,30 +24,29 @@ __all__ = [
 SOLVERS: dict[str, type[Solver]] = {"batch": Batch, "sgd": SGD, "minibatch": MiniBatch, "svrg": SVRG, "saga": SAGA}
 
 
-def resolve_solver(value: Any) -> Solver:
-    """Return the solver object for the parameter `solver`; "auto" is a solver too."""
+def resolve_solver(value: Any, settings: Settings) -> Solver:
+    """Return the solver object for the parameter `solver`; the settings determine what "auto" is."""
     if isinstance(value, str) and value == "auto":
-        return Automatic()
+        return automatic_solver(settings)
     return resolve("solver", value, Solver, SOLVERS, ["auto"])
 
 
 def runs_on_devices(solver: Any, optimizer: Any, learning_rate: Any, average: Any) -> bool:
     """Whether `fit` with these parameters of an estimator, not yet checked, takes X on a device."""
-    if isinstance(solver, str):
-        solver = SOLVERS.get(solver, Automatic)()
     automatic = all(isinstance(each, str) and each == "auto" for each in (optimizer, learning_rate))
-    given = None if automatic else "given"
-    settings = Settings(given, given, average_from=1.0 if average else math.inf)
+    settings = Settings(None if automatic else GradientDescent(), average_from=1.0 if average else math.inf)
+    if isinstance(solver, str):
+        solver = SOLVERS[solver]() if solver in SOLVERS else automatic_solver(settings)
     return isinstance(solver, Solver) and solver.needs_only_sums(settings)
 
 
-def check_device(place: Any, solver: Solver, settings: Any) -> None:
-    """Raise a ValueError if X is on a device and the solver takes steps on single samples."""
+def check_device(place: Any, given: Any, solver: Solver, settings: Settings) -> None:
+    """Raise a ValueError if X is on a device and the solver, `given` by the user, takes steps on single samples."""
     if place.in_memory or solver.needs_only_sums(settings):
         return
     what = "partial_fit takes" if settings.streaming else f"solver={solver!r} takes"
-    if isinstance(solver, Automatic) and not settings.streaming:
-        what = f"solver='auto' stands for {solver.chosen(settings)!r} here, which takes"
+    if isinstance(given, str) and given == "auto" and not settings.streaming:
+        what = f"solver='auto' stands for {solver!r} here, which takes"
     raise ValueError(
         f"{what} steps on single samples or small batches, in compiled loops over NumPy arrays and CSR matrices, but X is in "
         f"{place!r}. Call fit with solver='auto', optimizer='auto', learning_rate='auto' and average=False, or with "

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .._components import Constraints, Range
-from ..descent._loop import Method
+from ..descent._loop import Method, Settings
 from ..descent.gram_descent import GramDescent, has_gram
 from ..descent.memory_gradient import MemoryGradient
 from ..descent.proximal_descent import ProximalDescent
@@ -12,32 +12,6 @@ from ..descent.quasi_newton import QuasiNewton, is_better
 from ..descent.support_descent import SupportDescent, has_cheap_newton
 from ..optimizers import GradientDescent
 from ._base import Solver
-
-
-class Automatic(Solver):
-    """The solver "auto".
-
-    It is `Batch` if optimizer and learning rate are "auto" too, `MiniBatch` if one of them is given, and `SGD` if both are
-    "auto" in `partial_fit` or with `average`.
-    """
-
-    def chosen(self, settings: Any) -> Solver:
-        """Return the solver that "auto" selects."""
-        if not settings.automatic:
-            return MiniBatch()
-        return SGD() if settings.streaming or settings.averages else Batch()
-
-    def needs_only_sums(self, settings: Any) -> bool:
-        return self.chosen(settings).needs_only_sums(settings)
-
-    def moves_present_features(self, settings: Any) -> bool:
-        return self.chosen(settings).moves_present_features(settings)
-
-    def in_blocks(self, settings: Any) -> Solver:
-        return self.chosen(settings).in_blocks(settings)
-
-    def method(self, objective: Any, settings: Any, state: Any = None) -> Method:
-        return self.chosen(settings).method(objective, settings, state)
 
 
 class Batch(Solver):
@@ -155,3 +129,14 @@ class MiniBatch(Solver):
 
     def batch_rows(self, n_samples: int) -> int:
         return int(self.batch_size)
+
+
+def automatic_solver(settings: Settings) -> Solver:
+    """Return the solver that "auto" stands for.
+
+    It is `Batch` if optimizer and learning rate are "auto" too, `MiniBatch` if one of them is given, and `SGD` if both are
+    "auto" in `partial_fit` or with `average`.
+    """
+    if not settings.automatic:
+        return MiniBatch()
+    return SGD() if settings.streaming or settings.averages else Batch()
