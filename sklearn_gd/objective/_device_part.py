@@ -164,7 +164,7 @@ class DevicePart(Part):
         return self.place.xp.sum(value if self.weight is None else value * self.weight)
 
 
-def on_device(rows, target, weight, loss, n_outputs):
+def on_device(rows, target, weight, loss, n_outputs, map=None):
     """A single part on the device of the rows; as `in_memory`."""
     part = DevicePart(rows, target, weight, device_loss(*loss.made_of, rows.place))
-    return Parts([part], float(weight.sum()), Threads(1, limits_blas=False))
+    return Parts([part], float(weight.sum()), map or Threads(1, limits_blas=False))

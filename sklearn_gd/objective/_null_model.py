@@ -15,6 +15,7 @@ ABRUPT = 100.0  # a smooth loss is smoothed if the spread of the targets is this
 NARROWEST = 10.0  # times `linear_beyond`: the narrowest smoothing
 NARROW = 0.01  # width over which the loss of a running null model is smoothed
 BLOCK = 65536  # samples whose weights are summed at once
+UNBOUNDED = 1e100  # size of a negative value of the null model, relative to the targets, that no loss with a minimum has
 
 
 class NullModel(NamedTuple):
@@ -92,6 +93,27 @@ def null_model(objective, width):
     largest = curvature.max()
     plain = float(arrays.value(y, scores(intercept)) @ share) if width else value
     return NullModel(intercept, value, np.maximum(curvature, 1e-8 * largest if largest > 0.0 else 1e-8), plain)
+
+
+def check_null_model(null, objective):
+    """Raise a ValueError that names the loss or y if F of the null model is not finite, or has no minimum."""
+    loss = objective.loss
+    if math.isnan(null.value):
+        raise ValueError(
+            f"the mean of {loss!r} is nan for the constant prediction {null.intercept.tolist()}: value(...) must return "
+            f"a number for every score; check the loss with sklearn_gd.check_loss"
+        )
+    largest = float(np.abs(objective.target).max()) if abs(null.value) > UNBOUNDED else 0.0
+    if largest < UNBOUNDED and null.value < -UNBOUNDED * max(largest, 1.0):
+        raise ValueError(
+            f"the mean of {loss!r} decreases without bound: it is {null.value:.3g} for the constant prediction "
+            f"{null.intercept.tolist()}; value(...) must have a minimum over the scores"
+        )
+    if not math.isfinite(null.value) and loss.scales_with_target:
+        raise ValueError(
+            f"y has values of up to {largest:.3g}, for which the mean of {loss!r} is {null.value} for the best constant "
+            f"prediction: divide y by a constant"
+        )
 
 
 def is_concave(loss, curvature, slope):

@@ -7,7 +7,6 @@ b is never penalised. With several scores the loss of a sample is the sum over t
 """
 
 import functools
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -16,12 +15,11 @@ from .._array_parts import ArrayPenalty
 from .._layout import rounding_error
 from ._array_loss import array_loss
 from ._moments import Moments
-from ._null_model import null_model, smoothing_widths
+from ._null_model import check_null_model, null_model, smoothing_widths
 from ._samples import parts_of, rows_of
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the monitor sees numbers that are not finite
 SMALLEST_LOSS, SMALLEST_SPREAD = 1e-300, 1e-150  # of targets whose squares do not underflow
-UNBOUNDED = 1e100  # size of a negative value of the null model, relative to the targets, that no loss with a minimum has
 POWER_STEPS = 20  # iterations of the power method, each a product with X and one with its transpose
 
 
@@ -227,11 +225,10 @@ class Objective:
 
     def _mean_loss(self, rows, target, weight):
         """A function that returns the weighted mean loss of some samples at theta."""
-        parts = parts_of(rows, target, weight, self.array_loss, self.n_outputs)
-        if rows.home == "blocks":
+        entered = self.parts.map if getattr(self.parts.map, "in_process", False) else map
+        parts = parts_of(rows, target, weight, self.array_loss, self.n_outputs, entered)
+        if parts.map is not entered:
             self._validation_maps.append(parts.map)
-        else:
-            parts.map = map if self.rows.home == "blocks" else self.parts.map
 
         @QUIET
         def mean_loss(theta):
@@ -352,22 +349,7 @@ class Objective:
     def null_model(self, width=None):
         """The null model, with the loss smoothed over `width`, by default that of the first stage. Its F must be finite."""
         null = self._null_model(self.widths[0] if width is None else width)
-        if math.isnan(null.value):
-            raise ValueError(
-                f"the mean of {self.loss!r} is nan for the constant prediction {null.intercept.tolist()}: value(...) must return "
-                f"a number for every score; check the loss with sklearn_gd.check_loss"
-            )
-        largest = float(np.abs(self.target).max()) if abs(null.value) > UNBOUNDED else 0.0
-        if largest < UNBOUNDED and null.value < -UNBOUNDED * max(largest, 1.0):
-            raise ValueError(
-                f"the mean of {self.loss!r} decreases without bound: it is {null.value:.3g} for the constant prediction "
-                f"{null.intercept.tolist()}; value(...) must have a minimum over the scores"
-            )
-        if not math.isfinite(null.value) and self.loss.scales_with_target:
-            raise ValueError(
-                f"y has values of up to {largest:.3g}, for which the mean of {self.loss!r} is {null.value} for the best constant "
-                f"prediction: divide y by a constant"
-            )
+        check_null_model(null, self)
         return null
 
     def _null_model(self, width):

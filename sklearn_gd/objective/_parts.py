@@ -104,8 +104,8 @@ def cut(rows, n_outputs):
     return list(pairwise(bounds))
 
 
-def in_memory(rows, target, weight, loss, n_outputs):
-    """Parts over samples in this process, as views."""
+def in_memory(rows, target, weight, loss, n_outputs, map=None):
+    """Parts over samples in this process, as views; their map is that of other parts, or new threads."""
     bounds = cut(rows, n_outputs)
     if len(bounds) == 1:
         parts = [Part(rows, target, weight, loss)]
@@ -114,5 +114,7 @@ def in_memory(rows, target, weight, loss, n_outputs):
             Part(rows.part(start, stop), target[start:stop], weight[start:stop], loss, (start, len(target)))
             for start, stop in bounds
         ]
-    large = rows.n_values * n_outputs > FEW_VALUES
-    return Parts(parts, float(weight.sum()), Threads(len(parts) if is_threaded(rows, n_outputs) else 1, limits_blas=large))
+    if map is None:
+        large = rows.n_values * n_outputs > FEW_VALUES
+        map = Threads(len(parts) if is_threaded(rows, n_outputs) else 1, limits_blas=large)
+    return Parts(parts, float(weight.sum()), map)

@@ -7,8 +7,8 @@ from ._device_rows import DeviceRows
 from ._parts import in_memory
 
 
-def in_blocks(rows, target, weight, loss, n_outputs):
-    """Parts next to the blocks that hold the samples."""
+def in_blocks(rows, target, weight, loss, n_outputs, map=None):
+    """Parts next to the blocks that hold the samples, with the map of their engine."""
     return rows.parts(target, weight, loss, n_outputs)
 
 
@@ -21,7 +21,7 @@ def rows_of(X):
     return _rows.rows_of(to_host(X), place) if place.in_memory else DeviceRows(X, place)
 
 
-def parts_of(rows, target, weight, loss, n_outputs):
+def parts_of(rows, target, weight, loss, n_outputs, map=None):
     """The samples in parts, at the location of the rows.
 
     Parameters
@@ -34,9 +34,11 @@ def parts_of(rows, target, weight, loss, n_outputs):
         The loss on host arrays.
     n_outputs : int
         Scores of a sample.
+    map : callable, optional
+        The map of other parts, which have entered its context: for samples in this process, instead of one of their own.
 
     Returns
     -------
     Parts
     """
-    return PARTS[rows.home](rows, target, weight, loss, n_outputs)
+    return PARTS[rows.home](rows, target, weight, loss, n_outputs, map)
