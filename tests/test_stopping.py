@@ -13,6 +13,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor
 from sklearn.metrics import log_loss, mean_pinball_loss
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_gd import GDClassifier, GDRegressor, RegressionLoss
 from sklearn_gd.descent._loop import Iterate
@@ -20,7 +21,8 @@ from sklearn_gd.descent._monitor import SEPARATED, Monitor, Status
 from sklearn_gd.descent._observers import printed_log
 from sklearn_gd.descent._smooth_descent import SmoothDescent
 from sklearn_gd.descent.support_descent import SupportDescent
-from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
+from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Huber
+from sklearn_gd.objective._objective import Objective
 from sklearn_gd.penalties import L1, L2, ElasticNet
 from sklearn_gd.schedules import Adaptive
 
@@ -644,3 +646,35 @@ def test_what_is_compiled_is_printed_with_verbose(verbose, capsys):
     logger.info("compiled: another one")
     assert capsys.readouterr().out == "compiled: a loop\n" * verbose
     assert (list(logger.handlers), logger.level) == before
+
+
+# --- fewer samples than features -----------------------------------------------------------------------------------------
+
+# The first ten flies of a table: companions and their type, which do not vary, longevity, length of the thorax; hours of sleep.
+FLIES = np.full((10, 4), [8.0, 0.0, 0.0, 0.0])
+FLIES[:, 2] = [35, 37, 49, 46, 63, 39, 46, 56, 63, 65]
+FLIES[:, 3] = [0.64, 0.68, 0.68, 0.72, 0.72, 0.76, 0.76, 0.76, 0.76, 0.76]
+SLEEP = np.array([22.0, 9.0, 49.0, 1.0, 23.0, 83.0, 23.0, 15.0, 9.0, 81.0])
+
+
+@pytest.mark.parametrize("alpha", [1e-4, 1e-6])
+@pytest.mark.parametrize("seed", [4, 12, 13])
+@pytest.mark.parametrize("loss", [Huber(delta=8.0), "absolute_error", "log_cosh", "poisson", "squared_epsilon_insensitive"], ids=str)
+def test_a_fit_of_few_samples_with_collinear_features_ends_at_the_minimum(loss, seed, alpha):
+    """Squares of the features are nearly multiples of them: F falls slowly along their differences, but by half."""
+    X = StandardScaler().fit_transform(np.hstack([FLIES, np.random.default_rng(seed).normal(size=(10, 4)), FLIES**2]))
+    found = min(GDRegressor(loss, alpha=alpha).fit(X, SLEEP).loss_curve_)
+    least = min(GDRegressor(loss, alpha=alpha, tol=1e-9, max_iter=20000).fit(X, SLEEP).loss_curve_)
+    null = min(GDRegressor(loss).fit(np.zeros((10, 1)), SLEEP).loss_curve_)
+    assert found - least < 0.005 * null
+
+
+def test_losses_that_are_flat_beyond_the_margin():
+    X, target = np.ones((4, 1)), np.array([[-1.0], [1.0], [1.0], [-1.0]])
+    flat = set()
+    for name, loss in CLASSIFICATION_LOSSES.items():
+        if not loss().has_row_functions():
+            settings = {"penalty": L2(), "alpha": 1e-4, "n_outputs": 1, "fit_intercept": True}
+            if Objective(X, target, np.ones(4), loss=loss(), **settings).is_flat_beyond_margin:
+                flat.add(name)
+    assert flat == {"squared_hinge", "modified_huber"}

@@ -24,8 +24,8 @@ from ._preconditioned import REFRESH, Line, PreconditionedMethod, parabola
 FIRST_METRIC = 4  # iterations before the first metric; the number doubles for each further one
 MOST_GRAMS = 1 << 23  # largest number of values in the Gram matrices of all scores
 GRAM_SHARE = 0.5  # largest cost of the Gram matrices, relative to that of the iterations so far
+FEW_FEATURES = 256  # up to which the factorisation of a Gram matrix is cheap, however few the samples
 LEAST_SAMPLES, MOST_SAMPLES = 2, 200  # per feature: with fewer there are no correlations, and more add little
-LEAST_OF_ALL = 1  # the former if these are all samples, so that the correlations are those of F
 
 MOST_OFF_CENTRE = 30.0  # largest distance of a feature's mean from zero, in standard deviations, for products in float32
 SINGLE_SIZES = 1e-12, 1e12  # limits of the standard deviations: products and sums stay within the range of float32
@@ -187,10 +187,11 @@ class SmoothDescent(PreconditionedMethod):
         n, d, K = self.objective.n_samples, self.objective.n_features, self.objective.n_outputs
         cost = d * d * PRODUCT / cost_of_iteration(self.objective.moments.known_share, K)  # of all samples
         count = min(n, MOST_SAMPLES * (d + 20), n * GRAM_SHARE * self.n_iter / cost)
-        # A subsample with few samples for its features would mislead; the correlations of all samples are those of F. With
-        # fewer samples than features, rounding decides which of them have a curvature where the loss has flat parts.
-        least = (LEAST_SAMPLES if count < n else LEAST_OF_ALL) * d
-        return count / n if count >= least and K * (d + 1) ** 2 <= MOST_GRAMS else 0.0
+        # A subsample with few samples for its features would mislead; the correlations of all samples are those of F. With fewer
+        # samples than features, all of them end at the margin, and if the curvature jumps there, rounding decides which have one.
+        few = 0 if self.objective.is_flat_beyond_margin else FEW_FEATURES
+        is_enough = count >= LEAST_SAMPLES * d or (count == n and (n >= d or d <= few))
+        return count / n if is_enough and K * (d + 1) ** 2 <= MOST_GRAMS else 0.0
 
     def on_plateau(self, tolerance: float) -> bool:
         """Continue in a metric that shrinks correlations less, if F is to fall by more than the tolerance in it."""

@@ -20,6 +20,7 @@ from ._samples import parts_of, rows_of
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the monitor sees numbers that are not finite
 SMALLEST_LOSS, SMALLEST_SPREAD = 1e-300, 1e-150  # of targets whose squares do not underflow
+FAR = 4.0  # a score far beyond the margin
 POWER_STEPS = 20  # iterations of the power method, each a product with X and one with its transpose
 
 
@@ -268,6 +269,16 @@ class Objective:
     def has_flat_curvature(self):
         """Whether the loss of a residual has no curvature far from zero: it is linear there, or not smooth."""
         return self.loss.scales_with_target and bool(self.loss.linear_beyond or not self.loss.smooth)
+
+    @functools.cached_property
+    @QUIET
+    def is_flat_beyond_margin(self):
+        """Whether a smooth loss of margins has no curvature at samples far on the right side, as the squared hinge loss."""
+        if not self.loss.smooth or self.loss.scales_with_target or self.array_loss.coupled:
+            return False
+        y = self.array_loss.encode(np.repeat(self.target[:1], 2, axis=0))
+        raw = np.outer(np.ones(self.n_outputs), [-FAR, FAR])
+        return not bool((self.array_loss.second_order(y, raw, 0.0)[2] > 0.0).all())
 
     # --- statistics of the samples ----------------------------------------------------------------------------------------
 
