@@ -334,3 +334,17 @@ def test_the_fall_of_a_sequence_is_told_by_its_second_half():
     steady = (1.0 - 1e-3 * k).tolist()
     assert expected_fall(steady) == pytest.approx(20.0 * (steady[len(k) // 2] - steady[-1]))  # the same pace, ten times as long
     assert expected_fall((1.0 / k[:39]).tolist()) == np.inf  # too short
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("n", "d"), [(10, 7), (100, 60)])
+def test_two_points_without_a_derivative_close_to_each_other(n, d, seed):
+    """In wide stages of smoothing the edges of the tube are one point, of twice the curvature; Newton's steps must not use it."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d))
+    y = X @ rng.normal(size=d)
+    y = y / y.std() + 0.4 * rng.normal(size=n)
+    model = GDRegressor("epsilon_insensitive").fit(X, y)
+    assert model.n_iter_ <= 20
+    tight = GDRegressor("epsilon_insensitive", tol=1e-7).fit(X, y)
+    assert min(model.loss_curve_) - min(tight.loss_curve_) < 1e-3 * np.abs(y - np.median(y)).mean()

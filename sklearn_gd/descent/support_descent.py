@@ -134,6 +134,10 @@ class SupportDescent(PreconditionedMethod):
         self.free = (self.threshold == 0.0) & ~self.bounded
         self.free[:n_coef] &= frame.scale.ravel() > 0.0  # the coefficient of a constant feature stays zero
         self.u = np.where(self.bounded, np.maximum(self.u, 0.0), self.u)
+        if objective.loss.scales_with_target:
+            # Two points where the loss is not differentiable, as those of the epsilon-insensitive loss, are apart in this stage
+            # only if its width is small. Those of the hinge losses are far apart, and there may be no sample at one.
+            self.bend = None
         self.least_damping = LEAST_SMOOTHED if self.width else LEAST_DAMPING
         self.damping, self.caution = np.full(self.blocks.n_blocks, SMALL_DAMPING), 1.0
         self.stalls, self.values, self.spent, self.spent_on_newton, self.steepness = 0, [], 0, 0.0, 1.0
