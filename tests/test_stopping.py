@@ -659,7 +659,7 @@ SLEEP = np.array([22.0, 9.0, 49.0, 1.0, 23.0, 83.0, 23.0, 15.0, 9.0, 81.0])
 
 @pytest.mark.parametrize("alpha", [1e-4, 1e-6])
 @pytest.mark.parametrize("seed", [4, 12, 13])
-@pytest.mark.parametrize("loss", [Huber(delta=8.0), "absolute_error", "log_cosh", "poisson", "squared_epsilon_insensitive"], ids=str)
+@pytest.mark.parametrize("loss", [Huber(8.0), "absolute_error", "log_cosh", "poisson", "squared_epsilon_insensitive"], ids=str)
 def test_a_fit_of_few_samples_with_collinear_features_ends_at_the_minimum(loss, seed, alpha):
     """Squares of the features are nearly multiples of them: F falls slowly along their differences, but by half."""
     X = StandardScaler().fit_transform(np.hstack([FLIES, np.random.default_rng(seed).normal(size=(10, 4)), FLIES**2]))
