@@ -163,7 +163,7 @@ class ElasticNetForm(NamedTuple):
     l2: float
     nonnegative: bool
 
-    def is_smooth(self, alpha):
+    def is_smooth(self, alpha: float) -> bool:
         """Whether `alpha` times the penalty has no threshold and no constraint: it is an l2 penalty, or none."""
         return not (self.l1 * alpha > 0.0 or self.nonnegative)
 
