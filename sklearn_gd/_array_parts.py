@@ -125,11 +125,9 @@ class ArrayPenalty:
         prox = penalty.bound_function("prox", 2) if penalty.has_prox() else None
         tried = [("value", 1)] + [("gradient", 1)] * (gradient is not None) + [("prox", 2)] * (prox is not None)
         if all(_takes_arrays(type(penalty).written_functions(name), n, penalty.numbers_for(name, n)) for name, n in tried):
-            self._total, self._gradient, self._prox = (
-                _total(value),
-                _numeric_gradient(value) if penalty.needs_numeric_gradient() else gradient,
-                prox,
-            )
+            if penalty.needs_numeric_gradient():
+                gradient = _numeric_gradient(value)
+            self._total, self._gradient, self._prox = _total(value), gradient, prox
         else:
             compiled = _CompiledPenalty(penalty)
             self._total, self._gradient, self._prox = compiled.total, compiled.gradient, compiled.prox

@@ -14,6 +14,8 @@ from ._stored import stored
 # updates would take a full step for it.
 LEAST_GRADIENT = 1e-12
 
+DIFFERENCE = 6e-6  # relative step of a central difference: it balances rounding and truncation
+
 STEPS, WEIGHT_SUM, ROWS = range(3)  # steps taken; weight and number of the samples seen
 
 # Explicit steps (`passes`); the last three belong to lazy descent.
@@ -166,6 +168,3 @@ class ElasticNetForm(NamedTuple):
     def is_smooth(self, alpha: float) -> bool:
         """Whether `alpha` times the penalty has no threshold and no constraint: it is an l2 penalty, or none."""
         return not (self.l1 * alpha > 0.0 or self.nonnegative)
-
-
-DIFFERENCE = 6e-6  # relative step of a central difference: it balances rounding and truncation

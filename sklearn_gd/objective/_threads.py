@@ -77,7 +77,7 @@ def _limit_of_blas():
     return max([each.num_threads for each in _blas().lib_controllers if each.user_api == "blas"], default=math.inf)
 
 
-# BLAS uses one thread: several slow down short products, and `Threads` already divides long ones.
+# The context in which BLAS uses one thread: several slow down short products, and `Threads` already divides long ones.
 single_threaded_blas = Shared(_one_thread)
 
 

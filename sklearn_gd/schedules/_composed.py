@@ -20,7 +20,7 @@ class WarmUp(Schedule):
     Parameters
     ----------
     schedule : Schedule or float, default=0.01
-        The schedule after the warm-up; its step number starts at 1 after the warm-up.
+        The schedule after the warm-up. Its step number starts at 1 after the warm-up, and its length is the rest of the fit.
     warmup_steps : int >= 1, default=100
         Number of steps w of the warm-up; the learning rate of step t is t / w times the initial learning rate.
 
