@@ -97,6 +97,11 @@ class MulticlassHinge(ClassificationLoss):
         return np.where(is_own(y, a), -np.sum(product, axis=0), product)
 
     @staticmethod
+    def classwise_diagonal(y: Numbers, curvature: Numbers) -> Numbers:
+        """Return the diagonal of H: the curvature of each other class, and their sum for the sample's class y."""
+        return np.where(is_own(y, curvature), np.sum(curvature, axis=0), curvature)
+
+    @staticmethod
     def classwise_conjugate(y: Numbers, slope: Numbers) -> Numbers:
         """Return the convex conjugate, the slope of the sample's class, if the slopes of the other classes are in [0, 1]."""
         return slope[y, np.arange(slope.shape[1])]
