@@ -15,7 +15,7 @@ from reading_once import ReadingOnce
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from versions import SEED_OF_MATRIX, skip_below
 
 from sklearn_gd import SAGA, SVRG, Batch, Checkpoint, GDClassifier, GDRegressor, MiniBatch
@@ -34,6 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 D, DIABETES = load_diabetes(return_X_y=True)
 B, BENIGN = load_breast_cancer(return_X_y=True)
 B = StandardScaler().fit_transform(B)
+WIDE = PolynomialFeatures(2, include_bias=False).fit_transform(B[:40])
 THREE = np.digitize(DIABETES, [100.0, 180.0])
 SPARSE = sp.random_array((200, 30), density=0.2, format="csr", **{SEED_OF_MATRIX: np.random.default_rng(0)})
 SPARSE_Y = np.asarray(SPARSE @ np.linspace(-1.0, 1.0, 30)) + 0.1
@@ -66,6 +67,8 @@ FITS = {
     "smoothing in stages, l1": (GDRegressor("quantile", penalty="l1", alpha=0.1, max_iter=60), D, DIABETES),
     "gram": (GDRegressor(**SHORT), D, DIABETES),
     "gram, cancelled": (GDRegressor(alpha=1e-14, max_iter=40, tol=1e-12), D[:, :4], D[:, :4] @ [1.0, 2.0, 3.0, 4.0]),
+    "in the span": (GDClassifier(**SHORT), WIDE, BENIGN[:40]),
+    "in the span, smoothing in stages": (GDRegressor("absolute_error", max_iter=60), WIDE, DIABETES[:40]),
     "support": (GDClassifier(penalty="l1", alpha=0.01, **SHORT), B, BENIGN),
     "support, plane steps": (GDClassifier(penalty="l1", alpha=1e-4, **SHORT), np.hstack([B] * 12)[:, :350], BENIGN),
     "proximal": (GDRegressor("log_cosh", penalty=Cubic(), alpha=1e-4, **SHORT), D, DIABETES),
@@ -92,7 +95,16 @@ FITS = {
 }
 fits = pytest.mark.parametrize("name", FITS)
 # Methods whose parts keep scores, which a checkpoint recomputes.
-WITH_SCORES = ("memory gradient", "reading once", "smoothing", "support", "proximal", "gram, cancelled", "early stopping, batch")
+WITH_SCORES = (
+    "memory gradient",
+    "in the span",
+    "reading once",
+    "smoothing",
+    "support",
+    "proximal",
+    "gram, cancelled",
+    "early stopping, batch",
+)
 
 
 class Ended(BaseException):

@@ -6,7 +6,8 @@ still be, and the next set is chosen. On the set every step goes to the minimise
 the support and the coefficients that violate the optimality conditions most. Before the second derivatives are cheap compared
 with the iterations so far, accelerated proximal steps descend on all coordinates.
 
-A non-smooth loss is minimised in the same way under an l2 penalty, where the second derivatives are cheap.
+A loss that is not smooth, or flat beyond its margin, is minimised in the same way under an l2 penalty, where the second
+derivatives are cheap.
 
 The bound is the duality gap, if the loss has a conjugate. Slopes of the losses of the samples give a lower bound on the minimum
 if their sums along the features satisfy the bounds of the penalty; the current slopes are scaled until they do.
@@ -39,10 +40,12 @@ LEAST_JUDGED = 2  # stages of smoothing before the decrease in one bounds that o
 CAREFUL = 3.0  # safety factor of the estimates of the possible decrease
 LEAST_HALVED = 40  # iterations before the decrease of F in their second half is used as an estimate
 SLOWER = 0.7  # largest ratio of the decreases in the fourth and third quarter of a sequence that falls like 1/k
-# Fewest samples per feature for Newton's method on a non-smooth loss under an l2 penalty: with fewer, classes are separable and
-# targets interpolated, and then gradient descent is accurate enough.
+# Samples per coordinate from which Newton's method is better on a non-smooth loss under an l2 penalty: with fewer, classes are
+# separable and targets interpolated, and then gradient descent is accurate enough.
 LEAST_SAMPLES, LEAST_TARGETS = 2, 1
-MOST_PRODUCTS = 1e8  # largest cost of a Hessian of all features and its minimiser for it, in multiplications
+MOST_FLAT = 2  # samples per feature up to which it is better on a smooth loss that is flat beyond its margin
+# Largest cost of a Hessian of all features and its minimiser for either, in multiplications.
+MOST_PRODUCTS, FEW_PRODUCTS = 1e8, 3e7
 STEADY = 20.0  # times the decrease over the second half of the iterations, for a sequence that does not slow down
 MOST_STALLS = 3  # consecutive working sets without a decrease of F
 
@@ -63,19 +66,24 @@ def expected_fall(values: list[float]) -> float | None:
 
 
 def has_cheap_newton(objective: Any) -> bool:
-    """Whether the loss is non-smooth and Newton's method is cheap enough for it under an l2 penalty.
+    """Whether the loss is not smooth, or flat beyond its margin, and Newton's method is cheap enough under an l2 penalty.
 
     Gradient descent on a narrow smoothing is slow, and it stops far from the minimum. With fewer samples, gradient descent also
-    finds a model with almost no loss, and only the l2 penalty is left to decrease. The perceptron is excluded, because its loss
-    is zero at the null model: a tolerance relative to zero would not end the descent.
+    finds a model with almost no loss, and only the l2 penalty is left to decrease. On a loss that is flat beyond its margin it
+    is slow if there are few samples: each that crosses the margin changes the curvature. The perceptron is excluded, because
+    its loss is zero at the null model: a tolerance relative to zero would not end the descent.
     """
     n, d = objective.n_samples, objective.n_features
-    least = LEAST_TARGETS if objective.loss.scales_with_target else LEAST_SAMPLES
-    if objective.loss.smooth or n < least * d:
+    if objective.loss.smooth:
+        suits, most = d <= n <= MOST_FLAT * d and objective.is_flat_beyond_margin, FEW_PRODUCTS
+    else:
+        least = LEAST_TARGETS if objective.loss.scales_with_target else LEAST_SAMPLES
+        suits, most = n > least * (d + 1), MOST_PRODUCTS
+    if not suits:
         return False
     coupled, features = objective.array_loss.coupled, [np.arange(d)] * objective.n_outputs
     cost = n * squares_of(np.full(objective.n_outputs, float(d)), coupled) + n * cost_of_minimiser(features, n, coupled) / PRODUCT
-    return bool(cost <= MOST_PRODUCTS) and objective.null_model_has_loss
+    return bool(cost <= most) and objective.null_model_has_loss
 
 
 class SupportDescent(PreconditionedMethod):

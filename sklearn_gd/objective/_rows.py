@@ -115,6 +115,16 @@ class DenseRows:
             cross += np.dot(target[:, tile], weighted)
         return gram, cross
 
+    def sample_gram(self, mean, scale):
+        """The products z_i'z_j of all pairs of samples, (n_samples, n_samples), with z = (x - mean) * scale."""
+        n, d = self.shape
+        gram, width = np.zeros((n, n)), max(TILE // n, n)  # features at a time; the products cost more than the sum
+        for start in range(0, d, width):
+            Z = self.X[:, start : start + width] - mean[start : start + width]
+            Z *= scale[start : start + width]
+            gram += np.dot(Z, Z.T)
+        return gram
+
     def hessian(self, weights, mean, columns):
         """Weighted sums of z_k z_j', in blocks; z_k has the features `columns[k]`, less `mean`, and then 1.
 
@@ -249,6 +259,10 @@ class CsrRows:
         gram = (X.T @ weighted).toarray() - np.outer(total, mean) - np.outer(mean, total)
         gram += weight.sum() * np.outer(mean, mean)
         return gram, (weighted.T @ target.T).T - np.outer(target @ weight, mean)
+
+    def sample_gram(self, mean, scale):
+        """As `DenseRows.sample_gram`."""
+        return DenseRows(self.X.toarray()).sample_gram(mean, scale)
 
     def hessian(self, weights, mean, columns):
         """As `DenseRows.hessian`."""

@@ -1,0 +1,154 @@
+r"""Batch descent in the span of the samples, for an l2 penalty and many more features than samples.
+
+Of all coefficients w with the same scores, the penalty is smallest for a combination of the centred samples. With u the
+penalty's units of the coefficients and :math:`Z = (X - mean) / u` this is :math:`w = Z' t / u`, and its penalty depends on
+:math:`|Z' t|` alone. The Cholesky factor L of the Gram matrix of the samples, :math:`Z Z' = L L'`, gives both: with
+:math:`v = L' t` the scores are :math:`L v`, and :math:`|Z' t| = |v|`. So F is minimised over v, by any batch method on the matrix
+L, which has no more columns than there are samples: it fits the cache, and its Gram matrix costs little.
+
+References
+----------
+T. Hastie and R. Tibshirani, "Efficient quadratic regularization for expression arrays", 2004.
+N. J. Higham, "Analysis of the Cholesky decomposition of a semi-definite matrix", 1990 (pivots).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dpstrf, dtrtrs
+
+from ..objective._objective import Objective
+from ..objective._preconditioner import SMALLEST_VARIANCE, usable_variance
+from ..objective._samples import parts_of, rows_of
+from ..penalties import L2
+from ._costs import PRODUCT, cost_of_iteration, is_sparse
+from ._loop import Iterate, Method
+from ._smooth_descent import FEW_FEATURES
+
+MOST_SAMPLES = 0.5  # per feature; with more, an iteration in the span is hardly cheaper
+PRICE = 15.0  # largest cost of the Gram matrix, in iterations on all features
+# Largest distance of a feature's mean from zero, in standard deviations, at which centring in the algebra loses no digits of F.
+MOST_OFF_CENTRE = 1e5
+RANK = 1e-14  # largest pivot, relative to the first one, that is rounding
+NEGLIGIBLE = 1e-3  # largest rounding error of the loss's curvature in a direction, relative to the curvature of the penalty
+
+
+def has_span(objective: Any) -> bool:
+    """Whether the span of the samples represents F, and the Gram matrix costs less than the iterations that it saves."""
+    rows, n, d, K = objective.rows, objective.n_samples, objective.n_features, objective.n_outputs
+    if rows.home != "memory" or d <= FEW_FEATURES or n > MOST_SAMPLES * d:
+        return False
+    if not (objective.has_smooth_penalty and objective.l2 > 0.0):
+        return False
+    shares = objective.moments.known_share
+    if is_sparse(shares) or n * d * PRODUCT > PRICE * K * cost_of_iteration(shares, K):
+        return False
+    mean, scale, variance = _standardised(objective)
+    away = np.abs(mean) * scale > MOST_OFF_CENTRE * np.sqrt(variance) * scale
+    return not away.any() and np.finfo(float).eps * float(variance @ (scale * scale)) <= NEGLIGIBLE * objective.l2
+
+
+def _standardised(objective):
+    """For each feature its centre, one over the penalty's unit (0 if it cannot lower the loss), and its variance."""
+    moments, centred = objective.moments, objective.fit_intercept
+    variance = usable_variance(moments, fit_intercept=centred, centred=centred)
+    unit = np.ones(len(variance)) if objective.unit is None else objective.unit
+    scale = np.divide(1.0, unit, out=np.zeros(len(unit)), where=variance > SMALLEST_VARIANCE)
+    return moments.mean if centred else np.zeros(len(unit)), scale, variance
+
+
+class Span:
+    """Orthonormal coordinates of the span of the samples, with coefficients in the penalty's units.
+
+    Parameters
+    ----------
+    objective : Objective
+        The objective.
+
+    Attributes
+    ----------
+    samples : ndarray, (n_samples, rank)
+        The coordinates of the samples.
+    mean : ndarray, (n_features,)
+        The centre of the features; 0 without an intercept.
+    """
+
+    def __init__(self, objective: Any) -> None:
+        self.rows = objective.rows
+        self.mean, self.scale, _ = _standardised(objective)
+        gram = self.rows.sample_gram(self.mean, self.scale)
+        factor, pivots, rank, _ = dpstrf(gram, lower=1, tol=RANK * float(gram.diagonal().max()))
+        pivots -= 1  # LAPACK counts from one
+        factor = np.tril(factor)[:, :rank]
+        self.basis, self.triangle = pivots[:rank], np.asfortranarray(factor[:rank])
+        self.samples = np.empty((len(factor), rank))
+        self.samples[pivots] = factor
+
+    def coefficients(self, v: NDArray[Any]) -> NDArray[Any]:
+        """The coefficients of the features, (n_outputs, n_features), for those of the coordinates."""
+        t = np.zeros((len(v), len(self.samples)))
+        t[:, self.basis] = dtrtrs(self.triangle, v.T, lower=1, trans=1)[0].T
+        return (self.rows.pull_back(t) - t.sum(axis=1)[:, None] * self.mean) * self.scale * self.scale
+
+    def coordinates(self, coef: NDArray[Any]) -> NDArray[Any]:
+        """The coefficients of the coordinates with the same scores as those of the features."""
+        scores = self.rows.scores(coef, -(coef @ self.mean))
+        return dtrtrs(self.triangle, scores[:, self.basis].T, lower=1)[0].T
+
+
+class SpanDescent(Method):
+    """The method for an l2 penalty and many more features than samples: another method, in the coordinates of `Span`.
+
+    Parameters
+    ----------
+    objective : Objective
+        The objective to minimise.
+    theta : ndarray, optional
+        The start, whose projection onto the span has the same loss; by default that of the other method.
+    choose : callable
+        Returns the class of the other method, for its objective.
+    """
+
+    span: Span
+    inner: Any
+    method: Any
+
+    full_batch = True
+
+    def __init__(self, objective: Any, theta: NDArray[Any] | None, choose: Callable[[Any], type]) -> None:
+        super().__init__(objective)
+        self.span = Span(objective)
+        X, samples = self.span.samples, (objective.target, objective.weight)
+        problem = {name: getattr(objective, name) for name in Objective.PROBLEM}
+        problem |= {"penalty": L2(), "alpha": objective.l2, "unit": None}
+        parts = parts_of(rows_of(X), *samples, objective.array_loss, objective.n_outputs, objective.parts.map)
+        self.inner = Objective(X, *samples, **problem, parts=parts)
+        if theta is not None:
+            coef, intercept = objective.unpack(theta)
+            theta = self.inner.pack(self.span.coordinates(coef), intercept + coef @ self.span.mean)
+        self.method = choose(self.inner)(self.inner, theta)
+
+    def _of_features(self, theta):
+        """theta of the features, for that of the coordinates."""
+        v, intercept = self.inner.unpack(theta)
+        coef = self.span.coefficients(v)
+        return self.objective.pack(coef, intercept - coef @ self.span.mean)
+
+    def start(self) -> tuple[NDArray[Any], float]:
+        theta, value = self.method.start()
+        return self._of_features(theta), value
+
+    def iterates(self) -> Iterator[Iterate]:
+        for iterate in self.method.iterates():
+            yield iterate._replace(theta=self._of_features(iterate.theta))
+
+    def on_plateau(self, tolerance: float) -> bool:
+        return bool(self.method.on_plateau(tolerance))
+
+    def snapshot(self) -> dict[str, Any]:
+        return dict(self.method.snapshot())
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        self.method.restore(saved)

@@ -1,0 +1,180 @@
+"""Descent in the span of the samples: its coordinates, its minimum, and for which objectives it is chosen."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from sklearn_gd import GDClassifier, GDRegressor
+from sklearn_gd.descent import Settings
+from sklearn_gd.descent.memory_gradient import MemoryGradient
+from sklearn_gd.descent.span_descent import Span, SpanDescent, has_span
+from sklearn_gd.losses import LogLoss, SquaredError, SquaredHinge
+from sklearn_gd.objective._objective import Objective
+from sklearn_gd.penalties import L1, L2, ElasticNet, NoPenalty
+from sklearn_gd.solvers import Batch
+
+CUBES = PolynomialFeatures(3, include_bias=False)
+B, BENIGN = (each[::8] for each in load_breast_cancer(return_X_y=True))
+D, DIABETES = (each[::4] for each in load_diabetes(return_X_y=True, scaled=False))
+B, D = CUBES.fit_transform(B[:, :12]), CUBES.fit_transform(D)
+PIXELS, DIGITS = (each[:60] for each in load_digits(return_X_y=True))
+PIXELS = PolynomialFeatures(2, include_bias=False).fit_transform(PIXELS)
+RNG = np.random.default_rng(0)
+WEIGHT = RNG.uniform(0.2, 3.0, size=500)
+AUTO = L2(standardize="typical_size")
+
+
+def objective_of(X, y, loss, *, penalty=AUTO, alpha=1e-4, fit_intercept=True, weight=None):
+    """An objective of one score for each class, if there are more than two, or for each column of y."""
+    several = not loss.scales_with_target and len(np.unique(y)) > 2
+    y = np.asarray(y, dtype=float).reshape(len(y), -1)
+    if not loss.scales_with_target and not several:
+        y = 2.0 * y - 1.0
+    weight = np.ones(len(y)) if weight is None else weight[: len(y)]
+    n_outputs = len(np.unique(y)) if several else y.shape[1]
+    more = {"n_outputs": n_outputs, "fit_intercept": fit_intercept, "one_vs_rest": several}
+    return Objective(X, y, weight, loss=loss, penalty=penalty, alpha=alpha, **more)
+
+
+TASKS = {
+    "log loss": (B, BENIGN, LogLoss()),
+    "ten classes": (PIXELS, DIGITS, LogLoss()),
+    "squared error": (D, DIABETES, SquaredError()),
+    "two targets": (D, np.column_stack([DIABETES, 5.0 - 3.0 * np.log(DIABETES)]), SquaredError()),
+}
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("layout", ["dense", "float32", "csr"])
+@pytest.mark.parametrize("task", TASKS)
+def test_the_coordinates_keep_scores_and_penalty(task, layout, fit_intercept):
+    X, y, loss = TASKS[task]
+    size = X.std(axis=0)
+    X = {"dense": np.asarray, "float32": np.float32, "csr": sp.csr_array}[layout](X / np.where(size > 0.0, size, 1.0))
+    objective = objective_of(X, y, loss, fit_intercept=fit_intercept)
+    span = Span(objective)
+    v = RNG.normal(size=(objective.n_outputs, X.shape[0])) @ span.samples  # coordinates of almost no variance are rounding
+    coef = span.coefficients(v)
+    scores = X @ coef.T - span.mean @ coef.T
+    size = np.abs(scores).max()
+    np.testing.assert_allclose(span.samples @ v.T, scores, atol=1e-9 * size)
+    np.testing.assert_allclose(objective.unit**2 @ coef.T**2, (v * v).sum(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(span.samples @ span.coordinates(coef).T, scores, atol=1e-9 * size)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_it_is_chosen_and_reaches_the_minimum_of_another_method(task):
+    X, y, loss = TASKS[task]
+    objective = objective_of(X, y, loss, weight=WEIGHT)
+    assert has_span(objective)
+    estimator = GDRegressor if loss.scales_with_target else GDClassifier
+    model = estimator(tol=1e-9, max_iter=20_000).fit(X, y, WEIGHT[: len(y)])
+    theta = objective.pack(model.coef_.reshape(objective.n_outputs, -1), np.atleast_1d(model.intercept_))
+    with objective:
+        value, other = objective.value(theta), MemoryGradient(objective)
+        other.start()
+        iterates = other.iterates()
+        lowest = min(next(iterates).value for _ in range(600))
+    assert value == pytest.approx(model.loss_curve_[-1], rel=1e-10)
+    assert value <= lowest * (1.0 + 1e-7)
+
+
+@pytest.mark.parametrize("alpha", [1e-2, 1e-4, 1e-6])
+def test_the_minimum_is_that_of_ridge_and_logistic_regression(alpha):
+    X = StandardScaler().fit_transform(D)
+    ours = GDRegressor(penalty="l2", alpha=alpha, tol=1e-12).fit(X, DIABETES)
+    theirs = Ridge(alpha=alpha * len(X), solver="svd").fit(X, DIABETES)
+    assert isinstance(method_of(GDRegressor(penalty="l2", alpha=alpha), X, DIABETES), SpanDescent)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), atol=1e-4 * DIABETES.std())
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-3 * np.abs(theirs.coef_).max())
+    X = StandardScaler().fit_transform(B)
+    ours = GDClassifier(penalty="l2", alpha=alpha, tol=1e-12).fit(X, BENIGN)
+    theirs = LogisticRegression(C=1.0 / (alpha * len(X)), solver="newton-cg", tol=1e-12, max_iter=10_000).fit(X, BENIGN)
+    np.testing.assert_allclose(ours.coef_[0], theirs.coef_[0], atol=2e-3 * np.abs(theirs.coef_).max())
+
+
+def method_of(model, X, y):
+    """The method of a fit."""
+    found = []
+
+    class Noted(Batch):
+        def method(self, objective, settings, state=None):
+            found.append(super().method(objective, settings, state))
+            return found[-1]
+
+    type(model)(**(model.get_params(deep=False) | {"solver": Noted()})).fit(X, y)
+    return found[0]
+
+
+def test_constant_features_have_coefficients_of_zero_and_copies_share_one():
+    X = np.hstack([B, np.full((len(B), 3), 7.0), B[:, :1], B[:, :1]])
+    model = GDClassifier().fit(X, BENIGN)
+    assert not model.coef_[0, -5:-2].any()
+    np.testing.assert_allclose(model.coef_[0, -2:], model.coef_[0, 0], rtol=1e-6)
+
+
+def test_copies_of_samples_are_weights():
+    twice = np.repeat(np.arange(len(B)), np.where(np.arange(len(B)) % 3 == 0, 2, 1))
+    weighted = GDClassifier(tol=1e-10).fit(B, BENIGN, np.where(np.arange(len(B)) % 3 == 0, 2.0, 1.0))
+    copied = GDClassifier(tol=1e-10).fit(B[twice], BENIGN[twice])
+    np.testing.assert_allclose(copied.decision_function(B), weighted.decision_function(B), rtol=1e-3)
+
+
+def test_a_start_keeps_its_scores():
+    objective = objective_of(B, BENIGN, LogLoss())
+    coef = RNG.normal(size=(1, B.shape[1])) / np.where(objective.unit > 0.0, objective.unit, 1.0) / 30.0
+    theta = objective.pack(coef, np.array([0.3]))
+    with objective:
+        start, value = Batch().method(objective, Settings(), Start(theta)).start()
+    np.testing.assert_allclose(B @ objective.unpack(start)[0][0] + start[-1], B @ coef[0] + 0.3, atol=1e-6)
+    assert value < objective.value(theta)
+
+
+class Start:
+    """A state that predicts with a model."""
+
+    def __init__(self, theta):
+        self.theta = theta
+
+    def predicting(self, objective):
+        return self.theta
+
+
+def test_warm_start_begins_at_the_minimum():
+    model = GDClassifier(warm_start=True).fit(B, BENIGN)
+    first = model.n_iter_
+    assert model.fit(B, BENIGN).n_iter_ < first / 2
+
+
+NOT_CHOSEN = {
+    "few features": (B[:, :200], {}),
+    "many samples": (np.vstack([B] * 8), {}),
+    "mostly zeros": (np.where(RNG.random(B.shape) < 0.05, B, 0.0), {}),
+    "means far from zero": (B / B.std(axis=0) + 1e7, {}),
+    "hardly any penalty": (B, {"alpha": 1e-11}),
+    "no penalty": (B, {"penalty": NoPenalty()}),
+    "l1": (B, {"penalty": L1()}),
+    "elastic net": (B, {"penalty": ElasticNet(0.5)}),
+    "features in other units": (B, {"penalty": L2()}),
+}
+
+
+@pytest.mark.parametrize("case", NOT_CHOSEN)
+def test_it_is_not_chosen_where_it_would_be_slow_or_inaccurate(case):
+    X, more = NOT_CHOSEN[case]
+    y = np.resize(BENIGN, len(X))
+    assert has_span(objective_of(B, BENIGN, LogLoss()))
+    assert not has_span(objective_of(X, y, LogLoss(), **more))
+
+
+def test_a_loss_flat_beyond_its_margin_reaches_its_minimum_by_newtons_method():
+    model = GDClassifier("squared_hinge").fit(B, BENIGN)
+    assert model.n_iter_ < 20
+    objective = objective_of(B, BENIGN, SquaredHinge())
+    with objective:
+        gradient = objective.gradient(objective.pack(model.coef_, model.intercept_))
+    scaled = gradient[:-1][objective.unit > 0.0] / objective.unit[objective.unit > 0.0]
+    assert np.abs(scaled).max() < 1e-6
