@@ -75,6 +75,13 @@ class Span:
         The centre of the features; 0 without an intercept.
     """
 
+    rows: Any
+    mean: NDArray[Any]
+    scale: NDArray[Any]
+    basis: NDArray[Any]
+    triangle: NDArray[Any]
+    samples: NDArray[Any]
+
     def __init__(self, objective: Any) -> None:
         self.rows = objective.rows
         self.mean, self.scale, _ = _standardised(objective)
