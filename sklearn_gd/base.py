@@ -32,7 +32,7 @@ from ._validation import (
 from ._warnings import warn_of, warn_of_l1_ratio, warn_of_underflow
 from .checkpoint import keeper_of
 from .descent._loop import Method, Settings, descend, settled
-from .descent._monitor import SEPARATED, Monitor
+from .descent._monitor import INTERPOLATED, SEPARATED, Monitor
 from .descent._observers import EpochTasks, VerboseLine, printed_log
 from .descent._state import ModelState
 from .losses import Loss, resolve_loss
@@ -241,10 +241,12 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         # 1. the components, checked
         loss, penalty, solver, settings = self._resolve_parts(streaming=False)
         # 2. the samples: validated, y encoded, some of them held out for validation
-        given, lies_elsewhere = (X, y), adapter_of(X) is not None
+        given, lies_elsewhere = (X, y), adapter_of(X) is not None  # what callbacks receive
         X, y = check_samples(self, X, y, reset=True, numeric_y=self._has_numeric_targets)
         if lies_elsewhere:
-            solver, given = solver.in_blocks(settings), (X, y)  # samples can be selected from these
+            solver = solver.in_blocks(settings)
+            if self.early_stopping:
+                given = X, y  # from these samples can be selected
         check_device(place_of(X), self.solver, solver, settings)
         weight = check_weight(sample_weight, X.shape[0])
         targets = self._encode(y, weight, loss)
@@ -321,7 +323,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
             scores_are_losses=validate is not None and validate.is_loss,
             expected_decrease=None if self.tol is None or validate else method.expected_decrease,
             full_batch=method.full_batch,
-            least_share=0.0 if objective.loss.scales_with_target else SEPARATED,
+            least_share=INTERPOLATED if objective.loss.scales_with_target else SEPARATED,
             observers=[*self._verbose_line(objective), *tasks, *self._observers],
         )
 

@@ -669,6 +669,61 @@ def test_a_fit_of_few_samples_with_collinear_features_ends_at_the_minimum(loss, 
     assert found - least < 0.005 * null
 
 
+B, BENIGN = load_breast_cancer(return_X_y=True)
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "log_cosh", "absolute_error"])
+@pytest.mark.parametrize("n", [10, 20, 30])
+def test_a_fit_that_interpolates_the_targets_ends(n, loss):
+    """Without a penalty F falls to rounding errors, which are no reason for a warning."""
+    for seed in range(4):
+        index = np.random.default_rng(seed).permutation(len(BENIGN))[:n]
+        model = GDRegressor(loss, penalty=None).fit(B[index], BENIGN[index].astype(float))
+        assert np.abs(model.predict(B[index]) - BENIGN[index]).mean() < 1e-3
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("penalty", ["auto", "l2", "l1", None])
+@pytest.mark.parametrize("loss", ["squared_error", "poisson", "gamma", "tweedie"])
+@pytest.mark.parametrize("y", [1e-3, 0.7, 3.0, 1e5])
+def test_constant_targets_are_fitted_by_the_intercept_without_a_warning(y, loss, penalty):
+    model = GDRegressor(loss, penalty=penalty).fit(B[:100], np.full(100, y))
+    assert np.abs(model.coef_ * B[:100].std(axis=0)).max() < 1e-12 * max(y, 1.0)
+    np.testing.assert_allclose(model.predict(B[:3]), y, rtol=1e-7)
+
+
+def heavy_tails(n, d, seed):
+    """Samples of very different length."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)) * np.exp(np.clip(rng.standard_cauchy(n), -4.0, 4.0))[:, None]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("loss", ["squared_hinge", "modified_huber"])
+@pytest.mark.parametrize("seed", [5, 6, 7])
+def test_few_samples_of_different_length_are_separated(seed, loss):
+    """F ended at up to eighty times its minimum, with samples on the wrong side."""
+    X, y = heavy_tails(50, 100, seed), np.random.default_rng(seed).integers(0, 2, 50)
+    fits = [GDClassifier(loss, penalty="l2", alpha=1e-5, tol=tol, max_iter=5000).fit(X, y) for tol in (1e-4, 1e-8)]
+    assert fits[0].loss_curve_[-1] <= 1.01 * fits[1].loss_curve_[-1]
+    assert fits[0].score(X, y) == 1.0
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_absolute_error_of_few_samples_of_different_length_is_that_of_linear_programming(seed, fit_intercept):
+    """More features than samples, of which some are collinear: the mean error was three times the least."""
+    X = heavy_tails(50, 40, seed)
+    X = np.hstack([X, np.round(X[:, :20])])
+    y = np.random.default_rng(seed).normal(size=50) + X[:, 0]
+    X[40:] = X[:10]  # targets cannot be interpolated
+    ours = GDRegressor("absolute_error", penalty=None, fit_intercept=fit_intercept).fit(X, y)
+    least = QuantileRegressor(alpha=0.0, fit_intercept=fit_intercept).fit(X / X.std(axis=0), y)
+    error = np.abs(least.predict(X / X.std(axis=0)) - y).mean()
+    assert np.abs(ours.predict(X) - y).mean() <= 1.005 * error
+
+
 def test_losses_that_are_flat_beyond_the_margin():
     X, target = np.ones((4, 1)), np.array([[-1.0], [1.0], [1.0], [-1.0]])
     flat = set()

@@ -8,7 +8,9 @@ import numpy as np
 
 from ._standstill import EXPLOSION, has_stalled
 
-SEPARATED = 1e-4  # the `least_share` of classification: once F has fallen this far, the classes are separated
+# The `least_share` of classification and of regression: once F has fallen this far, the classes are separated, and the targets are
+# interpolated.
+SEPARATED, INTERPOLATED = 1e-4, 1e-8
 # The attributes of a monitor in a snapshot.
 CURVES = ("objectives", "scores", "best_values", "watched")
 KEPT = ("best", "first_model", "best_epoch", "best_objective", "first", "_expected_at", "_expected")
@@ -143,8 +145,9 @@ class Monitor:
         if iterate.end is None:
             return Status.RUNNING
         rounding = 1e-12 * self.null_value
-        misled = iterate.watched is None and iterate.promised > max(self.tolerance, 1e-6 * abs(iterate.value), rounding)
-        return Status.MISLED if misled else iterate.end
+        # Without the unit of F, when it is zero for the null model, a promise cannot be told from rounding errors.
+        promises = iterate.promised > max(self.tolerance, 1e-6 * abs(iterate.value), rounding) and self.null_value > 0.0
+        return Status.MISLED if promises and iterate.watched is None else iterate.end
 
     def _rank(self):
         """The value by which the last epoch is compared with the others, the lower the better."""

@@ -25,9 +25,10 @@ from ..objective._samples import parts_of, rows_of
 from ..penalties import L2
 from ._costs import PRODUCT, cost_of_iteration, is_sparse
 from ._loop import Iterate, Method
-from ._smooth_descent import FEW_FEATURES
+from .support_descent import has_cheap_newton
 
-MOST_SAMPLES = 0.5  # per feature; with more, an iteration in the span is hardly cheaper
+# Samples per feature of a non-smooth classification loss: the classes are separable, so only cheaper iterations count.
+MOST_SEPARATED = 0.25
 PRICE = 15.0  # largest cost of the Gram matrix, in iterations on all features
 # Largest distance of a feature's mean from zero, in standard deviations, at which centring in the algebra loses no digits of F.
 MOST_OFF_CENTRE = 1e5
@@ -38,23 +39,31 @@ NEGLIGIBLE = 1e-3  # largest rounding error of the loss's curvature in a directi
 def has_span(objective: Any) -> bool:
     """Whether the span of the samples represents F, and the Gram matrix costs less than the iterations that it saves."""
     rows, n, d, K = objective.rows, objective.n_samples, objective.n_features, objective.n_outputs
-    if rows.home != "memory" or d <= FEW_FEATURES or n > MOST_SAMPLES * d:
+    if rows.home != "memory" or n >= d or not objective.has_smooth_penalty:
         return False
-    if not (objective.has_smooth_penalty and objective.l2 > 0.0):
+    loss = objective.loss
+    if objective.is_flat_beyond_margin and not has_cheap_newton(objective, n):
+        return False
+    if not (loss.smooth or loss.scales_with_target or n <= MOST_SEPARATED * d):
         return False
     shares = objective.moments.known_share
     if is_sparse(shares) or n * d * PRODUCT > PRICE * K * cost_of_iteration(shares, K):
         return False
     mean, scale, variance = _standardised(objective)
-    away = np.abs(mean) * scale > MOST_OFF_CENTRE * np.sqrt(variance) * scale
-    return not away.any() and np.finfo(float).eps * float(variance @ (scale * scale)) <= NEGLIGIBLE * objective.l2
+    away, l2 = np.abs(mean) * scale > MOST_OFF_CENTRE * np.sqrt(variance) * scale, objective.l2
+    if away.any() or not np.isfinite(scale).all():
+        return False
+    return l2 == 0.0 or np.finfo(float).eps * float(variance @ (scale * scale)) <= NEGLIGIBLE * l2
 
 
 def _standardised(objective):
     """For each feature its centre, one over the penalty's unit (0 if it cannot lower the loss), and its variance."""
     moments, centred = objective.moments, objective.fit_intercept
     variance = usable_variance(moments, fit_intercept=centred, centred=centred)
-    unit = np.ones(len(variance)) if objective.unit is None else objective.unit
+    if objective.l2 == 0.0:
+        unit = np.sqrt(variance)
+    else:
+        unit = np.ones(len(variance)) if objective.unit is None else objective.unit
     scale = np.divide(1.0, unit, out=np.zeros(len(unit)), where=variance > SMALLEST_VARIANCE)
     return moments.mean if centred else np.zeros(len(unit)), scale, variance
 

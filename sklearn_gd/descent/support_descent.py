@@ -45,7 +45,7 @@ SLOWER = 0.7  # largest ratio of the decreases in the fourth and third quarter o
 LEAST_SAMPLES, LEAST_TARGETS = 2, 1
 MOST_FLAT = 2  # samples per feature up to which it is better on a smooth loss that is flat beyond its margin
 # Largest cost of a Hessian of all features and its minimiser for either, in multiplications.
-MOST_PRODUCTS, FEW_PRODUCTS = 1e8, 3e7
+MOST_PRODUCTS, FEW_PRODUCTS = 1e8, 1.5e7
 STEADY = 20.0  # times the decrease over the second half of the iterations, for a sequence that does not slow down
 MOST_STALLS = 3  # consecutive working sets without a decrease of F
 
@@ -65,15 +65,16 @@ def expected_fall(values: list[float]) -> float | None:
     return (CAREFUL if slows_down else STEADY) * (half - last)
 
 
-def has_cheap_newton(objective: Any) -> bool:
+def has_cheap_newton(objective: Any, n_features: int | None = None) -> bool:
     """Whether the loss is not smooth, or flat beyond its margin, and Newton's method is cheap enough under an l2 penalty.
 
     Gradient descent on a narrow smoothing is slow, and it stops far from the minimum. With fewer samples, gradient descent also
     finds a model with almost no loss, and only the l2 penalty is left to decrease. On a loss that is flat beyond its margin it
     is slow if there are few samples: each that crosses the margin changes the curvature. The perceptron is excluded, because
-    its loss is zero at the null model: a tolerance relative to zero would not end the descent.
+    its loss is zero at the null model: a tolerance relative to zero would not end the descent. With `n_features` the answer is
+    that for another number of features.
     """
-    n, d = objective.n_samples, objective.n_features
+    n, d, K = objective.n_samples, n_features or objective.n_features, objective.n_outputs
     if objective.loss.smooth:
         suits, most = d <= n <= MOST_FLAT * d and objective.is_flat_beyond_margin, FEW_PRODUCTS
     else:
@@ -81,9 +82,9 @@ def has_cheap_newton(objective: Any) -> bool:
         suits, most = n > least * (d + 1), MOST_PRODUCTS
     if not suits:
         return False
-    coupled, features = objective.array_loss.coupled, [np.arange(d)] * objective.n_outputs
-    cost = n * squares_of(np.full(objective.n_outputs, float(d)), coupled) + n * cost_of_minimiser(features, n, coupled) / PRODUCT
-    return bool(cost <= most) and objective.null_model_has_loss
+    coupled = objective.array_loss.coupled
+    cost = squares_of(np.full(K, float(d)), coupled) + cost_of_minimiser([np.arange(d)] * K, n, coupled) / PRODUCT
+    return bool(n * cost <= most) and objective.null_model_has_loss
 
 
 class SupportDescent(PreconditionedMethod):

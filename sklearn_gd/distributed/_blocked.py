@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
@@ -204,7 +205,8 @@ def check_blocked_samples(estimator, engine, features, y, *, reset, numeric_y):
     X : BlockedRows
     y : ndarray
     """
-    y = validate_data(estimator, y=y, multi_output=numeric_y, y_numeric=numeric_y)
+    # With a copy, as scikit-learn forgets the names of the features where it validates y alone.
+    y = validate_data(clone(estimator), y=y, multi_output=numeric_y, y_numeric=numeric_y)
     rows = check_blocks(engine, type(estimator).__name__)
     if features is not None and features.shape[1] != rows.shape[1]:
         raise ValueError(f"the blocks of X have {rows.shape[1]} features, but the shape of X has {features.shape[1]}")

@@ -119,6 +119,18 @@ def test_data_frames(request, with_client):
     np.testing.assert_array_equal(found.predict(features).compute(), known.predict(chosen[list("uvwxyz")]))
     with pytest.raises(ValueError, match="feature names"):
         found.fit(features, rows["label"]).predict(features[list("vuwxyz")])
+    # Validation samples of a collection have names too.
+    found.fit(features, rows["label"], X_val=features, y_val=rows["label"])
+    assert list(found.feature_names_in_) == list("uvwxyz")
+
+
+def test_callbacks_receive_the_collection():
+    from sklearn.callback import ScoringMonitor
+
+    A, y = da.from_array(X, chunks=(500, 6)), da.from_array(SCORE, chunks=500)
+    monitor = ScoringMonitor(scoring="r2")
+    model = GDRegressor(max_iter=3, tol=None).set_callbacks(monitor).fit(A, y)
+    assert monitor.get_logs().data[-1]["r2"] == pytest.approx(model.score(X, SCORE))
 
 
 def test_predictions_are_lazy():

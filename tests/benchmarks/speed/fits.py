@@ -7,9 +7,10 @@ import warnings
 import numpy as np
 import scipy.sparse as sp
 from _work import Work, installed, load_data
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from sklearn_gd import GDClassifier, GDRegressor
 from sklearn_gd.penalties import L1, L2
@@ -182,24 +183,31 @@ def optimum(quick):
 def defaults(quick):
     """The default fit of unscaled features, compared with StandardScaler and LogisticRegression or Ridge."""
     data = load_data()
-    if data is None:
-        return
-    names = [*data.CLASSIFICATION, *data.REGRESSION]
-    for name in ("breast_cancer", "adult", "california_housing") if quick else names:
+    names = [] if data is None else [*data.CLASSIFICATION, *data.REGRESSION]
+    for name in ("breast_cancer", "adult", "california_housing") if quick and names else names:
         X, _, y, _ = data.load(name, max_train=10_000 if name == "fashion_mnist" else None)
-        classes = name in data.CLASSIFICATION
+        yield default_fit(f"{name}, {len(y)} samples", X, y, name in data.CLASSIFICATION)
+    # More features than samples: all products of two pixels of the digits, of three measurements of the cells.
+    for name, load, degree, n in (("digits", load_digits, 2, 400), ("breast_cancer", load_breast_cancer, 3, 400)):
+        X, y = load(return_X_y=True)
+        X = PolynomialFeatures(degree, include_bias=False).fit_transform(X[:n])
+        yield default_fit(f"products of {name}, {n} x {X.shape[1]}", X, y[:n], True)
 
-        def peer(X=X, y=y, classes=classes):
-            scaler = StandardScaler(with_mean=not sp.issparse(X))
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return make_pipeline(scaler, LogisticRegression() if classes else Ridge()).fit(X, y)
 
-        make = GDClassifier if classes else GDRegressor
-        yield Work(
-            f"default fit, {name}, {len(y)} samples",
-            1.0,
-            lambda X=X, y=y, make=make: make().fit(X, y),
-            {"scaler + LogisticRegression or Ridge": peer},
-            repeats=5 if len(y) < 50_000 else 3,
-        )
+def default_fit(name, X, y, classes):
+    """The default fit of a data set."""
+
+    def peer():
+        scaler = StandardScaler(with_mean=not sp.issparse(X))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return make_pipeline(scaler, LogisticRegression() if classes else Ridge()).fit(X, y)
+
+    make = GDClassifier if classes else GDRegressor
+    return Work(
+        f"default fit, {name}",
+        1.0,
+        lambda: make().fit(X, y),
+        {"scaler + LogisticRegression or Ridge": peer},
+        repeats=5 if len(y) < 50_000 else 3,
+    )
