@@ -9,8 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 from .descent._monitor import Status
 from .penalties import DEFAULT_L1_RATIO
 
-# The modules whose frames are not the user's: this package, and scikit-learn's wrapper of `fit`.
-INSIDE = ("sklearn_gd.", "sklearn.callback.")
+# The modules whose frames are not the user's: this package, and scikit-learn's wrappers of methods.
+INSIDE = ("sklearn_gd.", "sklearn.callback.", "sklearn.utils.")
 
 
 def warn_caller(message, category):

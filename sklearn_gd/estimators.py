@@ -21,7 +21,7 @@ from .losses import REGRESSION_LOSSES, ClassificationLoss, RegressionLoss
 from .optimizers import Optimizer
 from .penalties import Penalty
 from .schedules import RateLike
-from .solvers import Solver
+from .solvers import Solver, can_stream
 
 
 class GDRegressor(RegressorMixin, StreamingGD):
@@ -83,6 +83,7 @@ class GDRegressor(RegressorMixin, StreamingGD):
         tags.target_tags.multi_output = not tags.target_tags.positive_only
         return tags
 
+    @available_if(can_stream)
     def partial_fit(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Update the model by one pass over more samples, in the order given.
 
@@ -125,7 +126,7 @@ class GDRegressor(RegressorMixin, StreamingGD):
             The predictions.
         """
         raw, place = self._raw_scores(X, "predict")
-        prediction = place.call(self.loss_.inverse_link, raw)
+        prediction = place.call(self._known_loss().inverse_link, raw)
         return prediction[:, 0] if self._is_flat() else prediction
 
     def score(self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -152,7 +153,7 @@ class GDRegressor(RegressorMixin, StreamingGD):
         target = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         check_consistent_length(raw, target, sample_weight)
         weight = None if sample_weight is None else check_weight(sample_weight, len(target))
-        return self.loss_.score(target, raw[:, 0] if target.ndim == 1 and raw.shape[1] == 1 else raw, weight)
+        return self._known_loss().score(target, raw[:, 0] if target.ndim == 1 and raw.shape[1] == 1 else raw, weight)
 
     def _encode(self, y, weight, loss, coder=None):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=0)
@@ -218,6 +219,7 @@ class GDClassifier(ClassifierMixin, StreamingGD):
         self.random_state = random_state
         self.verbose = verbose
 
+    @available_if(can_stream)
     def partial_fit(
         self, X: Samples, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -252,7 +254,7 @@ class GDClassifier(ClassifierMixin, StreamingGD):
             if coder is None:
                 # Classes may have been assigned, together with coefficients.
                 coder = ClassCoder().naming(to_host(self.classes_)) if hasattr(self, "classes_") else ClassCoder()
-            return self._partial_fit(X, y, sample_weight, coder if classes is None else coder.naming(classes))
+            return self._partial_fit(X, y, sample_weight, coder if classes is None else coder.naming(in_memory_values(classes)))
 
     @by_blocks
     def decision_function(self, X: Samples) -> NDArray[Any]:
@@ -347,7 +349,7 @@ class GDClassifier(ClassifierMixin, StreamingGD):
     def _probabilities(self, X, method):
         """The probabilities for the public `method`, and their place."""
         raw, place = self._raw_scores(X, method)
-        return probabilities(self.loss_, raw, self.classes_.shape[0], place), place
+        return probabilities(self._known_loss(), raw, self.classes_.shape[0], place), place
 
     def _encode(self, y, weight, loss, coder=None):
         check_comparable(y)

@@ -11,7 +11,7 @@ from sklearn_gd import GDClassifier, GDRegressor
 from sklearn_gd.descent import Settings
 from sklearn_gd.descent.memory_gradient import MemoryGradient
 from sklearn_gd.descent.span_descent import Span, SpanDescent, has_span
-from sklearn_gd.losses import LogLoss, SquaredError, SquaredHinge
+from sklearn_gd.losses import Hinge, LogLoss, SquaredError, SquaredHinge
 from sklearn_gd.objective._objective import Objective
 from sklearn_gd.penalties import L1, L2, ElasticNet, NoPenalty
 from sklearn_gd.solvers import Batch
@@ -150,12 +150,13 @@ def test_warm_start_begins_at_the_minimum():
 
 
 NOT_CHOSEN = {
-    "few features": (B[:, :200], {}),
-    "many samples": (np.vstack([B] * 8), {}),
+    "more samples than features": (np.vstack([B] * 8), {}),
+    "hardly fewer samples than many features": (np.vstack([B] * 4), {}),
+    "a loss that separates the classes": (np.vstack([B] * 2), {"loss": Hinge()}),
+    "a loss flat beyond its margin": (np.vstack([B] * 3), {"loss": SquaredHinge()}),
     "mostly zeros": (np.where(RNG.random(B.shape) < 0.05, B, 0.0), {}),
     "means far from zero": (B / B.std(axis=0) + 1e7, {}),
     "hardly any penalty": (B, {"alpha": 1e-11}),
-    "no penalty": (B, {"penalty": NoPenalty()}),
     "l1": (B, {"penalty": L1()}),
     "elastic net": (B, {"penalty": ElasticNet(0.5)}),
     "features in other units": (B, {"penalty": L2()}),
@@ -166,8 +167,17 @@ NOT_CHOSEN = {
 def test_it_is_not_chosen_where_it_would_be_slow_or_inaccurate(case):
     X, more = NOT_CHOSEN[case]
     y = np.resize(BENIGN, len(X))
-    assert has_span(objective_of(B, BENIGN, LogLoss()))
-    assert not has_span(objective_of(X, y, LogLoss(), **more))
+    assert all(has_span(objective_of(B, BENIGN, loss())) for loss in (LogLoss, Hinge, SquaredHinge))
+    assert not has_span(objective_of(X, y, **({"loss": LogLoss()} | more)))
+
+
+def test_without_a_penalty_the_coefficients_are_the_shortest_of_standardized_features():
+    X = RNG.normal(size=(40, 300)) * np.logspace(-3, 3, 300)
+    y = RNG.normal(size=40)
+    assert has_span(objective_of(X, y, SquaredError(), penalty=NoPenalty()))
+    model = GDRegressor(penalty=None, tol=1e-10).fit(X, y)
+    shortest = np.linalg.lstsq(StandardScaler().fit_transform(X), y - y.mean(), rcond=None)[0]
+    np.testing.assert_allclose(model.coef_ * X.std(axis=0), shortest, atol=1e-6 * np.abs(shortest).max())
 
 
 def test_a_loss_flat_beyond_its_margin_reaches_its_minimum_by_newtons_method():

@@ -324,10 +324,13 @@ def descend(method: Any, monitor: Any, max_iter: int, keeper: Keeper | None = No
         for n_epochs in range(done, max_iter):
             keeper.keep(method, monitor, n_epochs)
             monitor.begin()
-            status = monitor.judge(next(iterates))
-            if status is Status.PLATEAU and method.on_plateau(monitor.tolerance):
-                monitor.forget_stall()
-                status = Status.RUNNING
+            iterate = next(iterates)
+            status = monitor.judge(iterate)
+            if status is Status.PLATEAU:
+                continues = method.on_plateau(monitor.tolerance)
+                if continues or (monitor.tol is None and iterate.end is None):
+                    monitor.forget_stall()
+                    status = Status.RUNNING
             if status is not Status.RUNNING:
                 break
         return status

@@ -8,9 +8,10 @@ import numpy as np
 
 from ._standstill import EXPLOSION, has_stalled
 
-# The `least_share` of classification and of regression: once F has fallen this far, the classes are separated, and the targets are
+# The `least_share` of classification and regression: once F has fallen so far, the classes are separated, or the targets
 # interpolated.
 SEPARATED, INTERPOLATED = 1e-4, 1e-8
+STAGE_TOL = 1e-4  # the tolerance of a stage of smoothing if `tol` is None
 # The attributes of a monitor in a snapshot.
 CURVES = ("objectives", "scores", "best_values", "watched")
 KEPT = ("best", "first_model", "best_epoch", "best_objective", "first", "_expected_at", "_expected")
@@ -164,10 +165,9 @@ class Monitor:
 
     def _stall(self, iterate):
         """Whether descent has stalled: the smoothed objective within a stage of smoothing, otherwise the best value."""
-        if iterate.watched is not None and self.validate is None:
+        if iterate.watched is not None and (self.validate is None or self.tol is None):
             self.watched.append(iterate.watched)
-            stalled = self.tol is not None and has_stalled(self.watched, self.n_iter_no_change, self.tolerance)
-            return Status.PLATEAU if stalled else Status.RUNNING
+            return Status.PLATEAU if has_stalled(self.watched, self.n_iter_no_change, self.tolerance) else Status.RUNNING
         return self._classified() if self._has_stalled() else Status.RUNNING
 
     def _classified(self):
@@ -206,7 +206,7 @@ class Monitor:
         """`tol` times the smaller of F of the null model and `near_zero` times F itself, or times `least_share` of the former."""
         best = self.best_values[-1] if self.best_values and self._values_are_losses else math.inf
         share = max(min(self.null_value, near_zero * best), self.least_share * self.null_value) if best > 0.0 else self.null_value
-        return (self.tol or 0.0) * share
+        return (STAGE_TOL if self.tol is None else self.tol) * share
 
     def _has_stalled(self):
         """Whether the best value has improved by no more than the tolerance over the whole patience."""

@@ -227,6 +227,14 @@ class SmoothDescent(PreconditionedMethod):
         """The inverse of the curvature, as far as it is known, times a gradient."""
         return self.metric.inverse(gradient)
 
+    def _without_shift(self, move):
+        """A move to a model with the same loss, whose coefficients add up to zero over the outputs; and by how much F falls."""
+        end = self.u + move
+        U = self.frame.without_shift(end[: self.n_coef].reshape(self.shape)).ravel()
+        less, ridge = end[: self.n_coef], self.ridge[: self.n_coef]
+        fall = 0.5 * float(ridge @ (less * less - U * U))
+        return np.concatenate([U, end[self.n_coef :]]) - self.u, fall
+
     def _look(self):
         """The smoothed objective, the mean loss without smoothing, and the gradient, at u."""
         loss, plain, gradient = self.look_at(self.u)
@@ -280,6 +288,9 @@ class SmoothDescent(PreconditionedMethod):
             step.line.settle(t)
             # 3. the move, and the gradient of the last look
             move = t * step.direction
+            if self.frame.ignores_shift:
+                move, fall = self._without_shift(move)
+                new -= fall
             self.u = self.u + move
             self.seen, self.advance = (new, step.line.plain, step.line.gradient + self.ridge * self.u), True
             self._remember(move, t, self.seen[2] - gradient)

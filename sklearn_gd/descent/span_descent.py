@@ -25,8 +25,10 @@ from ..objective._samples import parts_of, rows_of
 from ..penalties import L2
 from ._costs import PRODUCT, cost_of_iteration, is_sparse
 from ._loop import Iterate, Method
+from ._smooth_descent import FEW_FEATURES
 from .support_descent import has_cheap_newton
 
+MOST_SAMPLES = 0.5  # per feature, if there are many: with more, iterations in the span are hardly cheaper
 # Samples per feature of a non-smooth classification loss: the classes are separable, so only cheaper iterations count.
 MOST_SEPARATED = 0.25
 PRICE = 15.0  # largest cost of the Gram matrix, in iterations on all features
@@ -39,7 +41,9 @@ NEGLIGIBLE = 1e-3  # largest rounding error of the loss's curvature in a directi
 def has_span(objective: Any) -> bool:
     """Whether the span of the samples represents F, and the Gram matrix costs less than the iterations that it saves."""
     rows, n, d, K = objective.rows, objective.n_samples, objective.n_features, objective.n_outputs
-    if rows.home != "memory" or n >= d or not objective.has_smooth_penalty:
+    if rows.home != "memory" or not n < d or not objective.has_smooth_penalty:
+        return False
+    if d > FEW_FEATURES and n > MOST_SAMPLES * d:
         return False
     loss = objective.loss
     if objective.is_flat_beyond_margin and not has_cheap_newton(objective, n):

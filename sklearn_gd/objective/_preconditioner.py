@@ -177,6 +177,11 @@ class Preconditioner:
         centred = intercept + (U * self.scale) @ self.mean
         return U, np.divide(centred, self.intercept_scale, out=np.zeros(len(centred)), where=self.intercept_scale > 0.0)
 
+    def without_shift(self, U: Array) -> Array:
+        """U less what is the same for all outputs: with `ignores_shift` the loss stays the same, and an l2 penalty falls."""
+        coef = U * self.scale
+        return np.divide(coef - coef.mean(axis=0), self.scale, out=np.zeros(coef.shape), where=self.scale > 0.0)
+
     def gradient_to_u(self, G: Array, g: Array) -> tuple[Array, Array]:
         """A gradient in the scaled coordinates, by the chain rule.
 

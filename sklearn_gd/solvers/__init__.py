@@ -31,6 +31,17 @@ def resolve_solver(value: Any, settings: Settings) -> Solver:
     return resolve("solver", value, Solver, SOLVERS, ["auto"])
 
 
+def can_stream(estimator: Any) -> bool:
+    """Whether `partial_fit` exists; an AttributeError that says why where it does not."""
+    solver = SOLVERS.get(estimator.solver, Solver) if isinstance(estimator.solver, str) else estimator.solver
+    if not getattr(solver, "streams", True):
+        raise AttributeError(
+            f"partial_fit is not available with solver={estimator.solver!r}, which needs all samples in every pass. Call fit, or "
+            f"use another solver, such as 'sgd' or 'minibatch'"
+        )
+    return True
+
+
 def runs_on_devices(solver: Any, optimizer: Any, learning_rate: Any, average: Any) -> bool:
     """Whether `fit` with these parameters of an estimator, not yet checked, takes X on a device."""
     automatic = all(isinstance(each, str) and each == "auto" for each in (optimizer, learning_rate))

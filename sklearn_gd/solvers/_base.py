@@ -43,6 +43,8 @@ class Solver(Component):
         Whether the samples are shuffled before each epoch.
     full_batch : bool
         Whether every step uses all samples, however many there are.
+    streams : bool
+        Whether the solver can take a pass over some of the samples: with False, estimators have no `partial_fit`.
     local_epochs : int
         If X is in blocks elsewhere, the number of epochs that each block runs on its own before the models are averaged.
     requires : tuple of str
@@ -52,6 +54,7 @@ class Solver(Component):
 
     shuffles: bool = True
     full_batch: bool = False
+    streams: bool = True
     requires: tuple[str, ...] = ()
     local_epochs: int = 1
 

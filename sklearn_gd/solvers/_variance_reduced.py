@@ -14,6 +14,7 @@ from ._base import Solver
 class _VarianceReduced(Solver):
     """Abstract base of SVRG and SAGA, which take plain gradient steps and need all samples in memory."""
 
+    streams: bool = False
     constraints: Constraints = {"batch_size": Range(1, integer=True)}
 
     def __init__(self, batch_size: int = 1) -> None:
@@ -25,11 +26,6 @@ class _VarianceReduced(Solver):
     def check(self, settings: Any, loss: Loss, penalty: Penalty) -> None:
         super().check(settings, loss, penalty)
         optimizer, name = settings.optimizer, type(self).__name__
-        if settings.streaming:
-            raise ValueError(
-                f"solver={self!r} does not support partial_fit, because it stores a gradient for each sample. Call fit, or use "
-                f"another solver, such as 'sgd' or 'minibatch'"
-            )
         if optimizer is not None and type(optimizer) is not GradientDescent:
             raise ValueError(
                 f"optimizer={optimizer!r} is not compatible with solver={self!r}: {name} takes plain gradient steps; use "
