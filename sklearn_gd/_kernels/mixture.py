@@ -87,9 +87,11 @@ def make_weigh(gain, information_share):
         if not (ridge > 0.0 and math.isfinite(ridge)):
             return
         # 2. the minimum, by coordinate descent: weight moves between pairs of models; that of the offset is at most one
+        # After a fit that is better than the null model, the loss of the null model is infinite: it gets no weight.
+        n_mixed = n_models if math.isfinite(losses[n_models - 1]) else n_models - 1
         for _ in range(SWEEPS):
             largest = 0.0
-            for c in range(n_models):
+            for c in range(n_mixed):
                 for e in range(c):
                     moved = gain(weights, products, right, prior, ridge, c) - gain(weights, products, right, prior, ridge, e)
                     moved /= products[c, c] + products[e, e] - 2.0 * products[c, e] + 2.0 * ridge
