@@ -99,7 +99,7 @@ class SupportDescent(PreconditionedMethod):
     stalls : int
         The number of consecutive working sets without a decrease of F.
     values : list of float
-        The smoothed objective after each iteration of the stage.
+        The smoothed objective at the start of the stage and after each of its iterations.
     spent : int
         Steps of the stage without second derivatives.
     spent_on_newton : float
@@ -151,6 +151,7 @@ class SupportDescent(PreconditionedMethod):
         self.damping, self.caution = np.full(self.blocks.n_blocks, SMALL_DAMPING), 1.0
         self.stalls, self.values, self.spent, self.spent_on_newton, self.steepness = 0, [], 0, 0.0, 1.0
         self.refresh()
+        self.values.append(self.seen[0])
         self.stage_value = self._value(self.seen[1])
 
     @property
@@ -201,7 +202,9 @@ class SupportDescent(PreconditionedMethod):
             known, end = gap < math.inf, None
             stuck = left == 0.0 or self.stalls >= MOST_STALLS
             smoothing = new - self._value(plain)
-            if known and self._has_narrower() and (stuck or max(left, fallen) <= ENOUGH * smoothing):
+            # While the gap is wide, one iteration without progress may be due to the damping of the last stage.
+            before = value if gap <= CAREFUL * smoothing else max(self.values[-2:-1], default=math.inf)
+            if known and self._has_narrower() and (stuck or max(left, before - new) <= ENOUGH * smoothing):
                 self.stage_is_over = True
                 if self.stage >= LEAST_JUDGED and not stuck:
                     # The next stage should decrease F by a tenth of the decrease in this one, but may decrease it by more.
