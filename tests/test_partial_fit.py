@@ -456,6 +456,14 @@ def test_small_calls_with_many_classes_draw_no_warning():
         model.partial_fit(X, np.arange(32) % 30)
 
 
+def test_a_stream_after_an_exact_fit_stays_exact():
+    """The null model, whose loss is not known after a fit, had a weight in the mixture."""
+    X = np.random.default_rng(0).normal(size=(5000, 3))
+    y = X @ [1.0, 2.0, 3.0] + 1.0
+    model = GDRegressor(alpha=0.0).fit(X, y).partial_fit(X[:50], y[:50]).partial_fit(X[50:90], y[50:90])
+    np.testing.assert_allclose(model.coef_, [1.0, 2.0, 3.0], rtol=1e-10)
+
+
 # --- a model that was assigned -------------------------------------------------------------------------------------------
 
 RNG = np.random.default_rng(0)
@@ -507,6 +515,17 @@ def test_a_stream_begins_at_coefficients_that_were_assigned(stream, layout):
         model.partial_fit(X[:2], y[:2])
         assert np.abs(model.coef_).max() > 300.0
         assert model.n_features_in_ == 3
+
+
+def test_assigned_coefficients_predict_before_any_fit():
+    regressor, classifier = GDRegressor("poisson"), GDClassifier()
+    regressor.coef_, regressor.intercept_ = np.array([1.0, -2.0]), np.array([0.5])
+    classifier.coef_, classifier.intercept_, classifier.classes_ = np.array([[1.0, -2.0]]), np.array([0.5]), np.array([0, 1])
+    X = np.array([[1.0, 1.0], [2.0, 0.0]])
+    np.testing.assert_allclose(regressor.predict(X), np.exp([-0.5, 2.5]))
+    assert regressor.score(X, regressor.predict(X)) == 1.0
+    np.testing.assert_allclose(classifier.predict_proba(X)[:, 1], 1.0 / (1.0 + np.exp([0.5, -2.5])))
+    np.testing.assert_array_equal(classifier.predict(X), [0, 1])
 
 
 def test_a_first_step_from_assigned_coefficients_is_the_textbook_update():

@@ -6,6 +6,8 @@ import scipy.sparse as sp
 from reading_once import ReadingOnce
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_gd import GDClassifier, GDRegressor
 from sklearn_gd.descent import quasi_newton
@@ -236,3 +238,15 @@ def test_an_indefinite_change_does_not_point_uphill():
         step = method._step()
         assert step.slope < 0.0
         assert not method.pairs
+
+
+@pytest.mark.parametrize("features", [slice(None), slice(0, 6)])
+@pytest.mark.parametrize("penalty", ["auto", "l2", None])
+def test_the_coefficients_of_the_softmax_add_up_to_zero(penalty, features):
+    """Of all models with the same probabilities, that has the least l2 penalty."""
+    X = W[:, features] if penalty == "auto" else StandardScaler().fit_transform(W[:, features])
+    model = GDClassifier(penalty=penalty, max_iter=60).fit(X, WINE)
+    np.testing.assert_allclose(model.coef_.sum(axis=0), 0.0, atol=1e-12 * np.abs(model.coef_).max())
+    if penalty == "l2":
+        other = LogisticRegression(C=1.0 / (1e-4 * len(X)), tol=1e-10, max_iter=10_000).fit(X, WINE)
+        np.testing.assert_allclose(model.coef_, other.coef_, atol=0.05 * np.abs(other.coef_).max())

@@ -21,7 +21,7 @@ from sklearn_gd.descent._monitor import SEPARATED, Monitor, Status
 from sklearn_gd.descent._observers import printed_log
 from sklearn_gd.descent._smooth_descent import SmoothDescent
 from sklearn_gd.descent.support_descent import SupportDescent
-from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Huber
+from sklearn_gd.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Huber, Quantile
 from sklearn_gd.objective._objective import Objective
 from sklearn_gd.penalties import L1, L2, ElasticNet
 from sklearn_gd.schedules import Adaptive
@@ -646,6 +646,18 @@ def test_what_is_compiled_is_printed_with_verbose(verbose, capsys):
     logger.info("compiled: another one")
     assert capsys.readouterr().out == "compiled: a loop\n" * verbose
     assert (list(logger.handlers), logger.level) == before
+
+
+@pytest.mark.parametrize("validated", [False, True])
+def test_without_a_tolerance_smoothing_reaches_the_loss_itself(validated):
+    """The stages of smoothing end by the default tolerance."""
+    X, y = np.random.default_rng(0).normal(size=(20, 50)), np.random.default_rng(1).normal(size=20)
+    given = {"X_val": X, "y_val": y} if validated else {}
+    model = GDRegressor(Quantile(quantile=0.95), penalty=None, tol=None).fit(X, y, **given)
+    assert model.n_iter_ == model.max_iter
+    assert model.loss_curve_[-1] < 1e-8
+    two = GDClassifier("hinge", penalty="l2", alpha=0.1, tol=None).fit(np.eye(2), [0, 1])
+    np.testing.assert_allclose(two.coef_, [[-1.0, 1.0]], rtol=1e-6)
 
 
 # --- fewer samples than features -----------------------------------------------------------------------------------------

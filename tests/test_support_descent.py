@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.optimize import linprog
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, QuantileRegressor
 from versions import L1_OF_LOGISTIC_REGRESSION
 
@@ -131,6 +131,17 @@ def test_quantiles(shape, share):
         return Quantile.value(y, raw, 0.3)
 
     found, least = (objective(value, lambda w: alpha * np.abs(w).sum(), m.coef_, m.intercept_, X, y) for m in (model, other))
+    assert found <= CLOSE * least
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_absolute_error_of_few_samples_under_a_weak_l1_penalty(seed):
+    """A linear program whose targets are interpolated: F ended at twice its minimum, the penalty of other coefficients."""
+    X, y = load_breast_cancer(return_X_y=True)
+    index = np.random.default_rng(seed).permutation(len(y))[:20]
+    X, y = X[index], y[index].astype(float)
+    models = [GDRegressor("absolute_error", penalty="l1", alpha=1e-5), QuantileRegressor(alpha=0.5e-5)]
+    found, least = (np.abs(m.fit(X, y).predict(X) - y).mean() + 1e-5 * np.abs(m.coef_).sum() for m in models)
     assert found <= CLOSE * least
 
 

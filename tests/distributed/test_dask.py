@@ -124,6 +124,12 @@ def test_data_frames(request, with_client):
     assert list(found.feature_names_in_) == list("uvwxyz")
 
 
+def test_the_classes_of_a_stream_may_be_a_collection():
+    A, y = da.from_array(X, chunks=(500, 6)), da.from_array(SEVERAL, chunks=500)
+    model = GDClassifier().partial_fit(A, y, classes=np.unique(y))
+    np.testing.assert_array_equal(model.classes_, ["a", "b", "c"])
+
+
 def test_callbacks_receive_the_collection():
     from sklearn.callback import ScoringMonitor
 
