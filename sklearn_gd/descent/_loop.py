@@ -102,6 +102,8 @@ class Iterate(NamedTuple):
         gradient does not match F.
     end : Status or None
         Why the method cannot continue; None if it can.
+    model : callable or None
+        A function that returns the model from `theta`, if the method works in other coordinates; None if `theta` is the model.
     """
 
     theta: np.ndarray
@@ -113,6 +115,11 @@ class Iterate(NamedTuple):
     expected: float = 0.0
     promised: float = 0.0
     end: Status | None = None
+    model: Callable[[NDArray[Any]], NDArray[Any]] | None = None
+
+    def resolved(self) -> "Iterate":
+        """The iterate whose `theta` is the model."""
+        return self if self.model is None else self._replace(theta=self.model(self.theta), model=None)
 
 
 class Method(ABC):

@@ -91,6 +91,18 @@ class Monitor:
         self.best_epoch, self.best_objective, self.first = 0, 0.0, 0.0
         self._expected_at, self._expected = None, 0.0
 
+    @property
+    def best(self):
+        """theta of the best model; None before there is one. It is computed from other coordinates when it is asked for."""
+        theta, model = self._kept
+        if model is not None:
+            self._kept = model(theta), None
+        return self._kept[0]
+
+    @best.setter
+    def best(self, theta):
+        self._kept = theta, None
+
     def start(self, theta, value, objective=None):
         """Set the model before the first epoch, which is restored if that epoch diverges."""
         self.best = self.first_model = theta.copy()
@@ -105,8 +117,10 @@ class Monitor:
 
     def restore(self, saved):
         """Resume from a `snapshot`; returns the number of its epochs."""
-        vars(self).update({name: saved[name].tolist() for name in CURVES})
-        vars(self).update({name: saved[name] for name in KEPT})
+        for name in CURVES:
+            setattr(self, name, saved[name].tolist())
+        for name in KEPT:
+            setattr(self, name, saved[name])
         for observer in self.observers:
             observer.resume(len(self.objectives))
         return len(self.objectives)
@@ -118,6 +132,8 @@ class Monitor:
 
     def judge(self, iterate):
         """Record an epoch's `Iterate`; returns the `Status`."""
+        if self.observers or self.validate is not None:
+            iterate = iterate.resolved()
         status = self._judged(iterate)
         # Every observer is notified, whatever the others return.
         stop = [observer.end(iterate, status, self.scores) for observer in self.observers]
@@ -134,7 +150,7 @@ class Monitor:
         value = self._rank()
         keeps_last = (self.tol is None and self.validate is None) or self.best_values[-1:] == [value] == [math.inf]
         if keeps_last or not self.best_values or value < self.best_values[-1]:
-            self.best = theta.copy()
+            self._kept = theta.copy(), iterate.model
             self.best_epoch, self.best_objective = len(self.objectives), self.objectives[-1]
         self.best_values.append(min(value, self.best_values[-1]) if self.best_values else value)
         is_open = self._is_open(iterate)

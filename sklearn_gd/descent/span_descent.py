@@ -162,7 +162,7 @@ class SpanDescent(Method):
 
     def iterates(self) -> Iterator[Iterate]:
         for iterate in self.method.iterates():
-            yield iterate._replace(theta=self._of_features(iterate.theta))
+            yield iterate._replace(model=self._of_features)
 
     def on_plateau(self, tolerance: float) -> bool:
         return bool(self.method.on_plateau(tolerance))
