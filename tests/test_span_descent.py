@@ -56,13 +56,15 @@ def test_the_coordinates_keep_scores_and_penalty(task, layout, fit_intercept):
     X = {"dense": np.asarray, "float32": np.float32, "csr": sp.csr_array}[layout](X / np.where(size > 0.0, size, 1.0))
     objective = objective_of(X, y, loss, fit_intercept=fit_intercept)
     span = Span(objective)
-    v = RNG.normal(size=(objective.n_outputs, X.shape[0])) @ span.samples  # coordinates of almost no variance are rounding
-    coef = span.coefficients(v)
-    scores = X @ coef.T - span.mean @ coef.T
-    size = np.abs(scores).max()
-    np.testing.assert_allclose(span.samples @ v.T, scores, atol=1e-9 * size)
+    samples = span.objective.rows.X
+    v = RNG.normal(size=(objective.n_outputs, len(samples))) @ samples  # coordinates of almost no variance are rounding
+    coef, intercept = span.to_features(span.objective.pack(v, np.ones(objective.n_outputs)))
+    scores = X @ coef.T + intercept
+    atol = 1e-9 * np.abs(scores).max()
+    np.testing.assert_allclose(samples @ v.T + 1.0, scores, atol=atol)
     np.testing.assert_allclose(objective.unit**2 @ coef.T**2, (v * v).sum(axis=1), rtol=1e-6)
-    np.testing.assert_allclose(span.samples @ span.coordinates(coef).T, scores, atol=1e-9 * size)
+    v, intercept = span.objective.unpack(span.to_coordinates(coef, intercept))
+    np.testing.assert_allclose(samples @ v.T + intercept, scores, atol=atol)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -116,11 +118,17 @@ def test_constant_features_have_coefficients_of_zero_and_copies_share_one():
     np.testing.assert_allclose(model.coef_[0, -2:], model.coef_[0, 0], rtol=1e-6)
 
 
-def test_copies_of_samples_are_weights():
-    twice = np.repeat(np.arange(len(B)), np.where(np.arange(len(B)) % 3 == 0, 2, 1))
-    weighted = GDClassifier(tol=1e-10).fit(B, BENIGN, np.where(np.arange(len(B)) % 3 == 0, 2.0, 1.0))
-    copied = GDClassifier(tol=1e-10).fit(B[twice], BENIGN[twice])
-    np.testing.assert_allclose(copied.decision_function(B), weighted.decision_function(B), rtol=1e-3)
+@pytest.mark.parametrize("loss", ["log_loss", "squared_hinge", "modified_huber", "exponential"])
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array])
+def test_copies_of_samples_are_weights(layout, loss):
+    """Also where they are more than the features: equal samples are merged."""
+    X, count = B[:, :80] / B[:, :80].std(axis=0), np.arange(len(B)) % 4
+    copies = RNG.permutation(np.repeat(np.arange(len(B)), count))
+    weighted = GDClassifier(loss).fit(layout(X), BENIGN, count)
+    copied = GDClassifier(loss).fit(layout(X[copies]), BENIGN[copies])
+    assert len(copies) > X.shape[1]
+    assert copied.n_iter_ == weighted.n_iter_
+    np.testing.assert_allclose(copied.decision_function(X), weighted.decision_function(X), rtol=1e-6)
 
 
 def test_a_start_keeps_its_scores():
@@ -151,14 +159,11 @@ def test_warm_start_begins_at_the_minimum():
 
 NOT_CHOSEN = {
     "more samples than features": (np.vstack([B] * 8), {}),
-    "hardly fewer samples than many features": (np.vstack([B] * 4), {}),
     "a loss that separates the classes": (np.vstack([B] * 2), {"loss": Hinge()}),
     "a loss flat beyond its margin": (np.vstack([B] * 3), {"loss": SquaredHinge()}),
     "mostly zeros": (np.where(RNG.random(B.shape) < 0.05, B, 0.0), {}),
     "means far from zero": (B / B.std(axis=0) + 1e7, {}),
     "hardly any penalty": (B, {"alpha": 1e-11}),
-    "l1": (B, {"penalty": L1()}),
-    "elastic net": (B, {"penalty": ElasticNet(0.5)}),
     "features in other units": (B, {"penalty": L2()}),
 }
 
@@ -169,6 +174,12 @@ def test_it_is_not_chosen_where_it_would_be_slow_or_inaccurate(case):
     y = np.resize(BENIGN, len(X))
     assert all(has_span(objective_of(B, BENIGN, loss())) for loss in (LogLoss, Hinge, SquaredHinge))
     assert not has_span(objective_of(X, y, **({"loss": LogLoss()} | more)))
+
+
+def test_it_is_not_chosen_for_other_penalties():
+    assert Span.of(objective_of(B, BENIGN, LogLoss())) is not None
+    for penalty in (L1(), ElasticNet(0.5), L2(nonnegative=True)):
+        assert Span.of(objective_of(B, BENIGN, LogLoss(), penalty=penalty)) is None
 
 
 def test_without_a_penalty_the_coefficients_are_the_shortest_of_standardized_features():

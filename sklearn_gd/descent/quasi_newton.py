@@ -41,14 +41,14 @@ LEAST_CURVATURE = 1e-10  # along a move, as the cosine of move and change, for t
 def is_better(objective: Any) -> bool:
     """Whether the method is better than that of the memory gradient: for smoothed losses, and where reading takes most time.
 
-    The pairs must take little memory. With fewer samples than features a smoothed loss becomes almost flat, and the rounding
+    The pairs must take little memory. With no more samples than coordinates a smoothed loss becomes almost flat, and the rounding
     errors of the changes of the gradient would determine the path.
     """
     values = objective.n_samples * float(objective.moments.known_share.sum())
     pairs = 2 * MOST_PAIRS * objective.n_outputs * objective.n_features
     if pairs > max(SHARE * values, FEW):
         return False
-    return values > CACHED or (not objective.loss.smooth and objective.n_samples >= objective.n_features)
+    return values > CACHED or (not objective.loss.smooth and objective.n_samples > objective.n_features + 1)
 
 
 class Pairs:

@@ -1,10 +1,11 @@
-r"""Batch descent in the span of the samples, for an l2 penalty and many more features than samples.
+r"""Batch descent in the span of the samples, for more features than samples and an l2 penalty or none.
 
-Of all coefficients w with the same scores, the penalty is smallest for a combination of the centred samples. With u the
-penalty's units of the coefficients and :math:`Z = (X - mean) / u` this is :math:`w = Z' t / u`, and its penalty depends on
-:math:`|Z' t|` alone. The Cholesky factor L of the Gram matrix of the samples, :math:`Z Z' = L L'`, gives both: with
-:math:`v = L' t` the scores are :math:`L v`, and :math:`|Z' t| = |v|`. So F is minimised over v, by any batch method on the matrix
-L, which has no more columns than there are samples: it fits the cache, and its Gram matrix costs little.
+Of all coefficients w with the same scores, the penalty is smallest for a combination of the centred samples. Let u be the
+penalty's units of the coefficients or, without a penalty, the standard deviations of the features. With
+:math:`Z = (X - mean) / u` this is :math:`w = Z' t / u`, and its penalty depends on :math:`|Z' t|` alone. The Cholesky factor L of
+the Gram matrix of the samples, :math:`Z Z' = L L'`, gives both: with :math:`v = L' t` the scores are :math:`L v`, and
+:math:`|Z' t| = |v|`. So F is minimised over v, by any batch method on the matrix L, which has no more columns than there are
+samples: it fits the cache, and its Gram matrix costs little.
 
 References
 ----------
@@ -25,10 +26,8 @@ from ..objective._samples import parts_of, rows_of
 from ..penalties import L2
 from ._costs import PRODUCT, cost_of_iteration, is_sparse
 from ._loop import Iterate, Method
-from ._smooth_descent import FEW_FEATURES
 from .support_descent import has_cheap_newton
 
-MOST_SAMPLES = 0.5  # per feature, if there are many: with more, iterations in the span are hardly cheaper
 # Samples per feature of a non-smooth classification loss: the classes are separable, so only cheaper iterations count.
 MOST_SEPARATED = 0.25
 PRICE = 15.0  # largest cost of the Gram matrix, in iterations on all features
@@ -36,14 +35,26 @@ PRICE = 15.0  # largest cost of the Gram matrix, in iterations on all features
 MOST_OFF_CENTRE = 1e5
 RANK = 1e-14  # largest pivot, relative to the first one, that is rounding
 NEGLIGIBLE = 1e-3  # largest rounding error of the loss's curvature in a direction, relative to the curvature of the penalty
+# Up to this many values, and as many samples per feature, copies of samples are merged: a copy is a weight of two.
+FEW_VALUES, MOST_COPIES = 1 << 16, 8
+
+
+def merged(objective: Any) -> Any:
+    """The objective with the weights of equal samples added up, in sorted order; the objective itself if it is not small."""
+    rows, n, d = objective.rows, objective.n_samples, objective.n_features
+    if rows.home != "memory" or n * d > FEW_VALUES or n > MOST_COPIES * d:
+        return objective
+    samples = np.hstack([rows.dense(np.arange(n)), objective.target])
+    found, index = np.unique(samples, axis=0, return_inverse=True)
+    weight = np.bincount(index.ravel(), objective.weight)
+    problem = {name: getattr(objective, name) for name in Objective.PROBLEM}
+    return Objective(np.ascontiguousarray(found[:, :d]), found[:, d:].copy(), weight, **problem)
 
 
 def has_span(objective: Any) -> bool:
     """Whether the span of the samples represents F, and the Gram matrix costs less than the iterations that it saves."""
     rows, n, d, K = objective.rows, objective.n_samples, objective.n_features, objective.n_outputs
-    if rows.home != "memory" or not n < d or not objective.has_smooth_penalty:
-        return False
-    if d > FEW_FEATURES and n > MOST_SAMPLES * d:
+    if rows.home != "memory" or not n < d:
         return False
     loss = objective.loss
     if objective.is_flat_beyond_margin and not has_cheap_newton(objective, n):
@@ -82,18 +93,18 @@ class Span:
 
     Attributes
     ----------
-    samples : ndarray, (n_samples, rank)
-        The coordinates of the samples.
+    objective : Objective
+        F in these coordinates, of the same samples.
     mean : ndarray, (n_features,)
         The centre of the features; 0 without an intercept.
     """
 
+    objective: Any
     rows: Any
     mean: NDArray[Any]
     scale: NDArray[Any]
     basis: NDArray[Any]
     triangle: NDArray[Any]
-    samples: NDArray[Any]
 
     def __init__(self, objective: Any) -> None:
         self.rows = objective.rows
@@ -103,23 +114,39 @@ class Span:
         pivots -= 1  # LAPACK counts from one
         factor = np.tril(factor)[:, :rank]
         self.basis, self.triangle = pivots[:rank], np.asfortranarray(factor[:rank])
-        self.samples = np.empty((len(factor), rank))
-        self.samples[pivots] = factor
+        samples = np.empty((len(factor), rank))
+        samples[pivots] = factor
+        problem = {name: getattr(objective, name) for name in Objective.PROBLEM}
+        problem |= {"penalty": L2(), "alpha": objective.l2, "unit": None}
+        data = rows_of(samples), objective.target, objective.weight
+        parts = parts_of(*data, objective.array_loss, objective.n_outputs, objective.parts.map)
+        self.objective = Objective(samples, *data[1:], **problem, parts=parts)
 
-    def coefficients(self, v: NDArray[Any]) -> NDArray[Any]:
-        """The coefficients of the features, (n_outputs, n_features), for those of the coordinates."""
-        t = np.zeros((len(v), len(self.samples)))
-        t[:, self.basis] = dtrtrs(self.triangle, v.T, lower=1, trans=1)[0].T
-        return (self.rows.pull_back(t) - t.sum(axis=1)[:, None] * self.mean) * self.scale * self.scale
+    @classmethod
+    def of(cls, objective: Any) -> "Span | None":
+        """The span of the samples of an objective; None where another method is better."""
+        if not objective.has_smooth_penalty:
+            return None
+        less = merged(objective)
+        return cls(less) if has_span(less) else None
 
-    def coordinates(self, coef: NDArray[Any]) -> NDArray[Any]:
-        """The coefficients of the coordinates with the same scores as those of the features."""
+    def to_coordinates(self, coef: NDArray[Any], intercept: NDArray[Any]) -> NDArray[Any]:
+        """theta of the coordinates, for coefficients of the features: their projection onto the span, with the same scores."""
+        centred = intercept + coef @ self.mean
         scores = self.rows.scores(coef, -(coef @ self.mean))
-        return dtrtrs(self.triangle, scores[:, self.basis].T, lower=1)[0].T
+        return self.objective.pack(dtrtrs(self.triangle, scores[:, self.basis].T, lower=1)[0].T, centred)
+
+    def to_features(self, theta: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Coefficients (n_outputs, n_features) and intercepts, for theta of the coordinates."""
+        v, intercept = self.objective.unpack(theta)
+        t = np.zeros((len(v), self.rows.shape[0]))
+        t[:, self.basis] = dtrtrs(self.triangle, v.T, lower=1, trans=1)[0].T
+        coef = (self.rows.pull_back(t) - t.sum(axis=1)[:, None] * self.mean) * self.scale * self.scale
+        return coef, intercept - coef @ self.mean
 
 
 class SpanDescent(Method):
-    """The method for an l2 penalty and many more features than samples: another method, in the coordinates of `Span`.
+    """The method for more features than samples and an l2 penalty or none: another method, in the coordinates of `Span`.
 
     Parameters
     ----------
@@ -127,42 +154,34 @@ class SpanDescent(Method):
         The objective to minimise.
     theta : ndarray, optional
         The start, whose projection onto the span has the same loss; by default that of the other method.
+    span : Span
+        The coordinates.
     choose : callable
         Returns the class of the other method, for its objective.
     """
 
     span: Span
-    inner: Any
     method: Any
 
     full_batch = True
 
-    def __init__(self, objective: Any, theta: NDArray[Any] | None, choose: Callable[[Any], type]) -> None:
+    def __init__(self, objective: Any, theta: NDArray[Any] | None, span: Span, choose: Callable[[Any], type]) -> None:
         super().__init__(objective)
-        self.span = Span(objective)
-        X, samples = self.span.samples, (objective.target, objective.weight)
-        problem = {name: getattr(objective, name) for name in Objective.PROBLEM}
-        problem |= {"penalty": L2(), "alpha": objective.l2, "unit": None}
-        parts = parts_of(rows_of(X), *samples, objective.array_loss, objective.n_outputs, objective.parts.map)
-        self.inner = Objective(X, *samples, **problem, parts=parts)
-        if theta is not None:
-            coef, intercept = objective.unpack(theta)
-            theta = self.inner.pack(self.span.coordinates(coef), intercept + coef @ self.span.mean)
-        self.method = choose(self.inner)(self.inner, theta)
+        self.span = span
+        start = None if theta is None else span.to_coordinates(*objective.unpack(theta))
+        self.method = choose(span.objective)(span.objective, start)
 
-    def _of_features(self, theta):
+    def _model(self, theta):
         """theta of the features, for that of the coordinates."""
-        v, intercept = self.inner.unpack(theta)
-        coef = self.span.coefficients(v)
-        return self.objective.pack(coef, intercept - coef @ self.span.mean)
+        return self.objective.pack(*self.span.to_features(theta))
 
     def start(self) -> tuple[NDArray[Any], float]:
         theta, value = self.method.start()
-        return self._of_features(theta), value
+        return self._model(theta), value
 
     def iterates(self) -> Iterator[Iterate]:
         for iterate in self.method.iterates():
-            yield iterate._replace(model=self._of_features)
+            yield iterate._replace(model=self._model)
 
     def on_plateau(self, tolerance: float) -> bool:
         return bool(self.method.on_plateau(tolerance))

@@ -9,7 +9,7 @@ from ..descent.memory_gradient import MemoryGradient
 from ..descent.proximal_descent import ProximalDescent
 from ..descent.proximal_rows import ProximalRows
 from ..descent.quasi_newton import QuasiNewton, is_better
-from ..descent.span_descent import SpanDescent, has_span
+from ..descent.span_descent import Span, SpanDescent
 from ..descent.support_descent import SupportDescent, has_cheap_newton
 from ..optimizers import GradientDescent
 from ._base import Solver
@@ -20,7 +20,7 @@ class Batch(Solver):
 
     With ``optimizer="auto"`` and ``learning_rate="auto"`` the memory gradient method is used, which needs neither, or L-BFGS
     for non-smooth losses and if X is large. For squared error with few features the memory gradient method works on the Gram
-    matrix; with many more features than samples, any of these methods works on the Gram matrix of the samples. With l1 or
+    matrix; with more features than samples, any of these methods works on the Gram matrix of the samples. With l1 or
     `nonnegative`, and for a non-smooth loss with few features, second-order models are minimised on working sets of features.
     With a custom penalty, proximal steps of spectral (Barzilai-Borwein) length are used instead. In `partial_fit`, each call
     takes one step on the samples given.
@@ -46,8 +46,9 @@ class Batch(Solver):
         if settings.streaming:
             return ProximalRows(objective, self, settings, state)
         theta = None if state is None else state.predicting(objective)
-        if has_span(objective):
-            return SpanDescent(objective, theta, self._without_rate)
+        span = Span.of(objective)
+        if span is not None:
+            return SpanDescent(objective, theta, span, self._without_rate)
         return self._without_rate(objective)(objective, theta)
 
     @staticmethod
