@@ -26,10 +26,11 @@ from ..objective._samples import parts_of, rows_of
 from ..penalties import L2
 from ._costs import PRODUCT, cost_of_iteration, is_sparse
 from ._loop import Iterate, Method
-from .support_descent import has_cheap_newton
+from .support_descent import FEW_PRODUCTS, MOST_PRODUCTS, newton_products
 
 # Samples per feature of a non-smooth classification loss: the classes are separable, so only cheaper iterations count.
 MOST_SEPARATED = 0.25
+NEWTON = 50.0  # products with a sample and score, that Newton's method on a loss flat beyond its margin saves
 PRICE = 15.0  # largest cost of the Gram matrix, in iterations on all features
 # Largest distance of a feature's mean from zero, in standard deviations, at which centring in the algebra loses no digits of F.
 MOST_OFF_CENTRE = 1e5
@@ -56,8 +57,8 @@ def has_span(objective: Any) -> bool:
     rows, n, d, K = objective.rows, objective.n_samples, objective.n_features, objective.n_outputs
     if rows.home != "memory" or not n < d:
         return False
-    loss = objective.loss
-    if objective.is_flat_beyond_margin and not has_cheap_newton(objective, n):
+    loss, most = objective.loss, min(max(FEW_PRODUCTS, NEWTON * n * d * K), MOST_PRODUCTS)
+    if objective.is_flat_beyond_margin and newton_products(objective, n) > most:
         return False
     if not (loss.smooth or loss.scales_with_target or n <= MOST_SEPARATED * d):
         return False

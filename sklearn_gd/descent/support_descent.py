@@ -65,26 +65,29 @@ def expected_fall(values: list[float]) -> float | None:
     return (CAREFUL if slows_down else STEADY) * (half - last)
 
 
-def has_cheap_newton(objective: Any, n_features: int | None = None) -> bool:
+def newton_products(objective: Any, n_features: int) -> float:
+    """The cost of a Hessian of this many features and its minimiser, in multiplications."""
+    n, K, coupled = objective.n_samples, objective.n_outputs, objective.array_loss.coupled
+    minimiser = cost_of_minimiser([np.arange(n_features)] * K, n, coupled) / PRODUCT
+    return n * (squares_of(np.full(K, float(n_features)), coupled) + minimiser)
+
+
+def has_cheap_newton(objective: Any) -> bool:
     """Whether the loss is not smooth, or flat beyond its margin, and Newton's method is cheap enough under an l2 penalty.
 
     Gradient descent on a narrow smoothing is slow, and it stops far from the minimum. With fewer samples, gradient descent also
     finds a model with almost no loss, and only the l2 penalty is left to decrease. On a loss that is flat beyond its margin it
     is slow if there are few samples: each that crosses the margin changes the curvature. The perceptron is excluded, because
-    its loss is zero at the null model: a tolerance relative to zero would not end the descent. With `n_features` the answer is
-    that for another number of features.
+    its loss is zero at the null model: a tolerance relative to zero would not end the descent.
     """
-    n, d, K = objective.n_samples, n_features or objective.n_features, objective.n_outputs
+    n, d = objective.n_samples, objective.n_features
     if objective.loss.smooth:
-        suits, most = d <= n <= MOST_FLAT * d and objective.is_flat_beyond_margin, FEW_PRODUCTS
+        # No more samples than coordinates: those of `Span`, which has been chosen for Newton's method.
+        suits, most = d <= n <= MOST_FLAT * d and objective.is_flat_beyond_margin, MOST_PRODUCTS if n <= d + 1 else FEW_PRODUCTS
     else:
         least = LEAST_TARGETS if objective.loss.scales_with_target else LEAST_SAMPLES
         suits, most = n > least * (d + 1), MOST_PRODUCTS
-    if not suits:
-        return False
-    coupled = objective.array_loss.coupled
-    cost = squares_of(np.full(K, float(d)), coupled) + cost_of_minimiser([np.arange(d)] * K, n, coupled) / PRODUCT
-    return bool(n * cost <= most) and objective.null_model_has_loss
+    return suits and newton_products(objective, d) <= most and objective.null_model_has_loss
 
 
 class SupportDescent(PreconditionedMethod):
