@@ -229,11 +229,11 @@ class SmoothDescent(PreconditionedMethod):
 
     def _without_shift(self, move):
         """A move to a model with the same loss, whose coefficients add up to zero over the outputs; and by how much F falls."""
-        end = self.u + move
-        U = self.frame.without_shift(end[: self.n_coef].reshape(self.shape)).ravel()
-        less, ridge = end[: self.n_coef], self.ridge[: self.n_coef]
-        fall = 0.5 * float(ridge @ (less * less - U * U))
-        return np.concatenate([U, end[self.n_coef :]]) - self.u, fall
+        n_coef = self.n_coef
+        end = self.u[:n_coef] + move[:n_coef]
+        shift = self.frame.shift(end.reshape(self.shape)).ravel()
+        move[:n_coef] -= shift
+        return move, float((self.ridge[:n_coef] * shift) @ (end - 0.5 * shift))
 
     def _look(self):
         """The smoothed objective, the mean loss without smoothing, and the gradient, at u."""

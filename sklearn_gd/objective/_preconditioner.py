@@ -4,6 +4,7 @@ The scale of a feature is :math:`1 / \sqrt{h v + r}` with v its variance, h the 
 curvature of the l2 penalty in the coefficient. In the scaled coordinates the diagonal of F's second derivative is about one.
 """
 
+import functools
 from abc import ABC, abstractmethod
 from copy import copy
 from dataclasses import dataclass, replace
@@ -177,10 +178,14 @@ class Preconditioner:
         centred = intercept + (U * self.scale) @ self.mean
         return U, np.divide(centred, self.intercept_scale, out=np.zeros(len(centred)), where=self.intercept_scale > 0.0)
 
-    def without_shift(self, U: Array) -> Array:
-        """U less what is the same for all outputs: with `ignores_shift` the loss stays the same, and an l2 penalty falls."""
-        coef = U * self.scale
-        return np.divide(coef - coef.mean(axis=0), self.scale, out=np.zeros(coef.shape), where=self.scale > 0.0)
+    def shift(self, U: Array) -> Array:
+        """What is the same for all outputs in U. Without it the loss is the same, if `ignores_shift`, and an l2 penalty lower."""
+        return np.add.reduce(U * self.scale, axis=0) * self._inverse_scale
+
+    @functools.cached_property
+    def _inverse_scale(self):
+        """One over the scale and the number of outputs; 0 for a constant feature."""
+        return np.divide(1.0, len(self.scale) * self.scale, out=np.zeros(self.scale.shape), where=self.scale > 0.0)
 
     def gradient_to_u(self, G: Array, g: Array) -> tuple[Array, Array]:
         """A gradient in the scaled coordinates, by the chain rule.
