@@ -333,11 +333,10 @@ def descend(method: Any, monitor: Any, max_iter: int, keeper: Keeper | None = No
             monitor.begin()
             iterate = next(iterates)
             status = monitor.judge(iterate)
-            if status is Status.PLATEAU:
-                continues = method.on_plateau(monitor.tolerance)
-                if continues or (monitor.tol is None and iterate.end is None):
-                    monitor.forget_stall()
-                    status = Status.RUNNING
+            may_end = monitor.tol is not None or iterate.end is not None
+            if status is Status.PLATEAU and (method.on_plateau(monitor.tolerance) or not may_end):
+                monitor.forget_stall()
+                status = Status.RUNNING
             if status is not Status.RUNNING:
                 break
         return status
