@@ -1,5 +1,7 @@
 """Descent in the span of the samples: its coordinates, its minimum, and for which objectives it is chosen."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -199,3 +201,37 @@ def test_a_loss_flat_beyond_its_margin_reaches_its_minimum_by_newtons_method():
         gradient = objective.gradient(objective.pack(model.coef_, model.intercept_))
     scaled = gradient[:-1][objective.unit > 0.0] / objective.unit[objective.unit > 0.0]
     assert np.abs(scaled).max() < 1e-6
+
+
+@pytest.mark.parametrize("apart", [0.0, 1e-8, 1e-7])
+def test_near_copies_may_have_other_targets_without_a_penalty(apart):
+    """Their difference is lost to rounding in the Gram matrix."""
+    X = RNG.normal(size=(10, 60))
+    X = np.vstack([X, X + apart * RNG.normal(size=X.shape)])
+    y = RNG.normal(size=20)
+    model = GDRegressor(penalty=None, tol=1e-10).fit(X, y)
+    least = 0.25 * np.square((y[:10] - y[10:]) / np.sqrt(2.0)).mean() if apart == 0.0 else 1e-3
+    assert model.loss_curve_[-1] <= 1.001 * least
+
+
+@pytest.mark.parametrize("weight", [1.0, 1e-16])
+@pytest.mark.parametrize("penalty", [None, "l2"])
+def test_a_long_sample_hides_no_others(penalty, weight):
+    X = np.random.default_rng(3).normal(size=(20, 60))
+    y, weights = X[:, 0] + X[:, 1], np.ones(20)
+    X[0] *= 1e8
+    weights[0] = weight
+    model = GDRegressor(penalty=penalty, alpha=1e-2, max_iter=3000).fit(X, y, weights)
+    assert np.average((model.predict(X) - y)[1:] ** 2) < 0.02 * y[1:].var()
+
+
+def test_what_has_no_span_is_fitted_without_a_warning(capfd):
+    """A single sample, equal samples, constant features, and an unpenalised constant feature without an intercept."""
+    X = RNG.normal(size=(4, 9))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GDRegressor().fit(X[:1], [1.0])
+        GDRegressor().fit(np.ones((4, 9)), [1.0, 2.0, 3.0, 4.0])
+        GDClassifier("squared_hinge").fit(np.ones((4, 9)), [0, 1, 0, 1])
+        GDClassifier(fit_intercept=False, max_iter=5000).fit(np.hstack([X, np.full((4, 1), 7.0)]), [0, 1, 0, 1])
+    assert not any(capfd.readouterr())

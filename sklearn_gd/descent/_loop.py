@@ -82,7 +82,7 @@ class Iterate(NamedTuple):
     Parameters
     ----------
     theta : ndarray
-        The model that would be used for prediction.
+        The model that would be used for prediction, or its coordinates: see `model`.
     value : float
         F at theta.
     rate : float or None
@@ -333,8 +333,9 @@ def descend(method: Any, monitor: Any, max_iter: int, keeper: Keeper | None = No
             monitor.begin()
             iterate = next(iterates)
             status = monitor.judge(iterate)
-            may_end = monitor.tol is not None or iterate.end is not None
-            if status is Status.PLATEAU and (method.on_plateau(monitor.tolerance) or not may_end):
+            # With tol=None a stall is the end of a stage at most, and only the method ends the descent.
+            goes_on = monitor.tol is None and iterate.end is None
+            if status is Status.PLATEAU and (method.on_plateau(monitor.tolerance) or goes_on):
                 monitor.forget_stall()
                 status = Status.RUNNING
             if status is not Status.RUNNING:

@@ -11,7 +11,7 @@ from ._standstill import EXPLOSION, has_stalled
 # The `least_share` of classification and regression: once F has fallen so far, the classes are separated, or the targets
 # interpolated.
 SEPARATED, INTERPOLATED = 1e-4, 1e-8
-STAGE_TOL = 1e-4  # the tolerance of a stage of smoothing if `tol` is None
+STAGE_TOL = 1e-4  # of a stage of smoothing if `tol` is None, relative to the smoothed objective
 # The attributes of a monitor in a snapshot.
 CURVES = ("objectives", "scores", "best_values", "watched")
 KEPT = ("best", "first_model", "best_epoch", "best_objective", "first", "_expected_at", "_expected")
@@ -94,7 +94,7 @@ class Monitor:
     @property
     def best(self):
         """theta of the best model; None before there is one. It is computed from other coordinates when it is asked for."""
-        theta, model = self._kept
+        theta, model = self._kept  # as in `Iterate`
         if model is not None:
             self._kept = model(theta), None
         return self._kept[0]
@@ -162,9 +162,10 @@ class Monitor:
         if iterate.end is None:
             return Status.RUNNING
         rounding = 1e-12 * self.null_value
-        # Without the unit of F, when it is zero for the null model, a promise cannot be told from rounding errors.
-        promises = iterate.promised > max(self.tolerance, 1e-6 * abs(iterate.value), rounding) and self.null_value > 0.0
-        return Status.MISLED if promises and iterate.watched is None else iterate.end
+        promises = iterate.promised > max(self.tolerance, 1e-6 * abs(iterate.value), rounding)
+        # If F of the null model is zero, it is no unit by which a promise could be told from rounding errors.
+        has_unit = self.null_value > 0.0 or self.tol is None
+        return Status.MISLED if promises and has_unit and iterate.watched is None else iterate.end
 
     def _rank(self):
         """The value by which the last epoch is compared with the others, the lower the better."""
@@ -183,7 +184,8 @@ class Monitor:
         """Whether descent has stalled: the smoothed objective within a stage of smoothing, otherwise the best value."""
         if iterate.watched is not None and (self.validate is None or self.tol is None):
             self.watched.append(iterate.watched)
-            return Status.PLATEAU if has_stalled(self.watched, self.n_iter_no_change, self.tolerance) else Status.RUNNING
+            tolerance = STAGE_TOL * abs(iterate.watched) if self.tol is None else self.tolerance
+            return Status.PLATEAU if has_stalled(self.watched, self.n_iter_no_change, tolerance) else Status.RUNNING
         return self._classified() if self._has_stalled() else Status.RUNNING
 
     def _classified(self):
@@ -222,7 +224,7 @@ class Monitor:
         """`tol` times the smaller of F of the null model and `near_zero` times F itself, or times `least_share` of the former."""
         best = self.best_values[-1] if self.best_values and self._values_are_losses else math.inf
         share = max(min(self.null_value, near_zero * best), self.least_share * self.null_value) if best > 0.0 else self.null_value
-        return (STAGE_TOL if self.tol is None else self.tol) * share
+        return (self.tol or 0.0) * share
 
     def _has_stalled(self):
         """Whether the best value has improved by no more than the tolerance over the whole patience."""

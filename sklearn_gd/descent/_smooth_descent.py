@@ -228,7 +228,10 @@ class SmoothDescent(PreconditionedMethod):
         return self.metric.inverse(gradient)
 
     def _without_shift(self, move):
-        """A move to a model with the same loss, whose coefficients add up to zero over the outputs; and by how much F falls."""
+        """Change a move so that the coefficients at its end add up to zero over the outputs; returns it, and by how much F falls.
+
+        The loss, which ignores what is the same for all outputs, stays the same, and the l2 penalty falls.
+        """
         n_coef = self.n_coef
         end = self.u[:n_coef] + move[:n_coef]
         shift = self.frame.shift(end.reshape(self.shape)).ravel()

@@ -108,7 +108,7 @@ class LocalEpochs:
             method = self.solver.method(objective, replace(settings, rng=rng), start)
             method.start()
             *_, last = islice(method.iterates(), epochs)
-        return weight * last.theta, weight * np.array([1.0, method.rate or 0.0, last.value])
+        return weight * last.resolved().theta, weight * np.array([1.0, method.rate or 0.0, last.value])
 
 
 class LocalRounds(Method):
@@ -146,7 +146,7 @@ class LocalRounds(Method):
 
     def iterates(self) -> Iterator[Iterate]:
         objective = self.objective
-        problem = {name: getattr(objective, name) for name in objective.PROBLEM}
+        problem = objective.problem
         settings = replace(self.settings, rng=None, max_iter=self.settings.max_iter * self.solver.local_epochs)
         while True:
             seed = int(self.settings.rng.randint(2**31))

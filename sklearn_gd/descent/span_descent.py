@@ -1,11 +1,11 @@
 r"""Batch descent in the span of the samples, for more features than samples and an l2 penalty or none.
 
-Of all coefficients w with the same scores, the penalty is smallest for a combination of the centred samples. Let u be the
-penalty's units of the coefficients or, without a penalty, the standard deviations of the features. With
-:math:`Z = (X - mean) / u` this is :math:`w = Z' t / u`, and its penalty depends on :math:`|Z' t|` alone. The Cholesky factor L of
-the Gram matrix of the samples, :math:`Z Z' = L L'`, gives both: with :math:`v = L' t` the scores are :math:`L v`, and
-:math:`|Z' t| = |v|`. So F is minimised over v, by any batch method on the matrix L, which has no more columns than there are
-samples: it fits the cache, and its Gram matrix costs little.
+Of all coefficients w with the same scores, the penalty is smallest for a combination of the centred samples. Let e be the
+penalty's units of the coefficients or, without a penalty, the sizes of the features. With :math:`Z = (X - mean) / e` this is
+:math:`w = Z' t / e`, and its penalty depends on :math:`|Z' t|` alone. The Cholesky factor L of the Gram matrix of the samples,
+:math:`Z Z' = L L'`, gives both: with :math:`v = L' t` the scores are :math:`L v`, and :math:`|Z' t| = |v|`. So F is minimised
+over v, by any batch method on the matrix L, which has no more columns than there are samples: it fits the cache, and its Gram
+matrix costs little.
 
 References
 ----------
@@ -13,14 +13,14 @@ T. Hastie and R. Tibshirani, "Efficient quadratic regularization for expression 
 N. J. Higham, "Analysis of the Cholesky decomposition of a semi-definite matrix", 1990 (pivots).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpstrf, dtrtrs
 
-from ..objective._objective import Objective
+from ..objective._objective import QUIET, Objective
 from ..objective._preconditioner import SMALLEST_VARIANCE, usable_variance
 from ..objective._samples import parts_of, rows_of
 from ..penalties import L2
@@ -28,30 +28,47 @@ from ._costs import PRODUCT, cost_of_iteration, is_sparse
 from ._loop import Iterate, Method
 from .support_descent import FEW_PRODUCTS, MOST_PRODUCTS, newton_products
 
-# Samples per feature of a non-smooth classification loss: the classes are separable, so only cheaper iterations count.
+# Most samples per feature for a non-smooth classification loss: the classes are separable, and with more, iterations are not
+# cheaper.
 MOST_SEPARATED = 0.25
-NEWTON = 50.0  # products with a sample and score, that Newton's method on a loss flat beyond its margin saves
+# Newton's method on a loss flat beyond its margin saves this many products with each value of the samples.
+NEWTON = 50.0
 PRICE = 15.0  # largest cost of the Gram matrix, in iterations on all features
 # Largest distance of a feature's mean from zero, in standard deviations, at which centring in the algebra loses no digits of F.
 MOST_OFF_CENTRE = 1e5
-RANK = 1e-14  # largest pivot, relative to the first one, that is rounding
+RANK = 1e-14  # largest pivot that is rounding, relative to about the squared length of its sample
+DEPENDENT = 1e-10  # largest distance of a sample from its combination of others, relative to its length, that is rounding
 NEGLIGIBLE = 1e-3  # largest rounding error of the loss's curvature in a direction, relative to the curvature of the penalty
 # Up to this many values, and as many samples per feature, copies of samples are merged: a copy is a weight of two.
 FEW_VALUES, MOST_COPIES = 1 << 16, 8
 
 
 def merged(objective: Any) -> Any:
-    """The objective with the weights of equal samples added up, in sorted order; the objective itself if it is not small."""
+    """The objective with the weights of equal samples added up, in sorted order.
+
+    The objective itself if it is not small or has no fewer distinct samples than features.
+    """
     rows, n, d = objective.rows, objective.n_samples, objective.n_features
     if rows.home != "memory" or n * d > FEW_VALUES or n > MOST_COPIES * d:
         return objective
-    samples = np.hstack([rows.dense(np.arange(n)), objective.target])
-    found, index = np.unique(samples, axis=0, return_inverse=True)
-    weight = np.bincount(index.ravel(), objective.weight)
-    problem = {name: getattr(objective, name) for name in Objective.PROBLEM}
-    return Objective(np.ascontiguousarray(found[:, :d]), found[:, d:].copy(), weight, **problem)
+    samples = np.hstack([rows.dense(np.arange(n)), objective.target]) + 0.0  # without negative zeros
+    # Compared as bytes: NumPy compares rows of numbers number by number, in the time of a fit.
+    found, first, index = np.unique(
+        samples.view(np.dtype((np.void, samples.itemsize * samples.shape[1]))).ravel(), return_index=True, return_inverse=True
+    )
+    if len(found) >= d:
+        return objective
+    X, target = np.ascontiguousarray(samples[first, :d]), np.ascontiguousarray(samples[first, d:])
+    return _same(objective, X, target, np.bincount(index.ravel(), objective.weight), **objective.problem)
 
 
+def _same(objective, X, target, weight, **problem):
+    """An objective over other samples, on the same threads."""
+    parts = parts_of(rows_of(X), target, weight, objective.array_loss, objective.n_outputs, objective.parts.map)
+    return Objective(X, target, weight, **problem, parts=parts)
+
+
+@QUIET
 def has_span(objective: Any) -> bool:
     """Whether the span of the samples represents F, and the Gram matrix costs less than the iterations that it saves."""
     rows, n, d, K = objective.rows, objective.n_samples, objective.n_features, objective.n_outputs
@@ -67,13 +84,14 @@ def has_span(objective: Any) -> bool:
         return False
     mean, scale, variance = _standardised(objective)
     away, l2 = np.abs(mean) * scale > MOST_OFF_CENTRE * np.sqrt(variance) * scale, objective.l2
-    if away.any() or not np.isfinite(scale).all():
+    if away.any() or not scale.any() or not np.isfinite(scale * scale).all():
         return False
-    return l2 == 0.0 or np.finfo(float).eps * float(variance @ (scale * scale)) <= NEGLIGIBLE * l2
+    return l2 == 0.0 or RANK * float(variance @ (scale * scale)) <= NEGLIGIBLE * l2
 
 
+@QUIET
 def _standardised(objective):
-    """For each feature its centre, one over the penalty's unit (0 if it cannot lower the loss), and its variance."""
+    """For each feature its centre, one over its unit (0 if it cannot lower the loss), and its variance."""
     moments, centred = objective.moments, objective.fit_intercept
     variance = usable_variance(moments, fit_intercept=centred, centred=centred)
     if objective.l2 == 0.0:
@@ -85,7 +103,7 @@ def _standardised(objective):
 
 
 class Span:
-    """Orthonormal coordinates of the span of the samples, with coefficients in the penalty's units.
+    """Orthonormal coordinates of the span of the centred samples, with coefficients in the penalty's units.
 
     Parameters
     ----------
@@ -96,8 +114,16 @@ class Span:
     ----------
     objective : Objective
         F in these coordinates, of the same samples.
-    mean : ndarray, (n_features,)
-        The centre of the features; 0 without an intercept.
+    rows : DenseRows or CsrRows
+        The samples.
+    mean, scale : ndarray, (n_features,)
+        The centre of the features, 0 without an intercept, and one over the units.
+    basis : ndarray of int, (rank,)
+        Samples that span all others.
+    triangle : ndarray, (rank, rank)
+        Their coordinates.
+    is_whole : bool
+        Whether the coordinates represent all samples, up to rounding.
     """
 
     objective: Any
@@ -106,22 +132,33 @@ class Span:
     scale: NDArray[Any]
     basis: NDArray[Any]
     triangle: NDArray[Any]
+    is_whole: bool
 
     def __init__(self, objective: Any) -> None:
         self.rows = objective.rows
         self.mean, self.scale, _ = _standardised(objective)
         gram = self.rows.sample_gram(self.mean, self.scale)
-        factor, pivots, rank, _ = dpstrf(gram, lower=1, tol=RANK * float(gram.diagonal().max()))
+        # Relative to the lengths of the samples, as a long one would hide the others; to powers of two, as of samples of equal
+        # length rounding would choose the basis.
+        length = np.ldexp(1.0, np.frexp(np.sqrt(gram.diagonal()))[1])
+        factor, pivots, rank, _ = dpstrf(gram / np.outer(length, length), lower=1, tol=RANK)
         pivots -= 1  # LAPACK counts from one
-        factor = np.tril(factor)[:, :rank]
+        factor = np.tril(factor)[:, :rank] * length[pivots, None]
         self.basis, self.triangle = pivots[:rank], np.asfortranarray(factor[:rank])
+        # Without a penalty, samples that nearly depend on others may still have any scores.
+        self.is_whole = objective.l2 > 0.0 or self._depends(pivots[rank:], factor[rank:], length)
         samples = np.empty((len(factor), rank))
         samples[pivots] = factor
-        problem = {name: getattr(objective, name) for name in Objective.PROBLEM}
-        problem |= {"penalty": L2(), "alpha": objective.l2, "unit": None}
-        data = rows_of(samples), objective.target, objective.weight
-        parts = parts_of(*data, objective.array_loss, objective.n_outputs, objective.parts.map)
-        self.objective = Objective(samples, *data[1:], **problem, parts=parts)
+        problem = objective.problem | {"penalty": L2(), "alpha": objective.l2, "unit": None}
+        self.objective = _same(objective, samples, objective.target, objective.weight, **problem)
+
+    def _depends(self, others, factor, length):
+        """Whether the samples outside the basis are combinations of it exactly, which their Gram matrix cannot tell."""
+        combination = np.zeros((len(others), self.rows.shape[0]))
+        combination[:, self.basis] = dtrtrs(self.triangle, factor.T, lower=1, trans=1)[0].T
+        combination[np.arange(len(others)), others] = -1.0
+        rest = (self.rows.pull_back(combination) - combination.sum(axis=1)[:, None] * self.mean) * self.scale
+        return bool((np.linalg.norm(rest, axis=1) <= DEPENDENT * length[others]).all())
 
     @classmethod
     def of(cls, objective: Any) -> "Span | None":
@@ -129,13 +166,14 @@ class Span:
         if not objective.has_smooth_penalty:
             return None
         less = merged(objective)
-        return cls(less) if has_span(less) else None
+        span = cls(less) if has_span(less) else None
+        return span if span is not None and span.is_whole else None
 
     def to_coordinates(self, coef: NDArray[Any], intercept: NDArray[Any]) -> NDArray[Any]:
         """theta of the coordinates, for coefficients of the features: their projection onto the span, with the same scores."""
-        centred = intercept + coef @ self.mean
-        scores = self.rows.scores(coef, -(coef @ self.mean))
-        return self.objective.pack(dtrtrs(self.triangle, scores[:, self.basis].T, lower=1)[0].T, centred)
+        centre = coef @ self.mean
+        scores = self.rows.scores(coef, -centre)
+        return self.objective.pack(dtrtrs(self.triangle, scores[:, self.basis].T, lower=1)[0].T, intercept + centre)
 
     def to_features(self, theta: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Coefficients (n_outputs, n_features) and intercepts, for theta of the coordinates."""
@@ -157,8 +195,8 @@ class SpanDescent(Method):
         The start, whose projection onto the span has the same loss; by default that of the other method.
     span : Span
         The coordinates.
-    choose : callable
-        Returns the class of the other method, for its objective.
+    method : type
+        The class of the other method, one of those without learning rate.
     """
 
     span: Span
@@ -166,11 +204,10 @@ class SpanDescent(Method):
 
     full_batch = True
 
-    def __init__(self, objective: Any, theta: NDArray[Any] | None, span: Span, choose: Callable[[Any], type]) -> None:
+    def __init__(self, objective: Any, theta: NDArray[Any] | None, span: Span, method: Any) -> None:
         super().__init__(objective)
         self.span = span
-        start = None if theta is None else span.to_coordinates(*objective.unpack(theta))
-        self.method = choose(span.objective)(span.objective, start)
+        self.method = method(span.objective, None if theta is None else span.to_coordinates(*objective.unpack(theta)))
 
     def _model(self, theta):
         """theta of the features, for that of the coordinates."""

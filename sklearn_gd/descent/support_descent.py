@@ -40,7 +40,7 @@ LEAST_JUDGED = 2  # stages of smoothing before the decrease in one bounds that o
 CAREFUL = 3.0  # safety factor of the estimates of the possible decrease
 LEAST_HALVED = 40  # iterations before the decrease of F in their second half is used as an estimate
 SLOWER = 0.7  # largest ratio of the decreases in the fourth and third quarter of a sequence that falls like 1/k
-# Samples per coordinate from which Newton's method is better on a non-smooth loss under an l2 penalty: with fewer, classes are
+# Samples per coordinate above which Newton's method is better on a non-smooth loss under an l2 penalty: with fewer, classes are
 # separable and targets interpolated, and then gradient descent is accurate enough.
 LEAST_SAMPLES, LEAST_TARGETS = 2, 1
 MOST_FLAT = 2  # samples per feature up to which it is better on a smooth loss that is flat beyond its margin
@@ -82,8 +82,7 @@ def has_cheap_newton(objective: Any) -> bool:
     """
     n, d = objective.n_samples, objective.n_features
     if objective.loss.smooth:
-        # No more samples than coordinates: those of `Span`, which has been chosen for Newton's method.
-        suits, most = d <= n <= MOST_FLAT * d and objective.is_flat_beyond_margin, MOST_PRODUCTS if n <= d + 1 else FEW_PRODUCTS
+        suits, most = d <= n <= MOST_FLAT * d and objective.is_flat_beyond_margin, FEW_PRODUCTS
     else:
         least = LEAST_TARGETS if objective.loss.scales_with_target else LEAST_SAMPLES
         suits, most = n > least * (d + 1), MOST_PRODUCTS
@@ -206,7 +205,8 @@ class SupportDescent(PreconditionedMethod):
             stuck = left == 0.0 or self.stalls >= MOST_STALLS
             smoothing = new - self._value(plain)
             # While the gap is wide, one iteration without progress may be due to the damping of the last stage.
-            before = value if gap <= CAREFUL * smoothing else max(self.values[-2:-1], default=math.inf)
+            earlier = self.values[-2] if len(self.values) > 1 else math.inf
+            before = value if gap <= CAREFUL * smoothing else earlier
             if known and self._has_narrower() and (stuck or max(left, before - new) <= ENOUGH * smoothing):
                 self.stage_is_over = True
                 if self.stage >= LEAST_JUDGED and not stuck:

@@ -1,12 +1,12 @@
 """The samples of a fit in blocks outside this process, in the form that the objective takes."""
 
+import copy
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import clone
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
@@ -206,7 +206,7 @@ def check_blocked_samples(estimator, engine, features, y, *, reset, numeric_y):
     y : ndarray
     """
     # With a copy, as scikit-learn forgets the names of the features where it validates y alone.
-    y = validate_data(clone(estimator), y=y, multi_output=numeric_y, y_numeric=numeric_y)
+    y = validate_data(copy.copy(estimator), y=y, multi_output=numeric_y, y_numeric=numeric_y)
     rows = check_blocks(engine, type(estimator).__name__)
     if features is not None and features.shape[1] != rows.shape[1]:
         raise ValueError(f"the blocks of X have {rows.shape[1]} features, but the shape of X has {features.shape[1]}")

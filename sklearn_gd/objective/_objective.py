@@ -78,9 +78,6 @@ class Objective:
     Use the objective as a context manager (``with objective:``) around a descent, which keeps its threads alive.
     """
 
-    # The arguments for an objective of the same model over other samples.
-    PROBLEM = ("loss", "penalty", "alpha", "n_outputs", "fit_intercept", "one_vs_rest", "unit")
-
     def __init__(
         self,
         X,
@@ -123,6 +120,12 @@ class Objective:
         for each in (self.parts.map, *self._validation_maps):
             if hasattr(each, "__exit__"):
                 each.__exit__(*raised)
+
+    @property
+    def problem(self):
+        """The arguments for an objective of the same model over other samples."""
+        names = ("loss", "penalty", "alpha", "n_outputs", "fit_intercept", "one_vs_rest", "unit")
+        return {name: getattr(self, name) for name in names}
 
     # --- sizes and layouts ------------------------------------------------------------------------------------------------
 

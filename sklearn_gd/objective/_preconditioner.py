@@ -179,7 +179,7 @@ class Preconditioner:
         return U, np.divide(centred, self.intercept_scale, out=np.zeros(len(centred)), where=self.intercept_scale > 0.0)
 
     def shift(self, U: Array) -> Array:
-        """The part of U that adds the same to all outputs: if the loss ignores it, F is lower without it under an l2 penalty."""
+        """The part of U whose coefficients are the same for all outputs."""
         return np.add.reduce(U * self.scale, axis=0) * self._inverse_scale
 
     @functools.cached_property

@@ -33,11 +33,11 @@ def resolve_solver(value: Any, settings: Settings) -> Solver:
 
 def can_stream(estimator: Any) -> bool:
     """Whether `partial_fit` exists; an AttributeError that says why where it does not."""
-    solver = SOLVERS.get(estimator.solver, Solver) if isinstance(estimator.solver, str) else estimator.solver
-    if not getattr(solver, "streams", True):
+    solver = estimator.solver
+    if not getattr(SOLVERS.get(solver) if isinstance(solver, str) else solver, "streams", True):
         raise AttributeError(
-            f"partial_fit is not available with solver={estimator.solver!r}, which needs all samples in every pass. Call fit, or "
-            f"use another solver, such as 'sgd' or 'minibatch'"
+            f"partial_fit is not available with solver={solver!r}, which stores a gradient for each sample. Call fit, or use "
+            f"another solver, such as 'sgd' or 'minibatch'"
         )
     return True
 

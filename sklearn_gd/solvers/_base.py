@@ -44,7 +44,7 @@ class Solver(Component):
     full_batch : bool
         Whether every step uses all samples, however many there are.
     streams : bool
-        Whether the solver can take a pass over some of the samples: with False, estimators have no `partial_fit`.
+        Whether `partial_fit` is possible; if False, estimators have no such method.
     local_epochs : int
         If X is in blocks elsewhere, the number of epochs that each block runs on its own before the models are averaged.
     requires : tuple of str

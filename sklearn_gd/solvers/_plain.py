@@ -20,10 +20,10 @@ class Batch(Solver):
 
     With ``optimizer="auto"`` and ``learning_rate="auto"`` the memory gradient method is used, which needs neither, or L-BFGS
     for non-smooth losses and if X is large. For squared error with few features the memory gradient method works on the Gram
-    matrix; with more features than samples, any of these methods works on the Gram matrix of the samples. With l1 or
-    `nonnegative`, and for a non-smooth loss with few features, second-order models are minimised on working sets of features.
-    With a custom penalty, proximal steps of spectral (Barzilai-Borwein) length are used instead. In `partial_fit`, each call
-    takes one step on the samples given.
+    matrix. With l1 or `nonnegative`, and for a non-smooth loss with few features, second-order models are minimised on working
+    sets of features. With more features than samples, under l2 or no penalty, these methods work on the Cholesky factor of the
+    Gram matrix of the samples, if it costs little. With a custom penalty, proximal steps of spectral (Barzilai-Borwein) length
+    are used instead. In `partial_fit`, each call takes one step on the samples given.
 
     Examples
     --------
@@ -47,9 +47,11 @@ class Batch(Solver):
             return ProximalRows(objective, self, settings, state)
         theta = None if state is None else state.predicting(objective)
         span = Span.of(objective)
-        if span is not None:
-            return SpanDescent(objective, theta, span, self._without_rate)
-        return self._without_rate(objective)(objective, theta)
+        if span is None:
+            return self._without_rate(objective)(objective, theta)
+        # A loss flat beyond its margin has a span only where Newton's method pays.
+        method = SupportDescent if objective.is_flat_beyond_margin else self._without_rate(span.objective)
+        return SpanDescent(objective, theta, span, method)
 
     @staticmethod
     def _without_rate(objective):
