@@ -36,6 +36,7 @@ NEWTON = 50.0
 PRICE = 15.0  # largest cost of the Gram matrix, in iterations on all features
 # Largest distance of a feature's mean from zero, in standard deviations, at which centring in the algebra loses no digits of F.
 MOST_OFF_CENTRE = 1e5
+SIMILAR, SHORTEST = 32.0, 1e-150  # ratio of lengths of samples up to which they are about the same; that of a sample of zeros
 RANK = 1e-14  # largest pivot that is rounding, relative to about the squared length of its sample
 DEPENDENT = 1e-10  # largest distance of a sample from its combination of others, relative to its length, that is rounding
 NEGLIGIBLE = 1e-3  # largest rounding error of the loss's curvature in a direction, relative to the curvature of the penalty
@@ -138,9 +139,11 @@ class Span:
         self.rows = objective.rows
         self.mean, self.scale, _ = _standardised(objective)
         gram = self.rows.sample_gram(self.mean, self.scale)
-        # Relative to the lengths of the samples, as a long one would hide the others; to powers of two, as of samples of equal
-        # length rounding would choose the basis.
-        length = np.ldexp(1.0, np.frexp(np.sqrt(gram.diagonal()))[1])
+        # Relative to the lengths of the samples, as a long one would hide the others. Of samples of about the same length the
+        # longest are the best basis, and of equal ones rounding would choose it.
+        length = np.sqrt(gram.diagonal())
+        classes = np.floor(np.log(length.max() / np.maximum(length, SHORTEST)) / np.log(SIMILAR))
+        length = length.max() * SIMILAR**-classes
         factor, pivots, rank, _ = dpstrf(gram / np.outer(length, length), lower=1, tol=RANK)
         pivots -= 1  # LAPACK counts from one
         factor = np.tril(factor)[:, :rank] * length[pivots, None]
