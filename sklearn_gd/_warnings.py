@@ -4,6 +4,7 @@ import inspect
 import math
 import warnings
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .descent._monitor import Status
@@ -11,6 +12,7 @@ from .penalties import DEFAULT_L1_RATIO
 
 # The modules whose frames are not the user's: this package, and scikit-learn's wrappers of methods.
 INSIDE = ("sklearn_gd.", "sklearn.callback.", "sklearn.utils.")
+SMALLEST_LOSS, SMALLEST_SPREAD = 1e-300, 1e-150  # of targets whose squares do not underflow
 
 
 def warn_caller(message, category):
@@ -75,8 +77,32 @@ def warn_of(estimator, status, method, monitor):
 
 
 def warn_of_underflow(estimator, objective, least, null):
-    """Warn of features or targets that are too small for their squares: see `Objective.too_small`."""
-    message = objective.too_small(least, null)
+    """Warn of features or targets that are so small that their squares or losses underflow.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator, whose class the warning names.
+    objective : Objective
+        The objective over the samples.
+    least : float
+        The smallest mean square of a feature, about any of its values, that does not count as too small.
+    null : float
+        F of the null model; nan where it is not known.
+    """
+    squares, target, message = objective.squares, objective.target, None
+    if squares is not None and squares.min() < least:
+        message = (
+            f"X[:, {int(squares.argmin())}] has values whose squares underflow, so that the model may ignore the feature: "
+            f"multiply it by a constant"
+        )
+    elif null < SMALLEST_LOSS and objective.loss.scales_with_target:
+        spread = np.abs(target - target[0]).max()
+        if 0.0 < spread < SMALLEST_SPREAD:
+            message = (
+                f"y has values that differ by no more than {spread:.3g}, whose losses underflow, so that the model may ignore "
+                f"the features: multiply y by a constant"
+            )
     if message is not None:
         warn_caller(f"{type(estimator).__name__}: {message}.", ConvergenceWarning)
 

@@ -246,7 +246,7 @@ class BaseGD(CallbackSupportMixin, Configurable, BaseEstimator, metaclass=ABCMet
         if lies_elsewhere:
             solver = solver.in_blocks(settings)
             if self.early_stopping:
-                given = X, y  # from these samples can be selected
+                given = X, y  # of which samples can be held out
         check_device(place_of(X), self.solver, solver, settings)
         weight = check_weight(sample_weight, X.shape[0])
         targets = self._encode(y, weight, loss)

@@ -227,8 +227,8 @@ class SmoothDescent(PreconditionedMethod):
         """The inverse of the curvature, as far as it is known, times a gradient."""
         return self.metric.inverse(gradient)
 
-    def _without_shift(self, move):
-        """Change a move so that the coefficients at its end add up to zero over the outputs; returns it, and by how much F falls.
+    def _drop_shift(self, move):
+        """Change a move so that the coefficients at its end add up to zero over the outputs; returns by how much F falls.
 
         The loss, which ignores what is the same for all outputs, stays the same, and the l2 penalty falls.
         """
@@ -236,7 +236,7 @@ class SmoothDescent(PreconditionedMethod):
         end = self.u[:n_coef] + move[:n_coef]
         shift = self.frame.shift(end.reshape(self.shape)).ravel()
         move[:n_coef] -= shift
-        return move, float((self.ridge[:n_coef] * shift) @ (end - 0.5 * shift))
+        return float((self.ridge[:n_coef] * shift) @ (end - 0.5 * shift))
 
     def _look(self):
         """The smoothed objective, the mean loss without smoothing, and the gradient, at u."""
@@ -292,8 +292,7 @@ class SmoothDescent(PreconditionedMethod):
             # 3. the move, and the gradient of the last look
             move = t * step.direction
             if self.frame.ignores_shift:
-                move, fall = self._without_shift(move)
-                new -= fall
+                new -= self._drop_shift(move)
             self.u = self.u + move
             self.seen, self.advance = (new, step.line.plain, step.line.gradient + self.ridge * self.u), True
             self._remember(move, t, self.seen[2] - gradient)

@@ -14,6 +14,7 @@ N. J. Higham, "Analysis of the Cholesky decomposition of a semi-definite matrix"
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,18 +54,20 @@ def merged(objective: Any) -> Any:
     if rows.home != "memory" or n * d > FEW_VALUES or n > MOST_COPIES * d:
         return objective
     samples = np.hstack([rows.dense(np.arange(n)), objective.target]) + 0.0  # without negative zeros
-    # Compared as bytes: NumPy compares rows of numbers number by number, in the time of a fit.
-    found, first, index = np.unique(
-        samples.view(np.dtype((np.void, samples.itemsize * samples.shape[1]))).ravel(), return_index=True, return_inverse=True
-    )
-    if len(found) >= d:
+    # Sorted as bytes, which nearly always differ at once: `np.unique` compares or copies whole samples, in the time of a fit.
+    keys = [sample.tobytes() for sample in samples]
+    order = sorted(range(n), key=keys.__getitem__)
+    is_first = np.array([True, *(keys[one] != keys[other] for one, other in pairwise(order))])
+    first = np.array(order)[is_first]
+    if len(first) >= d:
         return objective
     X, target = np.ascontiguousarray(samples[first, :d]), np.ascontiguousarray(samples[first, d:])
-    return _same(objective, X, target, np.bincount(index.ravel(), objective.weight), **objective.problem)
+    weight = np.bincount(np.cumsum(is_first) - 1, objective.weight[order])
+    return _on_same_threads(objective, X, target, weight, objective.problem)
 
 
-def _same(objective, X, target, weight, **problem):
-    """An objective over other samples, on the same threads."""
+def _on_same_threads(objective, X, target, weight, problem):
+    """An objective over other samples, on the threads of the first one."""
     parts = parts_of(rows_of(X), target, weight, objective.array_loss, objective.n_outputs, objective.parts.map)
     return Objective(X, target, weight, **problem, parts=parts)
 
@@ -142,8 +145,8 @@ class Span:
         # Relative to the lengths of the samples, as a long one would hide the others. Of samples of about the same length the
         # longest are the best basis, and of equal ones rounding would choose it.
         length = np.sqrt(gram.diagonal())
-        classes = np.floor(np.log(length.max() / np.maximum(length, SHORTEST)) / np.log(SIMILAR))
-        length = length.max() * SIMILAR**-classes
+        groups = np.floor(np.log(length.max() / np.maximum(length, SHORTEST)) / np.log(SIMILAR))
+        length = length.max() * SIMILAR**-groups
         factor, pivots, rank, _ = dpstrf(gram / np.outer(length, length), lower=1, tol=RANK)
         pivots -= 1  # LAPACK counts from one
         factor = np.tril(factor)[:, :rank] * length[pivots, None]
@@ -153,15 +156,23 @@ class Span:
         samples = np.empty((len(factor), rank))
         samples[pivots] = factor
         problem = objective.problem | {"penalty": L2(), "alpha": objective.l2, "unit": None}
-        self.objective = _same(objective, samples, objective.target, objective.weight, **problem)
+        self.objective = _on_same_threads(objective, samples, objective.target, objective.weight, problem)
 
     def _depends(self, others, factor, length):
         """Whether the samples outside the basis are combinations of it exactly, which their Gram matrix cannot tell."""
-        combination = np.zeros((len(others), self.rows.shape[0]))
-        combination[:, self.basis] = dtrtrs(self.triangle, factor.T, lower=1, trans=1)[0].T
-        combination[np.arange(len(others)), others] = -1.0
-        rest = (self.rows.pull_back(combination) - combination.sum(axis=1)[:, None] * self.mean) * self.scale
-        return bool((np.linalg.norm(rest, axis=1) <= DEPENDENT * length[others]).all())
+        shares = self._shares(factor)
+        shares[np.arange(len(others)), others] = -1.0
+        return bool((np.linalg.norm(self._combined(shares), axis=1) <= DEPENDENT * length[others]).all())
+
+    def _shares(self, v):
+        """The shares of the samples in the combination of the basis that has the coordinates v, (len(v), n_samples)."""
+        shares = np.zeros((len(v), self.rows.shape[0]))
+        shares[:, self.basis] = dtrtrs(self.triangle, v.T, lower=1, trans=1)[0].T
+        return shares
+
+    def _combined(self, shares):
+        """Combinations of the centred and scaled samples, (len(shares), n_features)."""
+        return (self.rows.pull_back(shares) - shares.sum(axis=1)[:, None] * self.mean) * self.scale
 
     @classmethod
     def of(cls, objective: Any) -> "Span | None":
@@ -181,9 +192,7 @@ class Span:
     def to_features(self, theta: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Coefficients (n_outputs, n_features) and intercepts, for theta of the coordinates."""
         v, intercept = self.objective.unpack(theta)
-        t = np.zeros((len(v), self.rows.shape[0]))
-        t[:, self.basis] = dtrtrs(self.triangle, v.T, lower=1, trans=1)[0].T
-        coef = (self.rows.pull_back(t) - t.sum(axis=1)[:, None] * self.mean) * self.scale * self.scale
+        coef = self._combined(self._shares(v)) * self.scale
         return coef, intercept - coef @ self.mean
 
 

@@ -19,7 +19,6 @@ from ._null_model import check_null_model, null_model, smoothing_widths
 from ._samples import parts_of, rows_of
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the monitor sees numbers that are not finite
-SMALLEST_LOSS, SMALLEST_SPREAD = 1e-300, 1e-150  # of targets whose squares do not underflow
 FAR = 4.0  # a score far beyond the margin
 POWER_STEPS = 20  # iterations of the power method, each a product with X and one with its transpose
 
@@ -99,7 +98,7 @@ class Objective:
         self.target, self.weight = target, weight
         self.weight_sum = float(weight.sum())
         self.seen, self._null_models, self._validation_maps = seen, {}, []
-        self._squares = None  # mean squares of the features about one of their values, known with the moments
+        self.squares = None  # mean squares of the features about one of their values, known with the moments
         self.loss, self.penalty, self.alpha = loss, penalty, float(alpha)
         self.elastic_net = penalty.elastic_net()  # the penalty in this form; None if it has another one
         self.n_outputs, self.fit_intercept, self.one_vs_rest = n_outputs, fit_intercept, one_vs_rest
@@ -298,29 +297,9 @@ class Objective:
             raise ValueError(
                 f"X[:, {column}] has values whose weighted sum of squares overflows: divide the feature by a constant"
             )
-        self._squares = np.where(total != 0.0, square, np.inf)
+        self.squares = np.where(total != 0.0, square, np.inf)
         variance = np.where(variance <= rounding_error(mean, square), 0.0, variance)
         return Moments(self.weight_sum, mean, variance, share, self._target_moments()).merged(self.seen)
-
-    def too_small(self, least, null):
-        """The part of these samples whose squares or losses underflow, in the words of a warning; None if there is none.
-
-        Parameters
-        ----------
-        least : float
-            The smallest mean square of a feature, about any of its values, that does not count as too small.
-        null : float
-            F of the null model; nan where it is not known.
-        """
-        if self._squares is not None and self._squares.min() < least:
-            what = f"X[:, {int(self._squares.argmin())}] has values whose squares underflow"
-            return f"{what}, so that the model may ignore the feature: multiply it by a constant"
-        if null < SMALLEST_LOSS and self.loss.scales_with_target:
-            spread = np.abs(self.target - self.target[0]).max()
-            if 0.0 < spread < SMALLEST_SPREAD:
-                what = f"y has values that differ by no more than {spread:.3g}, whose losses underflow"
-                return f"{what}, so that the model may ignore the features: multiply y by a constant"
-        return None
 
     def _target_moments(self):
         """The `Moments` of the targets; None for a loss whose scores are not in units of y."""

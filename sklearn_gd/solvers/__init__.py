@@ -36,8 +36,8 @@ def can_stream(estimator: Any) -> bool:
     solver = estimator.solver
     if not getattr(SOLVERS.get(solver) if isinstance(solver, str) else solver, "streams", True):
         raise AttributeError(
-            f"partial_fit is not available with solver={solver!r}, which stores a gradient for each sample. Call fit, or use "
-            f"another solver, such as 'sgd' or 'minibatch'"
+            f"partial_fit is not available with solver={solver!r}, which needs all samples at once. Call fit, or use another "
+            f"solver, such as 'sgd' or 'minibatch'"
         )
     return True
 
